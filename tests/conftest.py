@@ -1,0 +1,20 @@
+"""What every test shares: one thread for torch, and the corpora that are not part of the project."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+DATA_FOLDERS = [Path(os.environ.get("HANDGRAD_DATA", "")), Path(__file__).parents[2] / "shared" / "data"]
+
+
+@pytest.fixture(scope="session")
+def names_txt() -> Path:
+    """The lecture's names.txt, which is not shipped; the test is skipped where it is not at hand."""
+    for folder in DATA_FOLDERS:
+        if (folder / "names.txt").is_file():
+            return folder / "names.txt"
+    pytest.skip("needs the lecture's names.txt: run 'handgrad data fetch names' or set HANDGRAD_DATA to its folder")
