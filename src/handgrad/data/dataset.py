@@ -1,0 +1,143 @@
+"""Contexts and targets, read from the flat tokens as they are needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from handgrad.data.corpus import Corpus
+from handgrad.errors import CorpusError
+
+MIN_LINES = 10
+"""The fewest lines that leave one for each split."""
+
+_LINES_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Every token of some lines as a target, each to be predicted from the tokens before it in its line.
+
+    Nothing is laid out in advance: a position is an index into `tokens`, and its context is read from there.
+
+    Args:
+        tokens: lines, each followed by one 0, flat, in any integer type.
+
+    Raises:
+        CorpusError: `tokens` is not flat, or does not end with a boundary.
+
+    Example:
+        >>> dataset = Dataset(np.array([5, 13, 13, 1, 0]))  # emma
+        >>> dataset.contexts(np.arange(5), block_size=3)
+        array([[ 0,  0,  0],
+               [ 0,  0,  5],
+               [ 0,  5, 13],
+               [ 5, 13, 13],
+               [13, 13,  1]])
+        >>> dataset.targets(np.arange(5))
+        array([ 5, 13, 13,  1,  0])
+    """
+
+    tokens: np.ndarray
+
+    def __post_init__(self):
+        """Check what `contexts` relies on."""
+        if self.tokens.ndim != 1 or len(self.tokens) == 0 or self.tokens[-1] != 0:
+            raise CorpusError(
+                "these tokens are no dataset",
+                got=f"shape {self.tokens.shape}, ending in {self.tokens[-1:].tolist()}",
+                expected="a flat array that ends in 0",
+                where="tokens",
+            )
+
+    def __len__(self) -> int:
+        """How many targets there are: a letter or a boundary each."""
+        return len(self.tokens)
+
+    def contexts(self, positions: np.ndarray, block_size: int) -> np.ndarray:
+        """The tokens before each position, oldest first, 0 where the line had not begun.
+
+        Going back from the newest token, everything behind a boundary is 0. Before the first line the reading wraps
+        to the last token, which is a boundary too.
+
+        Args:
+            positions: integers in [0, len(self)), of any shape.
+            block_size: how many tokens make a context.
+
+        Returns:
+            (*positions.shape, block_size) of int64, which NumPy and torch take as indices.
+        """
+        positions = np.asarray(positions)
+        contexts = np.empty((*positions.shape, block_size), np.int64)
+        newer = np.True_
+        for back in range(1, block_size + 1):
+            token = self.tokens.take(positions - back, mode="wrap")
+            newer = token * (newer != 0)
+            contexts[..., -back] = newer
+        return contexts
+
+    def targets(self, positions: np.ndarray) -> np.ndarray:
+        """The token at each position, as int64 of the positions' shape."""
+        return self.tokens[positions].astype(np.int64)
+
+    def batches(self, size: int, block_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Contexts and targets of all positions in order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            positions = np.arange(start, min(start + size, len(self)))
+            yield self.contexts(positions, block_size), self.targets(positions)
+
+
+class Splits(NamedTuple):
+    """The datasets to train on, to tune by, and to report in the end."""
+
+    train: Dataset
+    val: Dataset
+    test: Dataset
+
+
+def split(corpus: Corpus, order: np.ndarray | None = None) -> Splits:
+    """Shuffle the lines and cut them into 80 % to train on, 10 % to validate and 10 % to test, as the lecture does.
+
+    Args:
+        corpus: at least `MIN_LINES` lines.
+        order: the permutation of the lines, (n_lines,): line `order[i]` comes i-th. By default one that depends only
+            on the number of lines, so that every run of every seed holds out the same lines.
+
+    Raises:
+        CorpusError: there are too few lines, or `order` is no permutation of them.
+    """
+    starts = corpus.starts
+    n = len(starts) - 1
+    if n < MIN_LINES:
+        raise CorpusError(
+            "there are too few lines to split",
+            got=n,
+            expected=f"at least {MIN_LINES}",
+            where=corpus.source,
+            next_step="A few hundred lines are the least from which a model learns anything.",
+        )
+    if order is None:
+        order = np.argsort(np.random.Philox(key=42).random_raw(n), kind="stable")
+    elif np.shape(order) != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
+        raise CorpusError("this is no permutation of the lines", expected=f"0 to {n - 1}, each once", where="order")
+    order = np.asarray(order)
+    tokens = _permute_lines(corpus.tokens, starts, order)
+    n1, n2 = int(0.8 * n), int(0.9 * n)
+    cuts = np.cumsum([np.diff(starts)[order[a:b]].sum() for a, b in ((0, n1), (n1, n2))])
+    return Splits(*map(Dataset, np.split(tokens, cuts)))
+
+
+def _permute_lines(tokens: np.ndarray, starts: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The lines in the given order, some at a time, since each token moved needs an index of eight bytes."""
+    permuted = np.empty_like(tokens)
+    done = 0
+    for first in range(0, len(order), _LINES_AT_ONCE):
+        lines = order[first : first + _LINES_AT_ONCE]
+        lengths = starts[lines + 1] - starts[lines]
+        ends = np.cumsum(lengths)
+        total = int(ends[-1])
+        sources = np.arange(total) + np.repeat(starts[lines] - (ends - lengths), lengths)
+        permuted[done : done + total] = tokens[sources]
+        done += total
+    return permuted
