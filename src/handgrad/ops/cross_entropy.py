@@ -42,7 +42,7 @@ def cross_entropy_forward(
         loss, a scalar, and what the backwards need.
 
     Errors:
-        IndexError where a target is not a class.
+        IndexError where a target is not a class; PyTorch lets −100 pass here, and the backwards refuse it.
 
     Source: makemore part 4, `loss = F.cross_entropy(logits, Yb)`, to which it is equal bit for bit.
 
