@@ -1,27 +1,21 @@
 """A text with one thing a line, read into one flat array of tokens."""
 
-import codecs
 import hashlib
 import io
-import unicodedata
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from handgrad.data.catalogue import BUILT_IN, CATALOGUE, did_you_mean
+from handgrad.data.reading import MAX_LINE, pieces
 from handgrad.data.vocabulary import Vocabulary, spell
 from handgrad.errors import CorpusError
 
-MAX_LINE = 1_000
-"""The longest line, in characters, that is read."""
-
-CHUNK_BYTES = 4 << 20
-"""How much of a file is read at once."""
-
-_RUNAWAY_BYTES = 1 << 20
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_TOKENS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +62,16 @@ class Corpus:
         """Characters of the longest line."""
         return int(np.diff(self.starts).max()) - 1
 
+    @property
+    def n_distinct(self) -> int:
+        """How many different lines there are; told apart by a 64-bit hash, which keeps ten million lines small."""
+        return len(np.unique(np.fromiter(map(hash, self.lines()), np.int64, self.n_lines)))
+
     def lines(self) -> Iterator[str]:
         """The lines, in file order."""
         start = 0
         while start < len(self.tokens):
-            chunk = self.tokens[start : start + CHUNK_BYTES + MAX_LINE]
+            chunk = self.tokens[start : start + _TOKENS_AT_ONCE + MAX_LINE]
             stop = int(np.flatnonzero(chunk == 0)[-1])
             yield from self.vocabulary.decode(chunk[:stop]).split("\n")
             start += stop + 1
@@ -82,7 +81,7 @@ def read_corpus(path: str | Path, vocabulary: Vocabulary | None = None) -> Corpu
     """Read a UTF-8 file with one thing a line.
 
     White space around a line is dropped, blank lines are skipped, letters are put into Unicode's composed form (NFC),
-    and a byte order mark and any kind of line end are understood. The file is read in pieces of `CHUNK_BYTES`, so
+    and a byte order mark and any kind of line end are understood. The file is read in pieces of a few megabytes, so
     that the memory needed is a few times that of the tokens, not of a Python string a line.
 
     Args:
@@ -107,116 +106,84 @@ def corpus_from_lines(lines: Iterable[str], name: str = "lines", vocabulary: Voc
     return _read(io.BytesIO(text.encode("utf-8", "surrogatepass")), name, name, name, vocabulary)
 
 
+def resolve_corpus(file: str | Path | None = None, vocabulary: Vocabulary | None = None) -> Corpus:
+    """The corpus a user means: the built-in names for None, a file, or a name of the catalogue.
+
+    Args:
+        file: a path, a name, or the `source` of a corpus read before.
+        vocabulary: passed on to `read_corpus`.
+
+    Raises:
+        CorpusError: there is neither such a file nor such a name, the corpus has not been fetched yet, or the file
+            cannot be read (see `read_corpus`).
+
+    Example:
+        >>> resolve_corpus().n_lines
+        32257
+    """
+    name = BUILT_IN if file is None else str(file).removeprefix("built-in:")
+    path = Path(name)
+    if file is not None and os.access(path, os.F_OK) and not (path.is_dir() and name in CATALOGUE):
+        return read_corpus(path, vocabulary)
+    if name not in CATALOGUE:
+        raise CorpusError(
+            "there is no such file, nor a corpus of that name",
+            expected=f"a path, or one of {', '.join(CATALOGUE)}",
+            where=name,
+            next_step=did_you_mean(path.name, [*CATALOGUE, *(str(near) for near in path.parent.glob("*"))]),
+        )
+    entry = CATALOGUE[name]
+    if not entry.path().is_file():
+        raise CorpusError(
+            "this corpus has not been fetched yet",
+            expected=f"the file {entry.path()}",
+            where=name,
+            next_step=f"Fetch it: handgrad data fetch {name}.",
+        )
+    corpus = read_corpus(entry.path(), vocabulary)
+    if corpus.sha256 != entry.sha256:
+        raise CorpusError(
+            "this is not the file of the catalogue",
+            got=f"sha256 {corpus.sha256}",
+            expected=entry.sha256,
+            where=entry.path(),
+            next_step=f"Fetch it again: handgrad data fetch {name}.",
+        )
+    return replace(corpus, name=name, source=f"built-in:{name}") if entry.built_in else corpus
+
+
 def _read(file: BinaryIO, name: str, source: str, where: str, vocabulary: Vocabulary | None) -> Corpus:
     digest = hashlib.sha256()
     texts = []
+    n_lines = 0
     unseen, first_unseen = set(), 0
-    offset = number = 0  # bytes and lines before the chunk
-    for chunk in _chunks(file):
-        digest.update(chunk)
-        lines = unicodedata.normalize("NFC", _decode(chunk, where, offset, number)).splitlines()
-        kept = [stripped for line in lines if (stripped := line.strip())]
-        if kept:
-            if max(map(len, kept)) > MAX_LINE:
-                raise _too_long(lines, where, number)
+    for data, number, lines in pieces(file, where):
+        digest.update(data)
+        n_lines += len(lines)
+        if kept := list(filter(None, lines)):
             texts.append("\n".join(kept) + "\n")
             if vocabulary is not None and (letters := vocabulary.unseen(texts[-1])):
-                unseen |= set(letters)
+                unseen.update(letters)
                 first_unseen = first_unseen or number + _first_line_with(letters, lines)
-        offset += len(chunk)
-        number += len(lines)
     if not texts:
-        raise CorpusError(
-            "the file has only blank lines" if offset else "the file is empty", expected="one thing a line", where=where
-        )
-    if vocabulary is not None and unseen:
+        what = "the file has only blank lines" if n_lines else "the file is empty"
+        raise CorpusError(what, expected="one thing a line", where=where)
+    if vocabulary is None:
+        vocabulary = Vocabulary.of(texts)
+    elif unseen:
         raise CorpusError(
             "there are letters that the vocabulary lacks",
             got=f"{spell(sorted(unseen))}, first on line {first_unseen}",
-            expected=f"only {spell(vocabulary.chars, limit=100)}",
+            expected=f"only {vocabulary}",
             where=where,
             next_step="Remove those lines, or train on text that has these letters.",
         )
-    vocabulary = vocabulary or Vocabulary.of(texts)
     tokens = np.concatenate([vocabulary.encode_lines(text) for text in texts])
     return Corpus(name, source, digest.hexdigest(), vocabulary, tokens)
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Pieces of the file that end with a line, so that none cuts a line, a letter or a CRLF in two.
-
-    A line that runs on for more than `_RUNAWAY_BYTES` ends the reading; `_decode` reports it.
-    """
-    rest = b""
-    while len(rest) <= _RUNAWAY_BYTES and (block := file.read(CHUNK_BYTES)):
-        block = rest + block
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1  # a last \r may be half of a \r\n
-        if cut:
-            yield block[:cut]
-        rest = block[cut:]
-    if rest:
-        yield rest
-
-
-def _decode(chunk: bytes, where: str, offset: int, number: int) -> str:
-    """The chunk's text, or an error that names the line: `offset` bytes and `number` lines come before the chunk."""
-    if offset == 0 and chunk.startswith(_UTF16_BOMS):
-        raise CorpusError(
-            "the file is not UTF-8",
-            got="a UTF-16 byte order mark",
-            expected="UTF-8 text",
-            where=where,
-            next_step="Save it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEWFILE.",
-        )
-    if (nul := chunk.find(b"\0")) >= 0:
-        line, _ = _locate(chunk, nul)
-        raise CorpusError(
-            "this looks like a binary file",
-            got="a NUL byte",
-            expected="UTF-8 text, one thing a line",
-            where=f"{where}, line {number + line}",
-            next_step="Save it as plain text in UTF-8.",
-        )
-    if len(chunk) > _RUNAWAY_BYTES and not chunk.endswith((b"\n", b"\r")):
-        raise _line_error(f"more than {_RUNAWAY_BYTES:,} bytes without a line end", where, number + 1)
-    try:
-        text = chunk.decode()
-    except UnicodeDecodeError as error:
-        at = error.start
-        line, column = _locate(chunk, at)
-        raise CorpusError(
-            "the file is not UTF-8",
-            got=f"byte 0x{chunk[at]:02x}, byte {column} of the line and {offset + at + 1:,} of the file",
-            expected="UTF-8 text",
-            where=f"{where}, line {number + line}",
-            next_step="Save it as UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8 FILE > NEWFILE.",
-        ) from error
-    return text.removeprefix("\ufeff") if offset == 0 else text
-
-
-def _locate(chunk: bytes, position: int) -> tuple[int, int]:
-    """The line of the chunk, and the byte of that line, at `position`, both counted from 1."""
-    lines = (chunk[:position].decode(errors="surrogateescape") + ".").splitlines()
-    return len(lines), len(lines[-1].encode(errors="surrogateescape"))
-
-
 def _first_line_with(letters: str, lines: list[str]) -> int:
     return next(i for i, line in enumerate(lines, 1) if not set(letters).isdisjoint(line))
-
-
-def _too_long(lines: list[str], where: str, number: int) -> CorpusError:
-    line, length = next((i, n) for i, line in enumerate(lines, 1) if (n := len(line.strip())) > MAX_LINE)
-    return _line_error(f"{length:,} characters", where, number + line)
-
-
-def _line_error(got: str, where: str, line: int) -> CorpusError:
-    return CorpusError(
-        "the line is too long",
-        got=got,
-        expected=f"at most {MAX_LINE:,} characters",
-        where=f"{where}, line {line}",
-        next_step="Put one thing on each line: a name, a word, a title; cut running text into sentences.",
-    )
 
 
 def _cannot_open(path: Path, error: OSError) -> CorpusError:

@@ -108,7 +108,8 @@ def split(corpus: Corpus, order: np.ndarray | None = None) -> Splits:
         CorpusError: there are too few lines, or `order` is no permutation of them.
     """
     starts = corpus.starts
-    n = len(starts) - 1
+    lengths = np.diff(starts)
+    n = len(lengths)
     if n < MIN_LINES:
         raise CorpusError(
             "there are too few lines to split",
@@ -122,22 +123,21 @@ def split(corpus: Corpus, order: np.ndarray | None = None) -> Splits:
     elif np.shape(order) != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
         raise CorpusError("this is no permutation of the lines", expected=f"0 to {n - 1}, each once", where="order")
     order = np.asarray(order)
-    tokens = _permute_lines(corpus.tokens, starts, order)
     n1, n2 = int(0.8 * n), int(0.9 * n)
-    cuts = np.cumsum([np.diff(starts)[order[a:b]].sum() for a, b in ((0, n1), (n1, n2))])
-    return Splits(*map(Dataset, np.split(tokens, cuts)))
+    train, val = lengths[order[:n1]].sum(), lengths[order[n1:n2]].sum()
+    tokens = _permute_lines(corpus.tokens, starts, lengths, order)
+    return Splits(*map(Dataset, np.split(tokens, [train, train + val])))
 
 
-def _permute_lines(tokens: np.ndarray, starts: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _permute_lines(tokens: np.ndarray, starts: np.ndarray, lengths: np.ndarray, order: np.ndarray) -> np.ndarray:
     """The lines in the given order, some at a time, since each token moved needs an index of eight bytes."""
     permuted = np.empty_like(tokens)
     done = 0
     for first in range(0, len(order), _LINES_AT_ONCE):
         lines = order[first : first + _LINES_AT_ONCE]
-        lengths = starts[lines + 1] - starts[lines]
-        ends = np.cumsum(lengths)
+        ends = np.cumsum(lengths[lines])
         total = int(ends[-1])
-        sources = np.arange(total) + np.repeat(starts[lines] - (ends - lengths), lengths)
+        sources = np.arange(total) + np.repeat(starts[lines] + lengths[lines] - ends, lengths[lines])
         permuted[done : done + total] = tokens[sources]
         done += total
     return permuted

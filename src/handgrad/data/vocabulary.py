@@ -66,6 +66,12 @@ class Vocabulary:
                 where="chars",
             )
 
+    def __str__(self) -> str:
+        """The letters in a row, those that do not print by code point at the end; the first hundred of each."""
+        printing = "".join(char for char in self.chars if char.isprintable() and not char.isspace())
+        others = spell(char for char in self.chars if char not in printing)
+        return ", ".join(filter(None, [printing[:100] + "…" * (len(printing) > 100), others]))
+
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Vocabulary":
         """The vocabulary of all letters in `texts`; line feeds are left out."""
@@ -142,7 +148,7 @@ class Vocabulary:
             raise CorpusError(
                 "the text has letters that the vocabulary lacks",
                 got=spell(missing),
-                expected=f"only {spell(self.chars, limit=100)}",
+                expected=f"only {self}",
                 where=repr(text) if len(text) <= 40 else f"{text[:40]!r}...",
             )
         return tokens
