@@ -41,10 +41,10 @@ def test_docstring_examples(module):
 
 
 @pytest.mark.parametrize("function", [f for m in MODULES for f in public_functions(m)], ids=lambda f: f.__name__)
-def test_every_operation_names_its_formula_or_source(function):
+def test_every_function_has_its_formula_or_source_and_an_example(function):
     documented = inspect.getdoc(function)
-    assert documented
     assert "$$" in documented or "Source:" in documented
+    assert ">>> " in documented
 
 
 def f(*shape):

@@ -97,6 +97,13 @@ def batchnorm_backward_stepwise(dout: Float[Tensor, "N D"], cache: BatchNormCach
     """The gradients of `batchnorm_backward`, line by line: each line undoes the forward line it quotes.
 
     Source: makemore part 4, exercise 1.
+
+    Example:
+        >>> import torch
+        >>> x, gain, bias = torch.tensor([[1.0], [2.0], [4.0]]), torch.ones(1, 1), torch.zeros(1, 1)
+        >>> _, cache = batchnorm_forward(x, gain, bias)
+        >>> batchnorm_backward_stepwise(torch.ones(3, 1), cache).dbias
+        tensor([[3.]])
     """
     gain, bnmeani, bndiff, bnvar, bnvar_inv, bnraw, eps = cache
     n = dout.shape[0]

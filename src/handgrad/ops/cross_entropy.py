@@ -80,6 +80,12 @@ def cross_entropy_backward_stepwise(dloss: Float[Tensor, ""], cache: CrossEntrop
     Not for training: where a target's probability underflows to zero it divides by that zero.
 
     Source: makemore part 4, exercise 1.
+
+    Example:
+        >>> import torch
+        >>> _, cache = cross_entropy_forward(torch.zeros(1, 4), torch.tensor([2]))
+        >>> cross_entropy_backward_stepwise(torch.tensor(1.0), cache).dlogits
+        tensor([[ 0.2500,  0.2500, -0.7500,  0.2500]])
     """
     logits, targets, _ = cache
     rows = torch.arange(logits.shape[0], device=logits.device)
