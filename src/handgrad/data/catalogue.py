@@ -115,7 +115,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S, stream=False)  # a stream would stay open on an error
     by_hand = f"Or download it by other means and put it at {path}."
     try:
         # pyrefly: ignore[bad-argument-type]  (pooch's types do not admit its own downloader)
@@ -131,7 +131,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     except OSError as error:
         raise CorpusError(
             "the corpus cannot be kept",
-            got=error.strerror,
+            got=error.strerror or type(error).__name__,
             expected="a folder that can be written to",
             where=path.parent,
             next_step="Name another in the environment variable HANDGRAD_DATA.",
