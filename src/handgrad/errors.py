@@ -16,7 +16,9 @@ class HandgradError(Exception):
         --batch-size: batch_size is too small (got 1, expected at least 2).
     """
 
-    def __init__(self, what: str, *, got: object = None, expected: object = None, where: object = None, next_step=""):
+    def __init__(  # noqa: D107
+        self, what: str, *, got: object = None, expected: object = None, where: object = None, next_step: str = ""
+    ):
         self.what, self.got, self.expected, self.where, self.next_step = what, got, expected, where, next_step
         found = ", ".join(f"{k} {v}" for k, v in (("got", got), ("expected", expected)) if v is not None)
         place = f"{where}: " if where is not None else ""

@@ -1,0 +1,1 @@
+"""Models: operations put together into forward and backward."""

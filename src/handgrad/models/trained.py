@@ -1,0 +1,93 @@
+"""A trained model as its users hold it: NumPy in, NumPy out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.data.corpus import Corpus, read_corpus, resolve_corpus
+from handgrad.data.vocabulary import Vocabulary
+from handgrad.errors import CorpusError
+from handgrad.models.config import MLPConfig
+
+BUILT_IN = "built-in:"
+
+
+@dataclass(frozen=True)
+class TextReference:
+    """Which text a model was trained on, so that it can be found again and recognised.
+
+    Args:
+        name: short name, as used for run folders.
+        source: absolute path, or 'built-in:NAME'.
+        sha256: of the file's bytes, in hexadecimal.
+    """
+
+    name: str
+    source: str
+    sha256: str
+
+    @classmethod
+    def to(cls, corpus: Corpus) -> "TextReference":
+        """The reference by which `corpus` is found again."""
+        return cls(corpus.name, corpus.source, corpus.sha256)
+
+    def read(self) -> Corpus:
+        """The text again.
+
+        Raises:
+            CorpusError: it is not there, or is not the same text any more.
+        """
+        corpus = resolve_corpus(None) if self.source.startswith(BUILT_IN) else read_corpus(self.source)
+        if corpus.sha256 != self.sha256:
+            raise CorpusError(
+                "this is not the text the model was trained on",
+                where=self.source,
+                got=f"sha256 {corpus.sha256[:12]}…",
+                expected=f"{self.sha256[:12]}…",
+                next_step="Give the unchanged file's path with --corpus, or train anew.",
+            )
+        return corpus
+
+
+@dataclass(frozen=True)
+class Model:
+    """Parameters, batch-norm statistics and vocabulary: all that sampling and evaluation need.
+
+    Args:
+        config: sizes.
+        vocabulary: the letters it knows.
+        parameters: seven float32 arrays by name, shapes as in `MLPConfig.shapes`.
+        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
+        bnvar: (1, n_hidden), its variance with Bessel's correction.
+        text: the text it was trained on.
+        steps: training steps taken.
+
+    `handgrad.train` and `handgrad.load` make one.
+    """
+
+    config: MLPConfig
+    vocabulary: Vocabulary
+    parameters: dict[str, np.ndarray]
+    bnmean: np.ndarray
+    bnvar: np.ndarray
+    text: TextReference
+    steps: int
+
+    def log_probabilities(self, contexts: np.ndarray) -> np.ndarray:
+        """Natural logarithm of the probability of each next token.
+
+        Args:
+            contexts: (N, block_size) integers, oldest first, 0 where the line had not begun.
+
+        Returns:
+            (N, vocab_size) float32; the exponentials of a row add up to 1.
+        """
+        import torch
+
+        from handgrad.models import mlp
+
+        with torch.no_grad():
+            parameters = {name: torch.from_numpy(value) for name, value in self.parameters.items()}
+            statistics = torch.from_numpy(self.bnmean), torch.from_numpy(self.bnvar)
+            scores = mlp.logits(parameters, *statistics, torch.from_numpy(contexts.astype(np.int64)))
+            return torch.log_softmax(scores, 1).numpy()
