@@ -1,0 +1,148 @@
+"""Drawing new lines from a model."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handgrad.errors import ConfigError
+from handgrad.models.config import require_integer
+
+if TYPE_CHECKING:
+    from handgrad.data.corpus import Corpus
+    from handgrad.models.trained import Model
+
+LINES_AT_ONCE = 4096
+TRIES_A_LINE = 200
+WORDS_A_COUNTER = 4  # of Philox
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Which lines to draw.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    seed: int | None = None
+    """The same seed draws the same lines; without one, each call draws others."""
+    temperature: float = 1.0
+    """Below 1 the likely gets likelier, above 1 the rare less rare."""
+    prefix: str = ""
+    """What each line begins with."""
+    max_length: int = 100
+    """Characters after which a line is cut off, the prefix included."""
+    new_only: bool = False
+    """Only lines that do not stand in the training text."""
+    unique: bool = False
+    """No line twice."""
+
+    def __post_init__(self):  # noqa: D105
+        require_integer("max_length", self.max_length, at_least=1, at_most=100_000)
+        if self.seed is not None:
+            require_integer("seed", self.seed, at_least=0, at_most=2**63 - 1)
+        if not 0 < self.temperature < math.inf:
+            raise ConfigError(
+                "temperature makes no sense", got=self.temperature, expected="a finite number above 0",
+                next_step="0.01 all but always takes the likeliest letter.",
+            )  # fmt: skip
+        if len(self.prefix) >= self.max_length:
+            raise ConfigError(
+                "the prefix leaves no room for a letter",
+                got=f"{len(self.prefix)} characters",
+                expected=f"fewer than max_length {self.max_length}",
+            )
+
+
+def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **settings: Any) -> list[str]:
+    """Draw lines from a model.
+
+    Each letter is drawn from the model's distribution given the `block_size` letters before it, until the line ends.
+    The training text has no blank lines, so a line has at least one letter.
+
+    Args:
+        model: from `handgrad.train` or `handgrad.load`.
+        n: how many lines.
+        config: which lines to draw.
+        settings: fields of `SampleConfig` that differ from `config`.
+
+    Returns:
+        The lines; fewer than `n` where `unique` or `new_only` leave fewer to be found in 200 tries a line.
+
+    Raises:
+        ConfigError: a setting makes no sense.
+        CorpusError: the prefix has a letter the model has not seen, or `new_only` cannot find the training text.
+
+    Example:
+        >>> import handgrad
+        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> lines = handgrad.sample(model, 3, seed=7, prefix="mar")
+        >>> [line[:3] for line in lines]
+        ['mar', 'mar', 'mar']
+    """
+    require_integer("n", n, at_least=1, at_most=100_000_000)
+    config = replace(config or SampleConfig(), **settings)
+    seed = fresh_seed() if config.seed is None else config.seed
+    corpus = model.text.read() if config.new_only else None
+    choosy = config.unique or config.new_only
+    tries = n * (TRIES_A_LINE if choosy else 1)
+    at_once = LINES_AT_ONCE if choosy else min(LINES_AT_ONCE, -(-n // WORDS_A_COUNTER) * WORDS_A_COUNTER)
+    found: list[str] = []
+    seen: set[str] = set()
+    for start in range(0, tries, at_once):
+        lines = _draw(model, config, seed, range(start, min(start + at_once, tries)))
+        known = known_lines(corpus, lines) if corpus else set()
+        for line in lines:
+            if line in known or (config.unique and line in seen):
+                continue
+            seen.add(line)
+            found.append(line)
+        if len(found) >= n:
+            break
+    return found[:n]
+
+
+def known_lines(corpus: "Corpus", lines: list[str]) -> set[str]:
+    """Those of the lines that stand in the corpus."""
+    return set(lines).intersection(corpus.lines())
+
+
+def fresh_seed() -> int:
+    """A seed that no one chose, short enough to be typed again."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
+def _draw(model: "Model", config: SampleConfig, seed: int, numbers: range) -> list[str]:
+    """The lines of these numbers, side by side, one letter of each at a time."""
+    block_size, vocabulary = model.config.block_size, model.vocabulary
+    prefix = vocabulary.encode(config.prefix)
+    history = np.zeros((len(numbers), block_size + config.max_length + 1), vocabulary.dtype)
+    history[:, block_size : block_size + len(prefix)] = prefix
+    unfinished = np.arange(len(numbers))
+    for length in range(len(prefix), config.max_length):
+        contexts = history[unfinished, length : length + block_size]
+        log_weights = model.log_probabilities(contexts).astype(np.float64) / config.temperature
+        if length == 0:
+            log_weights[:, 0] = -np.inf
+        drawn = _choose(log_weights, _uniform(seed, length, numbers)[unfinished])
+        history[unfinished, block_size + length] = drawn
+        unfinished = unfinished[drawn != 0]
+        if not len(unfinished):
+            break
+    lines = history[:, block_size:]
+    return [vocabulary.decode(line[:end]) for line, end in zip(lines, (lines == 0).argmax(1), strict=True)]
+
+
+def _choose(log_weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """For each row the token at which the cumulative distribution passes the row's number in [0, 1)."""
+    weights = np.exp(log_weights - log_weights.max(1, keepdims=True))
+    cumulative = weights.cumsum(1)
+    return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1)
+
+
+def _uniform(seed: int, position: int, numbers: range) -> np.ndarray:
+    """A number in [0, 1) for each line at this position, the same however the lines are batched."""
+    stream = np.random.Philox(key=[seed, position], counter=numbers.start // WORDS_A_COUNTER)
+    return (stream.random_raw(len(numbers)) >> np.uint64(11)) * 2.0**-53
