@@ -1,0 +1,1 @@
+"""Training: config, schedule, loop, run folder, history, picture."""

@@ -1,0 +1,279 @@
+"""The run folder: everything about a run, written so that a kill at any moment leaves the old file or the new one.
+
+config.json          settings, vocabulary, and which text it was
+state.safetensors    parameters, step and losses: all that going on needs
+model.safetensors    parameters and batch-norm statistics: all that sampling needs
+history.csv, loss.png, samples.txt
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.data.vocabulary import Vocabulary
+from handgrad.errors import ConfigError, RunError
+from handgrad.models.config import MLPConfig, initial_parameters
+from handgrad.models.trained import Model, TextReference
+from handgrad.training.config import TrainConfig
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was started with: `config.json`."""
+
+    config: TrainConfig
+    vocabulary: Vocabulary
+    text: TextReference
+
+    @property
+    def model(self) -> MLPConfig:
+        """The model's sizes."""
+        return self.config.model(self.vocabulary.size)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run has come: `state.safetensors`.
+
+    Args:
+        step: steps taken.
+        parameters: seven float32 arrays by name.
+        losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
+    """
+
+    step: int
+    parameters: Mapping[str, np.ndarray]
+    losses: np.ndarray
+
+
+def initial_state(settings: Settings) -> State:
+    """The state before the first step; a function of the settings alone."""
+    draw = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
+    parameters = initial_parameters(settings.model, lambda _, shape: draw.standard_normal(shape, np.float32))
+    return State(0, parameters, np.empty(settings.config.steps, np.float32))
+
+
+def create(folder: Path, settings: Settings) -> None:
+    """Make a run folder with its `config.json`; where that fails, nothing is left behind.
+
+    Raises:
+        RunError: the folder is there already, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            "there is something here already", where=folder, expected="a new or empty folder",
+            next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
+        )  # fmt: skip
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    content = {
+        "format": FORMAT,
+        "handgrad": version("handgrad"),
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "training": asdict(settings.config),
+        "vocabulary": settings.vocabulary.chars,
+        "text": asdict(settings.text),
+    }
+    try:
+        with _errors_named(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write(folder, "config.json", (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
+    except BaseException:
+        if made:
+            shutil.rmtree(made[-1], ignore_errors=True)
+        raise
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of a run.
+
+    Raises:
+        RunError: no run folder, damaged, or from a later version.
+    """
+    if not folder.is_dir():
+        raise RunError(
+            "no such run folder", where=folder, next_step="'handgrad train' makes one and prints its path at the end."
+        )
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError("no run folder: config.json is missing", where=folder) from None
+    except OSError as error:
+        raise RunError("config.json cannot be read", where=folder, got=error.strerror) from None
+    except ValueError as error:
+        raise _damaged(folder / "config.json", error) from None
+    try:
+        if content["format"] > FORMAT:
+            raise RunError(
+                "made by a later version of handgrad", where=folder, got=f"format {content['format']}",
+                expected=f"format {FORMAT}", next_step="Upgrade handgrad to read it.",
+            )  # fmt: skip
+        known = {field.name for field in fields(TrainConfig)}
+        config = TrainConfig(**{key: value for key, value in content["training"].items() if key in known})
+        return Settings(config, Vocabulary(content["vocabulary"]), TextReference(**content["text"]))
+    except (ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _damaged(folder / "config.json", error) from None
+
+
+def save_state(folder: Path, state: State) -> None:
+    """Write `state.safetensors`.
+
+    Raises:
+        RunError: the disk is full or read-only; the state saved before is still there.
+    """
+    from safetensors.numpy import save
+
+    tensors = {**state.parameters, "losses": state.losses[: state.step], "step": np.array(state.step)}
+    write(folder, "state.safetensors", save(tensors))
+
+
+def read_state(folder: Path, settings: Settings) -> State:
+    """The state to go on from; the initial one where the run was ended before it saved any.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not (folder / "state.safetensors").exists():
+        return initial_state(settings)
+    tensors = _read_tensors(folder / "state.safetensors")
+    parameters = _parameters(folder / "state.safetensors", tensors, settings.model)
+    step, losses = int(tensors.get("step", -1)), tensors.get("losses", np.empty(0))
+    if not 0 <= step <= settings.config.steps or losses.shape != (step,):
+        raise _damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
+    state = State(step, parameters, np.empty(settings.config.steps, np.float32))
+    state.losses[:step] = losses
+    return state
+
+
+def save_model(folder: Path, model: Model) -> None:
+    """Write `model.safetensors`.
+
+    Raises:
+        RunError: the disk is full or read-only; the model saved before is still there.
+    """
+    from safetensors.numpy import save
+
+    tensors = {**model.parameters, "bnmean": model.bnmean, "bnvar": model.bnvar, "steps": np.array(model.steps)}
+    write(folder, "model.safetensors", save(tensors))
+
+
+def load(run: str | Path, corpus: str | Path | None = None) -> Model:
+    """The model of a run folder, as far as it was trained.
+
+    Args:
+        run: the run folder.
+        corpus: where the training text is now, if it has moved since.
+
+    Raises:
+        RunError: the folder is missing, damaged, or from a later version of handgrad.
+
+    Example:
+        >>> import handgrad
+        >>> _ = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> handgrad.load(folder / "run").steps
+        20
+    """
+    folder = Path(run)
+    settings = read_settings(folder)
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise RunError(
+            "no model yet: the run was ended before its first checkpoint", where=folder,
+            next_step=f"Go on with 'handgrad train --resume {folder}'.",
+        )  # fmt: skip
+    tensors = _read_tensors(path)
+    parameters = _parameters(path, tensors, settings.model)
+    statistics = [tensors.get(name, np.empty(0)) for name in ("bnmean", "bnvar")]
+    if any(array.shape != (1, settings.model.n_hidden) for array in statistics):
+        raise _damaged(path, "no batch-norm statistics")
+    text = settings.text
+    if corpus is not None:
+        text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
+    steps = int(tensors.get("steps", 0))
+    return Model(settings.model, settings.vocabulary, parameters, *statistics, text=text, steps=steps)
+
+
+def write(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of the run folder whole or not at all: to a temporary name, flushed, renamed.
+
+    Raises:
+        RunError: it cannot be written; a file of that name from before is unchanged.
+    """
+    temporary = folder / f".{name}.{os.getpid()}.tmp"
+    try:
+        with _errors_named(folder):
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(folder / name)
+            _flush_folder(folder)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def clean(folder: Path) -> None:
+    """Remove what a kill in the middle of `write` left."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _errors_named(folder: Path) -> Iterator[None]:
+    """An OSError while writing becomes a RunError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise RunError(
+            "the run folder cannot be written", where=folder, got=error.strerror,
+            next_step="Free some space, then go on with --resume." if full else "Choose a folder you may write to.",
+        ) from None  # fmt: skip
+
+
+def _read_tensors(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _parameters(path: Path, tensors: Mapping[str, np.ndarray], config: MLPConfig) -> dict[str, np.ndarray]:
+    parameters = {}
+    for name, shape in config.shapes.items():
+        if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != np.float32:
+            raise _damaged(path, f"no {name} of shape {shape}")
+        parameters[name] = tensors[name]
+    return parameters
+
+
+def _damaged(path: Path, why: Any) -> RunError:
+    return RunError(
+        f"{path.name} is damaged", where=path.parent, got=str(why).splitlines()[0],
+        next_step="Take it from a backup, or train anew.",
+    )  # fmt: skip
