@@ -1,1 +1,50 @@
-"""handgrad: write the backward pass by hand, prove it right line by line, and train with it."""
+"""handgrad: write the backward pass by hand, prove it right line by line, and train with it.
+
+The public names are those of `__all__`; each is loaded when it is first used, so that `import handgrad` is fast.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handgrad import ops as ops
+    from handgrad.errors import HandgradError as HandgradError
+    from handgrad.evaluation import evaluate as evaluate
+    from handgrad.lecture.cmp import cmp as cmp
+    from handgrad.models.trained import Model as Model
+    from handgrad.sampling import SampleConfig as SampleConfig
+    from handgrad.sampling import sample as sample
+    from handgrad.training.checkpoint import load as load
+    from handgrad.training.config import TrainConfig as TrainConfig
+    from handgrad.training.loop import train as train
+
+_HOME = {
+    "HandgradError": "handgrad.errors",
+    "Model": "handgrad.models.trained",
+    "SampleConfig": "handgrad.sampling",
+    "TrainConfig": "handgrad.training.config",
+    "cmp": "handgrad.lecture.cmp",
+    "evaluate": "handgrad.evaluation",
+    "load": "handgrad.training.checkpoint",
+    "sample": "handgrad.sampling",
+    "train": "handgrad.training.loop",
+}
+
+__all__ = ["HandgradError", "Model", "SampleConfig", "TrainConfig", "cmp", "evaluate", "load", "ops", "sample", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ops":
+        return importlib.import_module("handgrad.ops")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("handgrad")
+    if name not in _HOME:
+        raise AttributeError(f"module 'handgrad' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

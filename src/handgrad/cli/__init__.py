@@ -1,0 +1,70 @@
+"""The command line: each command is a module here with a `main(words)`."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "train": "train a model on a text file with one thing a line",
+    "sample": "draw new lines from a trained model",
+    "evaluate": "measure the loss of a model, or the likelihood of lines",
+    "lecture": "the notebook end to end, each figure beside the published one",
+    "data": "list, fetch and show texts to train on",
+}
+
+HELP = """usage: handgrad COMMAND [OPTIONS]
+
+Write the backward pass by hand, prove it right line by line, and train with it.
+
+commands:
+{commands}
+
+options:
+  -h, --help   show this help message; 'handgrad COMMAND --help' shows a command's
+  --version    show the version
+
+example:
+  handgrad train               train on the built-in names: about half a minute
+  handgrad sample runs/NAME    draw more from the run that it made
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    0: done; 1: the answer is no; 2: bad input, one line on stderr; 130: Ctrl-C.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())), end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"handgrad {version('handgrad')}")
+        return 0
+    if words[0] not in COMMANDS:
+        return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
+    return _guarded(words[0], words[1:])
+
+
+def _guarded(name: str, words: list[str]) -> int:
+    from handgrad.errors import HandgradError
+
+    try:
+        code = importlib.import_module(f"handgrad.cli.{name}").main(words)
+        sys.stdout.flush()
+        return code or 0
+    except HandgradError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt as interrupt:
+        return _fail(f"stopped. {interrupt}".strip(), code=130)
+    except BrokenPipeError:  # the reader, 'head' say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(message: str, code: int = 2) -> int:
+    print(f"handgrad: {message}", file=sys.stderr)
+    return code
