@@ -1,0 +1,37 @@
+# Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the whole test suite.
+# Another Python: make names PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+FILES := pyproject.toml constraints.txt
+
+.PHONY: names test lint clean
+
+names: .venv/installed
+	$(BIN)/handgrad train
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyrefly check
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "handgrad needs Python 3.11 or later, and $(PYTHON) is %d.%d; try: make PYTHON=python3.12" % sys.version_info[:2] or 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: $(FILES) | $(BIN)/python
+	@echo "installing into .venv (PyTorch is large: this can take a few minutes the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: $(FILES) | $(BIN)/python
+	@echo "installing into .venv (PyTorch is large: this can take a few minutes the first time)"
+	$(PIP) --editable '.[dev]'
+	@touch $@ .venv/installed
