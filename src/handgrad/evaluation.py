@@ -62,7 +62,7 @@ def mean_loss(model: "Model", dataset: Dataset) -> float:
         log_probs = model.log_probabilities(dataset.contexts(positions, model.config.block_size))
         targets = dataset.targets(positions).astype(np.int64)
         total -= np.take_along_axis(log_probs, targets[:, None], 1).sum(dtype=np.float64)
-    return total / len(dataset)
+    return float(total) / len(dataset)
 
 
 def log_likelihood(model: "Model", line: str) -> float:

@@ -16,20 +16,20 @@ class TrainConfig:
 
     Example:
         >>> TrainConfig(steps=1000, n_hidden=64).batch_size
-        64
+        128
     """
 
-    steps: int = 100_000
+    steps: int = 50_000
     """Training steps, one minibatch each."""
-    batch_size: int = 64
+    batch_size: int = 128
     """Characters predicted in a step; at least 2, since batch norm needs a variance."""
-    block_size: int = 3
+    block_size: int = 5
     """Characters of context from which the next one is predicted."""
-    n_embd: int = 10
+    n_embd: int = 16
     """Features of a character's embedding."""
     n_hidden: int = 200
     """Units of the hidden layer."""
-    lr: float = 0.1
+    lr: float = 0.2
     """Learning rate of the first half; the second half takes a tenth of it."""
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
