@@ -48,9 +48,9 @@ class TrainingProgress:
         self.begun = self.spoken = time.monotonic()
         self.console = console(stderr=True)
         self.bar = Progress(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
+            TextColumn("training"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console,
-            transient=True, disable=not self.console.is_terminal,
+            disable=not self.console.is_terminal,
         )  # fmt: skip
         self.task = self.bar.add_task("training", total=steps, completed=done, status="")
 

@@ -101,7 +101,7 @@ def _show_start(run: "Run") -> None:
     show(f"        {sizes} characters to predict (train / validation / test)")
     show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
          f"n_hidden {model.n_hidden}")  # fmt: skip
-    onwards = f", from step {run.state.step:,} on" if run.state.step else ""
+    onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
     rates = f"batch_size {config.batch_size}, lr {config.lr:g}, seed {config.seed}"
     show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")

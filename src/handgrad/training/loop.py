@@ -208,9 +208,12 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     parameters, losses = sgd_steps(state.parameters, contexts, targets, rates)
     state.losses[state.step : stop] = losses
     finite = np.isfinite(losses)
-    if not finite.all() or not all(np.isfinite(value).all() for value in parameters.values()):
-        step = state.step + int(np.argmin(finite) if not finite.all() else len(losses))
-        raise _diverged(step, state.losses, config)
+    if not finite.all():
+        step = state.step + int(np.argmin(finite))
+        raise _diverged("the loss", state.losses[step], state.losses[:step], config)
+    wrong = [value[~np.isfinite(value)] for value in parameters.values() if not np.isfinite(value).all()]
+    if wrong:
+        raise _diverged("a parameter", wrong[0][0], state.losses[:stop], config)
     return State(stop, parameters, state.losses)
 
 
@@ -252,12 +255,13 @@ def _save_history(run: Run) -> None:
         checkpoint.write(run.folder, "loss.png", loss_curve(rows, title))
 
 
-def _diverged(step: int, losses: np.ndarray, config: TrainConfig) -> DivergedError:
-    rate = learning_rate(step, config.steps, config.lr)
-    before = losses[:step]
+def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
+    """`what` has become `value` after the steps whose losses are `before`."""
+    step = len(before)
+    rate = learning_rate(max(step - 1, 0), config.steps, config.lr)
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
-        "the loss is no longer a finite number", where=f"step {step:,}", got=f"{losses[step]}{path}",
+        f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
         next_step=f"The learning rate {rate:g} is likely too high: try --lr {rate / 10:g}.",
     )  # fmt: skip
 
