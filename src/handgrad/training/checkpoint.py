@@ -71,12 +71,15 @@ def create(folder: Path, settings: Settings) -> None:
     Raises:
         RunError: the folder is there already, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with _errors_named(folder):
+        clean(folder, "config.json")
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+    if taken:
         raise RunError(
             "there is something here already", where=folder, expected="a new or empty folder",
             next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
         )  # fmt: skip
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
     content = {
         "format": FORMAT,
         "handgrad": version("handgrad"),
@@ -225,9 +228,9 @@ def write(folder: Path, name: str, content: bytes) -> None:
         raise
 
 
-def clean(folder: Path) -> None:
-    """Remove what a kill in the middle of `write` left."""
-    for leftover in folder.glob(".*.tmp"):
+def clean(folder: Path, name: str = "*") -> None:
+    """Remove what a kill in the middle of a `write` of that name left, by default of any."""
+    for leftover in folder.glob(f".{name}.*.tmp"):
         leftover.unlink(missing_ok=True)
 
 

@@ -1,10 +1,12 @@
 """Every size and rate of a training run, in one place; the command line is made from it."""
 
-import math
 from dataclasses import dataclass
 
 from handgrad.errors import ConfigError
 from handgrad.models.config import MLPConfig, require_integer
+
+MAX_LR = 1e30
+"""Far beyond all that trains, and within what float32 holds."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class TrainConfig:
         require_integer("n_embd", self.n_embd, at_least=1, at_most=100_000)
         require_integer("n_hidden", self.n_hidden, at_least=1, at_most=100_000)
         require_integer("seed", self.seed, at_least=0, at_most=2**63 - 1)
-        if isinstance(self.lr, bool) or not isinstance(self.lr, int | float) or not 0 < self.lr < math.inf:
-            raise ConfigError("lr makes no sense", got=self.lr, expected="a finite number above 0")
+        if isinstance(self.lr, bool) or not isinstance(self.lr, int | float) or not 0 < self.lr <= MAX_LR:
+            raise ConfigError("lr makes no sense", got=self.lr, expected=f"a number above 0, at most {MAX_LR:g}")
 
     def model(self, vocab_size: int) -> MLPConfig:
         """The model's sizes for a vocabulary of `vocab_size`."""
