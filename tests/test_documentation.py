@@ -1,0 +1,74 @@
+"""The examples of README and docs run as they stand; links lead somewhere."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import handgrad
+from handgrad import ops
+from handgrad.cli import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_notebook_page_runs_in_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks("docs/notebook.md", "python"):
+        exec(compile(block, "docs/notebook.md", "exec"), names)
+    lines = capsys.readouterr().out.splitlines()
+    compared = [line for line in lines if line[16:17] == "|"]
+    assert len(compared) == 10
+    assert [line for line in compared if "approximate: True" not in line] == [
+        "b2              | wrong shape: got (32, 27), expected (27,)",
+        "h               | not written yet",
+    ]
+    assert names["model"].steps == 200
+
+
+def test_readme_python_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = [line.split()[0] for line in handgrad.sample(_a_model(tmp_path / "source"), 40, seed=0)]
+    Path("names.txt").write_text("\n".join(["mar", *names]))
+    library, operations = blocks("README.md", "python")
+    exec(library.replace("20_000", "20"), {})
+    assert "'train'" in capsys.readouterr().out
+    logits = torch.randn(5, 7, requires_grad=True)
+    targets = torch.arange(5)
+    torch.nn.functional.cross_entropy(logits, targets).backward()
+    exec(operations, {"handgrad": handgrad, "ops": ops, "torch": torch, "logits": logits, "targets": targets})
+    assert "approximate: True" in capsys.readouterr().out
+
+
+def _a_model(folder: Path) -> handgrad.Model:
+    return handgrad.train(steps=20, batch_size=8, n_hidden=8, out=folder)
+
+
+def test_readme_commands_are_accepted(tmp_path):
+    """Every '$ handgrad …' line of the README runs, with fewer steps and on a small text."""
+    towns = [f"new{a}{b}town" for a in "abcdefghijklmnopqrstuvwxyz" for b in "xyzw"]
+    (tmp_path / "towns.txt").write_text("\n".join(towns))
+    (tmp_path / "names.txt").write_text("\n".join(towns))
+    commands = re.findall(r"^\$ (handgrad .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {shlex.split(command)[1] for command in commands} == set(COMMANDS)
+    for command in commands:
+        words = shlex.split(command.replace("20000", "20"))[1:]
+        words += ["--steps", "20"] if words[0] == "lecture" else []
+        run = subprocess.run([sys.executable, "-m", "handgrad", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0, f"{command}\n{run.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
