@@ -1,6 +1,7 @@
 """A trained model as its users hold it: NumPy in, NumPy out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from handgrad.errors import CorpusError
 from handgrad.models.config import MLPConfig
 
 BUILT_IN = "built-in:"
+MOVED = "Say where the unchanged file is, with --corpus FILE or 'train FILE --resume RUN', or train anew."
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class TextReference:
         Raises:
             CorpusError: it is not there, or is not the same text any more.
         """
+        if not self.source.startswith(BUILT_IN) and not Path(self.source).exists():
+            raise CorpusError("the text the model was trained on is gone", where=self.source, next_step=MOVED)
         corpus = resolve_corpus(None) if self.source.startswith(BUILT_IN) else read_corpus(self.source)
         if corpus.sha256 != self.sha256:
             raise CorpusError(
@@ -44,7 +48,7 @@ class TextReference:
                 where=self.source,
                 got=f"sha256 {corpus.sha256[:12]}…",
                 expected=f"{self.sha256[:12]}…",
-                next_step="Give the unchanged file's path with --corpus, or train anew.",
+                next_step=MOVED,
             )
         return corpus
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.data.vocabulary import Vocabulary
-from handgrad.errors import ConfigError, RunError
+from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.config import MLPConfig, initial_parameters
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
@@ -124,8 +124,11 @@ def read_settings(folder: Path) -> Settings:
             )  # fmt: skip
         known = {field.name for field in fields(TrainConfig)}
         config = TrainConfig(**{key: value for key, value in content["training"].items() if key in known})
-        return Settings(config, Vocabulary(content["vocabulary"]), TextReference(**content["text"]))
-    except (ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
+        text = TextReference(**content["text"])
+        if not all(isinstance(value, str) for value in vars(text).values()):
+            raise TypeError(f"text is {content['text']}")
+        return Settings(config, Vocabulary(content["vocabulary"]), text)
+    except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(folder / "config.json", error) from None
 
 
@@ -151,7 +154,7 @@ def read_state(folder: Path, settings: Settings) -> State:
         return initial_state(settings)
     tensors = _read_tensors(folder / "state.safetensors")
     parameters = _parameters(folder / "state.safetensors", tensors, settings.model)
-    step, losses = int(tensors.get("step", -1)), tensors.get("losses", np.empty(0))
+    step, losses = _count(folder / "state.safetensors", tensors, "step"), tensors.get("losses", np.empty(0))
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
         raise _damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
     state = State(step, parameters, np.empty(settings.config.steps, np.float32))
@@ -203,7 +206,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
     text = settings.text
     if corpus is not None:
         text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
-    steps = int(tensors.get("steps", 0))
+    steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, *statistics, text=text, steps=steps)
 
 
@@ -273,6 +276,13 @@ def _parameters(path: Path, tensors: Mapping[str, np.ndarray], config: MLPConfig
             raise _damaged(path, f"no {name} of shape {shape}")
         parameters[name] = tensors[name]
     return parameters
+
+
+def _count(path: Path, tensors: Mapping[str, np.ndarray], name: str) -> int:
+    count = tensors.get(name, np.empty(0))
+    if count.shape != () or count.dtype != np.int64:
+        raise _damaged(path, f"no {name}")
+    return int(count)
 
 
 def _damaged(path: Path, why: Any) -> RunError:
