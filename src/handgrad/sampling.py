@@ -1,6 +1,7 @@
 """Drawing new lines from a model."""
 
 import math
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ def fresh_seed() -> int:
 def _draw(model: "Model", config: SampleConfig, seed: int, numbers: range) -> list[str]:
     """The lines of these numbers, side by side, one letter of each at a time."""
     block_size, vocabulary = model.config.block_size, model.vocabulary
-    prefix = vocabulary.encode(config.prefix)
+    prefix = vocabulary.encode(unicodedata.normalize("NFC", config.prefix))
     history = np.zeros((len(numbers), block_size + config.max_length + 1), vocabulary.dtype)
     history[:, block_size : block_size + len(prefix)] = prefix
     unfinished = np.arange(len(numbers))

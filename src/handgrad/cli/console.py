@@ -1,6 +1,5 @@
 """What commands show: results on stdout, progress and remarks on stderr."""
 
-import math
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -32,8 +31,10 @@ def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> N
 
 def show_losses(losses: dict[str, float]) -> None:
     """The loss and perplexity of each split or text."""
+    from handgrad.evaluation import perplexity
+
     names = {"val": "validation"}
-    rows = [(names.get(name, name), f"{loss:.4f}", f"{math.exp(loss):.3f}") for name, loss in losses.items()]
+    rows = [(names.get(name, name), f"{loss:.4f}", f"{perplexity(loss):#.5g}") for name, loss in losses.items()]
     show_figures(("loss", "nats a character", "perplexity"), rows)
 
 
