@@ -1,5 +1,6 @@
 """How good a model is: the loss of a split, the likelihood of a line, and calibrated batch-norm statistics."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def calibrate(
 
     tensors = {name: torch.from_numpy(value) for name, value in parameters.items()}
     count, mean, squares = 0, np.zeros((1, config.n_hidden)), np.zeros((1, config.n_hidden))
-    with torch.no_grad():
+    with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):  # the caller sees what is not finite
         for positions in _blocks(config, min(len(dataset), limit or len(dataset))):
             contexts = dataset.contexts(positions, config.block_size).astype(np.int64)
             hprebn = mlp.hidden_preactivation(tensors, torch.from_numpy(contexts)).numpy().astype(np.float64)
@@ -52,7 +53,7 @@ def calibrate(
             squares += np.square(hprebn - block_mean).sum(0, keepdims=True)
             squares += delta**2 * (count * len(hprebn) / total)
             count = total
-    return mean.astype(np.float32), (squares / max(count - 1, 1)).astype(np.float32)
+        return mean.astype(np.float32), (squares / max(count - 1, 1)).astype(np.float32)
 
 
 def mean_loss(model: "Model", dataset: Dataset) -> float:
@@ -63,6 +64,14 @@ def mean_loss(model: "Model", dataset: Dataset) -> float:
         targets = dataset.targets(positions).astype(np.int64)
         total -= np.take_along_axis(log_probs, targets[:, None], 1).sum(dtype=np.float64)
     return float(total) / len(dataset)
+
+
+def perplexity(loss: float) -> float:
+    """The exponential of a loss in nats: among how many equally likely letters a model as good as this one chooses.
+
+    It stops growing at the greatest number a float holds.
+    """
+    return math.exp(min(loss, 709.0))
 
 
 def log_likelihood(model: "Model", line: str) -> float:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -59,10 +60,15 @@ def _guarded(name: str, words: list[str]) -> int:
     except HandgradError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while Python ends, would show a traceback
         return _fail(f"stopped. {interrupt}".strip(), code=130)
-    except BrokenPipeError:  # the reader, 'head' say, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except MemoryError as error:
+        return _fail(f"not enough memory. {error}. Choose smaller sizes.")
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries it again at its end
+        if isinstance(error, BrokenPipeError):  # the reader, 'head' say, has had enough
+            return 0
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror}.")
 
 
 def _fail(message: str, code: int = 2) -> int:

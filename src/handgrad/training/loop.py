@@ -2,7 +2,12 @@
 
 import itertools
 import math
+import shlex
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +45,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training, after the run was saved at `step` in `folder`."""
 
     def __init__(self, folder: Path, step: int):  # noqa: D107
-        super().__init__(f"saved at step {step:,} in {folder}")
+        super().__init__(f"Step {step:,} is saved; go on with 'handgrad train --resume {shlex.quote(str(folder))}'.")
         self.folder, self.step = folder, step
 
 
@@ -153,8 +158,9 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     splits = split(corpus)
     settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
     folder = Path(out) if out is not None else _new_folder(corpus.name)
+    state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
-    return Run(folder, settings, corpus, splits, checkpoint.initial_state(settings))
+    return Run(folder, settings, corpus, splits, state)
 
 
 def reopen(folder: Path, text: str | Path | None = None) -> Run:
@@ -190,7 +196,9 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
                 saved, saved_at = stop, time.monotonic()
             chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / (now - begun))))
     except KeyboardInterrupt:
-        save(replace(run, state=state))
+        if state.step > saved:
+            with _deaf_to_ctrl_c():
+                save(replace(run, state=state))
         raise Interrupted(run.folder, state.step) from None
     return replace(run, state=state)
 
@@ -218,32 +226,40 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
 
 
 def save(run: Run) -> None:
-    """Write a checkpoint: the state, a model that can be sampled from, and the history so far."""
-    checkpoint.save_state(run.folder, run.state)
-    _save_model(run, limit=CHECKPOINT_EXAMPLES)
-    _save_history(run)
+    """Write a checkpoint: the state, a model that can be sampled from, and the history so far.
+
+    Raises:
+        DivergedError: the statistics of batch norm overflow; the checkpoint before this one stays.
+        RunError: the folder cannot be written.
+    """
+    _save(run, limit=CHECKPOINT_EXAMPLES)
 
 
 def finish(run: Run) -> Outcome:
     """Calibrate, measure, draw the loss curve and the samples, and write all of it to the run folder."""
     try:
-        checkpoint.save_state(run.folder, run.state)
-        model = _save_model(run)
-        _save_history(run)
+        model = _save(run)
         losses = {name: mean_loss(model, part) for name, part in run.splits._asdict().items()}
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
     except KeyboardInterrupt:
+        with _deaf_to_ctrl_c():
+            checkpoint.save_state(run.folder, run.state)
         raise Interrupted(run.folder, run.state.step) from None
     return Outcome(model, losses, samples, known_lines(run.corpus, samples))
 
 
-def _save_model(run: Run, limit: int | None = None) -> Model:
+def _save(run: Run, limit: int | None = None) -> Model:
     settings, state = run.settings, run.state
     parameters = dict(state.parameters)
     bnmean, bnvar = calibrate(parameters, settings.model, run.splits.train, limit)
+    wrong = [value for value in (*bnmean[0], *bnvar[0]) if not math.isfinite(value)]
+    if wrong:
+        raise _diverged("a statistic of batch norm", wrong[0], state.losses[: state.step], settings.config)
     model = Model(settings.model, settings.vocabulary, parameters, bnmean, bnvar, settings.text, state.step)
+    checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
+    _save_history(run)
     return model
 
 
@@ -255,6 +271,19 @@ def _save_history(run: Run) -> None:
         checkpoint.write(run.folder, "loss.png", loss_curve(rows, title))
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a second, impatient Ctrl-C not stop the saving that the first one began."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
     """`what` has become `value` after the steps whose losses are `before`."""
     step = len(before)
@@ -262,7 +291,7 @@ def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) 
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
-        next_step=f"The learning rate {rate:g} is likely too high: try --lr {rate / 10:g}.",
+        next_step=f"The learning rate {rate:g} is likely too high: try --lr {min(rate, 1) / 10:g}.",
     )  # fmt: skip
 
 
