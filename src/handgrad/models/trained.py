@@ -40,7 +40,9 @@ class TextReference:
             CorpusError: it is not there, or is not the same text any more.
         """
         if not self.source.startswith(BUILT_IN) and not Path(self.source).exists():
-            raise CorpusError("the text the model was trained on is gone", where=self.source, next_step=MOVED)
+            raise CorpusError(
+                "there is no such file any more: the text of this run", where=self.source, next_step=MOVED
+            )
         corpus = resolve_corpus(None) if self.source.startswith(BUILT_IN) else read_corpus(self.source)
         if corpus.sha256 != self.sha256:
             raise CorpusError(

@@ -291,7 +291,7 @@ def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) 
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
-        next_step=f"The learning rate {rate:g} is likely too high: try --lr {min(rate, 1) / 10:g}.",
+        next_step=f"The learning rate {rate:g} is likely too high: try --lr {rate / 10:g}.",
     )  # fmt: skip
 
 
