@@ -1,0 +1,147 @@
+"""Training by hand beside training by autograd, and the same steps cut into pieces."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handgrad.data import Dataset, resolve_corpus, split
+from handgrad.errors import DivergedError
+from handgrad.models.config import PARAMETERS
+from handgrad.models.trained import TextReference
+from handgrad.training.checkpoint import Settings, State, initial_state
+from handgrad.training.config import TrainConfig
+from handgrad.training.loop import advance
+from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.sgd import one_thread, sgd_steps
+
+from ..oracle import plain_loss
+
+CORPUS = resolve_corpus()
+TRAIN = split(CORPUS).train
+SHORT = TrainConfig(steps=20, batch_size=5, block_size=2, n_embd=3, n_hidden=7, seed=3)
+
+
+def beginning(config: TrainConfig) -> State:
+    return initial_state(Settings(config, CORPUS.vocabulary, TextReference.to(CORPUS)))
+
+
+def by_autograd(config: TrainConfig, train: Dataset, dtype: torch.dtype) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The run of `config` with PyTorch's gradients and optimiser."""
+    parameters = {
+        name: torch.from_numpy(value.copy()).to(dtype).requires_grad_()
+        for name, value in beginning(config).parameters.items()
+    }
+    optimiser = torch.optim.SGD(parameters.values(), lr=config.lr)
+    positions = minibatch_positions(config.seed, range(config.steps), config.batch_size, len(train))
+    losses = []
+    for step in range(config.steps):
+        Xb = torch.from_numpy(train.contexts(positions[step], config.block_size))
+        Yb = torch.from_numpy(train.targets(positions[step]))
+        optimiser.param_groups[0]["lr"] = config.lr if 2 * step < config.steps else config.lr / 10
+        loss = plain_loss(parameters, Xb, Yb)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return {name: value.detach().numpy() for name, value in parameters.items()}, np.array(losses)
+
+
+def test_200_steps_by_hand_equal_200_by_autograd():
+    config = TrainConfig(steps=200, batch_size=32, n_hidden=50)
+    ours = advance(beginning(config), config, TRAIN, stop=200)
+    theirs, losses = by_autograd(config, TRAIN, torch.float32)
+    assert ours.step == 200
+    for name in PARAMETERS:
+        moved = np.abs(theirs[name] - beginning(config).parameters[name]).max()
+        error = np.abs(ours.parameters[name] - theirs[name]).max()
+        assert ours.parameters[name].dtype == np.float32
+        assert error <= 2e-5 * np.abs(theirs[name]).max(), name
+        if name != "b1":  # batch norm takes b1 out again
+            assert moved > 100 * error, name
+    assert np.abs(ours.losses - losses).max() <= 1e-5 * losses.max()
+
+
+def test_a_step_goes_down_the_gradient_by_the_rate():
+    rates = [0.3, 0.0, 0.02]
+    start = beginning(SHORT).parameters
+    positions = minibatch_positions(3, range(3), 5, len(TRAIN))
+    contexts, targets = TRAIN.contexts(positions, 2), TRAIN.targets(positions)
+    for step, rate in enumerate(rates):
+        now = {name: torch.from_numpy(value).clone().requires_grad_() for name, value in start.items()}
+        loss = plain_loss(now, torch.from_numpy(contexts[step]), torch.from_numpy(targets[step]))
+        gradients = torch.autograd.grad(loss, list(now.values()))
+        after, losses = sgd_steps(start, contexts[step : step + 1], targets[step : step + 1], [rate])
+        for name, gradient in zip(now, gradients, strict=True):
+            expected = start[name] - rate * gradient.numpy()
+            assert np.abs(after[name] - expected).max() <= 1e-6 * np.abs(expected).max()
+        assert losses == pytest.approx([loss.item()], rel=1e-6)
+    together, _ = sgd_steps(start, contexts, targets, rates)
+    one_by_one = start
+    for step, rate in enumerate(rates):
+        one_by_one, _ = sgd_steps(one_by_one, contexts[step : step + 1], targets[step : step + 1], [rate])
+    assert all(np.array_equal(together[name], one_by_one[name]) for name in PARAMETERS)
+
+
+@given(st.sets(st.integers(1, SHORT.steps - 1)))
+@settings(derandomize=True, deadline=None, max_examples=15)
+def test_steps_cut_into_any_pieces_end_in_the_same_bits(cuts):
+    whole = advance(beginning(SHORT), SHORT, TRAIN, SHORT.steps)
+    state = beginning(SHORT)
+    for _, stop in pairwise([0, *sorted(cuts), SHORT.steps]):
+        state = advance(state, SHORT, TRAIN, stop)
+    assert state.step == whole.step
+    assert state.losses.tobytes() == whole.losses.tobytes()
+    assert all(state.parameters[name].tobytes() == whole.parameters[name].tobytes() for name in PARAMETERS)
+
+
+def test_the_seed_decides_the_run():
+    ends = [
+        advance(beginning(config), config, TRAIN, 5)
+        for config in (SHORT, SHORT, TrainConfig(**vars(SHORT) | {"seed": 4}))
+    ]
+    same, again, other = (end.parameters["W1"] for end in ends)
+    assert np.array_equal(same, again)
+    assert not np.isclose(same, other).any()
+
+
+def test_the_state_given_is_left_as_it_was():
+    state = beginning(SHORT)
+    before = {name: value.copy() for name, value in state.parameters.items()}
+    advance(state, SHORT, TRAIN, 5)
+    assert state.step == 0
+    assert all(np.array_equal(state.parameters[name], value) for name, value in before.items())
+
+
+def test_a_loss_that_is_no_number_is_refused_with_its_step():
+    config = TrainConfig(**vars(SHORT) | {"lr": 1e30})
+    with pytest.raises(
+        DivergedError, match=r"step 1: .*after 3\.\d+ at the first step.*likely too high: try --lr 1e\+29"
+    ):
+        advance(beginning(config), config, TRAIN, SHORT.steps)
+
+
+def test_a_parameter_that_overflows_after_the_last_loss_is_refused():
+    config = TrainConfig(**vars(SHORT) | {"steps": 1})
+    state = beginning(config)
+    absent = np.setdiff1d(np.arange(27), TRAIN.contexts(minibatch_positions(3, range(1), 5, len(TRAIN)), 2))[0]
+    state.parameters["C"][absent] = np.inf
+    with pytest.raises(
+        DivergedError, match=r"step 1: a parameter is no longer a finite number \(got inf, after 3\.\d+"
+    ):
+        advance(state, config, TRAIN, 1)
+
+
+def test_the_number_of_threads_is_put_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise ZeroDivisionError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
