@@ -64,7 +64,7 @@ def by_central_differences(problem: Problem, step: float = 1e-5) -> dict[str, Te
 
 
 def disagreement(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
-    """The largest error of a gradient, relative to its largest entry; that of b1, which is 0 under batch norm, to W1's."""
+    """The largest error of a gradient, relative to its largest entry; for b1, 0 under batch norm, to that of W1."""
     assert list(ours) == list(PARAMETERS)
     errors = []
     for name, reference in theirs.items():

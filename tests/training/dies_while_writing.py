@@ -1,4 +1,4 @@
-"""Ends without warning before one line of checkpoint.py after another, as a kill would, each time in a folder of its own.
+"""Ends without warning before one line of checkpoint.py after another, as a kill would, each time in another folder.
 
 usage: python dies_while_writing.py FOLDER TEXT
 
@@ -36,7 +36,7 @@ def die_before_line(number: int) -> None:
 
 
 def die_at_each_line(folder: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with folder/1, folder/2, ... in children that die one line later each, until one of them survives."""
+    """Call `write` with folder/1, folder/2, ... in children that die one line later each, until one survives."""
     for number in itertools.count(1):
         child = os.fork()
         if not child:

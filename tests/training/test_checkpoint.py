@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing_behind(tmp_path, monkeypatc
 
 def test_a_folder_with_something_in_it_is_left_alone(folder, tmp_path):
     before = (folder / "config.json").read_bytes()
-    with pytest.raises(RunError, match="something here already.*--resume"):
+    with pytest.raises(RunError, match=r"something here already.*--resume"):
         checkpoint.create(folder, SETTINGS)
     assert (folder / "config.json").read_bytes() == before
     note = tmp_path / "note"
@@ -170,7 +170,7 @@ def test_a_later_version_is_refused_and_a_setting_of_the_future_is_not(folder):
     path.write_text(json.dumps(content))
     assert checkpoint.read_settings(folder).config == CONFIG
     path.write_text(json.dumps({**content, "format": 2}))
-    with pytest.raises(RunError, match="later version of handgrad .*got format 2, expected format 1.*Upgrade"):
+    with pytest.raises(RunError, match=r"later version of handgrad .*got format 2, expected format 1.*Upgrade"):
         checkpoint.read_settings(folder)
 
 
@@ -178,7 +178,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
     with pytest.raises(RunError, match="nowhere: no such run folder"):
         handgrad.load(tmp_path / "nowhere")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(RunError, match="no model yet.*--resume"):
+    with pytest.raises(RunError, match=r"no model yet.*--resume"):
         handgrad.load(folder)
     (folder / "config.json").unlink()
     with pytest.raises(RunError, match=r"config\.json is missing"):

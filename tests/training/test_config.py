@@ -55,13 +55,12 @@ def test_how_often_to_save(text, every):
     assert Every.parse(text) == every
 
 
-@pytest.mark.parametrize(
-    "text", ["0", "-5", 0, "0s", "-1s", "nans", "infs", "s", "", "1.5", "ten", "10m", "1e3"], ids=repr
-)
+NO_TIMES = ["0", "-5", 0, "0s", "-1s", "nans", "infs", "s", "", "1.5", "ten", "10m", "1e3"]
+
+
+@pytest.mark.parametrize("text", NO_TIMES, ids=repr)
 def test_how_often_to_save_is_refused(text):
-    with pytest.raises(
-        ConfigError, match="checkpoint_every makes no sense .*steps such as 1000, or seconds such as 30s"
-    ):
+    with pytest.raises(ConfigError, match=r"checkpoint_every .*steps such as 1000, or seconds such as 30s"):
         Every.parse(text)
 
 

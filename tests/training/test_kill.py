@@ -145,7 +145,7 @@ def deaths(some_names, tmp_path_factory) -> Path:
 
 
 @ON_UNIX
-def test_dead_before_any_line_that_makes_a_run_it_can_be_made_or_gone_on_with(deaths, some_names):
+def test_dead_before_any_line_that_makes_a_run_it_can_be_made_or_gone_on_with(deaths):
     settings = checkpoint.read_settings(deaths / "old")
     made = []
     for folder in (deaths / "create").iterdir():

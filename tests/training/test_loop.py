@@ -88,7 +88,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_end(some_names, run, tmp_path,
     assert_same_results(folder, run)
 
 
-def test_a_finished_run_can_be_resumed_and_stays_as_it_is(some_names, run):
+def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     handgrad.train(resume=run)
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before

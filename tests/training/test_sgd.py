@@ -1,5 +1,6 @@
 """Training by hand beside training by autograd, and the same steps cut into pieces."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from handgrad.models.trained import TextReference
 from handgrad.training.checkpoint import Settings, State, initial_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
-from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.schedule import minibatch_positions
 from handgrad.training.sgd import one_thread, sgd_steps
 
 from ..oracle import plain_loss
@@ -99,11 +100,8 @@ def test_steps_cut_into_any_pieces_end_in_the_same_bits(cuts):
 
 
 def test_the_seed_decides_the_run():
-    ends = [
-        advance(beginning(config), config, TRAIN, 5)
-        for config in (SHORT, SHORT, TrainConfig(**vars(SHORT) | {"seed": 4}))
-    ]
-    same, again, other = (end.parameters["W1"] for end in ends)
+    configs = SHORT, SHORT, replace(SHORT, seed=4)
+    same, again, other = (advance(beginning(config), config, TRAIN, 5).parameters["W1"] for config in configs)
     assert np.array_equal(same, again)
     assert not np.isclose(same, other).any()
 
@@ -117,21 +115,17 @@ def test_the_state_given_is_left_as_it_was():
 
 
 def test_a_loss_that_is_no_number_is_refused_with_its_step():
-    config = TrainConfig(**vars(SHORT) | {"lr": 1e30})
-    with pytest.raises(
-        DivergedError, match=r"step 1: .*after 3\.\d+ at the first step.*likely too high: try --lr 1e\+29"
-    ):
+    config = replace(SHORT, lr=1e30)
+    with pytest.raises(DivergedError, match=r"step 1: .*after 3\.\d+ at the first.* rate 1e\+30 is likely too high"):
         advance(beginning(config), config, TRAIN, SHORT.steps)
 
 
 def test_a_parameter_that_overflows_after_the_last_loss_is_refused():
-    config = TrainConfig(**vars(SHORT) | {"steps": 1})
+    config = replace(SHORT, steps=1)
     state = beginning(config)
     absent = np.setdiff1d(np.arange(27), TRAIN.contexts(minibatch_positions(3, range(1), 5, len(TRAIN)), 2))[0]
     state.parameters["C"][absent] = np.inf
-    with pytest.raises(
-        DivergedError, match=r"step 1: a parameter is no longer a finite number \(got inf, after 3\.\d+"
-    ):
+    with pytest.raises(DivergedError, match=r"step 1: a parameter is no longer .*\(got inf, after 3\.\d+"):
         advance(state, config, TRAIN, 1)
 
 
@@ -139,9 +133,8 @@ def test_the_number_of_threads_is_put_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(ZeroDivisionError), one_thread():
+        with one_thread():
             assert torch.get_num_threads() == 1
-            raise ZeroDivisionError
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
