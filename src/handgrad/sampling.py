@@ -25,6 +25,10 @@ class SampleConfig:
 
     Raises:
         ConfigError: a value makes no sense.
+
+    Example:
+        >>> SampleConfig(temperature=0.8, prefix="mar").max_length
+        100
     """
 
     seed: int | None = None

@@ -106,7 +106,7 @@ def train(
         >>> import handgrad
         >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> model.parameters["C"].shape
-        (27, 10)
+        (27, 16)
     """
     every = Every.parse(checkpoint_every)
     if resume is None:
