@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from handgrad.models.config import MLPConfig
     from handgrad.models.trained import Model
 
-NUMBERS_AT_ONCE = 2**23
+NUMBERS_AT_ONCE = 2**18  # so that a block's intermediates stay in the processor's cache: 8 times as fast as 2**23
 
 
 def calibrate(
@@ -39,19 +39,20 @@ def calibrate(
     import torch
 
     from handgrad.models import mlp
+    from handgrad.models.threads import one_thread
 
     tensors = {name: torch.from_numpy(value) for name, value in parameters.items()}
     count, mean, squares = 0, np.zeros((1, config.n_hidden)), np.zeros((1, config.n_hidden))
-    with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):  # the caller sees what is not finite
+    overflow_shows_in_the_result = np.errstate(over="ignore", invalid="ignore")
+    with one_thread(), torch.no_grad(), overflow_shows_in_the_result:
         for positions in _blocks(config, min(len(dataset), limit or len(dataset))):
-            contexts = dataset.contexts(positions, config.block_size).astype(np.int64)
-            hprebn = mlp.hidden_preactivation(tensors, torch.from_numpy(contexts)).numpy().astype(np.float64)
-            block_mean = hprebn.mean(0, keepdims=True)
-            delta = block_mean - mean
-            total = count + len(hprebn)
+            contexts = torch.from_numpy(dataset.contexts(positions, config.block_size))
+            hprebn = mlp.hidden_preactivation(tensors, contexts).double()
+            block_mean = hprebn.mean(0, keepdim=True)
+            hprebn -= block_mean
+            delta, total = block_mean.numpy() - mean, count + len(hprebn)
             mean += delta * (len(hprebn) / total)
-            squares += np.square(hprebn - block_mean).sum(0, keepdims=True)
-            squares += delta**2 * (count * len(hprebn) / total)
+            squares += (hprebn * hprebn).sum(0, keepdim=True).numpy() + delta**2 * (count * len(hprebn) / total)
             count = total
         return mean.astype(np.float32), (squares / max(count - 1, 1)).astype(np.float32)
 
@@ -61,7 +62,7 @@ def mean_loss(model: "Model", dataset: Dataset) -> float:
     total = 0.0
     for positions in _blocks(model.config, len(dataset)):
         log_probs = model.log_probabilities(dataset.contexts(positions, model.config.block_size))
-        targets = dataset.targets(positions).astype(np.int64)
+        targets = dataset.targets(positions)
         total -= np.take_along_axis(log_probs, targets[:, None], 1).sum(dtype=np.float64)
     return float(total) / len(dataset)
 
@@ -110,7 +111,7 @@ def evaluate(model: "Model", text: str | Path | None = None) -> dict[str, float]
 
 
 def _blocks(config: "MLPConfig", n_examples: int) -> Iterator[np.ndarray]:
-    """Positions 0, 1, … in blocks whose intermediates stay small in memory."""
+    """Positions 0, 1, … in blocks whose intermediates are of `NUMBERS_AT_ONCE` numbers each."""
     widest = max(config.n_hidden, config.vocab_size, config.n_embd * config.block_size)
     size = max(1, NUMBERS_AT_ONCE // widest)
     for start in range(0, n_examples, size):

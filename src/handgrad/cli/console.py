@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.table import Table
 
 PLAIN_LINE_SECONDS = 5.0
@@ -17,6 +18,11 @@ def console(stderr: bool = False) -> Console:
     """A console that never wraps at less than 80 columns and leaves numbers in peace."""
     shown = Console(stderr=stderr, highlight=False)
     return shown if shown.is_terminal else Console(stderr=stderr, highlight=False, width=max(shown.width, 100))
+
+
+def working(on: str) -> Status:
+    """A spinner on stderr, as a context manager; nothing where that is no terminal."""
+    return console(stderr=True).status(f"{on} …")
 
 
 def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from rich.markup import escape
 
-from handgrad.cli.console import TrainingProgress, console, show_losses
+from handgrad.cli.console import TrainingProgress, console, show_losses, working
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
 from handgrad.training.config import PRESETS, TrainConfig
@@ -76,7 +76,8 @@ def main(words: list[str]) -> None:
         _show_start(run)
     with TrainingProgress(run.state.step, run.settings.config.steps) as progress:
         run = loop.take_steps(run, every, progress)
-    outcome = loop.finish(run)
+    with working("calibrating batch norm, measuring the loss"):
+        outcome = loop.finish(run)
     if options.json:
         print(_as_json(run, outcome))
     else:

@@ -17,8 +17,8 @@ from handgrad.lecture import exercise1
 from handgrad.lecture.cmp import Comparison, compare
 from handgrad.models import mlp
 from handgrad.models.config import PARAMETERS, MLPConfig, initial_parameters
+from handgrad.models.threads import one_thread
 from handgrad.training.schedule import learning_rate
-from handgrad.training.sgd import one_thread
 
 SEED = 2147483647
 BN_SEED = SEED + 1

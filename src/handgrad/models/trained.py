@@ -69,6 +69,13 @@ class Model:
         steps: training steps taken.
 
     `handgrad.train` and `handgrad.load` make one.
+
+    Example:
+        >>> import handgrad
+        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, block_size=3, out=folder / "run")
+        >>> beginnings = np.exp(model.log_probabilities(np.array([[0, 0, 0]])))
+        >>> beginnings.shape, round(float(beginnings.sum()), 3)
+        ((1, 27), 1.0)
     """
 
     config: MLPConfig
@@ -91,9 +98,10 @@ class Model:
         import torch
 
         from handgrad.models import mlp
+        from handgrad.models.threads import one_thread
 
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             parameters = {name: torch.from_numpy(value) for name, value in self.parameters.items()}
             statistics = torch.from_numpy(self.bnmean), torch.from_numpy(self.bnvar)
-            scores = mlp.logits(parameters, *statistics, torch.from_numpy(contexts.astype(np.int64)))
+            scores = mlp.logits(parameters, *statistics, torch.from_numpy(contexts.astype(np.int64, copy=False)))
             return torch.log_softmax(scores, 1).numpy()

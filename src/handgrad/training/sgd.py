@@ -1,11 +1,11 @@
 """Stochastic gradient descent in torch, without autograd."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from handgrad.models.config import PARAMETERS
+from handgrad.models.threads import one_thread
 
 
 def sgd_steps(
@@ -13,7 +13,7 @@ def sgd_steps(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Take one step of gradient descent a minibatch, each gradient by its closed form.
 
-    One thread does it: at these sizes a second one costs more than it brings, and sums keep their order.
+    One thread does it, so that sums keep their order.
 
     Args:
         parameters: seven float32 arrays by name; they are not changed.
@@ -41,16 +41,3 @@ def sgd_steps(
             for name in PARAMETERS:
                 now[name].sub_(gradients[name], alpha=rate)
     return {name: value.numpy() for name, value in now.items()}, losses.numpy()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use a single thread in this block."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
