@@ -15,7 +15,7 @@ from handgrad.errors import ConfigError
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
-    from handgrad.training.loop import Outcome, Run
+    from handgrad.training.loop import Every, Outcome, Run
 
 PROGRAM = "handgrad train"
 
@@ -72,13 +72,24 @@ def main(words: list[str]) -> None:
     else:
         _refuse_changes(options, base.config)
         run = loop.reopen(options.resume, options.text)
-    if not options.json:
+    try:
+        _carry_out(run, every, options.json)
+    except loop.Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise loop.Interrupted(run.folder, run.state.step) from None
+
+
+def _carry_out(run: "Run", every: "Every", json: bool) -> None:
+    from handgrad.training import loop
+
+    if not json:
         _show_start(run)
     with TrainingProgress(run.state.step, run.settings.config.steps) as progress:
         run = loop.take_steps(run, every, progress)
     with working("calibrating batch norm, measuring the loss"):
         outcome = loop.finish(run)
-    if options.json:
+    if json:
         print(_as_json(run, outcome))
     else:
         _show_outcome(run, outcome)
