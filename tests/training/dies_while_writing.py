@@ -1,16 +1,21 @@
-"""Ends without warning before one line of checkpoint.py after another, as a kill would, each time in another folder.
+"""Dies in the middle of writing a run folder, again and again, at another moment and in another folder each time.
 
 usage: python dies_while_writing.py FOLDER TEXT
 
-Leaves FOLDER/create/K, where a run was being made, and FOLDER/save/K, where a second checkpoint was being written over
-the first, dead before the K-th line that is executed; and FOLDER/old and FOLDER/new, with those two checkpoints whole.
+Leaves the folders
+    FOLDER/create/K  in which a run was being made, dead before the K-th line of checkpoint.py that is executed
+    FOLDER/save/K    in which a second checkpoint was being written over the first, dead before such a line
+    FOLDER/torn/K    the same, killed by the system as a file grew beyond K bytes
+    FOLDER/old and FOLDER/new, with those two checkpoints whole
 """
 
 import itertools
 import os
+import resource
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,21 +40,32 @@ def die_before_line(number: int) -> None:
     sys.settrace(trace)
 
 
-def die_at_each_line(folder: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with folder/1, folder/2, ... in children that die one line later each, until one survives."""
-    for number in itertools.count(1):
+def die_at_size(size: int) -> None:
+    """Let the system kill this process as it writes beyond the first `size` bytes of a file."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def die_at_each(
+    moments: Iterable[int], die_at: Callable[[int], None], write: Callable[[Path], object], folder: Path
+) -> None:
+    """Call `write` with folder/MOMENT in a child that dies at that moment, for each, until one survives."""
+    for moment in moments:
         child = os.fork()
         if not child:
-            die_before_line(number)
-            write(folder / str(number))
+            die_at(moment)
+            write(folder / str(moment))
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code == 0:
             return
-        assert code == DIED, code
+        assert code in (DIED, -signal.SIGXFSZ), code
 
 
 def main(folder: Path, text: Path) -> None:
+    os.fsync = lambda _: None  # a kill, unlike a power cut, loses nothing that was written
+
     def create(run_folder: Path) -> loop.Run:
         return loop.start(text, CONFIG, run_folder)
 
@@ -63,11 +79,18 @@ def main(folder: Path, text: Path) -> None:
     loop.save(new)
 
     def save(run_folder: Path) -> None:
-        shutil.copytree(old.folder, run_folder)
         loop.save(replace(new, folder=run_folder))
 
-    die_at_each_line(folder / "create", create)
-    die_at_each_line(folder / "save", save)
+    def save_over_old(run_folder: Path) -> None:
+        shutil.copytree(old.folder, run_folder)
+        save(run_folder)
+
+    die_at_each(itertools.count(1), die_before_line, create, folder / "create")
+    die_at_each(itertools.count(1), die_before_line, save_over_old, folder / "save")
+    sizes = range(0, (folder / "new" / "state.safetensors").stat().st_size + 200, 50)
+    for size in sizes:
+        shutil.copytree(old.folder, folder / "torn" / str(size))
+    die_at_each(sizes, die_at_size, save, folder / "torn")
 
 
 if __name__ == "__main__":

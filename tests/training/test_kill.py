@@ -159,21 +159,32 @@ def test_dead_before_any_line_that_makes_a_run_it_can_be_made_or_gone_on_with(de
     assert set(made) == {False, True}
 
 
+def files_after_death(folder: Path, deaths: Path) -> dict[str, bytes]:
+    """What a death while saving left, once it can be gone on with: of each file the old one or the new one."""
+    old, new = files(deaths / "old"), files(deaths / "new")
+    assert steps_saved(folder) in (2, 3)
+    assert loop.reopen(folder).state.step == steps_saved(folder)
+    ours = files(folder)
+    assert ours.keys() == old.keys()
+    assert [name for name in ours if ours[name] not in (old[name], new[name])] == []
+    return ours
+
+
 @ON_UNIX
 def test_dead_before_any_line_that_saves_each_file_is_the_old_or_the_new_one(deaths):
     old, new = files(deaths / "old"), files(deaths / "new")
-    seen = {name: set() for name in ("state.safetensors", "model.safetensors", "history.csv")}
-    leftovers = 0
     folders = list((deaths / "save").iterdir())
-    for folder in folders:
-        leftovers += any(folder.glob(".*.tmp"))
-        assert steps_saved(folder) in (2, 3)
-        assert loop.reopen(folder).state.step == steps_saved(folder)
-        ours = files(folder)
-        assert ours.keys() == old.keys()
-        for name in seen:
-            assert ours[name] in (old[name], new[name])
-            seen[name].add(ours[name])
     assert len(folders) > 40
-    assert leftovers > 10
-    assert [name for name in seen if seen[name] != {old[name], new[name]}] == []
+    assert sum(any(folder.glob(".*.tmp")) for folder in folders) > 10
+    ours = [files_after_death(folder, deaths) for folder in folders]
+    for name in ("state.safetensors", "model.safetensors", "history.csv"):
+        assert {each[name] for each in ours} == {old[name], new[name]}
+
+
+@ON_UNIX
+def test_killed_in_the_middle_of_a_file_each_is_the_old_or_the_new_one(deaths):
+    torn = 0
+    for folder in (deaths / "torn").iterdir():
+        torn += any(0 < path.stat().st_size == int(folder.name) for path in folder.glob(".*.tmp"))
+        files_after_death(folder, deaths)
+    assert torn > 10
