@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from handgrad.data import Dataset, resolve_corpus, split
 from handgrad.errors import DivergedError
 from handgrad.models.config import PARAMETERS
+from handgrad.models.threads import one_thread
 from handgrad.models.trained import TextReference
 from handgrad.training.checkpoint import Settings, State, initial_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
 from handgrad.training.schedule import minibatch_positions
-from handgrad.training.sgd import one_thread, sgd_steps
+from handgrad.training.sgd import sgd_steps
 
 from ..oracle import plain_loss
 
@@ -30,11 +31,10 @@ def beginning(config: TrainConfig) -> State:
     return initial_state(Settings(config, CORPUS.vocabulary, TextReference.to(CORPUS)))
 
 
-def by_autograd(config: TrainConfig, train: Dataset, dtype: torch.dtype) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def by_autograd(config: TrainConfig, train: Dataset) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The run of `config` with PyTorch's gradients and optimiser."""
     parameters = {
-        name: torch.from_numpy(value.copy()).to(dtype).requires_grad_()
-        for name, value in beginning(config).parameters.items()
+        name: torch.from_numpy(value.copy()).requires_grad_() for name, value in beginning(config).parameters.items()
     }
     optimiser = torch.optim.SGD(parameters.values(), lr=config.lr)
     positions = minibatch_positions(config.seed, range(config.steps), config.batch_size, len(train))
@@ -52,18 +52,18 @@ def by_autograd(config: TrainConfig, train: Dataset, dtype: torch.dtype) -> tupl
 
 
 def test_200_steps_by_hand_equal_200_by_autograd():
+    """To rounding in float32: within 5e-6 of a parameter's largest entry, a hundredth of the way it has come."""
     config = TrainConfig(steps=200, batch_size=32, n_hidden=50)
     ours = advance(beginning(config), config, TRAIN, stop=200)
-    theirs, losses = by_autograd(config, TRAIN, torch.float32)
+    theirs, losses = by_autograd(config, TRAIN)
     assert ours.step == 200
     for name in PARAMETERS:
-        moved = np.abs(theirs[name] - beginning(config).parameters[name]).max()
         error = np.abs(ours.parameters[name] - theirs[name]).max()
         assert ours.parameters[name].dtype == np.float32
-        assert error <= 2e-5 * np.abs(theirs[name]).max(), name
-        if name != "b1":  # batch norm takes b1 out again
-            assert moved > 100 * error, name
-    assert np.abs(ours.losses - losses).max() <= 1e-5 * losses.max()
+        assert error <= 5e-6 * np.abs(theirs[name]).max(), name
+        if name != "b1":  # batch norm takes b1 out again, so it stays
+            assert 100 * error < np.abs(theirs[name] - beginning(config).parameters[name]).max(), name
+    assert np.abs(ours.losses - losses).max() <= 5e-6 * losses.max()
 
 
 def test_a_step_goes_down_the_gradient_by_the_rate():
