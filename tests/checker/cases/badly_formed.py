@@ -1,0 +1,1 @@
+BADLY_FORMED = ()
