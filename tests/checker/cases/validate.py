@@ -19,6 +19,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 
@@ -38,17 +39,18 @@ class EnoughSeen(BaseException):
 
 @dataclass
 class Pass:
-    """One forward pass with what autograd says, and what the script wrote after it."""
+    """One forward pass with what autograd says, what the script wrote after it, and every name when it was done."""
 
     truth: dict[str, torch.Tensor]
     written: dict[str, object] = field(default_factory=dict)
     names: dict[str, object] = field(default_factory=dict)
 
 
-def writes(statement: ast.stmt) -> set[str]:
+@lru_cache(maxsize=1024)
+def writes(statement: ast.stmt) -> frozenset[str]:
     """The names that `statement` binds, or changes through an index or a method that ends in an underscore."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        return set()
+        return frozenset()
     found = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -59,7 +61,7 @@ def writes(statement: ast.stmt) -> set[str]:
             method, owner = node.func.attr, node.func.value
             if method.endswith("_") and isinstance(owner, ast.Name):
                 found.add(owner.id)
-    return found
+    return frozenset(found)
 
 
 def home(body: list[ast.stmt], name: str) -> list[ast.stmt]:
@@ -156,6 +158,7 @@ class Run:
         truth = self._truth_of(name)
         if truth is None:
             return value
+        self.passes[-1].names = self._snapshot()
         self._seen[name] = value.detach().clone() if isinstance(value, torch.Tensor) else value
         if self._replace is None or not isinstance(value, torch.Tensor):
             return value
@@ -167,17 +170,19 @@ class Run:
         truth = self.passes[-1].truth
         return truth.get(name[1:], truth.get(name[2:]) if name[1:2] == "_" else None)
 
+    def _snapshot(self) -> dict[str, object]:
+        return {
+            name: value.detach().clone() if isinstance(value, torch.Tensor) else value
+            for name, value in self._names.items()
+            if not name.startswith("__")
+        }
+
     def _settle(self) -> None:
         """Close the pass that is open: keep what stands in the script's names now."""
         if not self.passes:
             return
         current = self.passes[-1]
-        current.names = {
-            k: v.detach().clone() if isinstance(v, torch.Tensor) else v
-            for k, v in self._names.items()
-            if not k.startswith("__")
-        }
-        for name, value in current.names.items():
+        for name, value in self._snapshot().items():
             if self._truth_of(name) is not None and fingerprint(self._names[name]) != self._before.get(name):
                 current.written[name] = self._seen.get(name, value) if self._replace else value
 

@@ -331,6 +331,7 @@ ROWS = (
         "misplaced-sum",
         DBNVAR_INV,
         "dbnvar_inv = bndiff * dbnraw.sum(0, keepdim=True)",
+        "missing-sum",
     ),
     row("dbnvar-sign", "bnvar", "sign", DBNVAR, "dbnvar = (0.5 * (bnvar + 1e-5) ** -1.5) * dbnvar_inv"),
     row(

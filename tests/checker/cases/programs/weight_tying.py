@@ -22,7 +22,7 @@ logp = F.log_softmax(logits, dim=-1)
 loss = F.nll_loss(logp, nxt)
 
 # backward
-dlogp = -F.one_hot(nxt, V).float() / N
+dlogp = -F.one_hot(nxt, V).to(logp.dtype) / N
 dlogits = dlogp - logp.exp() * dlogp.sum(-1, keepdim=True)
 db = dlogits.sum(0)
 dscores = dlogits / tau
