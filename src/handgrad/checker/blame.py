@@ -1,5 +1,6 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.compare import agrees, align, as_tensor
+from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
 from handgrad.checker.machine import InDouble, Machine
 from handgrad.checker.reference import (
     Forward,
@@ -51,6 +52,7 @@ class Plan:
     steps: list[Step]
     gradients: set[str]
     shadowed: dict[str, Step]
+    clean: bool = False
 
 
 @dataclass
@@ -76,21 +78,35 @@ class Outcome:
 
 
 def chains_of(region: Region) -> list[Chain]:
-    """The region's gradients, one chain a definition, in the order in which they were finished."""
-    open_chains: dict[str, Chain] = {}
+    """The region's gradients, one chain a definition, in the order in which they were finished.
+
+    A second definition starts a new chain where the first was read by another gradient, or where it answers a later
+    forward statement or stands in a later cell; otherwise it overwrites the first, and both are one chain.
+    """
     found: list[Chain] = []
+    latest: dict[str, Chain] = {}
     for step in region.steps:
         for name, variable in step.gradients.items():
-            chain = open_chains.get(name)
+            chain = latest.get(name)
             fresh = name in step.binds and name not in step.reads
-            if chain is None or (fresh and not _only_begun(chain)):
-                chain = Chain(name, variable, region, [])
+            if chain is None or (fresh and _is_answered(chain, step)):
+                chain = latest[name] = Chain(name, variable, region, [])
                 found.append(chain)
-                open_chains[name] = chain
-            elif fresh:
+            elif fresh and _only_begun(chain):
                 chain.steps.clear()
             chain.steps.append(step)
-    return sorted((c for c in found if c.steps), key=lambda c: c.last.index)
+    return sorted(found, key=lambda c: c.last.index)
+
+
+def _is_answered(chain: Chain, again: Step) -> bool:
+    if _only_begun(chain):
+        return False
+    steps = chain.region.steps
+    between = steps[steps.index(chain.last) + 1 : steps.index(again)]
+    return chain.last.statement.place.cell != again.statement.place.cell or any(
+        (chain.name in s.reads and s.gradients) or (not s.backward and any(is_float(v) for v in s.after.values()))
+        for s in between
+    )
 
 
 def _only_begun(chain: Chain) -> bool:
@@ -98,14 +114,14 @@ def _only_begun(chain: Chain) -> bool:
     return chain.actual is None or chain.actual is ...
 
 
-def plan_for(chain: Chain, clean: bool = False) -> Plan:
+def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
     """The statements to run for a gradient alone.
 
-    With `clean`, a name of the forward pass that the backward pass has used for something else is given its forward
+    With `clean`, a name of the forward pass that was used for something else after the loss is given its forward
     value again.
     """
     steps = chain.region.steps
-    forward_names = {n for s in steps if not s.backward for n in s.writes} | set(chain.region.start)
+    before_loss = set(chain.region.start) | {n for s in steps if s.index <= loss_index for n in s.writes}
     gradient_names = {n for s in steps for n in s.gradients}
     wanted: set[str] = set()
     kept: list[Step] = []
@@ -115,20 +131,20 @@ def plan_for(chain: Chain, clean: bool = False) -> Plan:
             kept.append(step)
             wanted |= step.reads
             continue
-        if not step.backward:
-            wanted -= {n for n in step.binds if n not in step.reads}
-            continue
         temporary = (step.writes - set(step.gradients)) & wanted
-        for name in temporary & forward_names:
-            shadowed.setdefault(name, step)
+        if step.index > loss_index:
+            for name in temporary & before_loss:
+                shadowed.setdefault(name, step)
+        if not step.backward:
+            continue
         if clean:
-            temporary -= forward_names
+            temporary -= before_loss
         if temporary and step.error is None:
             kept.append(step)
             wanted -= step.binds - step.reads
             wanted |= step.reads
     reads = set().union(*(s.reads for s in kept))
-    return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed)
+    return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed, clean)
 
 
 def evaluate(
@@ -213,7 +229,20 @@ class Judge:
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[str, dict[Value, Tensor]] = {}
-        self.tolerance = 3e-7 if self.double else 1e-4
+        self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
+        self.gradient_names = {n: v for s in region.steps for n, v in s.gradients.items()}
+        self.forward_names = {n for v in self.forward.values for n in v.names} | {
+            n for s in region.steps if not s.backward for n in s.writes
+        }
+        self.constants = _constants(region)
+
+    def makers(self, name: str) -> list[Step]:
+        """The forward statements that bind a name."""
+        return [s for s in self.region.steps if name in s.binds and not s.backward]
+
+    def code(self, step: Step) -> str | None:
+        """The text the step's statement was written in, for its line and column numbers."""
+        return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
         """The losses computed before a step, latest first."""
@@ -313,9 +342,13 @@ class Judge:
             (part,) = forward.local(consumer, gradients[consumer], [value])
             if part is not None:
                 parts.append((consumer.name, part))
+        world = forward.world(before)
+        if plan.clean and loss.step is not None:
+            early = forward.world(loss.step.index + 1)
+            world.update({n: early[n] for n in plan.shadowed if n in early})
         case = Case(
             label,
-            forward.world(before),
+            world,
             self.gradient_values(by_name, like_user),
             gradients.get(value, torch.zeros_like(value.leaf)),
             noise=(1e-12 if self.double else 1e-5) * size,
@@ -343,12 +376,17 @@ class Judge:
     def _passes(self, plan: Plan, case: Case) -> bool:
         return agrees(evaluate(self.machine, plan, case).got, case.want, case.noise, self.tolerance)
 
+    def plan(self, chain: Chain, clean: bool = False) -> Plan:
+        """What has to run for a chain."""
+        loss, _ = self.find(self.forward, chain)
+        return plan_for(chain, loss.step.index if loss.step else -1, clean)
+
     def judge(self, chain: Chain) -> Judgement | None:
         """Judge one chain; None where its variable does not reach a loss."""
-        plan = plan_for(chain)
-        made = self.case("true", self.forward, plan)
-        if made is None:
+        if (found := self.find(self.forward, chain)) is None:
             return None
+        plan = self.plan(chain)
+        made = self.case("true", self.forward, plan)
         case, value = made
         judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
         if chain.actual is None or chain.actual is ...:
@@ -379,9 +417,9 @@ class Judge:
     def _rescue(self, judgement: Judgement, case: Case) -> bool:
         """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
         chain = judgement.chain
-        attempts = [(plan_for(chain), True)]
+        attempts = [(judgement.plan, True)]
         if judgement.plan.shadowed:
-            attempts += [(plan_for(chain, clean=True), like_user) for like_user in (False, True)]
+            attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)
             outcome = evaluate(self.machine, plan, made[0])
@@ -453,7 +491,12 @@ class Judge:
         return cases
 
 
-def shape_matches(got: Any, want: Tensor) -> bool:
-    """Whether the value has the reference's shape."""
-    tensor = as_tensor(got, want)
-    return tensor is not None and tensor.shape == want.shape and align(tensor, want) is not None
+def _constants(region: Region) -> tuple[float, ...]:
+    """The numbers written in the program, which a wrong line may have lost."""
+    found = {
+        node.value
+        for step in region.steps
+        for node in ast.walk(step.statement.node)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e6
+    }
+    return tuple(sorted(found, key=abs)[:24])

@@ -28,11 +28,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the user's program: its syntax tree, its text and its place."""
+    """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in."""
 
     node: ast.stmt
     text: str
     place: Place
+    code: str
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,14 @@ def _silence(lines: list[str], number: int) -> bool:
 def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
     for node in body:
         segment = ast.get_source_segment(text, node) or ast.unparse(node)
-        yield Statement(node, segment, Place(file, node.lineno, cell))
+        yield Statement(node, segment, Place(file, node.lineno, cell), text)
 
 
 def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
     """The statements of a block inside `statement`, such as a loop's body."""
     place = statement.place
-    return [Statement(n, ast.unparse(n), Place(place.file, n.lineno, place.cell)) for n in body]
+    code = statement.code
+    return [
+        Statement(n, ast.get_source_segment(code, n) or ast.unparse(n), Place(place.file, n.lineno, place.cell), code)
+        for n in body
+    ]

@@ -21,7 +21,7 @@ from handgrad.checker.machine import (
     reads_of,
     user_error,
 )
-from handgrad.checker.names import gradient_of, uses, variables_of
+from handgrad.checker.names import Uses, gradient_of, uses, variables_of
 from handgrad.checker.source import Source, Statement, inner
 
 TRAINING_STEPS = 2
@@ -155,6 +155,10 @@ def _version(tensor: Tensor) -> int:
         return 0
 
 
+def _storage(value: Any) -> int | None:
+    return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
+
+
 def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
     return {
         name: (id(value), _version(value) if isinstance(value, Tensor) else 0)
@@ -220,18 +224,19 @@ class Tracer:
                 written |= found.binds | found.changes
         if self.loss_name in written or written & self.named_losses:
             return True
-        called = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        return any(variables_of_known(n, self.all_names) for n in written) or bool(called & self._gradient_functions)
-
-    @property
-    def _gradient_functions(self) -> set[str]:
-        return set()
+        return any(variables_of_known(n, self.all_names) for n in written)
 
     def _is_training_loop(self, node: ast.stmt) -> bool:
+        """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
         if not isinstance(node, ast.For | ast.While):
             return False
-        found = uses(node)
-        return bool((found.binds | found.changes) & (self.named_losses | {self.loss_name}))
+        for part in _straight(node.body):
+            found = uses(part)
+            if (found.binds & (self.named_losses | {self.loss_name})) - found.reads - {None}:
+                return True
+            if self._is_training_loop(part):
+                return True
+        return False
 
     def _holds_gradients(self, node: ast.stmt) -> bool:
         found = uses(node)
@@ -352,7 +357,7 @@ class Tracer:
         random_after = Randomness.now(namespace)
         if _moved(random_before, random_after):
             step.randomness = random_before
-        self._classify(step)
+        self._classify(step, found)
         for name in step.writes:
             value = namespace.get(name)
             if name in step.gradients and isinstance(value, Tensor):
@@ -375,11 +380,11 @@ class Tracer:
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
-    def _classify(self, step: Step) -> None:
+    def _classify(self, step: Step, found: Uses) -> None:
         namespace = self.machine.namespace
         if self.loss_seen:
             known = {n for n, v in namespace.items() if is_float(v) and n not in self.gradient_names}
-            for name in step.writes:
+            for name in self._written_knowingly(step, found):
                 variable = gradient_of(name, known - {name})
                 if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
                     namespace.get(name)
@@ -393,8 +398,27 @@ class Tracer:
         else:
             self.tainted -= step.binds
 
+    def _written_knowingly(self, step: Step, found: Uses) -> set[str]:
+        """The written names without those that changed only because they share storage with a gradient written here."""
+        namespace = self.machine.namespace
+        shown = (found.binds | found.changes) & step.writes
+        storages = {_storage(namespace.get(n)) for n in shown if self._spelled_like_a_gradient(n)} - {None}
+        return {n for n in step.writes if n in shown or _storage(namespace.get(n)) not in storages}
+
+    def _spelled_like_a_gradient(self, name: str) -> bool:
+        return variables_of_known(name, self.all_names)
+
     def _note_error(self, error: UserError) -> None:
         self.trace.errors.append(error)
+
+
+def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the `with`, `if` and `try` blocks in it, each once, loops not entered."""
+    for node in body:
+        if isinstance(node, ast.With | ast.If | ast.Try):
+            yield from _straight([*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])])
+        else:
+            yield node
 
 
 def variables_of_known(name: str, known: set[str]) -> bool:
