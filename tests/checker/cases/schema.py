@@ -90,7 +90,8 @@ class Spelling:
     """A right program in another form, which must give no alarm.
 
     `not_gradients` names values that look like gradients by their name and are none.
-    `in_context` names variables whose gradient line is right only because the true upstream has exact zeros.
+    `in_context` names variables whose gradient line is right for this loss alone: it relies on exact zeros in the true
+    upstream gradient, or is written straight from the loss past the gradients in between.
     """
 
     id: str
@@ -103,15 +104,17 @@ class Spelling:
 class BadlyFormed:
     """A file that cannot be checked as it is, and what the sentence about it has to speak of.
 
-    `expect` are words of which at least one is in the message; `exit_code` is what the command returns;
-    `blamed` are the variables whose own lines are at fault all the same.
+    `expect` are words of which at least one is in the message (none where all is well), and `exit_codes` those the
+    command may return. `blamed` are the variables whose own lines are at fault all the same. `endless` never comes to
+    its end.
     """
 
     id: str
     source: str
     expect: tuple[str, ...]
-    exit_code: int
+    exit_codes: tuple[int, ...]
     blamed: tuple[str, ...] = ()
+    endless: bool = False
 
 
 def program(name: str) -> str:

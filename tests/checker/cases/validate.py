@@ -132,7 +132,7 @@ class Run:
                 exec(compile(tree, "<case>", "exec"), self._names)
         except EnoughSeen:
             pass
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.error = error
         finally:
             torch.set_default_dtype(torch.float32)
@@ -192,8 +192,8 @@ def fingerprint(value: object) -> tuple[int, int]:
 
 
 def distance(value: object, truth: torch.Tensor, scale: float) -> float:
-    """The largest difference relative to the truth; infinite where the shapes differ or there is no tensor."""
-    if not isinstance(value, torch.Tensor) or value.shape != truth.shape:
+    """The largest difference relative to the truth; infinite where it cannot be taken."""
+    if not isinstance(value, torch.Tensor) or value.shape != truth.shape or value.is_complex():
         return float("inf")
     if not truth.numel():
         return 0.0
@@ -325,7 +325,19 @@ def check_several(case: Several) -> list[str]:
 
 
 def check_badly_formed(case: BadlyFormed) -> list[str]:
-    return [] if case.expect and case.exit_code in (0, 1, 2) else ["says nothing about what to expect"]
+    """Where the command must not answer 'bad input', the lines at fault are those that are named, and no others."""
+    problems = [] if case.expect or 0 in case.exit_codes else ["says nothing about what to expect"]
+    if not set(case.exit_codes) <= {0, 1, 2}:
+        problems.append(f"exit codes {case.exit_codes}, expected some of 0, 1, 2")
+    if case.endless or 2 in case.exit_codes:
+        return problems
+    run = Run(case.source.removeprefix("\ufeff"), replace=the_truth)
+    named, blamed = {f"d{variable}" for variable in case.blamed}, wrong_names(run, SURE)
+    if not (blamed == named or (run.error is not None and blamed <= named)):
+        problems.append(f"{sorted(blamed)} differ from the truth, expected {sorted(named)}")
+    if bool(named) != (case.exit_codes == (1,)):
+        problems.append(f"blames {sorted(named)} and may exit with {case.exit_codes}")
+    return problems
 
 
 CHECKS: tuple[tuple[tuple, Callable], ...] = (
