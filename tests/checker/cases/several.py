@@ -48,4 +48,13 @@ SEVERAL = (
     together("tied-two", "weight_tying/dscores-no-temperature", "weight_tying/dE-output-only"),
     together("cosine-three", "cosine/dlogits-no-eye", "cosine/dtemp-mean", "cosine/dzi-norm-as-constant"),
     together("softmax-two", "softmax_nll/dpicked-sign", "softmax_nll/dW-penalty-not-doubled"),
+    together("fused-hidden-and-plain", "lecture_fused/db1-mean", "lecture_fused/dhprebn-no-division"),
+    together(
+        "chunked-hidden-twice-and-plain",
+        "lecture_chunked/dlogits-maximum-minus",
+        "lecture_chunked/db1-mean",
+        "lecture_chunked/dW2-mean",
+    ),
+    together("gru-alias-and-path", "gru_cell/carry-alias", "gru_cell/dz-one-side"),
+    together("dropout-mask-and-mean", "dropout/mask-drawn-again", "dropout/dresid-square"),
 )

@@ -1,6 +1,6 @@
 """Planted mistakes, one table a family of programs."""
 
-from . import attention, chunked, from_checker_md, fused, layers, losses, normalisation, recurrent
+from . import attention, chunked, from_checker_md, fused, hazards, layers, losses, normalisation, recurrent
 
 MISTAKES = (
     *from_checker_md.ROWS,
@@ -11,4 +11,5 @@ MISTAKES = (
     *recurrent.ROWS,
     *layers.ROWS,
     *losses.ROWS,
+    *hazards.ROWS,
 )

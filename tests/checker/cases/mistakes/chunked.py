@@ -559,4 +559,23 @@ ROWS = (
         "shadowed",
         hazard=True,
     ),
+    row(
+        "dlogit_maxes-divided",
+        "logit_maxes",
+        "scale",
+        DLOGIT_MAXES,
+        "dlogit_maxes = -dnorm_logits.sum(1, keepdim=True) / n",
+        "extra-factor",
+        masked=True,
+    ),
+    row(
+        "dlogits-maximum-minus",
+        "logits",
+        "sign",
+        SECOND_DLOGITS,
+        SECOND_DLOGITS.replace("+=", "-="),
+        "wrong-operator",
+        masked=True,
+    ),
+    row("db1-of-dhpreact", "b1", "wrong-variable", "db1 = dhprebn.sum(0)", "db1 = dhpreact.sum(0)"),
 )

@@ -178,4 +178,6 @@ ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
         "shadowed",
         hazard=True,
     ),
+    row("db1-mean", "b1", "scale", "db1 = dhprebn.sum(0)", "db1 = dhprebn.mean(0)", "wrong-operator", masked=True),
+    row("db1-sign", "b1", "sign", "db1 = dhprebn.sum(0)", "db1 = -dhprebn.sum(0)", masked=True),
 )

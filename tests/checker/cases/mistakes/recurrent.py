@@ -234,4 +234,17 @@ ROWS = (
     loop("dWxh-of-dh", "Wxh", "wrong-variable", "dWxh += dhraw @ xs[t].T", "dWxh += dh @ xs[t].T", "missing-factor"),
     loop("dbh-of-dh", "bh", "wrong-variable", "dbh += dhraw", "dbh += dh", "missing-factor"),
     loop("dby-minus", "by", "sign", "dby += dy", "dby -= dy", "wrong-operator"),
+    gru("dh1-plus-state", "h1", "extra-term", "dh1 = (h1 - goal) / N", "dh1 = (h1 - goal) / N + h1"),
+    gru(
+        "dz-also-through-reset",
+        "z",
+        "extra-path",
+        "dz = (h0 - cand) * dh1",
+        "dz = (h0 - cand) * dh1 + h0 * dh1",
+        "extra-term",
+        "wrong-constant",
+    ),
+    lstm("dh0-with-a-skip", "h0", "extra-path", "dh0 = dgates @ Wh.T", "dh0 = dgates @ Wh.T + dh1", "extra-term"),
+    lstm("dc0-with-the-loss", "c0", "extra-term", "dc0 = dc1 * f", "dc0 = dc1 * f + wc", "extra-path"),
+    loop("dbh-plus-bias", "bh", "extra-term", "dbh += dhraw", "dbh += dhraw + 0.1", "wrong-constant"),
 )

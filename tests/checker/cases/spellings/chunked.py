@@ -333,6 +333,34 @@ dW2 = h.T @ dlogits""",
     ),
     lecture("hidden-path-is-zero", (lines.SECOND_DBNDIFF, "dbndiff += 2.0 * bndiff * dbndiff2 + 0.0 * dbnvar")),
     lecture(
+        "names-used-again-at-the-end",
+        (
+            lines.DC,
+            lines.DC
+            + """\
+grads = [dC, dW1, db1, dW2, db2, dbngain, dbnbias]
+for p, g in zip(parameters, grads):
+    print(tuple(p.shape), g.std().item())
+for n, h in enumerate(grads):
+    print(n, h.shape)
+""",
+        ),
+    ),
+    lecture(
+        "a-step-and-a-second-loss",
+        (
+            lines.DC,
+            lines.DC
+            + """\
+with torch.no_grad():
+    for p, dp in zip(parameters, [dC, dW1, db1, dW2, db2, dbngain, dbnbias]):
+        p -= 0.1 * dp
+    emb = C[Xb]
+    print(emb.std())
+""",
+        ),
+    ),
+    lecture(
         "backward-before",
         ("# backward\n", "for t in [logprobs, probs, h, emb]:\n    t.retain_grad()\nloss.backward()\n"),
     ),

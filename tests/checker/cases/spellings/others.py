@@ -55,6 +55,41 @@ dhprebn = bngain * bnvar_inv * dhpreact
             "(F.softmax(logits, 1) - F.one_hot(Yb, vocab_size)) / Xb.shape[0]",
         ),
     ),
+    spelling(
+        "calibrates-evaluates-and-samples",
+        "lecture_fused",
+        (
+            "        lossi.append(loss.log10().item())\n",
+            """\
+        lossi.append(loss.log10().item())
+
+with torch.no_grad():
+    emb = C[Xtr]
+    embcat = emb.view(emb.shape[0], -1)
+    hpreact = embcat @ W1 + b1
+    bnmean = hpreact.mean(0, keepdim=True)
+    bnvar = hpreact.var(0, keepdim=True, unbiased=True)
+
+
+@torch.no_grad()
+def split_loss(x, y):
+    h = torch.tanh(bngain * (C[x].flatten(1) @ W1 + b1 - bnmean) * (bnvar + 1e-5) ** -0.5 + bnbias)
+    loss = F.cross_entropy(h @ W2 + b2, y)
+    print(loss.item())
+
+
+split_loss(Xtr, Ytr)
+g = torch.Generator().manual_seed(10)
+context = [0] * block_size
+for _ in range(5):
+    emb = C[torch.tensor([context])]
+    h = torch.tanh(bngain * (emb.view(1, -1) @ W1 + b1 - bnmean) * (bnvar + 1e-5) ** -0.5 + bnbias)
+    probs = F.softmax(h @ W2 + b2, dim=1)
+    ix = torch.multinomial(probs, num_samples=1, generator=g).item()
+    context = context[1:] + [ix]
+""",
+        ),
+    ),
     every_gradient_with("d-underscore", "lecture_fused", "d_"),
     spelling(
         "closed-form",
