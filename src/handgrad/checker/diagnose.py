@@ -13,7 +13,7 @@ from torch import Tensor
 from handgrad.checker.blame import Case, Judge, Judgement, Plan, evaluate
 from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.derive import terms
-from handgrad.checker.edits import Context, Edit, edits, scales, simple_statements, substitute
+from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simple_statements
 from handgrad.checker.machine import compile_statement
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis
@@ -108,7 +108,7 @@ class _Search:
 
     # --- edits ---------------------------------------------------------------------------------------------------
 
-    def _candidates(self) -> Iterator[tuple[Edit, Step, ast.stmt, Plan]]:
+    def _candidates(self) -> Iterator[tuple[float, Edit, Step, Plan]]:
         constants = self.judge.constants
         for position, (step, plan) in enumerate(self._editable()):
             own = step in self.chain.steps
@@ -125,8 +125,7 @@ class _Search:
                 if written and not own:
                     continue
                 for edit in edits(simple, context):
-                    cost = edit.cost + (0 if own else 0.05) + 0.001 * position
-                    yield Edit(edit.kind, cost, edit.old, edit.new, edit.statement), step, simple, plan
+                    yield edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step, plan
 
     def _editable(self) -> Iterator[tuple[Step, Plan]]:
         """The plan's steps, last first, then the definitions of the user's functions they call."""
@@ -139,20 +138,27 @@ class _Search:
                 yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
 
     def _edits(self, only: Callable[[Edit], bool] | None = None) -> Diagnosis | None:
-        candidates = [c for c in self._candidates() if only is None or only(c[0])]
-        candidates.sort(key=lambda c: c[0].cost)
-        for edit, step, simple, plan in candidates:
+        candidates = [c for c in self._candidates() if only is None or only(c[1])]
+        candidates.sort(key=lambda c: c[0])
+        for _, edit, step, plan in candidates:
             if time.monotonic() > self.deadline:
                 return None
-            whole = substitute(step.statement.node, simple, edit.statement)
-            if self._try(step, whole, plan):
-                return self._repaired(edit, step, simple)
+            if self._try_edit(edit, step, plan):
+                return self._repaired(edit, step)
         return None
+
+    def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
+        whole = step.statement.node
+        if edit.old is whole:
+            return self._try(step, ast.copy_location(edit.new, whole), plan)
+        with in_place(whole, edit.old, edit.new) as found:
+            return found and self._try(step, whole, plan)
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
 
-    def _repaired(self, edit: Edit, step: Step, simple: ast.stmt) -> Diagnosis:
+    def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
+        simple = edit.statement
         old, new = _shown(edit.old), _shown(edit.new)
         kind = edit.kind
         if self.judgement.fault == "shape":
@@ -362,8 +368,9 @@ def _shown(node: ast.AST) -> str:
 
 def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
-    whole = ast.unparse(ast.fix_missing_locations(edit.statement))
-    if isinstance(edit.statement, ast.Pass):
+    statement = edit.edited
+    whole = ast.unparse(ast.fix_missing_locations(statement))
+    if isinstance(statement, ast.Pass):
         return ""
     segment = ast.get_source_segment(code, simple) if code else None
     if segment is None or edit.old is simple:

@@ -5,6 +5,7 @@ recognise is adding one rule.
 """
 
 import ast
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +22,56 @@ Rule = Callable[[Any, "Context"], Iterator[Proposal]]
 
 @dataclass(frozen=True)
 class Edit:
-    """A whole statement with one edit: its kind, and the node that was replaced by another."""
+    """One edit of a statement: its kind, and the node that another takes the place of."""
 
     kind: str
     cost: float
     old: ast.AST
     new: ast.AST
     statement: ast.stmt
+
+    @property
+    def edited(self) -> ast.stmt:
+        """The statement as it should be."""
+        return substitute(self.statement, self.old, self.new)
+
+
+@contextlib.contextmanager
+def in_place(tree: ast.AST, old: ast.AST, new: ast.AST) -> Iterator[bool]:
+    """The tree with one node replaced for a while; yields whether the node was found. No part of it is copied."""
+    slot = next(_slots(tree, old), None)
+    if slot is None:
+        yield False
+        return
+    holder, key = slot
+    ast.fix_missing_locations(ast.copy_location(new, old)) if hasattr(old, "lineno") else None
+    _put(holder, key, new)
+    try:
+        yield True
+    finally:
+        _put(holder, key, old)
+
+
+def _put(holder: Any, key: Any, node: ast.AST) -> None:
+    if isinstance(holder, list):
+        holder[key] = node
+    else:
+        setattr(holder, key, node)
+
+
+def _slots(tree: ast.AST, wanted: ast.AST) -> Iterator[tuple[Any, Any]]:
+    for key in tree._fields:
+        value = getattr(tree, key, None)
+        if value is wanted:
+            yield tree, key
+        elif isinstance(value, ast.AST):
+            yield from _slots(value, wanted)
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                if item is wanted:
+                    yield value, i
+                elif isinstance(item, ast.AST):
+                    yield from _slots(item, wanted)
 
 
 @dataclass
@@ -784,7 +828,7 @@ def edits(statement: ast.stmt, ctx: Context) -> Iterator[Edit]:
         ctx.role, ctx.in_index, ctx.parent = role, in_index, parent
         for one in RULES.get(type(node), ()):
             for kind, cost, new in one(node, ctx):
-                yield Edit(kind, cost, node, new, substitute(statement, node, new))
+                yield Edit(kind, cost, node, new, statement)
 
 
 def _positions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, bool, ast.AST | None]]:

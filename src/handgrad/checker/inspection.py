@@ -54,11 +54,10 @@ def check_source(
     with _undisturbed(), time_limit(timeout):
         trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
+        report = Report(None, strict=strict, file=str(where) if where else None)
         for one in inspected:
-            one.run()
-    report = Report(None, strict=strict, file=str(where) if where else None)
-    for one in inspected:
-        _merge(report, one)
+            one.run({(row.gradient, row.chain_place) for row in report.blamed})
+            _merge(report, one)
     report.notes += trace.notes + [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     if trace.timed_out:
         report.notes.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run.")
@@ -120,13 +119,15 @@ class _Inspection:
         self.hazards: list[Hazard] = []
         self.loss: float | None = None
 
-    def run(self) -> None:
+    def run(self, explained: set[tuple]) -> None:
+        """Judge every chain; those in `explained` were found wrong in an earlier training step."""
         self.judge = Judge(self.trace, self.region)
         judged = [(chain, j) for chain in chains_of(self.region) if (j := self.judge.judge(chain)) is not None]
         self.faulty = {chain.name for chain, j in judged if j.fault not in (None, "shape")}
         self._find_hazards(judged)
         for chain, judgement in judged:
-            self.rows.append(self._row(chain, judgement))
+            if (chain.name, chain.last.statement.place) not in explained:
+                self.rows.append(self._row(chain, judgement))
         self._list_missing()
         losses = self.judge.losses(self.judge.own, 1 << 60)
         self.loss = float(losses[0].data) if losses else None
@@ -146,6 +147,7 @@ class _Inspection:
             found.maxdiff,
             found.relative_error,
             text=chain.last.statement.text,
+            chain_place=chain.last.statement.place,
             tensors=(actual, reference),
         )
         if judgement.fault:
@@ -262,10 +264,10 @@ def _merge(report: Report, one: _Inspection) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
     if report.loss is None:
         report.loss = one.loss
-    seen = {(row.gradient, row.place): i for i, row in enumerate(report.variables)}
+    seen = {(row.gradient, row.chain_place): i for i, row in enumerate(report.variables)}
     named = {row.name for row in report.variables}
     for row in one.rows:
-        key = (row.gradient, row.place)
+        key = (row.gradient, row.chain_place)
         if key in seen:
             if report.variables[seen[key]].cause is None and row.cause == "own":
                 report.variables[seen[key]] = row

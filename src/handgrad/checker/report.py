@@ -74,6 +74,7 @@ class VariableReport:
     cause: str | None = None
     diagnosis: list[Diagnosis] = field(default_factory=list)
     text: str = ""
+    chain_place: Place | None = None
     tensors: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
