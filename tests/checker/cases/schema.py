@@ -1,6 +1,6 @@
 """What a case is: plain frozen records, so that tests, commands and documentation read the same table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 PROGRAMS_FOLDER = Path(__file__).parent / "programs"
@@ -29,9 +29,13 @@ class Program:
 class Edit:
     """One planted mistake: `right` occurs once in the program, `wrong` stands in its place.
 
-    `variable` is the forward variable whose gradient is computed wrongly, or, for a hazard, the name whose value is
+    `variable` is the forward variable whose gradient is computed wrongly, or, for a `hazard`, the name whose value is
     changed behind the reader's back. `also` lists kinds that describe the same mistake as honestly as `kind` does.
     `fix`, in place of `wrong`, makes the program right with a single edit; None where it takes more than one.
+
+    `masked`: the true upstream gradient hides it, and only another upstream gradient shows it.
+    `warning`: the values are right and only the shape is not, so that it is a fault under `--strict` alone.
+    `runs`: False where the changed program stops with an exception once the mistake is made.
     """
 
     right: str
@@ -43,16 +47,12 @@ class Edit:
     hazard: bool = False
     masked: bool = False
     warning: bool = False
+    runs: bool = True
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A program with one mistake.
-
-    `masked`: the true upstream gradient hides it, and only another upstream gradient shows it.
-    `warning`: the values are right and only the shape is not, so that it is a fault under `--strict` alone.
-    `runs`: False where the changed program stops with an exception once the mistake is made.
-    """
+    """A program with one mistake; the fields are those of `Edit`."""
 
     id: str
     program: str
@@ -66,6 +66,10 @@ class Mistake:
     masked: bool = False
     warning: bool = False
     runs: bool = True
+
+    @property
+    def edit(self) -> Edit:
+        return Edit(**{field.name: getattr(self, field.name) for field in fields(Edit)})
 
     @property
     def source(self) -> str:

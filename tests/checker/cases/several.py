@@ -1,7 +1,7 @@
 """Files with two or three independent mistakes, some of them hidden by a near-zero upstream gradient."""
 
 from .mistakes import MISTAKES
-from .schema import Edit, Several
+from .schema import Several
 
 BY_ID = {mistake.id: mistake for mistake in MISTAKES}
 
@@ -10,11 +10,7 @@ def together(id: str, *mistakes: str) -> Several:
     """The named mistakes, all of one program, in one file."""
     chosen = [BY_ID[name] for name in mistakes]
     (program,) = {mistake.program for mistake in chosen}
-    return Several(
-        id,
-        program,
-        tuple(Edit(m.right, m.wrong, m.variable, m.kind, m.also, m.fix, m.hazard, m.masked, m.warning) for m in chosen),
-    )
+    return Several(id, program, tuple(mistake.edit for mistake in chosen))
 
 
 SEVERAL = (
