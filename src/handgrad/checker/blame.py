@@ -128,6 +128,8 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
     shadowed: dict[str, Step] = {}
     for step in reversed(steps[: steps.index(chain.last) + 1]):
         if step in chain.steps:
+            for name in (step.binds - set(step.gradients)) & wanted & before_loss:
+                shadowed.setdefault(name, step)
             kept.append(step)
             wanted |= step.reads
             continue
@@ -172,6 +174,7 @@ def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
     if name not in plan.chain.steps[0].reads:
         namespace.pop(name, None)
     changed: dict[str, int] = {}
+    restored = {n: namespace[n] for n in plan.shadowed if n in namespace}
     for step in plan.steps:
         if step.randomness:
             step.randomness.restore(namespace)
@@ -185,6 +188,8 @@ def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
         for gradient in set(step.gradients) - {name}:
             if gradient in forced:
                 namespace[gradient] = forced[gradient]
+        if plan.clean:
+            namespace.update({n: restored[n] for n in plan.shadowed if n in restored})
     return Outcome(got=namespace.get(name), changed=changed)
 
 
@@ -410,7 +415,7 @@ class Judge:
                     return judgement
                 judgement.only_in_context = True
         got = as_tensor(judgement.outcome.got, case.want)
-        if got is not None and got.shape != case.want.shape and not (got.numel() == 1 and case.want.numel() == 1):
+        if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case
         return judgement
 
@@ -441,11 +446,15 @@ class Judge:
         """Situations that show what the true gradients hide, each with whether failing it is a fault."""
 
         def noise_only(true, at, within):
-            fixed = {}
-            candidates = [*self._upstream(plan, self.forward, at, within), *self.forward.consumers(at, within)]
-            for v in candidates:
-                if self.negligible(true, self.forward, v, within):
-                    fixed[v] = random_like(v.leaf.detach(), self.generator, dense=True)
+            upstream = self._upstream(plan, self.forward, at, within)
+            fixed = {
+                v: random_like(v.leaf.detach(), self.generator, dense=True)
+                for v in upstream
+                if self.negligible(true, self.forward, v, within)
+            }
+            beside = set(self.forward.consumers(at, within)) - set(upstream)
+            if any(self.negligible(true, self.forward, v, within) for v in beside):
+                fixed.update({v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if v not in fixed})
             return fixed
 
         def all_upstream(true, at, within):

@@ -38,15 +38,20 @@ def as_tensor(value: Any, like: Tensor) -> Tensor | None:
 
 
 def align(got: Tensor, want: Tensor) -> Tensor | None:
-    """`got` in the shape of `want` where dimensions of size 1 or broadcasting make them one, else None."""
+    """`got` in the shape of `want` where broadcasting makes them one and adds no elements, else None.
+
+    >>> align(torch.zeros(64), torch.zeros(1, 64)).shape
+    torch.Size([1, 64])
+    >>> align(torch.zeros(32), torch.zeros(32, 1)) is None
+    True
+    """
     if got.shape == want.shape:
         return got
-    if [s for s in got.shape if s != 1] == [s for s in want.shape if s != 1]:
-        return got.reshape(want.shape)
     try:
-        return got.broadcast_to(want.shape)
+        shape = torch.broadcast_shapes(got.shape, want.shape)
     except RuntimeError:
         return None
+    return got.broadcast_to(shape).reshape(want.shape) if shape.numel() == want.numel() else None
 
 
 def compare(got: Tensor, want: Tensor) -> Comparison:

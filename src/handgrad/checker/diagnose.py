@@ -67,13 +67,16 @@ class _Search:
         self.machine, self.plan, self.chain = judge.machine, judgement.plan, judgement.chain
         self.case = judgement.failing or judgement.cases[0]
         self.others = [c for c in judgement.cases if c is not self.case]
-        self.deadline = time.monotonic() + TIME_FOR_ONE_LINE
+        self.deadline = time.thread_time() + TIME_FOR_ONE_LINE
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
         forward = {n: v for n, v in self.case.values.items() if n in judge.forward_names or n in reads}
         self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
         self.gradients = set(self.case.gradients) - {self.chain.name}
+        consumers = {n for n, _ in self.case.parts}
+        makers = [s for n in consumers for s in judge.makers(n)]
+        self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
 
     def run(self) -> Diagnosis:
@@ -120,6 +123,8 @@ class _Search:
                     self.gradients,
                     constants,
                     continues=own and step is not self.chain.steps[0],
+                    related=self.related,
+                    locals=_locals(step.statement.node),
                 )
                 written = uses(simple).binds & self.gradients
                 if written and not own:
@@ -141,7 +146,7 @@ class _Search:
         candidates = [c for c in self._candidates() if only is None or only(c[1])]
         candidates.sort(key=lambda c: c[0])
         for _, edit, step, plan in candidates:
-            if time.monotonic() > self.deadline:
+            if time.thread_time() > self.deadline:
                 return None
             if self._try_edit(edit, step, plan):
                 return self._repaired(edit, step)
@@ -190,7 +195,7 @@ class _Search:
         many = len(case.parts) > 1
         for size in (1, 2):
             for chosen in itertools.combinations(case.parts, size):
-                if len(chosen) == len(case.parts) and not (size == 1 and bool((got == 0).all())):
+                if len(chosen) == len(case.parts):
                     continue
                 part = sum(p for _, p in chosen)
                 names = [n for n, _ in chosen]
@@ -217,6 +222,8 @@ class _Search:
     def _extra_path(self, names: list[str]) -> Diagnosis:
         message = f"the path through {names[0]} is counted twice"
         found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", "scale", "wrong-constant"))
+        if found is not None and found.kind in ("scale", "wrong-constant"):
+            return found
         if found is not None:
             return Diagnosis("extra-path", self._worded(message), found.fix, found.place, found.start, found.end)
         return self._diagnosis("extra-path", message, None)
@@ -228,7 +235,7 @@ class _Search:
         for text in self._terms_through(names[0]):
             for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
                              "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
-                if time.monotonic() > self.deadline:
+                if time.thread_time() > self.deadline:
                     return None
                 line = f"{self.chain.name} += {template.format(text)}"
                 if self._try_after(line) or self._try_after(line := line.replace("+=", f"= {self.chain.name} +")):
@@ -237,6 +244,8 @@ class _Search:
 
     def _terms_through(self, consumer: str) -> Iterator[str]:
         upstream = next((g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None)
+        if upstream is None and consumer in self.judge.trace.losses:
+            upstream = "1.0"
         if upstream is None:
             return
         yield upstream
@@ -245,7 +254,7 @@ class _Search:
             if isinstance(node, ast.Assign) and node.value is not None:
                 yield from terms(node.value, self.chain.variable, upstream)
         for other in self.values:
-            if is_float(self.values[other]) and other not in self.gradients:
+            if is_float(self.values[other]) and other not in self.gradients and upstream != "1.0":
                 yield f"{upstream} * {other}"
 
     def _try_after(self, line: str) -> bool:
@@ -276,6 +285,9 @@ class _Search:
 
     def _later_statements(self) -> Diagnosis | None:
         """A line that has to be added: a division, a factor, a sum, another path."""
+        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
+            if (added := self._added_terms([consumer])) is not None:
+                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
         gradient = self.chain.name
         context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         for factor in scales(context):
@@ -301,7 +313,7 @@ class _Search:
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
-        if time.monotonic() > self.deadline or not self._try_after(line):
+        if time.thread_time() > self.deadline or not self._try_after(line):
             return None
         return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
 
@@ -348,6 +360,11 @@ class _Search:
             message = f"the shape is {tuple(self.got.shape)}, that of {self.chain.variable} {tuple(want.shape)}"
             return Diagnosis("shape", self._worded(message), place=place)
         return Diagnosis("unknown", self._worded(MESSAGES["unknown"]), place=place)
+
+
+def _locals(node: ast.stmt) -> set[str]:
+    """Names that a compound statement binds for itself, such as its counters."""
+    return uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
 
 
 def _factor(text: str) -> str:

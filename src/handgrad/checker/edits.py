@@ -84,6 +84,8 @@ class Context:
     gradients: set[str]
     constants: tuple[float, ...] = ()
     continues: bool = False
+    related: set[str] = field(default_factory=set)
+    locals: set[str] = field(default_factory=set)
     in_index: bool = False
     parent: ast.AST | None = None
     role: str = ""
@@ -182,11 +184,20 @@ def another_variable(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
                 if other != node.id:
                     near = tensor.shape == shape
                     akin = (other in ctx.gradients) == (node.id in ctx.gradients)
-                    yield kind, (1.0 if near else 2.0) + (0 if akin else 0.4), name(other)
+                    far = 0.0 if other in ctx.related or other in ctx.gradients else 0.45
+                    yield kind, (1.0 if near else 2.0) + (0 if akin else 0.4) + far, name(other)
     if node.id in ctx.sizes:
         for other, size in ctx.sizes.items():
             if other != node.id and size != ctx.sizes[node.id]:
-                yield kind, 1.6, name(other)
+                yield kind, 0.88, name(other)
+    if ctx.in_index and (node.id in ctx.locals or node.id in ctx.integers or node.id in ctx.sizes):
+        for other in sorted(ctx.locals - {node.id} - set(ctx.tensors)):
+            yield "wrong-index", 1.05, name(other)
+    if node.id == ctx.variable and ctx.role == "receiver":
+        yield "bad-start", 1.5, expression(f"torch.zeros_like({ctx.variable})")
+    if ctx.in_index and node.id in ctx.integers:
+        for dim in ("1", "-1", "0"):
+            yield "wrong-index", 1.7, expression(f"{ctx.variable}.argmax({dim})")
 
 
 @rule(ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
@@ -285,7 +296,7 @@ def another_constant(node: ast.Constant, ctx: Context) -> Iterator[Proposal]:
         return
     kind = "wrong-index" if ctx.in_index else "wrong-constant"
     if not ctx.in_index:
-        yield "wrong-constant" if ctx.role == "exponent" else "sign", 0.8, number(-value)
+        yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
     if 0 < abs(value) <= 1e-2:
         kind = "epsilon"
     candidates = [value + 1, value - 1, 2 * value, value / 2, value + 0.5, value - 0.5, -value - 1, *USUAL, *(-u for u in USUAL)]
@@ -293,8 +304,12 @@ def another_constant(node: ast.Constant, ctx: Context) -> Iterator[Proposal]:
         candidates.append(1 / value)
     for other in dict.fromkeys([*candidates, *ctx.constants]):
         if other != value and (not ctx.in_index or other == int(other)):
-            yield kind, 1.0 if abs(other) < 5 else 1.2, number(int(other) if ctx.in_index else other)
-    if not ctx.in_index:
+            cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
+            yield kind, cost, number(int(other) if ctx.in_index else other)
+    if ctx.in_index:
+        for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
+            yield "wrong-index", 1.1, name(other)
+    else:
         for n in ctx.sizes:
             yield kind, 1.7, name(n)
 
@@ -320,7 +335,7 @@ def _einsum(text: str) -> Iterator[Proposal]:
     for i in range(len(output)):
         for letter in letters:
             if letter not in output:
-                yield "wrong-dim", 1.2, ast.Constant(f"{inputs}->{output[:i]}{letter}{output[i + 1:]}")
+                yield "wrong-dim", 0.98, ast.Constant(f"{inputs}->{output[:i]}{letter}{output[i + 1:]}")
         yield "missing-sum", 1.3, ast.Constant(f"{inputs}->{output[:i]}{output[i + 1:]}")
     for i in range(len(inputs)):
         if inputs[i].isalpha():
@@ -419,8 +434,17 @@ def other_brackets(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.UnaryOp)
-def no_sign(node: ast.UnaryOp, _ctx: Context) -> Iterator[Proposal]:
+def no_sign(node: ast.UnaryOp, ctx: Context) -> Iterator[Proposal]:
     """A minus, or a `~`, too many."""
+    if ctx.role == "dim" or ctx.in_index:
+        kind = "wrong-dim" if ctx.role == "dim" else "wrong-index"
+        for dim in (0, 1, 2, -1, -2, -3):
+            if not same(number(dim), node):
+                yield kind, 1.0, number(dim)
+        return
+    if ctx.role == "argument" and isinstance(node.operand, ast.Constant):
+        yield "wrong-constant", 0.8, node.operand
+        return
     yield "sign" if isinstance(node.op, ast.USub) else "wrong-operator", 0.8, node.operand
 
 
@@ -625,7 +649,7 @@ def another_function(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
         for j in range(i):
             args = list(node.args)
             args[i], args[j] = args[j], args[i]
-            yield "wrong-operator", 1.0, ast.Call(node.func, args, node.keywords)
+            yield "transpose" if what == "einsum" else "wrong-operator", 1.0, ast.Call(node.func, args, node.keywords)
 
 
 @rule(ast.Name)
@@ -636,6 +660,115 @@ def a_function(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
             yield "wrong-operator", 2.3, method(node, what)
         for offset in ("{} + 1", "{} - 1", "({} > 0)", "({} < 0)", "1 / {}"):
             yield "wrong-operator", 2.5, expression(offset.format(node.id))
+
+
+@rule(ast.BinOp)
+def the_other_derivative(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+    """`s * (1 - s)`, of a sigmoid, where `1 - t**2`, of a tanh, was meant, and the other way round."""
+    if isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Pow):
+        inner = node.right.left
+        yield "wrong-operator", 1.2, binary(inner, ast.Mult, binary(node.left, ast.Sub, inner))
+    if isinstance(node.op, ast.Mult) and isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Sub):
+        one, inner = node.right.left, node.right.right
+        tanh = binary(one, ast.Sub, binary(inner, ast.Pow, ast.Constant(2)))
+        if same(node.left, inner):
+            yield "wrong-operator", 1.2, tanh
+        elif isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult) and same(node.left.right, inner):
+            yield "wrong-operator", 1.2, binary(node.left.left, ast.Mult, tanh)
+
+
+@rule(ast.List, ast.Tuple)
+def parts_exchanged(node: ast.List, ctx: Context) -> Iterator[Proposal]:
+    """`cat([dq, dv, dk])` where `cat([dq, dk, dv])` was meant."""
+    if ctx.in_index or ctx.role == "dim":
+        return
+    for i in range(len(node.elts)):
+        for j in range(i):
+            items = list(node.elts)
+            items[i], items[j] = items[j], items[i]
+            yield "wrong-variable", 1.1, type(node)(items, ast.Load())
+
+
+@rule(ast.Assign, ast.AugAssign)
+def everywhere(node: ast.stmt, ctx: Context) -> Iterator[Proposal]:
+    """A variable that was taken for another in every place."""
+    times: dict[str, int] = {}
+    for part in ast.walk(node.value):
+        if isinstance(part, ast.Name):
+            times[part.id] = times.get(part.id, 0) + 1
+    for wrong in (n for n, count in times.items() if count > 1):
+        for pool in (ctx.tensors, ctx.integers):
+            for other in pool if wrong in pool else ():
+                if other != wrong and pool[other].shape == pool[wrong].shape:
+                    far = 0.0 if other in ctx.related or other in ctx.gradients else 0.3
+                    replaced = _Renamed(wrong, other).visit(expression(ast.unparse(node.value)))
+                    whole = ast.Assign(node.targets, replaced) if isinstance(node, ast.Assign) else None
+                    yield "wrong-variable", 1.3 + far, whole or ast.AugAssign(node.target, node.op, replaced)
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, old: str, new: str):
+        self.old, self.new = old, new
+
+    def visit_Name(self, node):
+        return name(self.new) if node.id == self.old else node
+
+
+@rule(ast.Call)
+def heads_moved(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
+    """A view that needs a transpose beside it, or that takes its sizes in another order."""
+    what = called(node)
+    if not is_method(node, ctx):
+        return
+    receiver = node.func.value
+    pairs = ((1, 2), (0, 1), (0, 2), (2, 3))
+    if what in ("view", "reshape"):
+        for a, b in pairs:
+            moved = method(receiver, "transpose", number(a), number(b))
+            yield "transpose", 1.3, ast.Call(ast.Attribute(moved, "reshape", ast.Load()), node.args, node.keywords)
+            yield "transpose", 1.3, method(node, "transpose", number(a), number(b))
+            if max(a, b) < len(node.args):
+                args = list(node.args)
+                args[a], args[b] = args[b], args[a]
+                other = ast.Call(node.func, args, node.keywords)
+                yield "transpose", 1.2, other
+                yield "transpose", 1.3, method(other, "transpose", number(a), number(b))
+    if what == "transpose" and called(receiver) in ("view", "reshape"):
+        for a, b in pairs:
+            if max(a, b) < len(receiver.args):
+                args = list(receiver.args)
+                args[a], args[b] = args[b], args[a]
+                yield "transpose", 1.3, ast.Call(receiver.func, args, receiver.keywords)
+
+
+@rule(ast.BinOp, ast.Name, ast.Call)
+def a_normaliser(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+    """A softmax sends back `p * (g - (g * p).sum(1, keepdim=True))`; the sum is often forgotten."""
+    if ctx.role != "value":
+        return
+    for dim in (-1, 0):
+        for other in sorted(ctx.related & set(ctx.tensors) - ctx.gradients):
+            for factor in (name(other), method(name(other), "exp")):
+                total = method(node, "sum", number(dim), keepdim=True)
+                yield "missing-term", 2.2, binary(node, ast.Sub, binary(factor, ast.Mult, total))
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
+def a_term(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+    """A term that was forgotten inside an expression."""
+    if ctx.role not in ("operand", "factor", "receiver", "value", "argument") or ctx.in_index:
+        return
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and ctx.role == "operand":
+        return
+    if isinstance(node, ast.Name) and node.id not in ctx.tensors:
+        return
+    for other, tensor in ctx.tensors.items():
+        if other in ctx.gradients and ctx.role not in ("value", "operand"):
+            continue
+        cost = 2.3 if other in ctx.related else 2.7
+        for text in (other, f"{other}[:, None]") if tensor.dim() == 1 else (other,):
+            yield "missing-term", cost, binary(node, ast.Sub, expression(text))
+            yield "missing-term", cost, binary(node, ast.Add, expression(text))
 
 
 # --- indices ---------------------------------------------------------------------------------------------------------
@@ -656,6 +789,9 @@ def another_slice(node: ast.Slice, ctx: Context) -> Iterator[Proposal]:
         if isinstance(size, int):
             for lower, upper in ((None, name(n)), (name(n), None), (None, negative(name(n))), (negative(name(n)), None)):
                 yield "wrong-index", 1.5, ast.Slice(lower, upper, None)
+    if node.upper is not None and node.lower is None:
+        for counter in sorted(ctx.locals - set(ctx.tensors)):
+            yield "wrong-index", 1.3, ast.Slice(name(counter), binary(name(counter), ast.Add, node.upper), None)
 
 
 @rule(ast.Subscript)
@@ -664,8 +800,24 @@ def another_index(node: ast.Subscript, ctx: Context) -> Iterator[Proposal]:
     if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) > 1:
         swapped = ast.Tuple(node.slice.elts[::-1], ast.Load())
         yield "wrong-index", 1.1, ast.Subscript(node.value, swapped, node.ctx)
-    if isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and not ctx.in_index:
+    if not isinstance(node.ctx, ast.Load):
+        return
+    if ctx.in_index:
+        for other in ctx.integers:
+            yield "wrong-index", 1.2, name(other)
+    elif isinstance(node.value, ast.Name):
         yield "wrong-index", 1.6, node.value
+        if isinstance(node.slice, ast.Constant):
+            yield "missing-sum", 1.4, method(node.value, "sum", number(0))
+
+
+@rule(ast.AugAssign)
+def a_missing_index(node: ast.AugAssign, ctx: Context) -> Iterator[Proposal]:
+    """`dC += demb[k, j]` where `dC[ix] += demb[k, j]` was meant."""
+    if isinstance(node.target, ast.Name):
+        for index in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
+            target = ast.Subscript(node.target, name(index), ast.Store())
+            yield "wrong-index", 1.2, ast.AugAssign(target, node.op, node.value)
 
 
 # --- factors and terms -----------------------------------------------------------------------------------------------
@@ -674,29 +826,26 @@ def another_index(node: ast.Subscript, ctx: Context) -> Iterator[Proposal]:
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, ast.Constant)
 def a_scale(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
     """A division by `n`, or a factor of two, that was forgotten."""
-    if ctx.role not in ("value", "operand", "summed"):
+    if ctx.role not in ("value", "operand", "summed", "argument") or ctx.in_index:
         return
     for factor in scales(ctx):
         kind = _factor_kind(factor, ctx, "missing-factor")
-        if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Div | ast.Sub):
+        if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Div):
             kind = "bessel"
-        extra = 0.0 if ctx.role == "value" else 0.2
+        extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
         yield kind, 1.5 + extra, binary(node, ast.Div, factor)
         yield kind, 1.5 + extra, binary(node, ast.Mult, factor)
 
 
 def scales(ctx: Context) -> Iterator[ast.expr]:
-    """Numbers a gradient may lack: sizes by name first, then n - 1, two and a half."""
-    seen = set()
-    for n, value in sorted(ctx.sizes.items(), key=lambda item: len(item[0])):
-        if value not in (0, 1) and value not in seen and abs(value) < 1e6:
+    """Numbers a gradient may lack: two, then sizes by name and by shape, n - 1, and three."""
+    seen: set[float] = {2}
+    yield ast.Constant(2)
+    named = sorted(((n, v) for n, v in ctx.sizes.items() if v not in (0, 1, 2) and abs(v) < 1e6), key=lambda i: len(i[0]))
+    for n, value in named:
+        if value not in seen:
             seen.add(value)
             yield name(n)
-            if isinstance(value, int) and value > 2:
-                yield binary(name(n), ast.Sub, ast.Constant(1))
-                yield binary(name(n), ast.Div, binary(name(n), ast.Sub, ast.Constant(1)))
-    yield ast.Constant(2)
-    yield ast.Constant(3)
     for shape_of in [ctx.variable, *sorted(ctx.gradients)]:
         tensor = ctx.values.get(shape_of)
         if isinstance(tensor, Tensor):
@@ -707,7 +856,11 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
                 if size not in seen and size > 2:
                     seen.add(size)
                     yield expression(f"{shape_of}.shape[{dim}]")
-                    yield expression(f"({shape_of}.shape[{dim}] - 1)")
+    for n, value in named:
+        if isinstance(value, int) and value > 2:
+            yield binary(name(n), ast.Sub, ast.Constant(1))
+            yield binary(name(n), ast.Div, binary(name(n), ast.Sub, ast.Constant(1)))
+    yield ast.Constant(3)
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
@@ -727,6 +880,9 @@ def a_factor(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
                 yield "missing-factor", 2.6 + extra, binary(node, ast.Mult, expression(text.format(other)))
             for what in ("exp", "sigmoid", "cos", "sinh", "sign"):
                 yield "missing-factor", 2.8 + extra, binary(node, ast.Mult, method(name(other), what))
+        if tensor.dim() == 1:
+            for op in (ast.Mult, ast.Div) if is_float(tensor) else (ast.Mult,):
+                yield "missing-factor", 2.1 + extra, binary(node, op, expression(f"{other}[:, None]"))
         if ctx.role in ("value", "operand"):
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, name(other))
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
@@ -816,6 +972,8 @@ def substitute(tree: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
 def simple_statements(node: ast.stmt) -> Iterator[ast.stmt]:
     """The statements inside a compound one, or the statement itself."""
     if isinstance(node, ast.For | ast.While | ast.If | ast.With | ast.Try | ast.FunctionDef):
+        if isinstance(node, ast.For):
+            yield node
         for part in [*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]:
             yield from simple_statements(part)
     else:
@@ -828,11 +986,16 @@ def edits(statement: ast.stmt, ctx: Context) -> Iterator[Edit]:
         ctx.role, ctx.in_index, ctx.parent = role, in_index, parent
         for one in RULES.get(type(node), ()):
             for kind, cost, new in one(node, ctx):
+                if isinstance(statement, ast.For):
+                    kind = "wrong-index"
                 yield Edit(kind, cost, node, new, statement)
 
 
 def _positions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, bool, ast.AST | None]]:
     """Every node that an edit may replace, with its role and whether it stands in an index."""
+    if isinstance(statement, ast.For):
+        yield from _inside(statement.iter, "argument", False, statement)
+        return
     yield statement, "statement", False, None
     if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.AnnAssign):
         targets = getattr(statement, "targets", None) or [t for t in [getattr(statement, "target", None)] if t]
@@ -855,7 +1018,8 @@ def _inside(node: ast.AST, role: str, in_index: bool, parent: ast.AST) -> Iterat
         yield from _inside(node.left, sides[0], in_index, node)
         yield from _inside(node.right, sides[1], in_index, node)
     elif isinstance(node, ast.UnaryOp):
-        yield from _inside(node.operand, "exponent" if role == "exponent" else "factor", in_index, node)
+        if role not in ("dim",) and not (in_index and isinstance(node.operand, ast.Constant)):
+            yield from _inside(node.operand, "exponent" if role == "exponent" else "factor", in_index, node)
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
             inner = "summed" if called(node) in ("sum", "mean") else "receiver"

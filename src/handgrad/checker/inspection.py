@@ -71,7 +71,7 @@ def check_source(
 @contextlib.contextmanager
 def _undisturbed():
     """The user's warnings are silent, and the random generators are afterwards where they were."""
-    before, grad = Randomness.now({}), torch.is_grad_enabled()
+    before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -79,6 +79,7 @@ def _undisturbed():
         finally:
             before.restore({})
             torch.set_grad_enabled(grad)
+            torch.set_default_dtype(dtype)
 
 
 def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
@@ -257,6 +258,9 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
         f"{name} belongs to the forward pass and gets another value here, which {chain.name} in "
         f"{chain.last.statement.place} then uses; call it something else."
     )
+    if name in step.changes:
+        message = f"this changes {name} before {chain.name} in {chain.last.statement.place} has used it; change it afterwards."
+        return Hazard("in-place", name, step.statement.place, message, step.statement.text)
     return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 
 

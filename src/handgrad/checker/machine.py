@@ -226,7 +226,7 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
 def compile_statement(node: ast.stmt, file: str) -> CodeType:
     """Byte code of one statement, as it would run at the top of a module."""
     if any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
-        node = _LeaveInsteadOfBreak().visit(ast.parse(ast.unparse(node)).body[0]) if False else _LeaveInsteadOfBreak().visit(node)
+        node = _LeaveInsteadOfBreak().visit(node)
     return compile(ast.Module([node], []), file, "exec")
 
 
@@ -278,6 +278,7 @@ class Randomness:
     python_state: Any
     numpy_state: Any
     generators: dict[str, Tensor]
+    numpy_generators: dict[str, Any]
 
     @staticmethod
     def now(namespace: dict[str, Any]) -> "Randomness":
@@ -287,6 +288,7 @@ class Randomness:
             random.getstate(),
             numpy.random.get_state() if numpy else None,
             {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
+            {k: v.bit_generator.state for k, v in namespace.items() if hasattr(v, "bit_generator")} if numpy else {},
         )
 
     def restore(self, namespace: dict[str, Any]) -> None:
@@ -295,6 +297,9 @@ class Randomness:
         random.setstate(self.python_state)
         if self.numpy_state is not None:
             importlib.import_module("numpy").random.set_state(self.numpy_state)
+        for name, state in self.numpy_generators.items():
+            if hasattr(generator := namespace.get(name), "bit_generator"):
+                generator.bit_generator.state = state
         for name, state in self.generators.items():
             if isinstance(generator := namespace.get(name), torch.Generator):
                 generator.set_state(state)

@@ -56,6 +56,8 @@ class Uses:
     reads: set[str] = field(default_factory=set)
     binds: set[str] = field(default_factory=set)
     changes: set[str] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
+    """Names bound as the target of a loop."""
 
 
 _CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
@@ -95,6 +97,10 @@ class _Uses(ast.NodeVisitor):
             self.found.changes.add(node.target.id)
         else:
             self._change(node.target)
+        self.generic_visit(node)
+
+    def visit_For(self, node):
+        self.found.counters |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
         self.generic_visit(node)
 
     def visit_Subscript(self, node):

@@ -153,7 +153,7 @@ def run_forward(
     used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
     convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
-    runner = _Runner(machine, cut, change)
+    runner = _Runner(machine, convert, cut, change)
     with machine.holding(start), torch.enable_grad(), InDouble() if double else contextlib.nullcontext():
         runner.register(list(start), None)
         runner.forward.start = {n: machine.namespace[n] for n in start}
@@ -163,15 +163,16 @@ def run_forward(
 
 
 class _Runner:
-    def __init__(self, machine: Machine, cut: bool, change: Change | None):
-        self.machine, self.cut, self.change = machine, cut, change
+    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None):
+        self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
         self.forward = Forward()
         self.bound: dict[int, tuple[Value, int]] = {}
 
     def run(self, step: Step) -> None:
         namespace = self.machine.namespace
         if step.plain:
-            namespace.update(step.after)
+            namespace.update(copy_values(step.after, self.convert))
+            self.register(sorted(step.writes), step)
         else:
             if step.randomness:
                 step.randomness.restore(namespace)

@@ -34,7 +34,7 @@ class Step:
 
     `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
     gradient names it wrote, each with its variable; `tainted` says that it computes from gradients; `plain` that no
-    float tensor goes in or comes out, so that its result may be used again.
+    float tensor goes in, so that what comes out may be used again.
     """
 
     index: int
@@ -132,7 +132,9 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
             return new
         if isinstance(value, tuple):
             items = [copy(v, depth - 1) for v in value]
-            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+            if hasattr(value, "_fields"):
+                return type(value)(*items)
+            return tuple(items) if type(value) is tuple else type(value)(items)
         try:
             new = object.__new__(type(value))
         except TypeError:
@@ -185,6 +187,7 @@ class Tracer:
         self.loss_seen = False
         self.tainted: set[str] = set()
         self.gradient_names: set[str] = set()
+        self.floats: set[str] = set()
         self.counter = 0
         self.started = False
 
@@ -364,7 +367,9 @@ class Tracer:
                 value = _clone(value)
             step.after[name] = value
         writes_float = any(holds_float(namespace.get(n)) for n in step.writes)
-        step.plain = not (reads_float or writes_float or step.error or step.backward)
+        step.plain = not (reads_float or step.error or step.backward)
+        if step.plain and writes_float:
+            step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, found.binds | found.changes)
@@ -383,8 +388,9 @@ class Tracer:
     def _classify(self, step: Step, found: Uses) -> None:
         namespace = self.machine.namespace
         if self.loss_seen:
-            known = {n for n, v in namespace.items() if is_float(v) and n not in self.gradient_names}
-            for name in self._written_knowingly(step, found):
+            self.floats |= {n for n, v in namespace.items() if is_float(v)}
+            known = self.floats - self.gradient_names
+            for name in self._written_knowingly(step, found) - found.counters:
                 variable = gradient_of(name, known - {name})
                 if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
                     namespace.get(name)
@@ -430,6 +436,8 @@ def _moved(before: Randomness, after: Randomness) -> bool:
     return (
         not torch.equal(before.torch_state, after.torch_state)
         or before.python_state != after.python_state
+        or str(before.numpy_state) != str(after.numpy_state)
+        or before.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in before.numpy_generators}
         or any(
             name in before.generators and not torch.equal(before.generators[name], state)
             for name, state in after.generators.items()
