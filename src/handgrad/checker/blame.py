@@ -367,7 +367,11 @@ class Judge:
         if shrink not in self._others:
             generator = torch.Generator().manual_seed(int(1 + 1000 * shrink))
             self._others[shrink] = run_forward(
-                self.machine, self.region, double=self.double, change=other_values(generator, shrink)
+                self.machine,
+                self.region,
+                double=self.double,
+                change=other_values(generator, set(self.gradient_names.values()), shrink),
+                losses=self.trace.losses,
             )
         return self._others[shrink]
 

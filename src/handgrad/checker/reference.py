@@ -1,7 +1,7 @@
 """The true gradients: the user's own forward pass, run again under autograd and cut at every named value."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +138,13 @@ def _scalar(value: Any) -> bool:
 
 
 def run_forward(
-    machine: Machine, region: Region, *, double: bool = True, cut: bool = True, change: Change | None = None
+    machine: Machine,
+    region: Region,
+    *,
+    double: bool = True,
+    cut: bool = True,
+    change: Change | None = None,
+    losses: Collection[str] = (),
 ) -> Forward:
     """Run the forward statements of a region again.
 
@@ -148,12 +154,14 @@ def run_forward(
         double: in float64, whatever dtype the user's code asks for.
         cut: detach every named value, so that each statement's own products can be taken.
         change: another value for each value that nothing was computed from, such as a parameter.
+        losses: names of losses; what is made after the first of them is not changed.
     """
     steps = needed_steps(region)
     used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
     convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
-    runner = _Runner(machine, convert, cut, change)
+    first = min((s.index for s in steps if s.binds & set(losses)), default=None)
+    runner = _Runner(machine, convert, cut, change, first)
     with machine.holding(start), torch.enable_grad(), InDouble() if double else contextlib.nullcontext():
         runner.register(list(start), None)
         runner.forward.start = {n: machine.namespace[n] for n in start}
@@ -163,13 +171,17 @@ def run_forward(
 
 
 class _Runner:
-    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None):
+    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None,
+                 first_loss: int | None):
         self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
+        self.first_loss = first_loss
         self.forward = Forward()
         self.bound: dict[int, tuple[Value, int]] = {}
+        self.loss_made = False
 
     def run(self, step: Step) -> None:
         namespace = self.machine.namespace
+        self.loss_made = self.first_loss is not None and step.index > self.first_loss
         if step.plain:
             namespace.update(copy_values(step.after, self.convert))
             self.register(sorted(step.writes), step)
@@ -209,7 +221,7 @@ class _Runner:
         root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
         if self.cut or root:
             data = tensor.detach()
-            if root and self.change is not None:
+            if root and self.change is not None and not self.loss_made:
                 data = self.change(name, data)
             leaf = data.clone().requires_grad_()
             bound = leaf.clone()
@@ -278,16 +290,19 @@ def random_like(reference: Tensor, generator: torch.Generator, *, dense: bool = 
     return noise if dense else noise * (reference != 0)
 
 
-def other_values(generator: torch.Generator, shrink: float = 1.0) -> Change:
-    """Other numbers for parameters and inputs; masks, which have few different values, stay."""
+def other_values(generator: torch.Generator, trained: Collection[str], shrink: float = 1.0) -> Change:
+    """Other numbers for parameters and inputs; masks, which have few different values, stay.
 
-    def change(_name: str, tensor: Tensor) -> Tensor:
+    A constant tensor is changed only where its name is among those `trained`.
+    """
+
+    def change(name: str, tensor: Tensor) -> Tensor:
         if tensor.numel() == 0 or not bool(torch.isfinite(tensor).all()):
             return tensor
         noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
         low, high = float(tensor.min()), float(tensor.max())
         if low == high:
-            return tensor + 0.1 * noise if tensor.dim() else tensor
+            return tensor + 0.1 * noise if tensor.dim() and name in trained else tensor
         if tensor.numel() > 4 and tensor.unique().numel() <= 2:
             return tensor
         changed = tensor * (1 + 0.3 * noise.clamp(-2, 2))
