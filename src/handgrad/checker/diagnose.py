@@ -80,7 +80,10 @@ class _Search:
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
 
     def run(self) -> Diagnosis:
-        for attempt in (self._overwrites, self._paths, self._edits, self._later_statements, self._numbers):
+        attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
+        if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
+            attempts = [self._numbers]
+        for attempt in attempts:
             if (found := attempt()) is not None:
                 return found
         return self._unknown()

@@ -295,6 +295,11 @@ def another_constant(node: ast.Constant, ctx: Context) -> Iterator[Proposal]:
                 yield kind, 1.0, number(dim)
         return
     kind = "wrong-index" if ctx.in_index else "wrong-constant"
+    if ctx.in_index and isinstance(ctx.parent, ast.Subscript) and ast.unparse(ctx.parent.value).endswith(".shape"):
+        for dim in (0, 1, 2, 3, -1):
+            if dim != value:
+                yield "wrong-dim", 0.95, number(dim)
+        return
     if not ctx.in_index:
         yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
     if 0 < abs(value) <= 1e-2:

@@ -10,7 +10,7 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
-from handgrad.checker.machine import Machine, Randomness, time_limit
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, time_limit
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Source, read_source
 from handgrad.checker.trace import Region, Trace, Tracer
@@ -51,13 +51,18 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
-    with _undisturbed(), time_limit(timeout):
-        trace = Tracer(source, machine, loss).run()
+    with _undisturbed():
+        with time_limit(timeout):
+            trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
-        for one in inspected:
-            one.run({(row.gradient, row.chain_place) for row in report.blamed})
-            _merge(report, one)
+        try:
+            with time_limit(timeout):
+                for one in inspected:
+                    one.run({(row.gradient, row.chain_place) for row in report.blamed})
+                    _merge(report, one)
+        except TimeIsUp:
+            report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     report.notes += trace.notes + [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     if trace.timed_out:
         report.notes.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run.")

@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import io
 import random
+import signal
 import sys
 import threading
 import traceback
@@ -34,17 +35,43 @@ class LeaveLoop(BaseException):
 
 @contextlib.contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeIsUp` in the current thread after `seconds`, and again every tenth of a second until it is heard."""
+    """Raise `TimeIsUp` in this thread after `seconds`, and again every half second until the block is left.
+
+    In the main thread a timer signal does it, which ends a `time.sleep` too; elsewhere another thread does.
+    """
     if not seconds:
         yield
-        return
+    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        with _signalled(seconds):
+            yield
+    else:
+        with _watched(seconds):
+            yield
+
+
+@contextlib.contextmanager
+def _signalled(seconds: float) -> Iterator[None]:
+    def ring(_number, _frame):
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _watched(seconds: float) -> Iterator[None]:
     thread, done = threading.get_ident(), threading.Event()
 
     def watch():
         wait = seconds
         while not done.wait(wait):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeIsUp))
-            wait = 0.1
+            wait = 0.5
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -58,6 +58,8 @@ class Uses:
     changes: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     """Names bound as the target of a loop."""
+    called: set[str] = field(default_factory=set)
+    """Names of objects one of whose methods is called."""
 
 
 _CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
@@ -116,6 +118,8 @@ class _Uses(ast.NodeVisitor):
     def visit_Call(self, node):
         if isinstance(node.func, ast.Attribute):
             method = node.func.attr
+            if owner := base_name(node.func.value):
+                self.found.called.add(owner)
             if (method.endswith("_") and not method.endswith("__")) or method in _CHANGING_METHODS:
                 self._change(node.func.value)
         for keyword in node.keywords:

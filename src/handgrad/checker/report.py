@@ -176,9 +176,8 @@ class Report:
             )
 
     def _explain(self, place, text, name, diagnosis, warning: bool = False) -> str:
-        where = f"{place}" if place else "the function"
         word = "warning" if warning else "wrong"
-        head = f"{where}: {_first_line(text)}" if text else f"{where}: {name}"
+        head = ": ".join(part for part in (str(place) if place else "", _first_line(text or name)) if part)
         if self.hint == 1:
             return f"{head}\n    {word}: look at {name} again."
         lines = [head]

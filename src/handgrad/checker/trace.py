@@ -106,6 +106,11 @@ def callable_module(value: Any) -> bool:
     return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
 
 
+def is_object(value: Any) -> bool:
+    """Whether the value is an instance with attributes of its own, which a method may change."""
+    return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
+
+
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
     """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
     memo: dict[int, Any] = {}
@@ -116,7 +121,8 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if isinstance(value, Tensor):
             memo[id(value)] = new = convert(value) if value.is_floating_point() else value
             return new
-        if depth == 0 or callable_module(value) or not holds_float(value, depth):
+        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
+        if depth == 0 or callable_module(value) or plain:
             new = value
             if type(value) in (list, dict, set) and len(value) < 1000:
                 new = value.copy()
@@ -176,7 +182,8 @@ class Tracer:
         self.source, self.machine = source, machine
         self.trace = Trace(machine, notes=list(source.notes))
         binds = [uses(s.node) for s in source.statements]
-        self.all_names = set().union(*(u.binds | u.changes for u in binds)) if binds else set()
+        self.all_names = {n for n, v in machine.namespace.items() if is_float(v)}
+        self.all_names |= set().union(*(u.binds | u.changes for u in binds)) if binds else set()
         for s in source.statements:
             for node in ast.walk(s.node):
                 if isinstance(node, ast.FunctionDef):
@@ -353,7 +360,8 @@ class Tracer:
         after = _fingerprints(namespace)
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
-        step.changes = (written | (found.changes & set(after))) - step.binds
+        touched = {n for n in found.called if is_object(namespace.get(n))}
+        step.changes = (written | touched | (found.changes & set(after))) - step.binds
         if step.error:
             step.binds |= found.binds
             step.changes |= found.changes - step.binds
@@ -368,7 +376,7 @@ class Tracer:
             step.after[name] = value
         writes_float = any(holds_float(namespace.get(n)) for n in step.writes)
         step.plain = not (reads_float or step.error or step.backward)
-        if step.plain and writes_float:
+        if step.plain and (writes_float or any(is_object(v) for v in step.after.values())):
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
