@@ -104,7 +104,7 @@ def _is_answered(chain: Chain, again: Step) -> bool:
     steps = chain.region.steps
     between = steps[steps.index(chain.last) + 1 : steps.index(again)]
     return chain.last.statement.place.cell != again.statement.place.cell or any(
-        (chain.name in s.reads and s.gradients) or (not s.backward and any(is_float(v) for v in s.after.values()))
+        (chain.name in s.reads and s.gradients) or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
         for s in between
     )
 
@@ -133,7 +133,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             kept.append(step)
             wanted |= step.reads
             continue
-        temporary = (step.writes - set(step.gradients)) & wanted
+        temporary = (step.writes - gradient_names) & wanted
         if step.index > loss_index:
             for name in temporary & before_loss:
                 shadowed.setdefault(name, step)
@@ -254,7 +254,7 @@ class Judge:
         return [
             v
             for v in reversed(forward.values)
-            if v.names & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+            if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
         ]
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
@@ -268,7 +268,7 @@ class Judge:
         """The loss a chain belongs to and the value it is the gradient of."""
         for loss in self.losses(forward, chain.last.index):
             gradients = self.sweep(forward, loss)
-            for value in forward.versions(chain.variable):
+            for value in forward.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in gradients:
                     return loss, value
         return None
@@ -308,7 +308,7 @@ class Judge:
                     self._own[key] = own_gradients(self.own, loss)
                 except RuntimeError:
                     self._own[key] = {}
-            for value in self.own.versions(chain.variable):
+            for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[key]:
                     return self._own[key][value]
         return None
@@ -442,7 +442,7 @@ class Judge:
         """The values between `value` and the loss whose gradients the plan reads."""
         variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
         return [
-            v for v in forward.values if v in within and v is not value and v.names & variables
+            v for v in forward.values if v in within and v is not value and v.names.keys() & variables
             and value in forward.ancestors(v) and forward.inputs(v)
         ]
 

@@ -67,7 +67,8 @@ class _Search:
         self.machine, self.plan, self.chain = judge.machine, judgement.plan, judgement.chain
         self.case = judgement.failing or judgement.cases[0]
         self.others = [c for c in judgement.cases if c is not self.case]
-        self.deadline = time.thread_time() + TIME_FOR_ONE_LINE
+        self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
+        self.late = False
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
@@ -88,6 +89,13 @@ class _Search:
                 return found
         return self._unknown()
 
+    def _late(self) -> bool:
+        """Whether the time for this line is over; the clock is read now and then, since it is slow."""
+        self.tries += 1
+        if self.tries % 32 == 0 and not self.late:
+            self.late = time.process_time() > self.deadline
+        return self.late
+
     # --- trying --------------------------------------------------------------------------------------------------
 
     def _right(self, plan: Plan, codes: dict, case: Case) -> bool:
@@ -99,13 +107,14 @@ class _Search:
             return False
         return agrees(tensor, case.want, case.noise, self.judge.tolerance)
 
-    def _try(self, step: Step, node: ast.stmt, plan: Plan | None = None) -> bool:
+    def _try(self, step: Step, node: ast.stmt, new: ast.AST, plan: Plan | None = None) -> bool:
+        """Whether the plan is right in every case once the step runs `node`, in which only `new` is not the user's."""
         plan = plan or self.plan
         try:
-            code = compile_statement(ast.fix_missing_locations(node), step.statement.place.file)
+            code = compile_statement(node, step.statement.place.file)
         except (SyntaxError, ValueError, TypeError):
             return False
-        reads = uses(node).reads
+        reads = {n.id for n in ast.walk(new) if isinstance(n, ast.Name)} - step.reads
         reads |= self.machine.names_read_by_functions(reads)
         codes = {step: (code, reads | step.reads)}
         if not self._right(plan, codes, self.case):
@@ -127,7 +136,9 @@ class _Search:
                     constants,
                     continues=own and step is not self.chain.steps[0],
                     related=self.related,
+                    accumulates=own and step is not self.chain.last,
                     locals=_locals(step.statement.node),
+                    counters=uses(step.statement.node).counters,
                 )
                 written = uses(simple).binds & self.gradients
                 if written and not own:
@@ -149,7 +160,7 @@ class _Search:
         candidates = [c for c in self._candidates() if only is None or only(c[1])]
         candidates.sort(key=lambda c: c[0])
         for _, edit, step, plan in candidates:
-            if time.thread_time() > self.deadline:
+            if self._late():
                 return None
             if self._try_edit(edit, step, plan):
                 return self._repaired(edit, step)
@@ -158,9 +169,9 @@ class _Search:
     def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
         whole = step.statement.node
         if edit.old is whole:
-            return self._try(step, ast.copy_location(edit.new, whole), plan)
+            return self._try(step, ast.fix_missing_locations(ast.copy_location(edit.new, whole)), edit.new, plan)
         with in_place(whole, edit.old, edit.new) as found:
-            return found and self._try(step, whole, plan)
+            return found and self._try(step, whole, edit.new, plan)
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
@@ -238,7 +249,7 @@ class _Search:
         for text in self._terms_through(names[0]):
             for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
                              "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
-                if time.thread_time() > self.deadline:
+                if self._late():
                     return None
                 line = f"{self.chain.name} += {template.format(text)}"
                 if self._try_after(line) or self._try_after(line := line.replace("+=", f"= {self.chain.name} +")):
@@ -267,7 +278,7 @@ class _Search:
         except SyntaxError:
             return False
         both = ast.If(ast.Constant(True), [last.statement.node, addition], [])
-        return self._try(last, ast.copy_location(both, last.statement.node))
+        return self._try(last, ast.fix_missing_locations(ast.copy_location(both, last.statement.node)), addition)
 
     def _after(self, line: str) -> int:
         """The last line that has to have run before the added one can."""
@@ -316,7 +327,7 @@ class _Search:
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
-        if time.thread_time() > self.deadline or not self._try_after(line):
+        if self._late() or not self._try_after(line):
             return None
         return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
 

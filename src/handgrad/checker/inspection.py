@@ -229,11 +229,11 @@ class _Inspection:
         written = {row.name for row in self.rows}
         loss = next(iter(losses))
         for value in reversed(forward.values):
-            if value in self.judge.sweep(forward, loss) and not value.names & written and value is not loss:
+            if value in self.judge.sweep(forward, loss) and not value.names.keys() & written and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
-                written |= value.names
+                written |= value.names.keys()
                 self.rows.append(
                     VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing")
                 )

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -91,14 +92,13 @@ def holds_float(value: Any, depth: int = 3) -> bool:
     """Whether a float tensor is the value or lies in it."""
     if isinstance(value, Tensor):
         return value.is_floating_point()
-    if depth == 0:
+    if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
         return False
-    if isinstance(value, list | tuple | dict):
-        items = value.values() if isinstance(value, dict) else value
-        return any(holds_float(v, depth - 1) for _, v in zip(range(64), items, strict=False))
-    return hasattr(value, "__dict__") and not isinstance(value, type) and any(
-        holds_float(v, depth - 1) for v in list(vars(value).values())[:64]
-    ) and not callable_module(value)
+    if isinstance(value, list | tuple):
+        return any(holds_float(v, depth - 1) for v in value[:64])
+    if isinstance(value, dict):
+        return any(holds_float(v, depth - 1) for v in itertools.islice(value.values(), 64))
+    return any(holds_float(v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
 
 
 def callable_module(value: Any) -> bool:
@@ -444,7 +444,7 @@ def _moved(before: Randomness, after: Randomness) -> bool:
     return (
         not torch.equal(before.torch_state, after.torch_state)
         or before.python_state != after.python_state
-        or str(before.numpy_state) != str(after.numpy_state)
+        or before.numpy_mark != after.numpy_mark
         or before.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in before.numpy_generators}
         or any(
             name in before.generators and not torch.equal(before.generators[name], state)
