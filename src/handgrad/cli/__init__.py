@@ -4,7 +4,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 COMMANDS = {
     "train": "train a model on a text file with one thing a line",
@@ -47,7 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
-    return _guarded(words[0], words[1:])
+    with _one_ctrl_c():
+        return _guarded(words[0], words[1:])
+
+
+@contextmanager
+def _one_ctrl_c() -> Iterator[None]:
+    """Let the first Ctrl-C raise KeyboardInterrupt, and none after it disturb the saving that follows."""
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # elsewhere Ctrl-C is not for us: under nohup, say
+        signal.signal(signal.SIGINT, stop)
+    yield
+    if signal.getsignal(signal.SIGINT) is stop:
+        signal.signal(signal.SIGINT, before)
 
 
 def _guarded(name: str, words: list[str]) -> int:
@@ -60,7 +78,6 @@ def _guarded(name: str, words: list[str]) -> int:
     except HandgradError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while Python ends, would show a traceback
         return _fail(f"stopped. {interrupt}".strip(), code=130)
     except MemoryError as error:
         return _fail(f"not enough memory. {error}. Choose smaller sizes.")

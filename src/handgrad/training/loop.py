@@ -3,11 +3,7 @@
 import itertools
 import math
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -194,11 +190,10 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
             if every.due(stop - saved, now - saved_at):
                 save(replace(run, state=state))
                 saved, saved_at = stop, time.monotonic()
-            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / (now - begun))))
+            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(now - begun, 1e-6))))
     except KeyboardInterrupt:
         if state.step > saved:
-            with _deaf_to_ctrl_c():
-                save(replace(run, state=state))
+            save(replace(run, state=state))
         raise Interrupted(run.folder, state.step) from None
     return replace(run, state=state)
 
@@ -243,8 +238,7 @@ def finish(run: Run) -> Outcome:
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
     except KeyboardInterrupt:
-        with _deaf_to_ctrl_c():
-            checkpoint.save_state(run.folder, run.state)
+        checkpoint.save_state(run.folder, run.state)
         raise Interrupted(run.folder, run.state.step) from None
     return Outcome(model, losses, samples, known_lines(run.corpus, samples))
 
@@ -271,19 +265,6 @@ def _save_history(run: Run) -> None:
         checkpoint.write(run.folder, "loss.png", loss_curve(rows, title))
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a second, impatient Ctrl-C not stop the saving that the first one began."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
     """`what` has become `value` after the steps whose losses are `before`."""
     step = len(before)
@@ -291,7 +272,7 @@ def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) 
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
-        next_step=f"The learning rate {rate:g} is likely too high: try --lr {rate / 10:g}.",
+        next_step=f"The learning rate {rate:g} is likely too high: try --lr {min(rate / 10, 0.1):g}.",
     )  # fmt: skip
 
 
