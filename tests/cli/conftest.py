@@ -33,6 +33,15 @@ def trained(handgrad, names, tmp_path_factory):
     return folder, handgrad("train", "names.txt", "--out", "run", *SMALL, folder=folder)
 
 
+@pytest.fixture(scope="session")
+def learnt(handgrad, tmp_path_factory):
+    """A folder with `run`, which has learnt the three lines of its text half by heart, and what `train` said."""
+    folder = tmp_path_factory.mktemp("learnt")
+    (folder / "ab.txt").write_text("a\nb\nab\n" * 10)
+    flags = ("--steps", "60", "--n-hidden", "8", "--batch-size", "8")
+    return folder, handgrad("train", "ab.txt", "--out", "run", *flags, folder=folder)
+
+
 @pytest.fixture
 def work(trained, tmp_path) -> Path:
     """A folder with `names.txt`, and `run` trained on it."""

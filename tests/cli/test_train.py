@@ -17,9 +17,9 @@ from .command import ENVIRONMENT, SMALL, command
 FILES = ["config.json", "history.csv", "loss.png", "model.safetensors", "samples.txt", "state.safetensors"]
 
 
-def test_what_it_shows(trained, names):
+def test_what_it_shows(trained):
     folder, ended = trained
-    shown, known = ended.out, names.decode().split()
+    shown = ended.out
     assert re.search(r"text +.*names\.txt: 60 lines, \d\d letters\n +\d+ / \d+ / \d+ characters to predict", shown)
     assert re.search(r"model +\d+ parameters: block_size 3, n_embd 2, n_hidden 8\n", shown)
     assert re.search(r"steps +20: batch_size 4, lr 0\.\d+, seed 1\n", shown)
@@ -27,11 +27,16 @@ def test_what_it_shows(trained, names):
     assert list(losses) == ["train", "validation", "test"]
     samples = re.findall(r"^  (\S+) +(new|known)$", shown, re.MULTILINE)
     assert (folder / "run" / "samples.txt").read_text().split() == [line for line, _ in samples]
-    assert [mark for _, mark in samples] == ["known" if line in known else "new" for line, _ in samples]
     assert len(samples) == 20
     assert re.search(r"\nsaved +run \(the loss curve is loss\.png there\)\nnext +handgrad sample run ", shown)
     assert sorted(path.name for path in (folder / "run").iterdir()) == FILES
     assert (folder / "run" / "loss.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_samples_are_marked_new_or_known(learnt):
+    samples = re.findall(r"^  (\S+) +(new|known)$", learnt[1].out, re.MULTILINE)
+    assert {mark for _, mark in samples} == {"new", "known"}
+    assert [mark for _, mark in samples] == ["known" if line in ("a", "b", "ab") else "new" for line, _ in samples]
 
 
 def test_progress_without_a_terminal_is_plain_lines_on_stderr(trained):
