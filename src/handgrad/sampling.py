@@ -148,6 +148,9 @@ def _choose(log_weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 def _uniform(seed: int, position: int, numbers: range) -> np.ndarray:
-    """A number in [0, 1) for each line at this position, the same however the lines are batched."""
-    stream = np.random.Philox(key=[seed, position], counter=numbers.start // WORDS_A_COUNTER)
+    """A number in [0, 1) for each line at this position, the same however the lines are batched.
+
+    Each position has a key of its own; key `[seed, 0]` is that of the minibatches.
+    """
+    stream = np.random.Philox(key=[seed, 1 + position], counter=numbers.start // WORDS_A_COUNTER)
     return (stream.random_raw(len(numbers)) >> np.uint64(11)) * 2.0**-53
