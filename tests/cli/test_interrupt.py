@@ -15,7 +15,7 @@ import handgrad as library
 from .command import ENVIRONMENT, SMALL, command
 
 SAVED = re.compile(r"handgrad: stopped\. Step ([\d,]+) is saved; go on with 'handgrad train --resume (.+)'\.\n")
-LONG = ("--steps", "6000", *SMALL[2:], "--checkpoint-every", "0.2s")
+LONG = ("--steps", "4000", *SMALL[2:], "--checkpoint-every", "0.2s")
 
 
 def listen() -> None:
@@ -65,7 +65,7 @@ def step_saved(process: subprocess.Popen, run: str) -> int:
 def goes_on_to_its_end(handgrad, work: Path, run: str) -> None:
     ended = handgrad("train", "--resume", run, folder=work)
     assert ended.code == 0, ended.err
-    assert library.load(work / run).steps == 6000
+    assert library.load(work / run).steps == 4000
     assert not list((work / run).glob(".*"))
 
 
@@ -79,7 +79,7 @@ def test_ctrl_c_while_it_trains(handgrad, training, work, press: Callable[[subpr
     time.sleep(0.05)
     press(process)
     step = step_saved(process, "new")
-    assert checkpoint < step < 6000
+    assert checkpoint < step < 4000
     assert library.load(work / "new").steps == step
     goes_on_to_its_end(handgrad, work, "new")
 
