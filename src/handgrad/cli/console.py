@@ -51,8 +51,9 @@ class TrainingProgress:
     """
 
     def __init__(self, done: int, steps: int):  # noqa: D107
-        self.first, self.steps = done, steps
-        self.begun = self.spoken = time.monotonic()
+        self.steps = steps
+        self.spoken = time.monotonic()
+        self.first: tuple[float, int] | None = None
         self.console = console(stderr=True)
         self.bar = Progress(
             TextColumn("training"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
@@ -73,10 +74,11 @@ class TrainingProgress:
     def __call__(self, step: int, losses: np.ndarray) -> None:
         """Show how far training has come."""
         now = time.monotonic()
-        pace = (step - self.first) / max(now - self.begun, 1e-9)
-        status = f"loss {losses.mean():.4f}, {pace:,.0f} steps/s"
+        self.first = begun, done = self.first or (now, step)  # what came before was mostly loading torch
+        pace = (step - done) / (now - begun) if step > done else 0.0
+        status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
         self.bar.update(self.task, completed=step, status=status)
         if self.bar.disable and (now - self.spoken >= PLAIN_LINE_SECONDS or step == self.steps):
-            left = timedelta(seconds=round((self.steps - step) / pace))
-            self.console.print(f"step {step:,} of {self.steps:,}: {status}, {left} left")
+            left = f", {timedelta(seconds=round((self.steps - step) / pace))} left" if pace else ""
+            self.console.print(f"step {step:,} of {self.steps:,}: {status}{left}")
             self.spoken = now

@@ -1,6 +1,7 @@
 """`handgrad train`."""
 
 import json
+import math
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -123,6 +124,8 @@ def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     show = console().print
     show()
     show_losses(outcome.losses)
+    if outcome.losses["train"] > math.log(run.settings.vocabulary.size):
+        show("Guessing would do better: the learning rate is too high, or the steps are too few.", style="yellow")
     show("\n[bold]20 samples[/]")
     for line in outcome.samples:
         show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
