@@ -1,0 +1,51 @@
+"""How the engine's functions are compiled, and where what was compiled is kept."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import pooch
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: NUMBA_CACHE_DIR, or else a folder of the user's cache for this version.
+
+    Numba looks at the file of the function it compiles, not at those it calls, so the folder's name holds a digest of
+    all of the engine's sources: an upgrade compiles anew.
+    """
+    if folder := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(folder)
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return Path(pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that other compiled functions call.
+
+    A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one.
+    """
+    return numba.njit(fastmath={"contract"}, nogil=True, error_model="numpy")(function)
+
+
+def composed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `compiled`, for a function that is little more than calls: it becomes part of its caller.
+
+    LLVM optimises a function together with all that it calls, so each level of calls would cost its compile time again.
+    """
+    return numba.njit(fastmath={"contract"}, nogil=True, error_model="numpy", inline="always")(function)
+
+
+def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that Python calls, at its first call, and keep the result; without a place for it, do not."""
+    options = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written to
+        return numba.njit(**options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
