@@ -1,5 +1,6 @@
 """How the engine's functions are compiled, and where what was compiled is kept."""
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -7,20 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import pooch
 
 
+@functools.cache
 def cache_folder() -> Path:
-    """Where compiled code is kept: NUMBA_CACHE_DIR, or else a folder of the user's cache for this version.
+    """Where compiled code is kept: in NUMBA_CACHE_DIR or else the user's cache folder, apart for each version.
 
-    Numba looks at the file of the function it compiles, not at those it calls, so the folder's name holds a digest of
-    all of the engine's sources: an upgrade compiles anew.
+    Numba looks at the file of the function it compiles, not at those of the functions called, so the folder's name
+    holds a digest of all of the engine's sources: after an upgrade everything is compiled anew.
     """
-    if folder := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(folder)
+    import pooch
+
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    return Path(pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
+    return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
+
+
+def is_compiled() -> bool:
+    """Whether training steps have been compiled and kept, so that they start without a wait of some seconds."""
+    return any(cache_folder().rglob("training._steps*.nbc"))
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

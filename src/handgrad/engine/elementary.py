@@ -38,7 +38,7 @@ def _exp2(x):
 
 @compiled
 def exp(x):
-    """The exponential of x ≤ 88, within 1e-7 · max(1, |x|) of it relatively.
+    """The exponential of x ≤ 88, within 1.5e-7 · max(1, |x|) of it relatively.
 
     It is 0 where it should be below 2⁻¹⁰⁰, so that what is made of it is no denormal, which processors are slow with.
     """

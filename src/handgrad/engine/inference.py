@@ -48,9 +48,7 @@ def log_probabilities(parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray,
     return logprobs
 
 
-def mean_loss(
-    parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray, tokens: np.ndarray, block_size: int
-) -> float:
+def mean_loss(parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray, tokens: np.ndarray, block_size: int) -> float:
     """Mean cross-entropy over all tokens of a text, in nats.
 
     Args:

@@ -52,9 +52,14 @@ def sgd_steps(
 
 
 def adam_steps(
-    parameters: Arrays, moments: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float]
+    parameters: Arrays,
+    moments: Arrays,
+    contexts: np.ndarray,
+    targets: np.ndarray,
+    rates: Sequence[float],
+    weight_decay: float = 0.0,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-    """Take one step of Adam a minibatch.
+    """Take one step of Adam with decoupled weight decay a minibatch.
 
     Args:
         parameters: as in `sgd_steps`.
@@ -62,6 +67,7 @@ def adam_steps(
         contexts: as in `sgd_steps`.
         targets: as in `sgd_steps`.
         rates: (steps,) learning rates.
+        weight_decay: the part of each parameter that is lost in a step, in units of the rate.
 
     Returns:
         The new parameters, the new moments, and the losses. However the steps are cut into calls, they are the same.
@@ -70,12 +76,12 @@ def adam_steps(
         IndexError: a context or target is not a letter of the vocabulary.
         ValueError: the shapes do not fit.
 
-    Source: Kingma and Ba 2015, arXiv:1412.6980.
+    Source: Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter 2019, arXiv:1711.05101.
     """
     sizes, done = Sizes.of(parameters), int(moments["steps"])
     flat = pack(parameters, NEVER)
     flat_moments = [pack({name: moments[f"{moment}_{name}"] for name in parameters}) for moment in _MOMENTS]
-    losses, _ = _take_steps(parameters, flat, flat_moments, contexts, targets, rates, done)
+    losses, _ = _take_steps(parameters, flat, flat_moments, contexts, targets, rates, done, weight_decay)
     new_moments = {"steps": np.array(done + len(losses))}
     for moment, values in zip(_MOMENTS, flat_moments, strict=True):
         new_moments |= {f"{moment}_{name}": value for name, value in unpack(values, sizes).items()}
@@ -132,7 +138,7 @@ def read_batches(tokens: np.ndarray, positions: np.ndarray, block_size: int) -> 
     return contexts, targets
 
 
-def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0):
+def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0, decay=0.0):
     """Change `flat` and `moments` step by step; the losses, and the last step's gradient."""
     sizes = Sizes.of(parameters)
     contexts, targets = (np.ascontiguousarray(letters, np.int32) for letters in (contexts, targets))
@@ -150,7 +156,7 @@ def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0):
     for start in range(0, n_steps, at_once):
         now = slice(start, start + at_once)
         batches = losses[now], contexts[now], targets[now], rates[now]
-        _steps(flat, *moments, gradient, w, *batches, sizes, done + start)
+        _steps(flat, *moments, gradient, w, *batches, sizes, done + start, decay)
     return losses, gradient
 
 
@@ -161,13 +167,13 @@ def refuse_outside(values: np.ndarray, end: int, what: str, of: str) -> None:
 
 
 @entry_point
-def _steps(flat, mean, square, gradient, w, losses, contexts, targets, rates, sizes, done):
+def _steps(flat, mean, square, gradient, w, losses, contexts, targets, rates, sizes, done, decay):
     """Adam where there are moments, else gradient descent."""
     p, d = views(flat, sizes), views(gradient, sizes)
     for step in range(len(rates)):
         losses[step] = gradients(d, p, w, contexts[step], targets[step], sizes)
         if mean.size:
-            adam_update(flat, gradient, mean, square, rates[step], done + step + 1, BETA1, BETA2, EPS)
+            adam_update(flat, gradient, mean, square, rates[step], done + step + 1, BETA1, BETA2, EPS, decay)
         else:
             sgd_update(flat, gradient, rates[step])
 
