@@ -20,7 +20,7 @@ def test_the_engine_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def new_cache_folder():
     compiling.cache_folder.cache_clear()
     yield
@@ -31,7 +31,7 @@ def twice(x):
     return 2 * x
 
 
-def test_what_is_compiled_is_kept_in_the_cache_folder(new_cache_folder, monkeypatch, tmp_path):
+def test_what_is_compiled_is_kept_in_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert compiling.entry_point(twice)(21) == 42
     assert compiling.cache_folder().parent == tmp_path
@@ -39,7 +39,7 @@ def test_what_is_compiled_is_kept_in_the_cache_folder(new_cache_folder, monkeypa
     assert not compiling.is_compiled()
 
 
-def test_a_folder_that_cannot_be_made_only_costs_time(new_cache_folder, monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_made_only_costs_time(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
     source = "def thrice(x): return 3 * x"  # of no file, so there is no folder beside it either

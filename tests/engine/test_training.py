@@ -26,7 +26,7 @@ def reference(parameters, contexts, targets):
 
 
 def scales(gradients):
-    """What an error is relative to: the gradient's greatest; that of `b1` is 0 but for rounding, so `bnbias` stands in."""
+    """What an error is relative to: the greatest gradient; that of `b1` is 0 but for rounding, `bnbias` stands in."""
     greatest = {name: np.abs(value).max() for name, value in gradients.items()}
     return {**greatest, "b1": greatest["bnbias"]}
 
@@ -195,7 +195,7 @@ def test_a_step_sees_all_of_a_minibatch():
 def test_tokens_outside_the_vocabulary_are_refused(bad, where):
     start = case()
     getattr(start, where).flat[3] = bad
-    with pytest.raises(IndexError, match="a token is not in the vocabulary: got .* expected 0 to 26"):
+    with pytest.raises(IndexError, match=r"a token is not in the vocabulary: got .* expected 0 to 26"):
         engine.sgd_steps(*start, [0.1])
 
 

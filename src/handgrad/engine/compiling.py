@@ -29,29 +29,30 @@ def is_compiled() -> bool:
     return any(cache_folder().rglob("training._steps*.nbc"))
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that other compiled functions call.
-
-    A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one.
-    """
-    return numba.njit(fastmath={"contract"}, nogil=True, error_model="numpy")(function)
+_OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
+"""A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one."""
 
 
-def composed(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function that other compiled functions call."""
+    return numba.njit(**_OPTIONS)(function)
+
+
+def composed(function: Callable[..., Any]) -> Any:
     """Like `compiled`, for a function that is little more than calls: it becomes part of its caller.
 
     LLVM optimises a function together with all that it calls, so each level of calls would cost its compile time again.
     """
-    return numba.njit(fastmath={"contract"}, nogil=True, error_model="numpy", inline="always")(function)
+    return numba.njit(inline="always", **_OPTIONS)(function)
 
 
-def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
+def entry_point(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, at its first call, and keep the result; without a place for it, do not."""
-    options = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder can be written to
-        return numba.njit(**options)(function)
+        return numba.njit(**_OPTIONS)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

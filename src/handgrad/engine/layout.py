@@ -63,7 +63,7 @@ def views(flat, sizes):
     )
 
 
-def pack(parameters: Mapping[str, np.ndarray], padding: float = 0.0) -> np.ndarray:
+def pack(parameters: Mapping[str, np.ndarray], padding: float | np.floating = 0.0) -> np.ndarray:
     """The flat vector of seven arrays by name; `padding` is what `b2` is padded with.
 
     Example:

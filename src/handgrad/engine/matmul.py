@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001  (the arguments of an intrinsic reach its code generator)
 """Products and transposes of matrices of a few hundred rows, faster than a library built for thousands.
 
 A tile of the product, `TALL` rows by `WIDE` columns, stays in registers while its sum runs: each number of `a` is
@@ -176,4 +177,5 @@ def transpose(out, x):
     for i in range(0, x.shape[0], NARROW):
         for j in range(0, x.shape[1], NARROW):
             out_now = out.ctypes.data + j * out.strides[0] + 4 * i
+            # pyrefly: ignore[missing-argument]  (the first one comes from Numba)
             _transposed_tile(out_now, x.ctypes.data + i * x.strides[0] + 4 * j, out.strides[0], x.strides[0])

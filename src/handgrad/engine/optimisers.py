@@ -23,8 +23,8 @@ def adam_update(flat, gradient, mean, square, rate, step, beta1, beta2, eps, dec
 
     What decays below 10⁻³⁰ becomes 0, since processors are slow with denormals.
 
-    Source: Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", arXiv:1412.6980, algorithm 1; Loshchilov and
-    Hutter 2019, "Decoupled Weight Decay Regularization", arXiv:1711.05101, algorithm 2.
+    Source: Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", arXiv:1412.6980, algorithm 1;
+    Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", arXiv:1711.05101, algorithm 2.
     """
     keep1, keep2, small = np.float32(beta1), np.float32(beta2), np.float32(eps)
     new1, new2 = np.float32(1 - beta1), np.float32(1 - beta2)

@@ -40,7 +40,7 @@ class Sampler:
         (array([13,  1], dtype=int32), 4)
     """
 
-    def __init__(
+    def __init__(  # noqa: D107
         self,
         parameters: Mapping[str, np.ndarray],
         bnmean: np.ndarray,
@@ -53,7 +53,8 @@ class Sampler:
         self.block_size = len(parameters["W1"]) // parameters["C"].shape[1]
         self.prefix, self.max_length = np.asarray(prefix, np.int32), max_length
         self._model, self._temperature = (parameters, bnmean, bnvar), temperature
-        self._drawn, self._table = 0, None
+        self._drawn = 0
+        self._table: np.ndarray | None = None
 
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, in order.
@@ -67,10 +68,10 @@ class Sampler:
         """
         self._drawn += len(lines)
         n_contexts = self.vocab_size**self.block_size
-        if self._table is None and n_contexts <= LETTERS_A_LINE * self._drawn:
-            if n_contexts * padded(self.vocab_size) <= TABLE_NUMBERS:
-                self._table = self._thresholds(_all_contexts(self.vocab_size, self.block_size))
-        return self._from_network(seed, lines) if self._table is None else self._from_table(seed, lines)
+        most = min(LETTERS_A_LINE * self._drawn, TABLE_NUMBERS // padded(self.vocab_size))
+        if self._table is None and n_contexts <= most:
+            self._table = self._thresholds(_all_contexts(self.vocab_size, self.block_size))
+        return self._from_network(seed, lines) if self._table is None else self._from_table(self._table, seed, lines)
 
     def _thresholds(self, contexts: np.ndarray) -> np.ndarray:
         """Where in the 2³² random numbers each letter's share ends, (N, padded vocabulary) uint32.
@@ -85,14 +86,14 @@ class Sampler:
         thresholds[:, : self.vocab_size - 1] = np.minimum(ends[:, :-1] / ends[:, -1:] * 2**32, 2**32 - 1)
         return thresholds
 
-    def _from_table(self, seed: int, lines: range) -> np.ndarray:
+    def _from_table(self, table: np.ndarray, seed: int, lines: range) -> np.ndarray:
         room = max(_LINES_A_DRAW, TABLE_NUMBERS // 8 // (self.max_length + 1)) // _LINES_A_DRAW * _LINES_A_DRAW
         parts = []
         for start in range(lines.start, lines.stop, room):
             stop = min(start + room, lines.stop)
             drawn = np.empty((stop - start + _LINES_A_DRAW) * (self.max_length + 1), np.int32)
             settings = np.uint64(seed), self.prefix, self.max_length, self.vocab_size, self.block_size
-            length = _draw_from_table(drawn, self._table, start, stop, *settings)
+            length = _draw_from_table(drawn, table, start, stop, *settings)
             parts.append(drawn[:length].copy())
         return np.concatenate(parts) if parts else np.empty(0, np.int32)
 

@@ -162,7 +162,7 @@ def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0, dec
 
 def refuse_outside(values: np.ndarray, end: int, what: str, of: str) -> None:
     """Raise IndexError unless all values are in [0, end): compiled code does not look."""
-    if values.size and not (0 <= values.min() and values.max() < end):
+    if values.size and not (values.min() >= 0 and values.max() < end):
         raise IndexError(f"{what} is not in {of}: got {values.min()} to {values.max()}, expected 0 to {end - 1}")
 
 
