@@ -1,8 +1,6 @@
 """The operations of `handgrad.ops`, compiled: the same formulas, results written into arrays given first.
 
-Rows are examples, as in the lecture. Embedding and first layer have changed places: the row that a letter
-contributes to `hprebn` at a place of the context is a product of its embedding with that place's rows of `W1`; it is
-multiplied once for each letter in use at the place, and looked up for each example. Large batches use few letters.
+Rows are examples, as in the lecture.
 """
 
 import math
@@ -54,8 +52,7 @@ def embedding_forward(emb, C, letters):
 
 @compiled
 def embedding_backward(dC, demb, letters):
-    """A letter's row of `dC` is the sum over its uses."""
-    fill(dC, _ZERO)
+    """A letter's row of `dC` gains the sum over its uses."""
     for u in range(demb.shape[0]):
         for e in range(dC.shape[1]):
             dC[letters[u], e] += demb[u, e]
@@ -90,11 +87,11 @@ def bias_backward(dbias, dy):
 
 
 @compiled
-def places_forward(y, contributions, rows, bias):
-    """What the letters at all places contribute to each example: `y = contributions[rows].sum(1) + bias`."""
+def places_forward(y, contributions, rows):
+    """What the letters at all places contribute to each example: `y = contributions[rows].sum(1)`."""
     for n in range(y.shape[0]):
-        copy(y[n], bias)
-        for place in range(rows.shape[1]):
+        copy(y[n], contributions[rows[n, 0]])
+        for place in range(1, rows.shape[1]):
             add(y[n], contributions[rows[n, place]])
 
 

@@ -16,6 +16,7 @@ from handgrad.engine.operations import (
     cross_entropy_forward,
     embedding_backward,
     embedding_forward,
+    fill,
     linear_backward,
     linear_forward,
     number_letters,
@@ -27,14 +28,22 @@ from handgrad.engine.operations import (
 
 
 class Work(NamedTuple):
-    """Arrays for what lies between the operations, by the lecture's names where it has one."""
+    """Arrays for what lies between the operations, by the lecture's names where it has one.
 
+    `by_letter` is for batches in which letters recur. What a letter contributes to `hprebn` at a place of the context is
+    the product of its embedding with that place's rows of `W1`, so that product is made once for each letter in use at
+    the place, and looked up for each example. Then `rows` has the number of each such letter, `letters` the letter of
+    each number, and `starts` the first number of each place.
+    """
+
+    by_letter: bool
     row_of: np.ndarray
     letters: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
-    emb: np.ndarray
     contributions: np.ndarray
+    dcontributions: np.ndarray
+    emb: np.ndarray
     hprebn: np.ndarray
     bnmeani: np.ndarray
     bnvar_inv: np.ndarray
@@ -44,7 +53,6 @@ class Work(NamedTuple):
     logit_maxes: np.ndarray
     counts_sum: np.ndarray
     dh: np.ndarray
-    dcontributions: np.ndarray
     demb: np.ndarray
     W1_transposed: np.ndarray
     W2_transposed: np.ndarray
@@ -53,14 +61,17 @@ class Work(NamedTuple):
 def work_for(n_examples: int, sizes: Sizes) -> Work:
     """The arrays for minibatches of `n_examples`; columns that only pad are 0 and stay it."""
     vocab, inputs, hidden = sizes.vocab_padded, sizes.inputs_padded, sizes.hidden_padded
-    n_rows = sizes.block_size * min(n_examples, sizes.vocab_size)
+    by_letter = n_examples > 2 * sizes.vocab_size
+    n_rows = sizes.block_size * sizes.vocab_size if by_letter else 0
     return Work(
+        by_letter=by_letter,
         row_of=np.empty(sizes.vocab_size, np.int32),
         letters=np.empty(n_rows, np.int32),
         starts=np.empty(sizes.block_size + 1, np.int64),
         rows=np.empty((n_examples, sizes.block_size), np.int32),
-        emb=aligned_zeros(n_rows, sizes.n_embd),
         contributions=aligned_zeros(n_rows, hidden),
+        dcontributions=aligned_zeros(n_rows, hidden),
+        emb=aligned_zeros(n_rows if by_letter else n_examples * sizes.block_size, sizes.n_embd),
         hprebn=aligned_zeros(n_examples, hidden),
         bnmeani=aligned_zeros(hidden),
         bnvar_inv=aligned_zeros(hidden),
@@ -70,8 +81,7 @@ def work_for(n_examples: int, sizes: Sizes) -> Work:
         logit_maxes=aligned_zeros(n_examples),
         counts_sum=aligned_zeros(n_examples),
         dh=aligned_zeros(n_examples, hidden),
-        dcontributions=aligned_zeros(n_rows, hidden),
-        demb=aligned_zeros(n_rows, padded(sizes.n_embd)),
+        demb=aligned_zeros(n_rows, padded(sizes.n_embd)) if by_letter else aligned_zeros(n_examples, inputs),
         W1_transposed=aligned_zeros(hidden, inputs + NARROW),
         W2_transposed=aligned_zeros(vocab, hidden),
     )
@@ -81,12 +91,38 @@ def work_for(n_examples: int, sizes: Sizes) -> Work:
 def hidden_preactivation(w, p, contexts, sizes):
     """`hprebn` of the contexts, and on the way what the backward needs."""
     n = contexts.shape[0]
-    number_letters(w.rows[:n], w.letters, w.starts, w.row_of, contexts)
-    embedding_forward(w.emb[: w.starts[-1]], p.C, w.letters)
-    for place in range(sizes.block_size):
-        rows, inputs = _of_place(place, w.starts, sizes.n_embd)
-        linear_forward(w.contributions[rows], w.emb[rows], p.W1[inputs])
-    places_forward(w.hprebn[:n], w.contributions, w.rows[:n], p.b1)
+    if w.by_letter:
+        number_letters(w.rows[:n], w.letters, w.starts, w.row_of, contexts)
+        embedding_forward(w.emb[: w.starts[-1]], p.C, w.letters)
+        for place in range(sizes.block_size):
+            rows, inputs = _of_place(place, w.starts, sizes.n_embd)
+            linear_forward(w.contributions[rows], w.emb[rows], p.W1[inputs])
+        places_forward(w.hprebn[:n], w.contributions, w.rows[:n])
+    else:
+        embedding_forward(w.emb[: n * sizes.block_size], p.C, contexts.reshape(contexts.size))
+        linear_forward(w.hprebn[:n], _embcat(w.emb, sizes), p.W1)
+    bias_forward(w.hprebn[:n], p.b1)
+
+
+@composed
+def hidden_preactivation_backward(d, p, w, contexts, sizes):
+    """Gradients of `C`, `W1` and `b1` from that of `hprebn`, which is in `w.dh`."""
+    bias_backward(d.b1, w.dh)
+    transpose(w.W1_transposed, p.W1)
+    W1_transposed = w.W1_transposed[: sizes.n_hidden]
+    fill(d.C, np.float32(0))
+    if w.by_letter:
+        places_backward(w.dcontributions[: w.starts[-1]], w.dh, w.rows)
+        for place in range(sizes.block_size):
+            rows, inputs = _of_place(place, w.starts, sizes.n_embd)
+            dcontributions, emb = w.dcontributions[rows], w.emb[rows]
+            linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs])
+        embedding_backward(d.C, w.demb[: w.starts[-1]], w.letters)
+    else:
+        linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed)
+        for place in range(sizes.block_size):
+            _, inputs = _of_place(place, w.starts, sizes.n_embd)
+            embedding_backward(d.C, w.demb[:, inputs], contexts[:, place])
 
 
 @composed
@@ -117,15 +153,14 @@ def gradients(d, p, w, contexts, targets, sizes):
     linear_backward(w.dh, d.W2, dlogits, w.h, w.W2_transposed[: sizes.vocab_size])
     tanh_backward(w.dh, w.h)
     batchnorm_backward(w.dh, d.bngain, d.bnbias, w.hprebn, w.bnvar_inv, p.bngain, w.batchnorm)
-    bias_backward(d.b1, w.dh)
-    places_backward(w.dcontributions[: w.starts[-1]], w.dh, w.rows)
-    transpose(w.W1_transposed, p.W1)
-    for place in range(sizes.block_size):
-        rows, inputs = _of_place(place, w.starts, sizes.n_embd)
-        W1_transposed = w.W1_transposed[: sizes.n_hidden, inputs]
-        linear_backward(w.demb[rows], d.W1[inputs], w.dcontributions[rows], w.emb[rows], W1_transposed)
-    embedding_backward(d.C, w.demb[: w.starts[-1]], w.letters)
+    hidden_preactivation_backward(d, p, w, contexts, sizes)
     return loss
+
+
+@composed
+def _embcat(emb, sizes):
+    """The embeddings of a context in one row: `emb.view(emb.shape[0], -1)`."""
+    return emb.reshape((-1, sizes.block_size * sizes.n_embd))
 
 
 @composed
