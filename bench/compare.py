@@ -17,8 +17,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
-import numpy as np
-from rivals import LECTURE, Shape, installed
+import numpy as np  # noqa: E402  (NumPy and the rivals read the variables when they are imported)
+from rivals import LECTURE, Shape, installed  # noqa: E402
 
 SHAPES = [LECTURE, *(Shape(batch, hidden) for batch in (256, 2048) for hidden in (64, 200, 1024))]
 SECONDS_A_TURN = 0.05

@@ -30,10 +30,10 @@ from handgrad.engine.operations import (
 class Work(NamedTuple):
     """Arrays for what lies between the operations, by the lecture's names where it has one.
 
-    `by_letter` is for batches in which letters recur. What a letter contributes to `hprebn` at a place of the context is
-    the product of its embedding with that place's rows of `W1`, so that product is made once for each letter in use at
-    the place, and looked up for each example. Then `rows` has the number of each such letter, `letters` the letter of
-    each number, and `starts` the first number of each place.
+    `by_letter` is for batches in which letters recur. What a letter contributes to `hprebn` at a place of the context
+    is the product of its embedding with that place's rows of `W1`, so that product is made once for each letter in use
+    at the place, and looked up for each example. Then `rows` has the number of each such letter, `letters` the letter
+    of each number, and `starts` the first number of each place.
     """
 
     by_letter: bool
