@@ -104,7 +104,10 @@ class _Block:
     def __init__(self, parameters: Arrays, n_contexts: int):
         self.sizes = Sizes.of(parameters)
         self.n_at_once = max(1, min(n_contexts, NUMBERS_AT_ONCE // self.sizes.hidden_padded))
-        self.flat, self.work = pack(parameters, NEVER), work_for(self.n_at_once, self.sizes)
+        self.flat = pack(parameters, NEVER)
+        self.work = work_for(
+            self.n_at_once, self.sizes, by_letter=True
+        )  # always: so a row has the same bits in any block
 
     def parts(self, n_contexts: int) -> Iterator[slice]:
         for start in range(0, n_contexts, self.n_at_once):

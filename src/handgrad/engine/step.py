@@ -58,11 +58,10 @@ class Work(NamedTuple):
     W2_transposed: np.ndarray
 
 
-def work_for(n_examples: int, sizes: Sizes) -> Work:
+def work_for(n_examples: int, sizes: Sizes, by_letter: bool) -> Work:
     """The arrays for minibatches of `n_examples`; columns that only pad are 0 and stay it."""
     vocab, inputs, hidden = sizes.vocab_padded, sizes.inputs_padded, sizes.hidden_padded
-    by_letter = n_examples > 2 * sizes.vocab_size
-    n_rows = sizes.block_size * sizes.vocab_size if by_letter else 0
+    n_rows = sizes.block_size * min(n_examples, sizes.vocab_size) if by_letter else 0
     return Work(
         by_letter=by_letter,
         row_of=np.empty(sizes.vocab_size, np.int32),

@@ -149,7 +149,7 @@ def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0, dec
         raise ValueError(f"the shapes do not fit: {shapes}, block_size {sizes.block_size}")
     for letters in (contexts, targets):
         refuse_outside(letters, sizes.vocab_size, "a token", "the vocabulary")
-    gradient, w = np.zeros_like(flat), work_for(n_examples, sizes)
+    gradient, w = np.zeros_like(flat), work_for(n_examples, sizes, by_letter=n_examples > 2 * sizes.vocab_size)
     losses = np.empty(n_steps, np.float32)
     a_step = 3 * n_examples * sizes.n_hidden * (sizes.vocab_size + sizes.block_size * sizes.n_embd)
     at_once = max(1, int(PRODUCTS_A_CALL / a_step))
