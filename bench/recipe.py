@@ -6,6 +6,7 @@ Run: python bench/recipe.py [--json FILE] [--png FILE] [--seeds N]
 """
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -77,16 +78,16 @@ def run(recipe: Recipe, steps: int, seed: int) -> dict[str, float]:
 
 
 def curves(seeds: int = 3) -> dict[str, Any]:
-    """All runs: for each recipe its settings and its points."""
-    for recipe, _ in CURVES.values():
-        run(recipe, 1, 0)  # compile
-    return {
-        name: {
-            "recipe": asdict(recipe),
-            "points": [run(recipe, steps, seed) for steps in budgets for seed in range(1, seeds + 1)],
-        }
-        for name, (recipe, budgets) in CURVES.items()
-    }
+    """All runs, printed as they end: for each recipe its settings and its points."""
+    run(DEFAULT, 1, 0)  # compile
+    result = {}
+    for name, (recipe, budgets) in CURVES.items():
+        result[name] = {"recipe": asdict(recipe), "points": []}
+        for steps, seed in itertools.product(budgets, range(1, seeds + 1)):
+            point = run(recipe, steps, seed)
+            result[name]["points"].append(point)
+            print(f"{name:<8}", "  ".join(f"{key} {value:,.4g}" for key, value in point.items()), flush=True)
+    return result
 
 
 def picture(result: dict[str, Any], path: Path) -> None:
@@ -129,9 +130,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     result = curves(options.seeds)
-    for name, curve in result.items():
-        for point in curve["points"]:
-            print(f"{name:<8}", "  ".join(f"{key} {value:,.4g}" for key, value in point.items()))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.png:

@@ -105,9 +105,8 @@ class _Block:
         self.sizes = Sizes.of(parameters)
         self.n_at_once = max(1, min(n_contexts, NUMBERS_AT_ONCE // self.sizes.hidden_padded))
         self.flat = pack(parameters, NEVER)
-        self.work = work_for(
-            self.n_at_once, self.sizes, by_letter=True
-        )  # always: so a row has the same bits in any block
+        # By letter whatever their number, so that a row has the same bits in any block.
+        self.work = work_for(self.n_at_once, self.sizes, by_letter=True)
 
     def parts(self, n_contexts: int) -> Iterator[slice]:
         for start in range(0, n_contexts, self.n_at_once):

@@ -46,16 +46,16 @@ def number_letters(rows, letters, starts, row_of, contexts):
 def embedding_forward(emb, C, letters):
     """`emb = C[letters]`."""
     for u in range(emb.shape[0]):
-        for e in range(C.shape[1]):
-            emb[u, e] = C[letters[u], e]
+        copy(emb[u], C[letters[u]])
 
 
 @compiled
-def embedding_backward(dC, demb, letters):
-    """A letter's row of `dC` gains the sum over its uses."""
-    for u in range(demb.shape[0]):
-        for e in range(dC.shape[1]):
-            dC[letters[u], e] += demb[u, e]
+def embedding_backward(dC, demb, letters, first):
+    """A letter's row of `dC` gains the sum over its uses, each in the columns of `demb` from `first` on."""
+    for u in range(letters.size):
+        row, letter = demb[u, first:], dC[letters[u]]
+        for e in range(letter.size):
+            letter[e] += row[e]
 
 
 @composed

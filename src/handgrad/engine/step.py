@@ -116,12 +116,11 @@ def hidden_preactivation_backward(d, p, w, contexts, sizes):
             rows, inputs = _of_place(place, w.starts, sizes.n_embd)
             dcontributions, emb = w.dcontributions[rows], w.emb[rows]
             linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs])
-        embedding_backward(d.C, w.demb[: w.starts[-1]], w.letters)
+        embedding_backward(d.C, w.demb, w.letters[: w.starts[-1]], 0)
     else:
         linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed)
         for place in range(sizes.block_size):
-            _, inputs = _of_place(place, w.starts, sizes.n_embd)
-            embedding_backward(d.C, w.demb[:, inputs], contexts[:, place])
+            embedding_backward(d.C, w.demb, contexts[:, place], place * sizes.n_embd)
 
 
 @composed
