@@ -19,7 +19,7 @@ import numpy as np
 from handgrad import engine
 from handgrad.data import resolve_corpus, split
 from handgrad.models.config import MLPConfig, initial_parameters
-from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.schedule import linear_decay, minibatch_positions, step_decay
 
 LECTURE_LOSS = 2.11
 STEPS_AT_ONCE = 50
@@ -40,8 +40,8 @@ class Recipe:
     def rates(self, steps: int) -> list[float]:
         """Linear to 0 for Adam; the lecture's single fall to a tenth for gradient descent."""
         if self.optimiser == "adam":
-            return [self.lr * (1 - step / steps) for step in range(steps)]
-        return [learning_rate(step, steps, self.lr) for step in range(steps)]
+            return [linear_decay(step, steps, self.lr) for step in range(steps)]
+        return [step_decay(step, steps, self.lr) for step in range(steps)]
 
 
 DEFAULT = Recipe(1024, 8, 32, 384, 0.006, "adam", 0.15)

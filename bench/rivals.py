@@ -58,8 +58,8 @@ def engine(shape: Shape, steps: int) -> Steps:
 
 
 def torch_by_hand(shape: Shape, steps: int) -> Steps:
-    """`handgrad.training.sgd`: PyTorch's operations, gradients by hand."""
-    from handgrad.training.sgd import sgd_steps
+    """`handgrad.training.torch_steps`: PyTorch's operations, gradients by hand."""
+    from handgrad.training.torch_steps import sgd_steps
 
     parameters, contexts, targets = draw(shape, steps)
     return _timed(lambda n: sgd_steps(parameters, contexts[:n], targets[:n], [RATE] * n))
@@ -70,7 +70,7 @@ def torch_autograd(shape: Shape, steps: int) -> Steps:
     import torch
     from torch.nn import functional as F
 
-    from handgrad.training.sgd import one_thread
+    from handgrad.models.threads import one_thread
 
     start, contexts, targets = draw(shape, steps)
     Xs, Ys = torch.from_numpy(contexts), torch.from_numpy(targets)

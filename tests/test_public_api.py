@@ -42,7 +42,7 @@ SIGNATURES = {
     "sample": "model n config settings",
     "evaluate": "model text",
     "cmp": "s dt t",
-    "TrainConfig": "steps batch_size block_size n_embd n_hidden lr seed",
+    "TrainConfig": "steps batch_size block_size n_embd n_hidden optimizer lr weight_decay seed engine",
     "SampleConfig": "seed temperature prefix max_length new_only unique",
     "Model": "config vocabulary parameters bnmean bnvar text steps",
     "HandgradError": "what got expected where next_step",

@@ -16,6 +16,9 @@ BAD = {
     "n_embd": [0, 10**6],
     "n_hidden": [0, True],
     "lr": [0, -0.1, float("nan"), float("inf"), 1e39, "0.1", True],
+    "weight_decay": [-0.1, float("nan"), float("inf"), "0.1", True],
+    "optimizer": ["lion", None],
+    "engine": ["jax", 1],
     "seed": [-1, 2**63, 1.0],
 }
 
@@ -40,8 +43,8 @@ def test_the_model_has_the_sizes_of_the_run():
 
 def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
-        "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "lr": 0.1,
-        "seed": 2147483647,
+        "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
+        "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "engine": "compiled",
     }  # fmt: skip
     assert PRESETS["default"] == TrainConfig()
 

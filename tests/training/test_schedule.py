@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.schedule import minibatch_positions, step_decay
 
 any_batch = st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 70), st.integers(1, 2**32))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 200_000])
 def test_the_second_half_of_the_steps_takes_a_tenth(steps):
-    rates = [learning_rate(step, steps, 0.1) for step in range(steps)]
+    rates = [step_decay(step, steps, 0.1) for step in range(steps)]
     assert rates == [0.1] * -(-steps // 2) + [0.1 / 10] * (steps // 2)
 
 

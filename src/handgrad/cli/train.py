@@ -86,6 +86,8 @@ def _carry_out(run: "Run", every: "Every", json: bool) -> None:
 
     if not json:
         _show_start(run)
+    if run.settings.config.engine == "compiled":
+        _announce_compiling()
     with TrainingProgress(run.state.step, run.settings.config.steps) as progress:
         run = loop.take_steps(run, every, progress)
     with working("calibrating batch norm, measuring the loss"):
@@ -94,6 +96,14 @@ def _carry_out(run: "Run", every: "Every", json: bool) -> None:
         print(_as_json(run, outcome))
     else:
         _show_outcome(run, outcome)
+
+
+def _announce_compiling() -> None:
+    from handgrad.engine import is_compiled
+
+    if not is_compiled():
+        remark = "Compiling the training loop: some ten seconds, this first time only."
+        console(stderr=True).print(remark, style="dim")
 
 
 def _refuse_changes(options: Train, saved: TrainConfig) -> None:
@@ -115,7 +125,7 @@ def _show_start(run: "Run") -> None:
     show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
          f"n_hidden {model.n_hidden}")  # fmt: skip
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
-    rates = f"batch_size {config.batch_size}, lr {config.lr:g}, seed {config.seed}"
+    rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, seed {config.seed}"
     show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 

@@ -20,7 +20,7 @@ _MOMENTS = ("mean", "square")
 def sgd_steps(
     parameters: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Take one step of gradient descent a minibatch: `handgrad.training.sgd.sgd_steps`, compiled.
+    """Take one step of gradient descent a minibatch: `handgrad.training.torch_steps.sgd_steps`, compiled.
 
     Args:
         parameters: seven float32 arrays by name; they are not changed.

@@ -37,7 +37,7 @@ def summarise(losses: np.ndarray, config: TrainConfig) -> list[HistoryRow]:
             end,
             float(window.mean()),
             float(np.log10(np.maximum(window, smallest)).mean()),
-            learning_rate(end - 1, config.steps, config.lr),
+            learning_rate(end - 1, config),
         )
         for end, window in zip(ends, windows, strict=True)
     ]

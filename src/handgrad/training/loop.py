@@ -1,9 +1,11 @@
 """Training from the first step to the samples: start or reopen a run, take steps, save, measure, draw."""
 
+import importlib
 import itertools
 import math
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +25,8 @@ from handgrad.training.config import TrainConfig
 from handgrad.training.history import summarise, to_csv
 from handgrad.training.plot import loss_curve
 from handgrad.training.schedule import learning_rate, minibatch_positions
-from handgrad.training.sgd import sgd_steps
 
+BACKENDS = {"compiled": "handgrad.engine", "torch": "handgrad.training.torch_steps"}
 SECONDS_A_CHUNK = 0.1
 CHECKPOINT_EXAMPLES = 100_000
 SAMPLES = 20
@@ -102,7 +104,7 @@ def train(
         >>> import handgrad
         >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> model.parameters["C"].shape
-        (27, 16)
+        (27, 32)
     """
     every = Every.parse(checkpoint_every)
     if resume is None:
@@ -207,8 +209,15 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     steps = range(state.step, stop)
     positions = minibatch_positions(config.seed, steps, config.batch_size, len(train_split))
     contexts, targets = train_split.contexts(positions, config.block_size), train_split.targets(positions)
-    rates = [learning_rate(step, config.steps, config.lr) for step in steps]
-    parameters, losses = sgd_steps(state.parameters, contexts, targets, rates)
+    rates = [learning_rate(step, config) for step in steps]
+    backend: Any = importlib.import_module(BACKENDS[config.engine])
+    moments: Mapping[str, np.ndarray] = {}
+    if config.optimizer == "adam":
+        parameters, moments, losses = backend.adam_steps(
+            state.parameters, state.moments, contexts, targets, rates, config.weight_decay
+        )
+    else:
+        parameters, losses = backend.sgd_steps(state.parameters, contexts, targets, rates)
     state.losses[state.step : stop] = losses
     finite = np.isfinite(losses)
     if not finite.all():
@@ -217,7 +226,7 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     wrong = [value[~np.isfinite(value)] for value in parameters.values() if not np.isfinite(value).all()]
     if wrong:
         raise _diverged("a parameter", wrong[0][0], state.losses[:stop], config)
-    return State(stop, parameters, state.losses)
+    return State(stop, parameters, moments, state.losses)
 
 
 def save(run: Run) -> None:
@@ -268,7 +277,7 @@ def _save_history(run: Run) -> None:
 def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
     """`what` has become `value` after the steps whose losses are `before`."""
     step = len(before)
-    rate = learning_rate(max(step - 1, 0), config.steps, config.lr)
+    rate = learning_rate(max(step - 1, 0), config)
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",

@@ -18,13 +18,13 @@ from handgrad.training.checkpoint import Settings, State, initial_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
 from handgrad.training.schedule import minibatch_positions
-from handgrad.training.sgd import sgd_steps
+from handgrad.training.torch_steps import sgd_steps
 
 from ..oracle import plain_loss
 
 CORPUS = resolve_corpus()
 TRAIN = split(CORPUS).train
-SHORT = TrainConfig(steps=20, batch_size=5, block_size=2, n_embd=3, n_hidden=7, seed=3)
+SHORT = TrainConfig(steps=20, batch_size=5, block_size=2, n_embd=3, n_hidden=7, seed=3, optimizer="sgd", engine="torch")
 
 
 def beginning(config: TrainConfig) -> State:
@@ -36,13 +36,16 @@ def by_autograd(config: TrainConfig, train: Dataset) -> tuple[dict[str, np.ndarr
     parameters = {
         name: torch.from_numpy(value.copy()).requires_grad_() for name, value in beginning(config).parameters.items()
     }
-    optimiser = torch.optim.SGD(parameters.values(), lr=config.lr)
+    adam, sgd = config.optimizer == "adam", torch.optim.SGD(parameters.values(), lr=config.lr)
+    betas_and_decay = {"betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": config.weight_decay}
+    optimiser = torch.optim.AdamW(parameters.values(), lr=config.lr, **betas_and_decay) if adam else sgd
     positions = minibatch_positions(config.seed, range(config.steps), config.batch_size, len(train))
     losses = []
     for step in range(config.steps):
         Xb = torch.from_numpy(train.contexts(positions[step], config.block_size))
         Yb = torch.from_numpy(train.targets(positions[step]))
-        optimiser.param_groups[0]["lr"] = config.lr if 2 * step < config.steps else config.lr / 10
+        falling = 1 - step / config.steps if adam else 1 if 2 * step < config.steps else 1 / 10
+        optimiser.param_groups[0]["lr"] = config.lr * falling
         loss = plain_loss(parameters, Xb, Yb)
         optimiser.zero_grad()
         loss.backward()
@@ -51,9 +54,11 @@ def by_autograd(config: TrainConfig, train: Dataset) -> tuple[dict[str, np.ndarr
     return {name: value.detach().numpy() for name, value in parameters.items()}, np.array(losses)
 
 
-def test_200_steps_by_hand_equal_200_by_autograd():
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_200_steps_by_hand_equal_200_by_autograd(engine):
     """To rounding in float32: within 5e-6 of a parameter's largest entry, a hundredth of the way it has come."""
-    config = TrainConfig(steps=200, batch_size=32, n_hidden=50)
+    sizes = {"steps": 200, "batch_size": 32, "block_size": 5, "n_embd": 16, "n_hidden": 50}
+    config = TrainConfig(**sizes, optimizer="sgd", lr=0.2, engine=engine)
     ours = advance(beginning(config), config, TRAIN, stop=200)
     theirs, losses = by_autograd(config, TRAIN)
     assert ours.step == 200
@@ -64,6 +69,21 @@ def test_200_steps_by_hand_equal_200_by_autograd():
         if name != "b1":  # batch norm takes b1 out again, so it stays
             assert 100 * error < np.abs(theirs[name] - beginning(config).parameters[name]).max(), name
     assert np.abs(ours.losses - losses).max() <= 5e-6 * losses.max()
+
+
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+def test_100_steps_of_adam_by_hand_equal_100_of_torchs_adamw(engine):
+    """Adam divides by the gradient's size, so rounding grows where a gradient is next to nothing: `b1` is left out."""
+    sizes = {"steps": 100, "batch_size": 32, "block_size": 3, "n_embd": 8, "n_hidden": 30}
+    config = TrainConfig(**sizes, optimizer="adam", lr=0.006, weight_decay=0.15, engine=engine)
+    ours = advance(beginning(config), config, TRAIN, stop=100)
+    theirs, losses = by_autograd(config, TRAIN)
+    for name in set(PARAMETERS) - {"b1"}:
+        error = np.abs(ours.parameters[name] - theirs[name]).max()
+        assert error <= 2e-4 * np.abs(theirs[name]).max(), name
+        assert 100 * error < np.abs(theirs[name] - beginning(config).parameters[name]).max(), name
+    assert np.abs(ours.losses - losses).max() <= 1e-4 * losses.max()
+    assert int(ours.moments["steps"]) == 100
 
 
 def test_a_step_goes_down_the_gradient_by_the_rate():
