@@ -98,7 +98,6 @@ def bar_chart(result: dict[str, Any], path: Path) -> None:
             axes.text(value, place, f" {value:.1f}", va="center", fontsize=8)
     axes.set_yticks(np.arange(len(shapes)) + 0.4 - height / 2, [shape["title"] for shape in shapes])
     axes.invert_yaxis()
-    axes.set_xscale("log")
     axes.set_xlabel("time of a training step, in times the engine's")
     axes.legend()
     figure.savefig(path, dpi=120)

@@ -1,5 +1,7 @@
 """Engine and torch start equal, see the same batches and stay equal; nothing else that could differ does."""
 
+import _thread
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -223,3 +225,13 @@ def test_batches_are_those_of_the_dataset(dtype, block_size):
 def test_positions_outside_the_text_are_refused(position):
     with pytest.raises(IndexError, match="a position is not in the text"):
         engine.read_batches(np.array([1, 2, 3, 4, 0], np.uint8), np.array([0, position]), 3)
+
+
+def test_a_long_run_can_be_interrupted():
+    parameters, contexts, targets = case()
+    contexts, targets = (np.repeat(letters, 200_000, 0) for letters in (contexts.astype(np.int32), targets))
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.sgd_steps(parameters, contexts, targets, np.full(200_000, 1e-3))
+    timer.join()
