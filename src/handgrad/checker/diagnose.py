@@ -81,6 +81,8 @@ class _Search:
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
 
     def run(self) -> Diagnosis:
+        if (found := self._not_a_tensor()) is not None:
+            return found
         attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
         if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
             attempts = [self._numbers]
@@ -193,6 +195,8 @@ class _Search:
     def _worded(self, message: str) -> str:
         if self.judgement.fault == "masked":
             return f"invisible here, wrong in general: {message}."
+        if isinstance(self.outcome.got, Tensor) and not self.outcome.got.is_floating_point():
+            message = f"the dtype is {str(self.outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
         if self.outcome.error is not None:
             return f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]} ({message})."
         return f"{message}."
@@ -360,6 +364,16 @@ class _Search:
         if got.dim() == 2 and agrees(got.T, want, self.case.noise, self.judge.tolerance):
             return "transpose", self._worded(MESSAGES["transpose"])
         return None
+
+    def _not_a_tensor(self) -> Diagnosis | None:
+        got, want = self.outcome.got, self.case.want
+        if isinstance(got, Tensor) or self.outcome.error is not None or got is None:
+            return None
+        if isinstance(got, int | float) and want.numel() == 1:
+            return None
+        kind = "shape" if self.got is not None or isinstance(got, int | float | list) else "unknown"
+        message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
+        return Diagnosis(kind, message, place=self.chain.last.statement.place)
 
     def _unknown(self) -> Diagnosis:
         place = self.chain.last.statement.place

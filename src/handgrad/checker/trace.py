@@ -72,14 +72,19 @@ class Region:
 
 @dataclass
 class Trace:
-    """The run of a program."""
+    """The run of a program.
+
+    `errors` are exceptions that the gradients have nothing to do with, or that their own lines raise; `stops` are
+    those of the program around them; `unfinished` are the names that the statement cut short would have written.
+    """
 
     machine: Machine
     regions: list[Region] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
+    stops: list[UserError] = field(default_factory=list)
     timed_out: UserError | None = None
-    loss_name: str | None = None
+    unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
 
 
@@ -212,6 +217,8 @@ class Tracer:
                 self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
+                found = uses(self.current.node)
+                self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
         return self.trace
@@ -388,8 +395,8 @@ class Tracer:
                     self.trace.losses.append(name)
 
     def _settle_error(self, step: Step, written: set[str]) -> None:
-        if written:
-            self._note_error(step.error)
+        if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
+            self._note_error(step.error, stops=bool(written) and not step.backward)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -422,8 +429,8 @@ class Tracer:
     def _spelled_like_a_gradient(self, name: str) -> bool:
         return variables_of_known(name, self.all_names)
 
-    def _note_error(self, error: UserError) -> None:
-        self.trace.errors.append(error)
+    def _note_error(self, error: UserError, stops: bool = True) -> None:
+        (self.trace.stops if stops else self.trace.errors).append(error)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
