@@ -84,7 +84,7 @@ class CheckerMagics(Magics):
         """Run a cell and remember it as the forward pass."""
         self.values = _copied(self.shell.user_ns)
         self.randomness = Randomness.now(self.shell.user_ns)
-        self.forward_cell, self.backward_cells = Cell(cell, self.shell.execution_count), []
+        self.forward_cell, self.backward_cells = Cell(cell, self._number()), []
         if not self.shell.run_cell(cell).success:
             raise CellError
 
@@ -93,7 +93,7 @@ class CheckerMagics(Magics):
     def backward(self, line: str, cell: str) -> "HtmlReport | None":
         """Run a cell, then check the gradients in it and in the backward cells before it."""
         options = parse_argstring(self.backward, line)
-        new = Cell(cell, self.shell.execution_count)
+        new = Cell(cell, self._number())
         self.backward_cells = [old for old in self.backward_cells if not _replaces(new, old)] + [new]
         succeeded = self.shell.run_cell(cell).success
         report = self._checked(options)
@@ -119,6 +119,10 @@ class CheckerMagics(Magics):
             now.restore(self.shell.user_ns)
         report.hint, report.show_fix = options.hint, options.fix
         return HtmlReport(report, {row.name: self.shell.user_ns.get(row.name) for row in report.blamed})
+
+    def _number(self) -> int:
+        """The number in the brackets of the cell that is being run."""
+        return len(self.shell.user_ns["In"]) - 1
 
     def _report(self, loss: str | None, strict: bool) -> Report:
         if self.forward_cell is None:
@@ -166,7 +170,7 @@ class HtmlReport:
             for variable, row in zip(report.variables, report.table_rows(), strict=True)
         )
         said = "".join(f"<pre>{html.escape(text)}</pre>" for text in report.explanations())
-        maps = "".join(heat_maps(row, self.values.get(row.name)) for row in report.blamed)
+        maps = "".join(heat_maps(row, self.values.get(row.name)) for row in report.blamed if report.is_fault(row))
         notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in report.notes)
         colour = COLOURS["exact" if report.right else "wrong"]
         return (
