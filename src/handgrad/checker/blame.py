@@ -261,13 +261,14 @@ class Judge:
         return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
-        """The losses computed before a step: those called `loss` first, and of each the latest first."""
+        """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
         found = [
             v
             for v in reversed(forward.values)
             if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
         ]
-        return sorted(found, key=lambda v: "loss" not in v.names)
+        parts = {v for whole in found for v in forward.ancestors(whole) if v is not whole}
+        return sorted((v for v in found if v not in parts), key=lambda v: "loss" not in v.names)
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
@@ -446,10 +447,13 @@ class Judge:
             return bool(plan.gradients & self.no_gradients)
         loss, _ = self.find(self.forward, chain)
         within = self.forward.ancestors(loss)
-        read = {n for s in plan.steps for n in s.reads if is_float(self.machine.namespace.get(n))} - {chain.name}
-        on_the_way = {n for v in within if not v.root for n in v.names}
-        inputs = {n for v in within for n in v.names}
-        return bool(read - inputs) and not read & on_the_way
+        before = loss.step.index if loss.step else -1
+        read = {n for s in plan.steps for n in s.reads} - {chain.name}
+        values = [self.forward.versions(n)[0] for n in read if self.forward.versions(n)]
+        foreign = any(
+            v not in within and min(v.names.values()) < before for value in values for v in self.forward.ancestors(value)
+        )
+        return foreign and not any(v in within and not v.root for v in values)
 
     def _judge(self, chain: Chain) -> Judgement | None:
         if (found := self.find(self.forward, chain)) is None:

@@ -69,6 +69,8 @@ class _Search:
         self.others = [c for c in judgement.cases if c is not self.case]
         self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
         self.late = False
+        self.candidates: list[tuple[float, Edit, Step, Plan]] | None = None
+        self.failed: set[int] = set()
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
@@ -83,7 +85,8 @@ class _Search:
     def run(self) -> Diagnosis:
         if (found := self._not_a_tensor()) is not None:
             return found
-        attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
+        attempts = [self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits, self._later_statements]
+        attempts.append(self._numbers)
         if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
             attempts = [self._numbers]
         for attempt in attempts:
@@ -159,13 +162,17 @@ class _Search:
                 yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
 
     def _edits(self, only: Callable[[Edit], bool] | None = None) -> Diagnosis | None:
-        candidates = [c for c in self._candidates() if only is None or only(c[1])]
-        candidates.sort(key=lambda c: c[0])
+        if self.candidates is None:
+            self.candidates = sorted(self._candidates(), key=lambda c: c[0])
+        candidates = [c for c in self.candidates if only is None or only(c[1])]
         for _, edit, step, plan in candidates:
             if self._late():
                 return None
+            if id(edit) in self.failed:
+                continue
             if self._try_edit(edit, step, plan):
                 return self._repaired(edit, step)
+            self.failed.add(id(edit))
         return None
 
     def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
@@ -177,6 +184,9 @@ class _Search:
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
+
+    def _plain_edits(self) -> Diagnosis | None:
+        return self._edits(lambda e: e.cost < 1.35)
 
     def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
         simple = edit.statement
@@ -301,19 +311,29 @@ class _Search:
 
     # --- later statements and numbers -----------------------------------------------------------------------------
 
-    def _later_statements(self) -> Diagnosis | None:
-        """A line that has to be added: a division, a factor, a sum, another path."""
-        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
-            if (added := self._added_terms([consumer])) is not None:
-                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+    def _scaled(self) -> Diagnosis | None:
+        """A line that divides or multiplies by a size, where all elements are off by the same factor."""
+        got = align(self.got, self.case.want) if self.got is not None and not self.got.is_complex() else None
+        if got is None or _constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
+            return None
         gradient = self.chain.name
         context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         for factor in scales(context):
             text = ast.unparse(factor)
             for op in ("/", "*"):
-                kind = "bessel" if " - 1" in text else "scale"
+                kind = "bessel" if "/" in text else "scale"
                 if (found := self._try_line(kind, f"{gradient} = {gradient} {op} {_factor(text)}")) is not None:
                     return found
+        return None
+
+    def _later_statements(self) -> Diagnosis | None:
+        """A line that has to be added: a factor, a sum, another path."""
+        self.late, self.deadline = False, time.process_time() + TIME_FOR_ONE_LINE / 3
+        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
+            if (added := self._added_terms([consumer])) is not None:
+                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+        gradient = self.chain.name
+        context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         names = [n for n in context.tensors if n not in self.gradients]
         for name in names:
             for text in (f"{gradient} * {name}", f"{gradient} / {name}", f"{gradient} * ({name} > 0)",

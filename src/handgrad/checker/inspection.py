@@ -201,7 +201,7 @@ class _Inspection:
         return row
 
     def _text_at(self, chain: Chain, place) -> str:
-        for step in chain.steps:
+        for step in chain.region.steps:
             if step.statement.place == place:
                 return step.statement.text
         return chain.last.statement.text
