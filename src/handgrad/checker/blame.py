@@ -1,7 +1,7 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -37,6 +37,7 @@ class Chain:
 
     @property
     def last(self) -> Step:
+        """The statement that finishes the gradient."""
         return self.steps[-1]
 
     @property
@@ -106,7 +107,8 @@ def _is_answered(chain: Chain, again: Step) -> bool:
     steps = chain.region.steps
     between = steps[steps.index(chain.last) + 1 : steps.index(again)]
     return chain.last.statement.place.cell != again.statement.place.cell or any(
-        (chain.name in s.reads and s.gradients) or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
+        (chain.name in s.reads and s.gradients)
+        or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
         for s in between
     )
 
@@ -213,15 +215,13 @@ class Judgement:
 
     chain: Chain
     plan: Plan
-    want: Tensor | None = None
+    want: Tensor
     true: Tensor | None = None
-    noise: float = 0.0
     fault: str | None = None
     outcome: Outcome | None = None
     failing: Case | None = None
     cases: list[Case] = field(default_factory=list)
     rescued_by_clean: bool = False
-    only_in_context: bool = False
 
 
 class Judge:
@@ -265,7 +265,9 @@ class Judge:
         found = [
             v
             for v in reversed(forward.values)
-            if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+            if v.names.keys() & set(self.trace.losses)
+            and v.leaf.numel() == 1
+            and (v.step is None or v.step.index < before)
         ]
         parts = {v for whole in found for v in forward.ancestors(whole) if v is not whole}
         return sorted((v for v in found if v not in parts), key=lambda v: "loss" not in v.names)
@@ -289,6 +291,13 @@ class Judge:
                     skip -= 1
                     break
         return None
+
+    def located(self, chain: Chain) -> tuple[Value, Value]:
+        """The same for a chain that is known to belong to a loss of the true pass."""
+        found = self.find(self.forward, chain)
+        if found is None:
+            raise LookupError(f"{chain.name} belongs to no loss")
+        return found
 
     def true_gradients(self, forward: Forward, before: int, first: Value) -> dict[str, Tensor]:
         """For every name, the gradient of its latest value that reaches a loss, `first` before other losses."""
@@ -344,7 +353,7 @@ class Judge:
         plan: Plan,
         fix: Callable[[dict[Value, Tensor], Value, set[Value]], dict[Value, Tensor]] | None = None,
         like_user: bool = False,
-    ) -> tuple[Case, Value] | None:
+    ) -> Case | None:
         """A situation for a plan; `fix` chooses random gradients for some values, the rest follows from them."""
         found = self.find(forward, plan.chain)
         if found is None:
@@ -385,7 +394,7 @@ class Judge:
             parts=parts,
             by_variable=by_name,
         )
-        return case, value
+        return case
 
     def others(self, shrink: float) -> Forward:
         """The forward pass from other inputs."""
@@ -413,7 +422,7 @@ class Judge:
 
     def plan(self, chain: Chain, clean: bool = False) -> Plan:
         """What has to run for a chain."""
-        loss, _ = self.find(self.forward, chain)
+        loss, _ = self.located(chain)
         return plan_for(chain, loss.step.index if loss.step else -1, clean)
 
     def judge(self, chain: Chain) -> Judgement | None:
@@ -445,22 +454,23 @@ class Judge:
         plan, chain = judgement.plan, judgement.chain
         if plan.gradients:
             return bool(plan.gradients & self.no_gradients)
-        loss, _ = self.find(self.forward, chain)
+        loss, _ = self.located(chain)
         within = self.forward.ancestors(loss)
         before = loss.step.index if loss.step else -1
         read = {n for s in plan.steps for n in s.reads} - {chain.name}
         values = [self.forward.versions(n)[0] for n in read if self.forward.versions(n)]
         foreign = any(
-            v not in within and min(v.names.values()) < before for value in values for v in self.forward.ancestors(value)
+            v not in within and min(v.names.values()) < before
+            for value in values
+            for v in self.forward.ancestors(value)
         )
         return foreign and not any(v in within and not v.root for v in values)
 
     def _judge(self, chain: Chain) -> Judgement | None:
-        if (found := self.find(self.forward, chain)) is None:
+        if self.find(self.forward, chain) is None:
             return None
         plan = self.plan(chain)
-        made = self.case("true", self.forward, plan)
-        case, value = made
+        case = self.case("true", self.forward, plan)
         judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
         if chain.actual is None or chain.actual is ...:
             judgement.fault = "missing" if chain.last.error is None else None
@@ -469,29 +479,28 @@ class Judge:
         outcome = judgement.outcome = evaluate(self.machine, plan, case)
         if outcome.error is None and not _is_gradient(outcome.got, case.want):
             judgement.fault, judgement.failing = "wrong", case
-            judgement.cases += self._general_cases(plan, value)
+            judgement.cases += self._general_cases(plan)
             return judgement
         if not agrees(outcome.got, case.want, case.noise, self.tolerance):
-            rescued = self._rescue(judgement, case)
+            rescued = self._rescue(judgement)
             if not rescued:
                 judgement.fault, judgement.failing = "wrong", case
-                judgement.cases += self._general_cases(judgement.plan, value)
+                judgement.cases += self._general_cases(judgement.plan)
                 return judgement
             case = judgement.cases[0]
-        for other, counts in self._hidden_cases(judgement.plan, value):
+        for other, counts in self._hidden_cases(judgement.plan):
             judgement.cases.append(other)
             if not self._passes(judgement.plan, other):
                 if counts:
                     judgement.fault, judgement.failing = "masked", other
-                    judgement.cases += self._general_cases(judgement.plan, value)
+                    judgement.cases += self._general_cases(judgement.plan)
                     return judgement
-                judgement.only_in_context = True
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case
         return judgement
 
-    def _rescue(self, judgement: Judgement, case: Case) -> bool:
+    def _rescue(self, judgement: Judgement) -> bool:
         """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
@@ -499,22 +508,36 @@ class Judge:
             attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)
-            outcome = evaluate(self.machine, plan, made[0])
-            if agrees(outcome.got, made[0].want, made[0].noise, self.tolerance):
+            if made is None:
+                continue
+            outcome = evaluate(self.machine, plan, made)
+            if agrees(outcome.got, made.want, made.noise, self.tolerance):
                 judgement.rescued_by_clean = plan is not attempts[0][0]
-                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made[0]]
+                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made]
                 return True
         return False
+
+    def between(self, plan: Plan) -> set[str]:
+        """The names of the values that a plan's line differentiates through, up to the gradients it reads."""
+        loss, value = self.located(plan.chain)
+        ends = self._upstream(plan, self.forward, value, self.forward.ancestors(loss)) or [loss]
+        passed = set().union(*(self.forward.ancestors(v) for v in ends))
+        return {n for v in passed if value in self.forward.ancestors(v) and v is not value for n in v.names}
 
     def _upstream(self, plan: Plan, forward: Forward, value: Value, within: set[Value]) -> list[Value]:
         """The values between `value` and the loss whose gradients the plan reads."""
         variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
         return [
-            v for v in forward.values if v in within and v is not value and v.names.keys() & variables
-            and value in forward.ancestors(v) and forward.inputs(v)
+            v
+            for v in forward.values
+            if v in within
+            and v is not value
+            and v.names.keys() & variables
+            and value in forward.ancestors(v)
+            and forward.inputs(v)
         ]
 
-    def _hidden_cases(self, plan: Plan, value: Value):
+    def _hidden_cases(self, plan: Plan) -> Iterator[tuple[Case, bool]]:
         """Situations that show what the true gradients hide, each with whether failing it is a fault."""
 
         def noise_only(true, at, within):
@@ -533,14 +556,13 @@ class Judge:
             upstream = self._upstream(plan, self.forward, at, within) or self.forward.consumers(at, within)
             return {v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if self.forward.inputs(v)}
 
-        found = self.find(self.forward, plan.chain)
-        loss, at = found
+        loss, at = self.located(plan.chain)
         within = self.forward.ancestors(loss)
         if self.negligible(self.sweep(self.forward, loss), self.forward, at, within):
             if made := self.case("random upstream", self.forward, plan, all_upstream):
-                yield made[0], True
+                yield made, True
         elif made := self.case("random upstream where the true one is zero", self.forward, plan, noise_only):
-            yield made[0], True
+            yield made, True
         for shrink in (1.0, 0.01):
             if (made := self._other_case(plan, shrink)) is not None:
                 yield made, True
@@ -553,11 +575,11 @@ class Judge:
             made = self.case(f"other values, times {shrink:g}", forward, plan)
         except RuntimeError:
             return None
-        if made is None or not bool(torch.isfinite(made[0].want).all()):
+        if made is None or not bool(torch.isfinite(made.want).all()):
             return None
-        return made[0]
+        return made
 
-    def _general_cases(self, plan: Plan, value: Value) -> list[Case]:
+    def _general_cases(self, plan: Plan) -> list[Case]:
         """Situations a repaired line must get right."""
 
         def upstream(true, at, within):
@@ -568,7 +590,7 @@ class Judge:
         if (made := self._other_case(plan, 1.0)) is not None:
             cases.append(made)
         if made := self.case("random upstream", self.forward, plan, upstream):
-            cases.append(made[0])
+            cases.append(made)
         return cases
 
 
@@ -581,10 +603,9 @@ def _is_gradient(got: Any, want: Tensor) -> bool:
 
 def _constants(region: Region) -> tuple[float, ...]:
     """The numbers written in the program, which a wrong line may have lost."""
-    found = {
-        node.value
-        for step in region.steps
-        for node in ast.walk(step.statement.node)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e6
-    }
+    found: set[float] = set()
+    for step in region.steps:
+        for node in ast.walk(step.statement.node):
+            if isinstance(node, ast.Constant) and type(value := node.value) in (int, float) and abs(value) < 1e6:
+                found.add(value)
     return tuple(sorted(found, key=abs)[:24])

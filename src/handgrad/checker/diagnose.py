@@ -69,7 +69,7 @@ class _Search:
         self.others = [c for c in judgement.cases if c is not self.case]
         self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
         self.late = False
-        self.candidates: list[tuple[float, Edit, Step, Plan]] | None = None
+        self.candidates: dict[bool, list[tuple[float, Edit, Step, Plan]]] = {}
         self.failed: set[int] = set()
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
@@ -77,7 +77,7 @@ class _Search:
         forward = {n: v for n, v in self.case.values.items() if n in judge.forward_names or n in reads}
         self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
         self.gradients = set(self.case.gradients) - {self.chain.name}
-        consumers = {n for n, _ in self.case.parts}
+        consumers = judge.between(self.plan) | {n for n, _ in self.case.parts}
         makers = [s for n in consumers for s in judge.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
@@ -85,8 +85,10 @@ class _Search:
     def run(self) -> Diagnosis:
         if (found := self._not_a_tensor()) is not None:
             return found
-        attempts = [self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits, self._later_statements]
-        attempts.append(self._numbers)
+        attempts = [
+            *(self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
+            *(self._late_edits, self._later_statements, self._numbers),
+        ]
         if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
             attempts = [self._numbers]
         for attempt in attempts:
@@ -128,7 +130,7 @@ class _Search:
 
     # --- edits ---------------------------------------------------------------------------------------------------
 
-    def _candidates(self) -> Iterator[tuple[float, Edit, Step, Plan]]:
+    def _candidates(self, late: bool) -> Iterator[tuple[float, Edit, Step, Plan]]:
         constants = self.judge.constants
         for position, (step, plan) in enumerate(self._editable()):
             own = step in self.chain.steps
@@ -148,7 +150,7 @@ class _Search:
                 written = uses(simple).binds & self.gradients
                 if written and not own:
                     continue
-                for edit in edits(simple, context):
+                for edit in edits(simple, context, late):
                     yield edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step, plan
 
     def _editable(self) -> Iterator[tuple[Step, Plan]]:
@@ -161,10 +163,10 @@ class _Search:
                 p = self.plan
                 yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
 
-    def _edits(self, only: Callable[[Edit], bool] | None = None) -> Diagnosis | None:
-        if self.candidates is None:
-            self.candidates = sorted(self._candidates(), key=lambda c: c[0])
-        candidates = [c for c in self.candidates if only is None or only(c[1])]
+    def _edits(self, only: Callable[[Edit], bool] | None = None, late: bool = False) -> Diagnosis | None:
+        if late not in self.candidates:
+            self.candidates[late] = sorted(self._candidates(late), key=lambda c: c[0])
+        candidates = [c for c in self.candidates[late] if only is None or only(c[1])]
         for _, edit, step, plan in candidates:
             if self._late():
                 return None
@@ -185,6 +187,9 @@ class _Search:
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
 
+    def _late_edits(self) -> Diagnosis | None:
+        return self._edits(late=True)
+
     def _plain_edits(self) -> Diagnosis | None:
         return self._edits(lambda e: e.cost < 1.35)
 
@@ -193,7 +198,9 @@ class _Search:
         old, new = _shown(edit.old), _shown(edit.new)
         kind = edit.kind
         if self.judgement.fault == "shape":
-            kind = "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
+            kind = (
+                "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
+            )
         if isinstance(edit.new, ast.Pass):
             message = f"{MESSAGES[kind]}: leave this line out"
         else:
@@ -241,8 +248,7 @@ class _Search:
         message = f"a path is missing: {variable} also reaches the loss through {through}"
         found = self._added_terms(names)
         if found is None:
-            again = self._edits(lambda e: e.kind in ("missing-factor", "wrong-variable", "overwrite", "wrong-operator",
-                                                     "bad-start", "wrong-index", "missing-term", "extra-factor"))
+            again = self._edits(_brings_a_path) or self._edits(_brings_a_path, late=True)
             if again is not None:
                 return Diagnosis("missing-path", self._worded(message), again.fix, again.place, again.start, again.end)
         return self._diagnosis("missing-path", message, found)
@@ -261,8 +267,14 @@ class _Search:
         if len(names) != 1:
             return None
         for text in self._terms_through(names[0]):
-            for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
-                             "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
+            for template in (
+                "{0}",
+                "({0}).sum(0)",
+                "({0}).sum(0, keepdim=True)",
+                "({0}).sum(1, keepdim=True)",
+                "({0}).sum(-1, keepdim=True)",
+                "({0}).sum()",
+            ):
                 if self._late():
                     return None
                 line = f"{self.chain.name} += {template.format(text)}"
@@ -271,7 +283,9 @@ class _Search:
         return None
 
     def _terms_through(self, consumer: str) -> Iterator[str]:
-        upstream = next((g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None)
+        upstream = next(
+            (g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None
+        )
         if upstream is None and consumer in self.judge.trace.losses:
             upstream = "1.0"
         if upstream is None:
@@ -336,8 +350,12 @@ class _Search:
         context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         names = [n for n in context.tensors if n not in self.gradients]
         for name in names:
-            for text in (f"{gradient} * {name}", f"{gradient} / {name}", f"{gradient} * ({name} > 0)",
-                         f"{gradient} * (1 - {name}**2)"):
+            for text in (
+                f"{gradient} * {name}",
+                f"{gradient} / {name}",
+                f"{gradient} * ({name} > 0)",
+                f"{gradient} * (1 - {name}**2)",
+            ):
                 if (found := self._try_line("missing-factor", f"{gradient} = {text}")) is not None:
                     return found
         for upstream in sorted(self.gradients):
@@ -413,6 +431,11 @@ class _Search:
 def _locals(node: ast.stmt) -> set[str]:
     """Names that a compound statement binds for itself, such as its counters."""
     return uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+
+
+def _brings_a_path(edit: Edit) -> bool:
+    """Whether an edit may do more than change what is there."""
+    return edit.kind not in ("sign", "scale", "bessel", "wrong-constant", "shape", "transpose", "extra-term")
 
 
 def _factor(text: str) -> str:

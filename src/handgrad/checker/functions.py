@@ -159,8 +159,12 @@ class _Layout:
         defaults = {n: p.default for n, p in signature.parameters.items() if p.default is not inspect.Parameter.empty}
         starred = [n for n, p in signature.parameters.items() if p.kind is inspect.Parameter.VAR_POSITIONAL]
         if starred or len(args) > len(parameters):
-            raise CheckError("the forward function cannot be called like this", got=f"{len(args)} arguments",
-                             expected=f"{', '.join(parameters)}", where=self.function.__name__)
+            raise CheckError(
+                "the forward function cannot be called like this",
+                got=f"{len(args)} arguments",
+                expected=f"{', '.join(parameters)}",
+                where=self.function.__name__,
+            )
         bound = {**{n: defaults[n] for n in parameters if n in defaults}, **dict(zip(parameters, args, strict=False))}
         missing = [n for n in parameters if n not in bound]
         if missing:
@@ -288,4 +292,3 @@ def _take(gradients: Any, position: int, name: str) -> Any:
 def _random_like(tensor: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(7)
     return torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
-

@@ -252,7 +252,9 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
 
 def compile_statement(node: ast.stmt, file: str) -> CodeType:
     """Byte code of one statement, as it would run at the top of a module."""
-    if isinstance(node, ast.If | ast.With | ast.Try) and any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
+    if isinstance(node, ast.If | ast.With | ast.Try) and any(
+        isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)
+    ):
         node = _LeaveInsteadOfBreak().visit(node)
     return compile(ast.Module([node], []), file, "exec")
 
@@ -264,7 +266,9 @@ def user_error(error: BaseException, statement: Statement) -> UserError:
         if frame.f_code.co_filename == statement.place.file:
             line = number
     text = str(error).strip().split("\n")[0]
-    return UserError(Place(place.file, line, place.cell), f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return UserError(
+        Place(place.file, line, place.cell), f"{type(error).__name__}: {text}" if text else type(error).__name__
+    )
 
 
 LOW = {torch.float32, torch.float16, torch.bfloat16}

@@ -96,7 +96,9 @@ class Forward:
         """The vector-Jacobian products of one statement."""
         leaves = [v.leaf for v in inputs]
         return list(
-            torch.autograd.grad(consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True)
+            torch.autograd.grad(
+                consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True
+            )
         )
 
     def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
@@ -176,8 +178,14 @@ def run_forward(
 
 
 class _Runner:
-    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None,
-                 first_loss: int | None):
+    def __init__(
+        self,
+        machine: Machine,
+        convert: Callable[[Tensor], Tensor],
+        cut: bool,
+        change: Change | None,
+        first_loss: int | None,
+    ):
         self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
         self.first_loss = first_loss
         self.forward = Forward()

@@ -166,7 +166,9 @@ class Report:
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
         if not faults:
-            return f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
+            return (
+                f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
+            )
         lines = "line is" if faults == 1 else "lines are"
         return f"{right} of {checked} gradients are right; {faults} {lines} at fault."
 
@@ -189,7 +191,9 @@ class Report:
         for one in diagnosis:
             lines.append(f"    {word} ({one.kind}): {one.message}")
             if one.fix and (self.hint >= 3 or self.show_fix):
-                lines += [f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))]
+                lines += [
+                    f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))
+                ]
         return "\n".join(lines)
 
     def table_rows(self) -> Iterator[tuple[str, ...]]:

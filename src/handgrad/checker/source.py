@@ -66,13 +66,17 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SourceError("there is no such file", where=path, next_step="Give the path of a .py or .ipynb file.") from None
+        raise SourceError(
+            "there is no such file", where=path, next_step="Give the path of a .py or .ipynb file."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError("the file cannot be read", where=path, got=error) from None
     if path.suffix == ".ipynb":
         return _read_notebook(path, text)
     if path.suffix != ".py":
-        raise SourceError("not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb")
+        raise SourceError(
+            "not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb"
+        )
     source = Source(path, [])
     _add_code(source, text, str(path), None)
     return source

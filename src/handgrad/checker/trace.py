@@ -193,7 +193,9 @@ class Tracer:
             for node in ast.walk(s.node):
                 if isinstance(node, ast.FunctionDef):
                     inside = [uses(n) for n in node.body]
-                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {a.arg for a in node.args.args}
+                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {
+                        a.arg for a in node.args.args
+                    }
         self.loss_name = loss
         self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
         self.loss_seen = False
@@ -407,8 +409,10 @@ class Tracer:
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = gradient_of(name, known - {name})
-                if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
-                    namespace.get(name)
+                if (
+                    variable
+                    and not isinstance(namespace.get(name), type | torch.Generator)
+                    and not callable(namespace.get(name))
                 ):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
