@@ -2,7 +2,7 @@
 
 import json
 
-SETUP = '''\
+SETUP = """\
 import torch
 import torch.nn.functional as F
 import matplotlib.pyplot as plt # for making figures
@@ -17,9 +17,9 @@ def cmp(s, dt, t):
   app = torch.allclose(dt, t.grad)
   maxdiff = (dt - t.grad).abs().max().item()
   print(f'{s:15s} | exact: {str(ex):5s} | approximate: {str(app):5s} | maxdiff: {maxdiff}')
-'''
+"""
 
-PARAMETERS = '''\
+PARAMETERS = """\
 n_embd = 10
 n_hidden = 64
 C  = torch.randn((vocab_size, n_embd),            generator=g)
@@ -36,9 +36,9 @@ batch_size = 32
 n = batch_size
 ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
 Xb, Yb = Xtr[ix], Ytr[ix]
-'''
+"""
 
-FORWARD = '''\
+FORWARD = """\
 emb = C[Xb]
 embcat = emb.view(emb.shape[0], -1)
 hprebn = embcat @ W1 + b1
@@ -66,9 +66,9 @@ for t in [logprobs, probs, counts, logits, h, hpreact]:
   t.retain_grad()
 loss.backward()
 loss
-'''
+"""
 
-CHUNKED = '''\
+CHUNKED = """\
 dlogprobs = torch.zeros_like(logprobs)
 dlogprobs[range(n), Yb] = -1.0/n
 dprobs = (1.0 / probs) * dlogprobs
@@ -107,9 +107,9 @@ for k in range(Xb.shape[0]):
 
 cmp('C', dC, C)
 cmp('logits', dlogits, logits)
-'''
+"""
 
-FUSED_SOFTMAX = '''\
+FUSED_SOFTMAX = """\
 loss_fast = F.cross_entropy(logits, Yb)
 print(loss_fast.item(), 'diff:', (loss_fast - loss).item())
 
@@ -117,9 +117,9 @@ dlogits = None # TODO. my solution is 3 lines
 dlogits = F.softmax(logits, 1)
 dlogits[range(n), Yb] -= 1
 dlogits /= n
-'''
+"""
 
-FUSED_BATCH_NORM = '''\
+FUSED_BATCH_NORM = """\
 hpreact_fast = bngain * (hprebn - hprebn.mean(0, keepdim=True)) / torch.sqrt(hprebn.var(0, keepdim=True) + 1e-5) + bnbias
 print('max diff:', (hpreact_fast - hpreact).abs().max())
 
@@ -127,13 +127,18 @@ A = bngain*bnvar_inv*dhpreact
 B = (-bngain*bnvar_inv*dhpreact.sum(0, keepdim=True))/n
 C = (-bngain*bnvar_inv)*(bnraw*dhpreact).sum(0, keepdim=True)*(bnraw/(n-1))
 dhprebn = A + B + C
-'''
+"""
 
 CELLS = (SETUP, PARAMETERS, FORWARD, CHUNKED, FUSED_SOFTMAX, FUSED_BATCH_NORM)
 SCRIPT = "\n".join(CELLS)
 
 MISTAKES = {
-    "wrong-square": ("dbndiff += (2*bndiff) * dbndiff2", "dbndiff += (2*bndiff2) * dbndiff2", "bndiff", "wrong-variable"),
+    "wrong-square": (
+        "dbndiff += (2*bndiff) * dbndiff2",
+        "dbndiff += (2*bndiff2) * dbndiff2",
+        "bndiff",
+        "wrong-variable",
+    ),
     "softmax-in-place": ("dlogits = F.softmax(logits, 1)", "dlogits = probs", "probs", "in-place"),
     "not-divided": ("dlogits /= n\n", "", "logits", "scale"),
     "hpreact-for-bnraw": ("*(bnraw*dhpreact)", "*(hpreact*dhpreact)", "hprebn", "wrong-variable"),
@@ -163,7 +168,13 @@ def notebook(cells=CELLS) -> str:
     """A notebook of these cells, with the lecture's shell line and magic in front."""
     first = ("!wget https://example.org/names.txt", "%matplotlib inline")
     rows = [
-        {"cell_type": "code", "execution_count": i, "metadata": {}, "outputs": [], "source": cell.splitlines(keepends=True)}
+        {
+            "cell_type": "code",
+            "execution_count": i,
+            "metadata": {},
+            "outputs": [],
+            "source": cell.splitlines(keepends=True),
+        }
         for i, cell in enumerate((*first, *cells), start=1)
     ]
     return json.dumps({"cells": rows, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})

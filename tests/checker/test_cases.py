@@ -9,7 +9,7 @@ from handgrad.checker import Report
 from handgrad.errors import HandgradError
 
 sys.path.insert(0, str(Path(__file__).parent))
-import cases  # noqa: E402
+import cases
 
 NOT_FOUND = frozenset()
 BLAMED_ELSEWHERE = frozenset()

@@ -9,7 +9,7 @@ from handgrad.checker import check
 from handgrad.checker.mend import mend
 
 sys.path.insert(0, str(Path(__file__).parent))
-import lecture  # noqa: E402
+import lecture
 
 
 def test_the_right_script_gives_no_alarm(check_text):

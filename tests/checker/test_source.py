@@ -7,7 +7,10 @@ from handgrad.checker.source import SourceError, parse_code, read_source, withou
 
 def notebook(*cells: str, counts: tuple[int, ...] = ()) -> str:
     counts = counts or tuple(range(1, len(cells) + 1))
-    rows = [{"cell_type": "code", "execution_count": c, "source": s, "outputs": []} for s, c in zip(cells, counts, strict=True)]
+    rows = [
+        {"cell_type": "code", "execution_count": c, "source": s, "outputs": []}
+        for s, c in zip(cells, counts, strict=True)
+    ]
     return json.dumps({"cells": rows, "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, called, name, number, rule
 
@@ -9,7 +10,7 @@ USUAL = (0, 1, 2, 3, 4, 0.5, 1.5, 0.25, 0.125)
 
 
 @rule(ast.Constant)
-def another_constant(node: ast.Constant, ctx: Context) -> Iterator[Proposal]:
+def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`**-0.5` where `**-1.5` was meant; a dimension, an index, an epsilon."""
     value = node.value
     if isinstance(value, bool):

@@ -134,12 +134,12 @@ def binary(left: ast.expr, op: type[ast.operator], right: ast.expr) -> ast.BinOp
     return ast.BinOp(left, op(), right)
 
 
-def negative(node: ast.expr) -> ast.expr:
+def negative(node: Any) -> ast.expr:
     """Minus the expression."""
     return ast.UnaryOp(ast.USub(), node)
 
 
-def method(receiver: ast.expr, called: str, *args: ast.expr, **keywords: Any) -> ast.Call:
+def method(receiver: Any, called: str, *args: ast.expr, **keywords: Any) -> ast.Call:
     """A method call."""
     words = [ast.keyword(k, ast.Constant(v)) for k, v in keywords.items()]
     return ast.Call(ast.Attribute(receiver, called, ast.Load()), list(args), words)
@@ -155,7 +155,7 @@ def same(a: ast.AST, b: ast.AST) -> bool:
     return ast.dump(a) == ast.dump(b)
 
 
-def called(node: ast.AST) -> str | None:
+def called(node: Any) -> str | None:
     """The name of the function or method that is called."""
     if not isinstance(node, ast.Call):
         return None
@@ -164,7 +164,7 @@ def called(node: ast.AST) -> str | None:
     return node.func.id if isinstance(node.func, ast.Name) else None
 
 
-def is_method(node: ast.AST, ctx: Context) -> bool:
+def is_method(node: Any, ctx: Context) -> bool:
     """Whether a call is `tensor.method(...)` and not `module.function(...)`."""
     return (
         isinstance(node, ast.Call)
@@ -188,28 +188,28 @@ def factor_kind(factor: ast.expr, ctx: Context, otherwise: str) -> str:
     return "scale"
 
 
-def only_sizes(node: ast.expr) -> bool:
+def only_sizes(node: Any) -> bool:
     """Whether an expression is a size, such as `x.shape[0]`."""
     return called(node) in ("len", "numel", "size") or ast.unparse(node).split("[")[0].endswith(".shape")
 
 
-def with_name(node: ast.Call, what: str) -> ast.Call:
+def with_name(node: Any, what: str) -> ast.Call:
     """The call with another function or method."""
     func = node.func
     func = ast.Attribute(func.value, what, ast.Load()) if isinstance(func, ast.Attribute) else name(what)
     return ast.Call(func, node.args, node.keywords)
 
 
-def as_value(node: ast.expr) -> ast.expr:
+def as_value(node: Any) -> ast.expr:
     """An assignment target as an expression that is read."""
     return expression(ast.unparse(node))
 
 
-def substitute(tree: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
+def substitute(tree: Any, old: ast.AST, new: ast.AST) -> Any:
     """The tree with one node replaced; everything off its path is shared."""
     if tree is old:
         return new
-    changed = {}
+    changed: dict[str, Any] = {}
     for key, value in ast.iter_fields(tree):
         if isinstance(value, ast.AST):
             if (replaced := substitute(value, old, new)) is not value:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from handgrad.checker.trace import is_float
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, ast.Constant)
-def a_scale(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A division by `n`, or a factor of two, that was forgotten."""
     if ctx.role not in ("value", "operand", "summed", "argument") or ctx.in_index:
         return
@@ -52,7 +53,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, late=True)
-def a_factor(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A factor that was forgotten: the upstream gradient, a gain, a mask, a derivative."""
     if ctx.role not in ("value", "operand", "summed", "factor", "argument"):
         return
@@ -77,7 +78,7 @@ def a_factor(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp, ast.Name, ast.Call, late=True)
-def a_normaliser(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_normaliser(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A softmax sends back `p * (g - (g * p).sum(1, keepdim=True))`; the sum is often forgotten."""
     if ctx.role != "value":
         return
@@ -89,7 +90,7 @@ def a_normaliser(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript, late=True)
-def a_term(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term that was forgotten inside an expression."""
     if ctx.role not in ("operand", "factor", "receiver", "value", "argument") or ctx.in_index:
         return

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import (
     Context,
@@ -42,7 +43,7 @@ STARTS = ("zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "f
 
 
 @rule(ast.Call)
-def another_function(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
+def another_function(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`torch.cosh` where `torch.sinh` was meant; ones for zeros; a write where a sum was meant."""
     what = called(node)
     if what is None:
@@ -79,7 +80,7 @@ def another_function(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, late=True)
-def a_function(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
+def a_function(node: Any, ctx: Context) -> Iterator[Proposal]:
     """The function whose derivative was taken in the wrong place."""
     if node.id in ctx.tensors and not ctx.in_index and ctx.role != "function":
         for what in ("exp", "tanh", "sigmoid", "log", "sqrt", "sinh", "cosh", "cos", "sin", "abs", "sign"):
@@ -89,7 +90,7 @@ def a_function(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.List, ast.Tuple)
-def parts_exchanged(node: ast.List, ctx: Context) -> Iterator[Proposal]:
+def parts_exchanged(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`cat([dq, dv, dk])` where `cat([dq, dk, dv])` was meant."""
     if ctx.in_index or ctx.role == "dim":
         return
@@ -101,7 +102,7 @@ def parts_exchanged(node: ast.List, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Call)
-def heads_moved(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
+def heads_moved(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A view that needs a transpose beside it, or that takes its sizes in another order."""
     what = called(node)
     if not is_method(node, ctx):

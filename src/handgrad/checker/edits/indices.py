@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import (
     Context,
@@ -18,7 +19,7 @@ from handgrad.checker.edits.core import (
 
 
 @rule(ast.Slice)
-def another_slice(node: ast.Slice, ctx: Context) -> Iterator[Proposal]:
+def another_slice(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`[:, Yb]` where `[range(n), Yb]` was meant; `[:-1]` for `[1:]`."""
     for text in (":", "1:", ":-1", "-1:", "::-1"):
         new = expression(f"x[{text}]").slice
@@ -43,7 +44,7 @@ def another_slice(node: ast.Slice, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Subscript)
-def another_index(node: ast.Subscript, ctx: Context) -> Iterator[Proposal]:
+def another_index(node: Any, ctx: Context) -> Iterator[Proposal]:
     """An index too many, or its parts exchanged."""
     if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) > 1:
         swapped = ast.Tuple(node.slice.elts[::-1], ast.Load())
@@ -60,7 +61,7 @@ def another_index(node: ast.Subscript, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.AugAssign)
-def a_missing_index(node: ast.AugAssign, ctx: Context) -> Iterator[Proposal]:
+def a_missing_index(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`dC += demb[k, j]` where `dC[ix] += demb[k, j]` was meant."""
     if isinstance(node.target, ast.Name):
         for index in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:

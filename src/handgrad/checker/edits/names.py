@@ -2,12 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, binary, called, expression, name, number, rule
 
 
 @rule(ast.Name)
-def another_variable(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
+def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`bndiff2` where `bndiff` was meant."""
     kind = "wrong-index" if ctx.in_index else "wrong-variable"
     for pool in (ctx.tensors, ctx.integers):
@@ -43,7 +44,7 @@ def another_variable(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
-def one_less(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`n` where `n - 1` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function"):
         return
@@ -59,14 +60,14 @@ def one_less(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp)
-def not_one_less(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def not_one_less(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`n - 1` where `n` was meant."""
     if isinstance(node.op, ast.Sub | ast.Add) and isinstance(node.right, ast.Constant) and node.right.value == 1:
         yield "bessel", 0.9, node.left
 
 
 @rule(ast.Name, ast.BinOp, ast.Call)
-def a_power(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`1 - h` where `1 - h**2` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function", "receiver-function"):
         return
@@ -82,7 +83,7 @@ def a_power(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, ast.BinOp)
-def an_epsilon(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def an_epsilon(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`bnvar` where `bnvar + 1e-5` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function"):
         return
@@ -95,7 +96,7 @@ def an_epsilon(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp)
-def no_epsilon(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
+def no_epsilon(node: Any, ctx: Context) -> Iterator[Proposal]:
     """An epsilon that the forward pass has not."""
     if isinstance(node.op, ast.Add) and _is_small(node.right, ctx):
         yield "epsilon", 1.1, node.left
@@ -107,6 +108,6 @@ def no_epsilon(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
                 yield "epsilon", 1.1, binary(node.left, ast.Add, name(n))
 
 
-def _is_small(node: ast.expr, ctx: Context) -> bool:
+def _is_small(node: Any, ctx: Context) -> bool:
     value = node.value if isinstance(node, ast.Constant) else ctx.sizes.get(getattr(node, "id", ""))
     return isinstance(value, int | float) and 0 < abs(value) <= 1e-2

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, binary, called, factor_kind, negative, number, rule, same
 
@@ -17,14 +18,14 @@ OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
 
 
 @rule(ast.BinOp)
-def another_operator(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def another_operator(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`*` where `/` was meant."""
     for op, kind in OTHER_OPERATORS.get(type(node.op), ()):
         yield kind, 0.9, binary(node.left, op, node.right)
 
 
 @rule(ast.BinOp)
-def operands_exchanged(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def operands_exchanged(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`y - x` where `x - y` was meant; `dlogits.T @ h` for `h.T @ dlogits`."""
     kind = {ast.Sub: "sign", ast.Div: "wrong-operator", ast.MatMult: "transpose", ast.Pow: "wrong-operator"}.get(
         type(node.op)
@@ -40,7 +41,7 @@ def operands_exchanged(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
         yield "transpose", 1.2, binary(transposed(node.left), ast.MatMult, transposed(node.right))
 
 
-def transposed(node: ast.expr) -> ast.expr:
+def transposed(node: Any) -> ast.expr:
     """The expression with a transpose more or less."""
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
         return node.value
@@ -48,7 +49,7 @@ def transposed(node: ast.expr) -> ast.expr:
 
 
 @rule(ast.BinOp)
-def an_operand_too_many(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
+def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term or a factor that does not belong."""
     if isinstance(node.op, ast.Add | ast.Sub):
         yield "extra-term", 1.2, node.left
@@ -62,7 +63,7 @@ def an_operand_too_many(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp)
-def other_brackets(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def other_brackets(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`1 - h**2 * dh` where `(1 - h**2) * dh` was meant."""
     left, op, right = node.left, type(node.op), node.right
     if isinstance(right, ast.BinOp):
@@ -78,7 +79,7 @@ def other_brackets(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.UnaryOp)
-def no_sign(node: ast.UnaryOp, ctx: Context) -> Iterator[Proposal]:
+def no_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A minus, or a `~`, too many."""
     if ctx.role == "dim" or ctx.in_index:
         moves = called(ctx.parent) in ("transpose", "permute", "swapaxes")
@@ -94,14 +95,14 @@ def no_sign(node: ast.UnaryOp, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Attribute, ast.Subscript)
-def a_sign(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A minus that was forgotten."""
     if ctx.role in ("value", "operand"):
         yield "sign", 0.9 if ctx.role == "value" else 1.1, negative(node)
 
 
 @rule(ast.Name, ast.Compare)
-def a_complement(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
@@ -120,7 +121,7 @@ def a_complement(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp)
-def no_complement(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def no_complement(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`1 - x` where only its square, or only x, was meant; a missing one."""
     if isinstance(node.op, ast.Mult | ast.Pow):
         yield "missing-term", 1.8, binary(ast.Constant(1), ast.Sub, node)
@@ -128,14 +129,14 @@ def no_complement(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.UnaryOp)
-def a_missing_one(node: ast.UnaryOp, _ctx: Context) -> Iterator[Proposal]:
+def a_missing_one(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`-h**2` where `1 - h**2` was meant."""
     if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
         yield "missing-term", 1.2, binary(ast.Constant(1), ast.Sub, node.operand)
 
 
 @rule(ast.BinOp)
-def the_other_derivative(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
+def the_other_derivative(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`s * (1 - s)`, of a sigmoid, where `1 - t**2`, of a tanh, was meant, and the other way round."""
     if isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Pow):
         inner = node.right.left

@@ -2,13 +2,14 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, as_value, expression, factor_kind, method, name, rule, same
 from handgrad.checker.edits.operators import OTHER_OPERATORS
 
 
 @rule(ast.AugAssign)
-def another_assignment(node: ast.AugAssign, ctx: Context) -> Iterator[Proposal]:
+def another_assignment(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`-=` where `+=` was meant."""
     for op, kind in OTHER_OPERATORS.get(type(node.op), ())[:1]:
         yield kind, 0.9, ast.AugAssign(node.target, op(), node.value)
@@ -21,7 +22,7 @@ def _is_gradient_name(target: ast.expr, ctx: Context) -> bool:
 
 
 @rule(ast.Assign)
-def adding_instead(node: ast.Assign, ctx: Context) -> Iterator[Proposal]:
+def adding_instead(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`dC[Xb] = demb` loses what repeated indices add; a second `dX =` loses the first."""
     target = node.targets[0]
     if isinstance(target, ast.Subscript):
@@ -39,7 +40,7 @@ def adding_instead(node: ast.Assign, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.AugAssign)
-def accumulating(node: ast.AugAssign, _ctx: Context) -> Iterator[Proposal]:
+def accumulating(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`dC[Xb] += demb` counts a repeated index once."""
     if isinstance(node.target, ast.Subscript) and isinstance(node.op, ast.Add):
         index = node.target.slice
@@ -49,7 +50,7 @@ def accumulating(node: ast.AugAssign, _ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.AugAssign, ast.Expr, ast.Assign)
-def a_statement_too_many(node: ast.stmt, ctx: Context) -> Iterator[Proposal]:
+def a_statement_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A statement that should not be there."""
     if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Subscript):
         return
@@ -60,7 +61,7 @@ def a_statement_too_many(node: ast.stmt, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Assign, ast.AugAssign)
-def everywhere(node: ast.stmt, ctx: Context) -> Iterator[Proposal]:
+def everywhere(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A variable that was taken for another in every place."""
     times: dict[str, int] = {}
     for part in ast.walk(node.value):

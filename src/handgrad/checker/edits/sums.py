@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, binary, called, is_method, method, number, rule, with_name
 
@@ -17,13 +18,13 @@ DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
 )
 
 
-def _sum(node: ast.expr, dims: tuple[int, ...], keep: bool) -> ast.expr:
+def _sum(node: Any, dims: tuple[int, ...], keep: bool) -> ast.expr:
     dim = number(dims[0]) if len(dims) == 1 else ast.Tuple([number(d) for d in dims], ast.Load())
     return method(node, "sum", dim, **({"keepdim": True} if keep else {}))
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
-def a_sum(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`db = dlogits` where `dlogits.sum(0)` was meant."""
     if ctx.role not in ("value", "operand", "factor"):
         return
@@ -35,7 +36,7 @@ def a_sum(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Call)
-def another_sum(node: ast.Call, ctx: Context) -> Iterator[Proposal]:
+def another_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
     """The wrong dimension, a lost keepdim, a mean for a sum, a sum too many or in the wrong place."""
     what = called(node)
     if what not in ("sum", "mean"):
@@ -70,7 +71,7 @@ def _same_dims(arguments: list[ast.expr], dims: tuple[int, ...]) -> bool:
     return bool(arguments) and ast.unparse(arguments[0]) in (str(dims[0]) if len(dims) == 1 else "", str(dims))
 
 
-def on_receiver(node: ast.Call, receiver: ast.expr, function: bool) -> ast.Call:
+def on_receiver(node: Any, receiver: Any, function: bool) -> ast.Call:
     """The same call on another receiver."""
     if function:
         return ast.Call(node.func, [receiver, *node.args[1:]], node.keywords)
@@ -78,7 +79,7 @@ def on_receiver(node: ast.Call, receiver: ast.expr, function: bool) -> ast.Call:
 
 
 @rule(ast.BinOp)
-def a_sum_over_more(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
+def a_sum_over_more(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`a * b.sum(0)` where `(a * b).sum(0)` was meant."""
     if not isinstance(node.op, ast.Mult | ast.Div):
         return
@@ -108,7 +109,7 @@ def a_sum_over_more(node: ast.BinOp, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Name, ast.BinOp, ast.Call)
-def a_transpose(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
+def a_transpose(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A transpose that was forgotten."""
     if ctx.in_index or ctx.role in ("function", "dim", "exponent"):
         return
@@ -121,7 +122,7 @@ def a_transpose(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.Attribute)
-def no_transpose(node: ast.Attribute, _ctx: Context) -> Iterator[Proposal]:
+def no_transpose(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """A transpose too many."""
     if node.attr in ("T", "mT", "H"):
         yield "transpose", 0.9, node.value

@@ -2,11 +2,12 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from handgrad.checker.edits.core import RULES, Context, Edit, called
 
 
-def simple_statements(node: ast.stmt) -> Iterator[ast.stmt]:
+def simple_statements(node: Any) -> Iterator[ast.stmt]:
     """The statements inside a compound one, or the statement itself."""
     if isinstance(node, ast.For | ast.While | ast.If | ast.With | ast.Try | ast.FunctionDef):
         if isinstance(node, ast.For):
