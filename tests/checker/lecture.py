@@ -120,7 +120,7 @@ dlogits /= n
 """
 
 FUSED_BATCH_NORM = """\
-hpreact_fast = bngain * (hprebn - hprebn.mean(0, keepdim=True)) / torch.sqrt(hprebn.var(0, keepdim=True) + 1e-5) + bnbias
+hpreact_fast = bngain * (hprebn - hprebn.mean(0, keepdim=True)) / (hprebn.var(0, keepdim=True) + 1e-5)**0.5 + bnbias
 print('max diff:', (hpreact_fast - hpreact).abs().max())
 
 A = bngain*bnvar_inv*dhpreact

@@ -70,11 +70,11 @@ class Doubled(torch.autograd.Function):
         return x * 2
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx, inputs, output):  # noqa: ARG004
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, dout):
+    def backward(ctx, dout):  # noqa: ARG004
         return dout * 2
 
 

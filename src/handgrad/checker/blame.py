@@ -228,6 +228,7 @@ class Judge:
     """Judges the chains of one region; the forward passes it needs are run once and shared."""
 
     def __init__(self, trace: Trace, region: Region):
+        """Run the forward pass of `region`, in float64 and in the user's own dtype."""
         self.trace, self.machine, self.region = trace, trace.machine, region
         self.generator = torch.Generator().manual_seed(20240229)
         self.double = True
@@ -384,7 +385,7 @@ class Judge:
         if plan.clean and loss.step is not None:
             early = forward.world(loss.step.index + 1)
             world.update({n: early[n] for n in plan.shadowed if n in early})
-        case = Case(
+        return Case(
             label,
             world,
             self.gradient_values(by_name, like_user),
@@ -394,7 +395,6 @@ class Judge:
             parts=parts,
             by_variable=by_name,
         )
-        return case
 
     def others(self, shrink: float) -> Forward:
         """The forward pass from other inputs."""
@@ -471,6 +471,8 @@ class Judge:
             return None
         plan = self.plan(chain)
         case = self.case("true", self.forward, plan)
+        if case is None:
+            return None
         judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
         if chain.actual is None or chain.actual is ...:
             judgement.fault = "missing" if chain.last.error is None else None
@@ -482,19 +484,17 @@ class Judge:
             judgement.cases += self._general_cases(plan)
             return judgement
         if not agrees(outcome.got, case.want, case.noise, self.tolerance):
-            rescued = self._rescue(judgement)
-            if not rescued:
+            if not self._rescue(judgement):
                 judgement.fault, judgement.failing = "wrong", case
                 judgement.cases += self._general_cases(judgement.plan)
                 return judgement
             case = judgement.cases[0]
-        for other, counts in self._hidden_cases(judgement.plan):
+        for other in self._hidden_cases(judgement.plan):
             judgement.cases.append(other)
             if not self._passes(judgement.plan, other):
-                if counts:
-                    judgement.fault, judgement.failing = "masked", other
-                    judgement.cases += self._general_cases(judgement.plan)
-                    return judgement
+                judgement.fault, judgement.failing = "masked", other
+                judgement.cases += self._general_cases(judgement.plan)
+                return judgement
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case
@@ -537,8 +537,8 @@ class Judge:
             and forward.inputs(v)
         ]
 
-    def _hidden_cases(self, plan: Plan) -> Iterator[tuple[Case, bool]]:
-        """Situations that show what the true gradients hide, each with whether failing it is a fault."""
+    def _hidden_cases(self, plan: Plan) -> Iterator[Case]:
+        """Situations that show what the true gradients and values hide."""
 
         def noise_only(true, at, within):
             upstream = self._upstream(plan, self.forward, at, within)
@@ -560,12 +560,12 @@ class Judge:
         within = self.forward.ancestors(loss)
         if self.negligible(self.sweep(self.forward, loss), self.forward, at, within):
             if made := self.case("random upstream", self.forward, plan, all_upstream):
-                yield made, True
+                yield made
         elif made := self.case("random upstream where the true one is zero", self.forward, plan, noise_only):
-            yield made, True
+            yield made
         for shrink in (1.0, 0.01):
             if (made := self._other_case(plan, shrink)) is not None:
-                yield made, True
+                yield made
 
     def _other_case(self, plan: Plan, shrink: float) -> Case | None:
         forward = self.others(shrink)
@@ -606,6 +606,7 @@ def _constants(region: Region) -> tuple[float, ...]:
     found: set[float] = set()
     for step in region.steps:
         for node in ast.walk(step.statement.node):
-            if isinstance(node, ast.Constant) and type(value := node.value) in (int, float) and abs(value) < 1e6:
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6:
                 found.add(value)
     return tuple(sorted(found, key=abs)[:24])

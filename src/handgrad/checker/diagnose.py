@@ -6,6 +6,7 @@ import math
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -114,7 +115,7 @@ class _Search:
             return False
         return agrees(tensor, case.want, case.noise, self.judge.tolerance)
 
-    def _try(self, step: Step, node: ast.stmt, new: ast.AST, plan: Plan | None = None) -> bool:
+    def _try(self, step: Step, node: ast.AST, new: ast.AST, plan: Plan | None = None) -> bool:
         """Whether the plan is right in every case once the step runs `node`, in which only `new` is not the user's."""
         plan = plan or self.plan
         try:
@@ -232,7 +233,7 @@ class _Search:
             for chosen in itertools.combinations(case.parts, size):
                 if len(chosen) == len(case.parts):
                     continue
-                part = sum(p for _, p in chosen)
+                part = torch.stack([p for _, p in chosen]).sum(0)
                 names = [n for n, _ in chosen]
                 if not bool((part != 0).any()):
                     continue
@@ -460,14 +461,13 @@ def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     whole = ast.unparse(ast.fix_missing_locations(statement))
     if isinstance(statement, ast.Pass):
         return ""
+    old: Any = edit.old
     segment = ast.get_source_segment(code, simple) if code else None
-    if segment is None or edit.old is simple:
+    if not code or segment is None or old is simple or not hasattr(old, "lineno"):
         return whole
     start = _offset(code, simple.lineno, simple.col_offset)
-    if not hasattr(edit.old, "lineno"):
-        return whole
-    begin = _offset(code, edit.old.lineno, edit.old.col_offset) - start
-    end = _offset(code, edit.old.end_lineno, edit.old.end_col_offset) - start
+    begin = _offset(code, old.lineno, old.col_offset) - start
+    end = _offset(code, old.end_lineno, old.end_col_offset) - start
     new = ast.unparse(ast.fix_missing_locations(edit.new))
     for text in (new, f"({new})"):
         candidate = segment[:begin] + text + segment[end:]

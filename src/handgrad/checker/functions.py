@@ -25,6 +25,7 @@ class Context:
     handgrad_copies = True
 
     def __init__(self, inputs: int):
+        """Start with nothing saved."""
         self.saved: list[Tensor] = []
         self.needs_input_grad = (True,) * inputs
 
@@ -120,7 +121,7 @@ class _Layout:
                 ast.copy_location(part, near)
         self.statements.append(Statement(node, line, place or Place(SYNTHETIC, 0), line))
 
-    def _body(self, definition: tuple[ast.FunctionDef, str, str]) -> ast.Return:
+    def _body(self, definition: tuple[ast.FunctionDef, str, str]) -> Any:
         function, file, text = definition
         for node in function.body[:-1]:
             if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):

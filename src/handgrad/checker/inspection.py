@@ -297,7 +297,7 @@ def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
     target = next(iter(step.gradients), None)
     what = "the gradient" if is_gradient else "the forward value"
     message = (
-        f"{target} and {name} are the same tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
+        f"{target} and {name} are one tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
         if target
         else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
     )
@@ -319,7 +319,8 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
         f"{chain.last.statement.place} then uses; call it something else."
     )
     if name in step.changes:
-        message = f"this changes {name} before {chain.name} in {chain.last.statement.place} has used it; change it afterwards."
+        reader = f"{chain.name} in {chain.last.statement.place}"
+        message = f"this changes {name} before {reader} has used it; change it afterwards."
         return Hazard("in-place", name, step.statement.place, message, step.statement.text)
     return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 

@@ -21,6 +21,7 @@ class Session:
     """The forward and backward cells of one notebook, and the values they started from."""
 
     def __init__(self, shell: Any):
+        """Belong to one shell."""
         self.shell = shell
         self.before: dict[str, Any] = {}
         self.forward_cell: str | None = None
@@ -82,9 +83,11 @@ class HtmlReport:
     """A report that a notebook shows as a table, with heat maps for the lines at fault."""
 
     def __init__(self, report: Report):
+        """Show one report."""
         self.report = report
 
     def __repr__(self) -> str:
+        """As text, where there is no HTML."""
         return str(self.report)
 
     def _repr_html_(self) -> str:

@@ -19,7 +19,8 @@ class Value:
     """One named value of the forward pass.
 
     `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
-    statements saw in its place; `names` gives the step that bound each of its names. Where the pass was not cut the two are the same graph.
+    statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
+    `made` and `leaf` are parts of the same graph.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Value:
 
     @property
     def data(self) -> Tensor:
+        """What later statements saw, detached."""
         return self.leaf.detach()
 
 

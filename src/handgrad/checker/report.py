@@ -21,6 +21,7 @@ class WrongGradientError(HandgradError, AssertionError):
     """A gradient that is not right; its message is the report."""
 
     def __init__(self, report: "Report"):
+        """Keep the report; it is the message."""
         self.report = report
         Exception.__init__(self, str(report))
 
@@ -40,6 +41,7 @@ class Diagnosis:
     end: int = 0
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {"kind": self.kind, "message": self.message, "fix": self.fix}
 
 
@@ -55,6 +57,7 @@ class Hazard:
     fix: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {"kind": self.kind, "variable": self.variable, "line": self.place.line, "message": self.message}
 
 
@@ -79,9 +82,11 @@ class VariableReport:
 
     @property
     def line(self) -> int | None:
+        """The line number, where the gradient was written."""
         return self.place.line if self.place else None
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {
             "name": self.name,
             "gradient": self.gradient,
@@ -208,6 +213,7 @@ class Report:
             yield v.name, shape, str(v.exact), str(v.approximate), maxdiff, verdict
 
     def __str__(self) -> str:
+        """The table, then each line at fault."""
         header = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
         rows = [header, *self.table_rows()]
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -218,6 +224,7 @@ class Report:
         return "\n\n".join(parts)
 
     def __rich__(self):
+        """The same in colour, for a terminal."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text

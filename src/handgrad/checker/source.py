@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from handgrad.errors import HandgradError
 
@@ -23,6 +25,7 @@ class Place:
     cell: int | None = None
 
     def __str__(self) -> str:
+        """The place in words."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
 
 
@@ -30,7 +33,7 @@ class Place:
 class Statement:
     """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in."""
 
-    node: ast.stmt
+    node: Any
     text: str
     place: Place
     code: str
@@ -101,7 +104,7 @@ def _read_notebook(path: Path, text: str) -> Source:
     for number, (_, code) in enumerate(codes, start=1):
         _add_code(source, code, str(path), number)
     counts = [count for count, code in codes if count is not None and code.strip()]
-    if any(later < earlier for earlier, later in zip(counts, counts[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(counts)):
         source.notes.append(
             "The notebook was saved with its cells run in another order; here they are run from top to bottom."
         )

@@ -22,7 +22,8 @@ from handgrad.checker.edits.core import (
 def another_slice(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`[:, Yb]` where `[range(n), Yb]` was meant; `[:-1]` for `[1:]`."""
     for text in (":", "1:", ":-1", "-1:", "::-1"):
-        new = expression(f"x[{text}]").slice
+        indexed: Any = expression(f"x[{text}]")
+        new = indexed.slice
         if not same(new, node):
             yield "wrong-index", 1.2, new
     if isinstance(ctx.parent, ast.Tuple):

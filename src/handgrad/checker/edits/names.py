@@ -48,7 +48,7 @@ def one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`n` where `n - 1` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function"):
         return
-    if isinstance(node, ast.Constant) and not (type(node.value) in (int, float) and node.value > 3):
+    if isinstance(node, ast.Constant) and not (isinstance(node.value, int | float) and node.value > 3):
         return
     if isinstance(node, ast.Name) and node.id not in ctx.sizes:
         return

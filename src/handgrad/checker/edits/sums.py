@@ -98,14 +98,10 @@ def a_sum_over_more(node: Any, ctx: Context) -> Iterator[Proposal]:
                 product = binary(outer, op, received)
                 yield "misplaced-sum", 1.2, on_receiver(inner, product, function)
     # a factor one level further out: (c * a) * b.sum(0)
-    if (
-        isinstance(node.left, ast.BinOp)
-        and isinstance(node.left.op, ast.Mult)
-        and called(node.right) in ("sum", "mean")
-    ):
-        if is_method(node.right, ctx):
-            moved = on_receiver(node.right, binary(node.left.right, ast.Mult, node.right.func.value), False)
-            yield "misplaced-sum", 1.2, binary(node.left.left, ast.Mult, moved)
+    product = isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult)
+    if product and called(node.right) in ("sum", "mean") and is_method(node.right, ctx):
+        moved = on_receiver(node.right, binary(node.left.right, ast.Mult, node.right.func.value), False)
+        yield "misplaced-sum", 1.2, binary(node.left.left, ast.Mult, moved)
 
 
 @rule(ast.Name, ast.BinOp, ast.Call)
