@@ -78,8 +78,8 @@ def main(words: list[str]) -> int | None:
 def _show(report: "Report", as_json: bool) -> None:
     if as_json:
         print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-        for note in report.notes:
-            print(f"handgrad: note: {note}", file=sys.stderr)
+        for said in [*report.faults, *(f"note: {note}" for note in report.notes)]:
+            print(f"handgrad: {said}", file=sys.stderr)
         return
     from handgrad.cli.console import console
 
