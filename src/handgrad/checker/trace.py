@@ -390,7 +390,7 @@ class Tracer:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
-            self._settle_error(step, step.error, found.binds | found.changes)
+            self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
         for name in step.binds:
             if self.is_loss(name, namespace.get(name)) and not step.backward:
                 self.loss_seen = True
