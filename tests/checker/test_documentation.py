@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import cases  # noqa: E402
-import kinds_table  # noqa: E402
+import cases
+import kinds_table
 
-from handgrad.checker import check  # noqa: E402
-from handgrad.checker.diagnose import MESSAGES  # noqa: E402
+from handgrad.checker import check
+from handgrad.checker.diagnose import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker.md"
 
