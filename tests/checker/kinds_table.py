@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import cases  # noqa: E402
+import cases
 
-from handgrad.checker.diagnose import MESSAGES  # noqa: E402
+from handgrad.checker.diagnose import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker-kinds.md"
 
