@@ -32,7 +32,7 @@ CELLS = {
     "fused, mended": f"%%backward\n{FUSED_SOFTMAX}",
     "no such loss": "%check --loss energy",
     "no such option": "%check --hints 1",
-    "another forward": "%%forward\nenergy = (logits**2).mean()",
+    "another forward": "%%forward\nloss = (logits**2).mean()",
     "another backward": "%%backward\ndlogits = 2 * logits / logits.numel()",
     "raises": "%%backward\ndlogits = 1 / 0",
 }
@@ -100,7 +100,7 @@ def test_a_cell_run_again_takes_the_place_of_the_old_one(shown):
 
 
 def test_later_backward_cells_are_checked_with_the_earlier_ones(shown):
-    assert "cell 13, line 7" in page(shown["fused"])
+    assert "cell 13, line 8: dlogits /= 2*n" in page(shown["fused"])
     assert "(scale)" in page(shown["fused"]) or "(wrong-constant)" in page(shown["fused"])
     assert "27 gradients are right." in page(shown["fused, mended"])
 
@@ -121,6 +121,7 @@ def test_an_exception_is_the_users_own_and_stops_the_notebook(shown):
     errors = [o for o in shown["raises"] if o.output_type == "error"]
     assert errors[0].ename == "ZeroDivisionError"
     assert "handgrad" not in "".join(errors[0].traceback)
+    assert text(shown["raises"][1:]).startswith("handgrad: <notebook>, cell 19, line 2: ZeroDivisionError")
 
 
 def test_a_forward_cell_that_raises_stops_the_notebook():

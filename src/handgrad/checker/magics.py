@@ -11,6 +11,7 @@ import io
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
@@ -25,6 +26,7 @@ from handgrad.checker.source import Source, parse_code
 from handgrad.checker.trace import copy_values
 from handgrad.errors import HandgradError
 
+NOTEBOOK = "<notebook>"
 TIMEOUT_S = 60.0
 COLOURS = {"exact": "#2a7", "close": "#2a7", "wrong": "#c33", "masked": "#a3a", "shape": "#b80", "missing": "#999"}
 HEADINGS = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
@@ -98,7 +100,8 @@ class CheckerMagics(Magics):
         succeeded = self.shell.run_cell(cell).success
         report = self._checked(options)
         if not succeeded:
-            display(report)
+            if report is not None:
+                display(report)
             raise CellError
         return report
 
@@ -131,9 +134,9 @@ class CheckerMagics(Magics):
             )
         machine = Machine(None, name=self.shell.user_ns.get("__name__", "__main__"))
         machine.namespace.update(_copied(self.values))
-        source = Source(None, [])
+        source = Source(Path(NOTEBOOK), [])
         for cell in (self.forward_cell, *self.backward_cells):
-            part = parse_code(f"\n{cell.code}", file="<notebook>", cell=cell.number)  # below the line of the magic
+            part = parse_code(f"\n{cell.code}", file=NOTEBOOK, cell=cell.number)  # below the line of the magic
             source.statements += part.statements
             source.faults += part.faults
         self.randomness.restore(self.shell.user_ns)
