@@ -13,7 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "evaluate", "load", "ops", "sample", "train",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "evaluate", "load", "ops", "sample",
+    "train",
 ]  # fmt: skip
 OPERATIONS = [
     "BatchNormCache", "BatchNormGrads", "CrossEntropyCache", "CrossEntropyGrads", "EmbeddingCache", "EmbeddingGrads",
