@@ -12,7 +12,10 @@ from torch.nn import functional as F
 
 import handgrad
 
-NAMES = ["HandgradError", "Model", "SampleConfig", "TrainConfig", "cmp", "evaluate", "load", "ops", "sample", "train"]
+NAMES = [
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "evaluate", "load", "ops", "sample",
+    "train",
+]  # fmt: skip
 OPERATIONS = [
     "BatchNormCache", "BatchNormGrads", "CrossEntropyCache", "CrossEntropyGrads", "EmbeddingCache", "EmbeddingGrads",
     "LinearCache", "LinearGrads", "TanhCache", "TanhGrads", "batchnorm_backward", "batchnorm_backward_stepwise",
@@ -42,6 +45,7 @@ SIGNATURES = {
     "sample": "model n config settings",
     "evaluate": "model text",
     "cmp": "s dt t",
+    "check": "subject args options",
     "TrainConfig": "steps batch_size block_size n_embd n_hidden optimizer lr weight_decay seed engine",
     "SampleConfig": "seed temperature prefix max_length new_only unique",
     "Model": "config vocabulary parameters bnmean bnvar text steps",
@@ -80,6 +84,7 @@ def test_importing_it_loads_nothing_slow():
         "from handgrad import TrainConfig, SampleConfig, Model, train, load, sample, evaluate"
     )
     assert "torch" in loaded_by("from handgrad import ops")
+    assert "torch" in loaded_by("from handgrad import check")
 
 
 def test_a_notebook_can_be_redone_with_the_public_names(capsys, tmp_path):

@@ -14,7 +14,7 @@ from handgrad import engine
 from handgrad.data import Dataset
 from handgrad.models import mlp
 from handgrad.models.config import PARAMETERS
-from handgrad.training import sgd
+from handgrad.training import torch_steps
 
 from .cases import SIZES, case
 
@@ -66,7 +66,7 @@ def test_parameters_after_100_steps_are_those_of_torch(sizes):
     start = case(**sizes, steps=100)
     rates = np.linspace(0.1, 0.01, 100)
     ours, our_losses = engine.sgd_steps(*start, rates)
-    theirs, their_losses = sgd.sgd_steps(*start, rates.tolist())
+    theirs, their_losses = torch_steps.sgd_steps(*start, rates.tolist())
     assert our_losses.dtype == their_losses.dtype
     np.testing.assert_allclose(our_losses, their_losses, rtol=2e-5)
     for name in PARAMETERS:

@@ -13,7 +13,7 @@ from handgrad.training.plot import loss_curve
 
 
 def test_each_row_is_the_mean_of_a_window():
-    config = TrainConfig(steps=2_000, lr=0.5)
+    config = TrainConfig(steps=2_000, optimizer="sgd", lr=0.5)
     losses = np.random.default_rng(0).uniform(1, 4, 2_000).astype(np.float32)
     rows = summarise(losses, config)
     assert len(rows) == 200

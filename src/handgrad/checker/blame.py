@@ -1,7 +1,7 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
 from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.names import gradient_of
 from handgrad.checker.reference import (
     Forward,
     Value,
@@ -36,6 +37,7 @@ class Chain:
 
     @property
     def last(self) -> Step:
+        """The statement that finishes the gradient."""
         return self.steps[-1]
 
     @property
@@ -66,6 +68,7 @@ class Case:
     noise: float
     double: bool = True
     parts: list[tuple[str, Tensor]] = field(default_factory=list)
+    by_variable: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,7 +107,8 @@ def _is_answered(chain: Chain, again: Step) -> bool:
     steps = chain.region.steps
     between = steps[steps.index(chain.last) + 1 : steps.index(again)]
     return chain.last.statement.place.cell != again.statement.place.cell or any(
-        (chain.name in s.reads and s.gradients) or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
+        (chain.name in s.reads and s.gradients)
+        or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
         for s in between
     )
 
@@ -161,6 +165,10 @@ def evaluate(
         del values[name]
     forced = {n: case.gradients[n].clone() for n in reads | plan.gradients if n in case.gradients and n != name}
     values.update(forced)
+    if any(".grad" in s.statement.text for s in plan.steps):
+        for n, v in values.items():
+            if is_float(v) and n in case.by_variable and case.by_variable[n].shape == v.shape:
+                v.grad = case.by_variable[n].to(v.dtype)
     watched = {n: (v, v._version) for n, v in values.items() if isinstance(v, Tensor)}
     with machine.holding(values) as namespace, torch.no_grad():
         if case.double:
@@ -207,21 +215,20 @@ class Judgement:
 
     chain: Chain
     plan: Plan
-    want: Tensor | None = None
+    want: Tensor
     true: Tensor | None = None
-    noise: float = 0.0
     fault: str | None = None
     outcome: Outcome | None = None
     failing: Case | None = None
     cases: list[Case] = field(default_factory=list)
     rescued_by_clean: bool = False
-    only_in_context: bool = False
 
 
 class Judge:
     """Judges the chains of one region; the forward passes it needs are run once and shared."""
 
     def __init__(self, trace: Trace, region: Region):
+        """Run the forward pass of `region`, in float64 and in the user's own dtype."""
         self.trace, self.machine, self.region = trace, trace.machine, region
         self.generator = torch.Generator().manual_seed(20240229)
         self.double = True
@@ -231,6 +238,8 @@ class Judge:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
+        self.skipped: dict[Chain, int] = {}
+        self.no_gradients: set[str] = set()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[str, dict[Value, Tensor]] = {}
@@ -240,6 +249,17 @@ class Judge:
             n for s in region.steps if not s.backward for n in s.writes
         }
         self.constants = _constants(region)
+        names = {n for n in set().union(*(s.reads for s in region.steps)) if n not in self.machine.namespace}
+        spelled = {n: gradient_of(n, self.forward_names) for n in names - set(self.gradient_names)}
+        self.unwritten = {n: v for n, v in spelled.items() if v}
+
+    def names_at_hand(self, chain: Chain) -> set[str]:
+        """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""
+        loss, _ = self.located(chain)
+        within = {n for v in self.forward.ancestors(loss) for n in v.names}
+        plain = {n for s in self.region.steps if not s.backward for n in s.writes if not is_float(s.after.get(n))}
+        carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
+        return within | plain | carried
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
@@ -250,12 +270,16 @@ class Judge:
         return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
-        """The losses computed before a step, latest first."""
-        return [
+        """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
+        found = [
             v
             for v in reversed(forward.values)
-            if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+            if v.names.keys() & set(self.trace.losses)
+            and v.leaf.numel() == 1
+            and (v.step is None or v.step.index < before)
         ]
+        parts = {v for whole in found for v in forward.ancestors(whole) if v is not whole}
+        return sorted((v for v in found if v not in parts), key=lambda v: "loss" not in v.names)
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
@@ -266,12 +290,23 @@ class Judge:
 
     def find(self, forward: Forward, chain: Chain) -> tuple[Value, Value] | None:
         """The loss a chain belongs to and the value it is the gradient of."""
+        skip = self.skipped.get(chain, 0)
         for loss in self.losses(forward, chain.last.index):
             gradients = self.sweep(forward, loss)
             for value in forward.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in gradients:
-                    return loss, value
+                    if skip == 0:
+                        return loss, value
+                    skip -= 1
+                    break
         return None
+
+    def located(self, chain: Chain) -> tuple[Value, Value]:
+        """The same for a chain that is known to belong to a loss of the true pass."""
+        found = self.find(self.forward, chain)
+        if found is None:
+            raise LookupError(f"{chain.name} belongs to no loss")
+        return found
 
     def true_gradients(self, forward: Forward, before: int, first: Value) -> dict[str, Tensor]:
         """For every name, the gradient of its latest value that reaches a loss, `first` before other losses."""
@@ -286,8 +321,11 @@ class Judge:
         return found
 
     def gradient_values(self, by_variable: dict[str, Tensor], like_user: bool = False) -> dict[str, Tensor]:
-        """The same by gradient name; with `like_user`, in the shape the user's own gradient has."""
-        found = {}
+        """The same by gradient name; with `like_user`, in the shape the user's own gradient has.
+
+        A gradient that is read and nowhere written has its true value too.
+        """
+        found = {n: by_variable[v] for n, v in self.unwritten.items() if v in by_variable}
         for step in self.region.steps:
             for name, variable in step.gradients.items():
                 if variable in by_variable:
@@ -301,6 +339,7 @@ class Judge:
 
     def own_gradient(self, chain: Chain) -> Tensor | None:
         """Autograd's answer in the user's own dtype."""
+        skip = self.skipped.get(chain, 0)
         for loss in self.losses(self.own, chain.last.index):
             key = str(id(loss))
             if key not in self._own:
@@ -310,7 +349,10 @@ class Judge:
                     self._own[key] = {}
             for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[key]:
-                    return self._own[key][value]
+                    if skip == 0:
+                        return self._own[key][value]
+                    skip -= 1
+                    break
         return None
 
     def case(
@@ -320,7 +362,7 @@ class Judge:
         plan: Plan,
         fix: Callable[[dict[Value, Tensor], Value, set[Value]], dict[Value, Tensor]] | None = None,
         like_user: bool = False,
-    ) -> tuple[Case, Value] | None:
+    ) -> Case | None:
         """A situation for a plan; `fix` chooses random gradients for some values, the rest follows from them."""
         found = self.find(forward, plan.chain)
         if found is None:
@@ -351,7 +393,7 @@ class Judge:
         if plan.clean and loss.step is not None:
             early = forward.world(loss.step.index + 1)
             world.update({n: early[n] for n in plan.shadowed if n in early})
-        case = Case(
+        return Case(
             label,
             world,
             self.gradient_values(by_name, like_user),
@@ -359,8 +401,8 @@ class Judge:
             noise=(1e-12 if self.double else 1e-5) * size,
             double=self.double,
             parts=parts,
+            by_variable=by_name,
         )
-        return case, value
 
     def others(self, shrink: float) -> Forward:
         """The forward pass from other inputs."""
@@ -379,7 +421,8 @@ class Judge:
         """Whether the true gradient of a value is zero up to rounding."""
         if value not in gradients or gradients[value].numel() == 0:
             return False
-        sizes = [float(gradients[v].abs().max()) for v in forward.consumers(value, within) if v in gradients]
+        consumers = [gradients[v] for v in forward.consumers(value, within) if v in gradients]
+        sizes = [float(g.abs().max()) for g in consumers if g.numel()]
         return bool(sizes) and float(gradients[value].abs().max()) <= (NEGLIGIBLE if self.double else 1e-6) * max(sizes)
 
     def _passes(self, plan: Plan, case: Case) -> bool:
@@ -387,43 +430,85 @@ class Judge:
 
     def plan(self, chain: Chain, clean: bool = False) -> Plan:
         """What has to run for a chain."""
-        loss, _ = self.find(self.forward, chain)
+        loss, _ = self.located(chain)
         return plan_for(chain, loss.step.index if loss.step else -1, clean)
 
     def judge(self, chain: Chain) -> Judgement | None:
-        """Judge one chain; None where its variable does not reach a loss."""
-        if (found := self.find(self.forward, chain)) is None:
+        """Judge one chain; None where its variable does not reach a loss.
+
+        Where several losses depend on the variable, the gradient of any of them is right.
+        """
+        first = self._judge(chain)
+        if first is None or first.fault in (None, "shape", "missing"):
+            return first
+        if self._is_no_gradient(first):
+            self.no_gradients.add(chain.name)
+            return None
+        while True:
+            self.skipped[chain] = self.skipped.get(chain, 0) + 1
+            other = self._judge(chain)
+            if other is None:
+                del self.skipped[chain]
+                return first
+            if other.fault is None:
+                return other
+
+    def _is_no_gradient(self, judgement: Judgement) -> bool:
+        """Whether a value is a gradient by its name alone, such as the logits of a dev split.
+
+        It reads no gradient and nothing that was computed on the way to the loss, but tensors from elsewhere; or it is
+        computed from such a value.
+        """
+        plan, chain = judgement.plan, judgement.chain
+        if plan.gradients:
+            return bool(plan.gradients & self.no_gradients)
+        loss, _ = self.located(chain)
+        within = self.forward.ancestors(loss)
+        before = loss.step.index if loss.step else -1
+        read = {n for s in plan.steps for n in s.reads} - {chain.name}
+        values = [self.forward.versions(n)[0] for n in read if self.forward.versions(n)]
+        foreign = any(
+            v not in within and min(v.names.values()) < before
+            for value in values
+            for v in self.forward.ancestors(value)
+        )
+        return foreign and not any(v in within and not v.root for v in values)
+
+    def _judge(self, chain: Chain) -> Judgement | None:
+        if self.find(self.forward, chain) is None:
             return None
         plan = self.plan(chain)
-        made = self.case("true", self.forward, plan)
-        case, value = made
+        case = self.case("true", self.forward, plan)
+        if case is None:
+            return None
         judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
         if chain.actual is None or chain.actual is ...:
             judgement.fault = "missing" if chain.last.error is None else None
             if judgement.fault:
                 return judgement
         outcome = judgement.outcome = evaluate(self.machine, plan, case)
+        if outcome.error is None and not _is_gradient(outcome.got, case.want):
+            judgement.fault, judgement.failing = "wrong", case
+            judgement.cases += self._general_cases(plan)
+            return judgement
         if not agrees(outcome.got, case.want, case.noise, self.tolerance):
-            rescued = self._rescue(judgement, case)
-            if not rescued:
+            if not self._rescue(judgement):
                 judgement.fault, judgement.failing = "wrong", case
-                judgement.cases += self._general_cases(judgement.plan, value)
+                judgement.cases += self._general_cases(judgement.plan)
                 return judgement
             case = judgement.cases[0]
-        for other, counts in self._hidden_cases(judgement.plan, value):
+        for other in self._hidden_cases(judgement.plan):
             judgement.cases.append(other)
             if not self._passes(judgement.plan, other):
-                if counts:
-                    judgement.fault, judgement.failing = "masked", other
-                    judgement.cases += self._general_cases(judgement.plan, value)
-                    return judgement
-                judgement.only_in_context = True
+                judgement.fault, judgement.failing = "masked", other
+                judgement.cases += self._general_cases(judgement.plan)
+                return judgement
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case
         return judgement
 
-    def _rescue(self, judgement: Judgement, case: Case) -> bool:
+    def _rescue(self, judgement: Judgement) -> bool:
         """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
@@ -431,23 +516,37 @@ class Judge:
             attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)
-            outcome = evaluate(self.machine, plan, made[0])
-            if agrees(outcome.got, made[0].want, made[0].noise, self.tolerance):
+            if made is None:
+                continue
+            outcome = evaluate(self.machine, plan, made)
+            if agrees(outcome.got, made.want, made.noise, self.tolerance):
                 judgement.rescued_by_clean = plan is not attempts[0][0]
-                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made[0]]
+                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made]
                 return True
         return False
+
+    def between(self, plan: Plan) -> set[str]:
+        """The names of the values that a plan's line differentiates through, up to the gradients it reads."""
+        loss, value = self.located(plan.chain)
+        ends = self._upstream(plan, self.forward, value, self.forward.ancestors(loss)) or [loss]
+        passed = set().union(*(self.forward.ancestors(v) for v in ends))
+        return {n for v in passed if value in self.forward.ancestors(v) and v is not value for n in v.names}
 
     def _upstream(self, plan: Plan, forward: Forward, value: Value, within: set[Value]) -> list[Value]:
         """The values between `value` and the loss whose gradients the plan reads."""
         variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
         return [
-            v for v in forward.values if v in within and v is not value and v.names.keys() & variables
-            and value in forward.ancestors(v) and forward.inputs(v)
+            v
+            for v in forward.values
+            if v in within
+            and v is not value
+            and v.names.keys() & variables
+            and value in forward.ancestors(v)
+            and forward.inputs(v)
         ]
 
-    def _hidden_cases(self, plan: Plan, value: Value):
-        """Situations that show what the true gradients hide, each with whether failing it is a fault."""
+    def _hidden_cases(self, plan: Plan) -> Iterator[Case]:
+        """Situations that show what the true gradients and values hide."""
 
         def noise_only(true, at, within):
             upstream = self._upstream(plan, self.forward, at, within)
@@ -465,17 +564,16 @@ class Judge:
             upstream = self._upstream(plan, self.forward, at, within) or self.forward.consumers(at, within)
             return {v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if self.forward.inputs(v)}
 
-        found = self.find(self.forward, plan.chain)
-        loss, at = found
+        loss, at = self.located(plan.chain)
         within = self.forward.ancestors(loss)
         if self.negligible(self.sweep(self.forward, loss), self.forward, at, within):
             if made := self.case("random upstream", self.forward, plan, all_upstream):
-                yield made[0], True
+                yield made
         elif made := self.case("random upstream where the true one is zero", self.forward, plan, noise_only):
-            yield made[0], True
+            yield made
         for shrink in (1.0, 0.01):
             if (made := self._other_case(plan, shrink)) is not None:
-                yield made, True
+                yield made
 
     def _other_case(self, plan: Plan, shrink: float) -> Case | None:
         forward = self.others(shrink)
@@ -485,11 +583,11 @@ class Judge:
             made = self.case(f"other values, times {shrink:g}", forward, plan)
         except RuntimeError:
             return None
-        if made is None or not bool(torch.isfinite(made[0].want).all()):
+        if made is None or not bool(torch.isfinite(made.want).all()):
             return None
-        return made[0]
+        return made
 
-    def _general_cases(self, plan: Plan, value: Value) -> list[Case]:
+    def _general_cases(self, plan: Plan) -> list[Case]:
         """Situations a repaired line must get right."""
 
         def upstream(true, at, within):
@@ -500,16 +598,23 @@ class Judge:
         if (made := self._other_case(plan, 1.0)) is not None:
             cases.append(made)
         if made := self.case("random upstream", self.forward, plan, upstream):
-            cases.append(made[0])
+            cases.append(made)
         return cases
+
+
+def _is_gradient(got: Any, want: Tensor) -> bool:
+    """Whether the value can be a gradient at all: a float tensor, or a number where there is one element."""
+    if isinstance(got, Tensor):
+        return got.is_floating_point()
+    return isinstance(got, int | float) and not isinstance(got, bool) and want.numel() == 1
 
 
 def _constants(region: Region) -> tuple[float, ...]:
     """The numbers written in the program, which a wrong line may have lost."""
-    found = {
-        node.value
-        for step in region.steps
-        for node in ast.walk(step.statement.node)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e6
-    }
+    found: set[float] = set()
+    for step in region.steps:
+        for node in ast.walk(step.statement.node):
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6:
+                found.add(value)
     return tuple(sorted(found, key=abs)[:24])

@@ -10,10 +10,11 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
-from handgrad.checker.machine import Machine, Randomness, TimeIsUp, time_limit
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
+from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Source, read_source
-from handgrad.checker.trace import Region, Trace, Tracer
+from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -63,11 +64,14 @@ def check_source(
                     _merge(report, one)
         except TimeIsUp:
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
-    report.notes += trace.notes + [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
+    report.notes += trace.notes
+    report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
+    report.faults += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.stops]
     if trace.timed_out:
-        report.notes.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run.")
+        cut = report.faults if any(variables_of(n) for n in trace.unfinished) else report.notes
+        cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     shown = {row.place for row in report.blamed}
-    report.notes += [f"{e.place}: {e.message}" for e in trace.errors if e.place not in shown]
+    report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
     return report
@@ -87,8 +91,14 @@ def _undisturbed():
             torch.set_default_dtype(dtype)
 
 
+def _advice(error: UserError) -> str:
+    return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
+
+
 def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
     where = source.path
+    if unfit := [note for note in report.notes if note.startswith("the loss is")]:
+        raise CheckError(unfit[0].rstrip("."), where=where, next_step="Mend the forward pass first.")
     if source.faults and not trace.losses:
         fault = source.faults[0]
         raise CheckError(fault.message, where=f"{where}, {fault.place}", next_step="Mend this line first.")
@@ -98,9 +108,13 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             where=where,
             next_step="Shorten the loop, or raise --timeout.",
         )
-    if trace.errors:
-        error = trace.errors[0]
-        raise CheckError(error.message, where=f"{where}, {error.place}", next_step="This is raised by the program itself.")
+    if trace.stops or trace.errors:
+        error = (trace.stops + trace.errors)[0]
+        raise CheckError(
+            f"{error.message}{_advice(error)}",
+            where=f"{where}, {error.place}",
+            next_step="This is raised by the program itself.",
+        )
     if not trace.losses:
         raise CheckError(
             f"no loss called {loss!r}" if loss else "no scalar loss was found",
@@ -123,23 +137,44 @@ class _Inspection:
         self.trace, self.region = trace, region
         self.rows: list[VariableReport] = []
         self.hazards: list[Hazard] = []
+        self.notes: list[str] = []
         self.loss: float | None = None
+
+    def _not_finite(self) -> str | None:
+        """A sentence where the loss is not a finite number, so that nothing can be judged."""
+        losses = self.judge.losses(self.judge.own, 1 << 60)
+        if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
+            return None
+        within = self.judge.own.values
+        first = next((v for v in within if v.leaf.numel() and not bool(torch.isfinite(v.data).all())), losses[0])
+        where = f" in {first.step.statement.place}" if first.step else ""
+        return (
+            f"the loss is {float(losses[0].data)}, so no gradient can be judged; "
+            f"{first.name}{where} is the first value with a NaN or an infinity (inf)."
+        )
 
     def run(self, explained: set[tuple]) -> None:
         """Judge every chain; those in `explained` were found wrong in an earlier training step."""
         self.judge = Judge(self.trace, self.region)
-        judged = [(chain, j) for chain in chains_of(self.region) if (j := self.judge.judge(chain)) is not None]
-        self.faulty = {chain.name for chain, j in judged if j.fault not in (None, "shape")}
+        if (unfit := self._not_finite()) is not None:
+            self.notes.append(unfit)
+            return
+        chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
+        judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
         self._find_hazards(judged)
+        self.unsound: set[str] = set()
         for chain, judgement in judged:
             if (chain.name, chain.last.statement.place) not in explained:
-                self.rows.append(self._row(chain, judgement))
+                row = self._row(chain, judgement)
+                self.rows.append(row)
+                if row.verdict in ("wrong", "missing", "masked"):
+                    self.unsound.add(chain.name)
         self._list_missing()
         losses = self.judge.losses(self.judge.own, 1 << 60)
         self.loss = float(losses[0].data) if losses else None
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
-        reference = judgement.true if judgement.true is not None else judgement.want
+        reference = judgement.want if judgement.true is None else judgement.true
         actual = as_tensor(chain.actual, reference)
         found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
         row = VariableReport(
@@ -164,12 +199,10 @@ class _Inspection:
                 row.place, row.text = place, self._text_at(chain, place)
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
-        if judgement.only_in_context and row.cause is None:
-            row.diagnosis = []
         return row
 
     def _text_at(self, chain: Chain, place) -> str:
-        for step in chain.steps:
+        for step in chain.region.steps:
             if step.statement.place == place:
                 return step.statement.text
         return chain.last.statement.text
@@ -193,7 +226,23 @@ class _Inspection:
 
     def _explained(self, chain: Chain, judgement: Judgement) -> bool:
         """Whether something upstream, or a hazard, accounts for a difference the line itself does not make."""
-        return True
+        if self.hazards or judgement.plan.gradients & self.unsound:
+            return True
+        for name in sorted(judgement.plan.gradients):
+            if (later := self._finished_after(name, chain)) is not None:
+                self.hazards.append(stale_hazard(chain, name, later))
+                return True
+        return False
+
+    def _finished_after(self, name: str, chain: Chain) -> Step | None:
+        """The statement that still changes a gradient after the chain has read it."""
+        reading = (
+            max(s.index for s in chain.steps if name in s.reads) if any(name in s.reads for s in chain.steps) else 0
+        )
+        writing = [s for s in self.region.steps if name in s.gradients]
+        if writing and writing[0].index < reading < writing[-1].index:
+            return writing[-1]
+        return None
 
     def _find_hazards(self, judged: list[tuple[Chain, Judgement]]) -> None:
         forward = self.judge.forward
@@ -234,9 +283,7 @@ class _Inspection:
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
                 written |= value.names.keys()
-                self.rows.append(
-                    VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing")
-                )
+                self.rows.append(VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing"))
 
 
 def _absolute(actual: Tensor, judgement: Judgement) -> float:
@@ -250,11 +297,19 @@ def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
     target = next(iter(step.gradients), None)
     what = "the gradient" if is_gradient else "the forward value"
     message = (
-        f"{target} and {name} are the same tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
+        f"{target} and {name} are one tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
         if target
         else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
     )
     return Hazard("in-place", name, step.statement.place, message, step.statement.text)
+
+
+def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:
+    """A line that reads a gradient before it is finished."""
+    message = (
+        f"{chain.name} reads {name} before {later.statement.place} has finished it; move this line below that one."
+    )
+    return Hazard("stale", name, chain.last.statement.place, message, chain.last.statement.text)
 
 
 def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
@@ -264,13 +319,15 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
         f"{chain.last.statement.place} then uses; call it something else."
     )
     if name in step.changes:
-        message = f"this changes {name} before {chain.name} in {chain.last.statement.place} has used it; change it afterwards."
+        reader = f"{chain.name} in {chain.last.statement.place}"
+        message = f"this changes {name} before {reader} has used it; change it afterwards."
         return Hazard("in-place", name, step.statement.place, message, step.statement.text)
     return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 
 
 def _merge(report: Report, one: _Inspection) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
+    report.notes += one.notes
     if report.loss is None:
         report.loss = one.loss
     seen = {(row.gradient, row.chain_place): i for i, row in enumerate(report.variables)}
@@ -284,8 +341,6 @@ def _merge(report: Report, one: _Inspection) -> None:
             report.variables.append(row)
     known = {(h.kind, h.variable, h.place) for h in report.hazards}
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
-    if not report.right and one.loss is not None and report.loss is None:
-        report.loss = one.loss
 
 
 __all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

@@ -19,7 +19,8 @@ class Value:
     """One named value of the forward pass.
 
     `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
-    statements saw in its place; `names` gives the step that bound each of its names. Where the pass was not cut the two are the same graph.
+    statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
+    `made` and `leaf` are parts of the same graph.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Value:
 
     @property
     def data(self) -> Tensor:
+        """What later statements saw, detached."""
         return self.leaf.detach()
 
 
@@ -93,11 +95,14 @@ class Forward:
         return [v for v in self.values if v in within and value in self.inputs(v)]
 
     def local(self, consumer: Value, gradient: Tensor, inputs: list[Value]) -> list[Tensor | None]:
-        """The vector-Jacobian products of one statement."""
+        """The vector-Jacobian products of one statement.
+
+        As the gradient of a weighted sum, since `grad_outputs` makes torch load its symbolic shapes, which takes as
+        long as everything here.
+        """
         leaves = [v.leaf for v in inputs]
-        return list(
-            torch.autograd.grad(consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True)
-        )
+        weighted = (consumer.made * gradient.to(consumer.made.dtype)).sum()
+        return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
 
     def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
         """The gradient of the loss for every value it depends on, from the last to the first.
@@ -176,8 +181,14 @@ def run_forward(
 
 
 class _Runner:
-    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None,
-                 first_loss: int | None):
+    def __init__(
+        self,
+        machine: Machine,
+        convert: Callable[[Tensor], Tensor],
+        cut: bool,
+        change: Change | None,
+        first_loss: int | None,
+    ):
         self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
         self.first_loss = first_loss
         self.forward = Forward()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -72,18 +72,23 @@ class Region:
 
 @dataclass
 class Trace:
-    """The run of a program."""
+    """The run of a program.
+
+    `errors` are exceptions that the gradients have nothing to do with, or that their own lines raise; `stops` are
+    those of the program around them; `unfinished` are the names that the statement cut short would have written.
+    """
 
     machine: Machine
     regions: list[Region] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
+    stops: list[UserError] = field(default_factory=list)
     timed_out: UserError | None = None
-    loss_name: str | None = None
+    unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
 
 
-def is_float(value: Any) -> bool:
+def is_float(value: Any) -> TypeGuard[Tensor]:
     """Whether the value is a floating-point tensor."""
     return isinstance(value, Tensor) and value.is_floating_point()
 
@@ -179,6 +184,7 @@ class Tracer:
     """Runs a source statement by statement; `trace` is what it found."""
 
     def __init__(self, source: Source, machine: Machine, loss: str | None = None):
+        """Prepare to run `source` in `machine`; `loss` names the loss where it is known."""
         self.source, self.machine = source, machine
         self.trace = Trace(machine, notes=list(source.notes))
         binds = [uses(s.node) for s in source.statements]
@@ -188,7 +194,9 @@ class Tracer:
             for node in ast.walk(s.node):
                 if isinstance(node, ast.FunctionDef):
                     inside = [uses(n) for n in node.body]
-                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {a.arg for a in node.args.args}
+                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {
+                        a.arg for a in node.args.args
+                    }
         self.loss_name = loss
         self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
         self.loss_seen = False
@@ -212,6 +220,8 @@ class Tracer:
                 self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
+                found = uses(self.current.node)
+                self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
         return self.trace
@@ -234,7 +244,8 @@ class Tracer:
                 written |= found.binds | found.changes
         if self.loss_name in written or written & self.named_losses:
             return True
-        return any(variables_of_known(n, self.all_names) for n in written)
+        mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
+        return any(mains) or any(variables_of_known(n, self.all_names) for n in written)
 
     def _is_training_loop(self, node: ast.stmt) -> bool:
         """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
@@ -250,6 +261,8 @@ class Tracer:
 
     def _holds_gradients(self, node: ast.stmt) -> bool:
         found = uses(node)
+        if isinstance(node, ast.If) and any(self._main_body(n) for n in node.body):
+            return True
         return any(variables_of_known(n, self.all_names) for n in found.binds | found.changes) or any(
             self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
         )
@@ -259,6 +272,8 @@ class Tracer:
         node = statement.node
         if self._is_training_loop(node):
             self._run_training_loop(statement)
+        elif (body := self._main_body(node)) is not None:
+            self._run_block(statement, body)
         elif isinstance(node, ast.With) and self._holds_gradients(node):
             self._run_with(statement)
         elif isinstance(node, ast.If) and self._holds_gradients(node):
@@ -267,6 +282,21 @@ class Tracer:
             self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
         else:
             self._run_step(statement)
+
+    def _main_body(self, node: ast.stmt) -> list[ast.stmt] | None:
+        """The body of a function without arguments that holds the passes, where the statement calls it: `main()`."""
+        if not (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+        ):
+            return None
+        if node.value.args or node.value.keywords:
+            return None
+        for statement in self.source.statements:
+            definition = statement.node
+            if isinstance(definition, ast.FunctionDef) and definition.name == node.value.func.id:
+                body = [n for n in definition.body if not isinstance(n, ast.Return | ast.Global)]
+                return body if any(self._holds_gradients(n) for n in body) else None
+        return None
 
     def _run_block(self, statement: Statement, body: list[ast.stmt]) -> None:
         for part in inner(statement, body):
@@ -380,16 +410,16 @@ class Tracer:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
-            self._settle_error(step, found.binds | found.changes)
+            self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
         for name in step.binds:
             if self.is_loss(name, namespace.get(name)) and not step.backward:
                 self.loss_seen = True
                 if name not in self.trace.losses:
                     self.trace.losses.append(name)
 
-    def _settle_error(self, step: Step, written: set[str]) -> None:
-        if written:
-            self._note_error(step.error)
+    def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
+        if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
+            self._note_error(error, stops=bool(written) and not step.backward)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -400,8 +430,10 @@ class Tracer:
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = gradient_of(name, known - {name})
-                if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
-                    namespace.get(name)
+                if (
+                    variable
+                    and not isinstance(namespace.get(name), type | torch.Generator)
+                    and not callable(namespace.get(name))
                 ):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
@@ -422,8 +454,8 @@ class Tracer:
     def _spelled_like_a_gradient(self, name: str) -> bool:
         return variables_of_known(name, self.all_names)
 
-    def _note_error(self, error: UserError) -> None:
-        self.trace.errors.append(error)
+    def _note_error(self, error: UserError, stops: bool = True) -> None:
+        (self.trace.stops if stops else self.trace.errors).append(error)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:

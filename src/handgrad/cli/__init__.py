@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a model on a text file with one thing a line",
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
+    "check": "say which gradient line of a script or notebook is wrong, and why",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
 }
@@ -29,6 +30,7 @@ options:
 example:
   handgrad train               train on the built-in names: about half a minute
   handgrad sample runs/NAME    draw more from the run that it made
+  handgrad check mine.ipynb    which line of my own backward pass is wrong, and why
 """
 
 

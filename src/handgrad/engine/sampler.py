@@ -136,7 +136,7 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
         for place in range(prefix.size, max_length):
             if n_unfinished == 0:
                 break
-            words = _philox(group + 1, seed, place)
+            words = _philox(group + 1, seed, 1 + place)
             for i in range(_LINES_A_DRAW):
                 if lengths[i] < place:
                     continue
@@ -163,7 +163,7 @@ def _random_numbers(seed, place, start, stop):
     """A number below 2³² for each line at this place."""
     numbers = np.empty(stop - start, np.uint32)
     for line in range(start, stop):
-        words = _philox(line // _LINES_A_DRAW + 1, seed, place)
+        words = _philox(line // _LINES_A_DRAW + 1, seed, 1 + place)
         numbers[line - start] = np.uint32(words[line % _LINES_A_DRAW] >> np.uint64(32))
     return numbers
 

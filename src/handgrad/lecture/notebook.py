@@ -24,7 +24,7 @@ BN_SEED = SEED + 1
 BATCH_SIZE = 32
 STEPS = 200_000
 LR = 0.1
-STEPS_A_CHUNK = 2_000
+STEPS_A_CHUNK = 500
 
 
 class Network(NamedTuple):
