@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional as F
 
 import handgrad
-from handgrad import evaluation
 from handgrad.data import Dataset, corpus_from_lines, read_corpus, split
+from handgrad.engine import calibrate, inference
+from handgrad.engine.layout import Sizes
 from handgrad.errors import CorpusError
-from handgrad.evaluation import calibrate, log_likelihood, mean_loss
+from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models import mlp
 
 from .tiny_model import tiny_model
@@ -32,8 +33,8 @@ def words_txt(tmp_path):
 @pytest.fixture(params=[1, 3, 7, 10_000])
 def examples_a_block(request, monkeypatch):
     """How many examples pass through the model at once."""
-    widest = 6  # block_size * n_embd, wider than n_hidden and vocab_size
-    monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", request.param * widest)
+    width = Sizes.of(MODEL.parameters).hidden_padded
+    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", request.param * width)
     return request.param
 
 
@@ -46,16 +47,10 @@ def in_float64() -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(value).double() for name, value in MODEL.parameters.items()}
 
 
-def test_the_blocks_have_the_size_meant(examples_a_block):
-    blocks = list(evaluation._blocks(MODEL.config, len(DATASET)))
-    assert len(blocks[0]) == min(examples_a_block, len(DATASET))
-    assert np.array_equal(np.concatenate(blocks), np.arange(len(DATASET)))
-
-
 @pytest.mark.usefixtures("examples_a_block")
 @pytest.mark.parametrize("limit", [None, 50, 10_000], ids=str)
 def test_calibration_equals_mean_and_variance_over_everything(limit):
-    bnmean, bnvar = calibrate(MODEL.parameters, MODEL.config, DATASET, limit)
+    bnmean, bnvar = calibrate(MODEL.parameters, DATASET.tokens, 2, limit)
     hprebn = mlp.hidden_preactivation(in_float64(), everything(DATASET)[0][:limit])
     variance, mean = torch.var_mean(hprebn, 0, correction=1, keepdim=True)
     for ours, theirs in ((bnmean, mean), (bnvar, variance)):
@@ -66,9 +61,9 @@ def test_calibration_equals_mean_and_variance_over_everything(limit):
 
 
 def test_no_digits_cancel_where_the_mean_is_great(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUMBERS_AT_ONCE", 60)
+    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", 12 * Sizes.of(MODEL.parameters).hidden_padded)
     shifted = {**MODEL.parameters, "b1": MODEL.parameters["b1"] + np.float32(1000)}
-    _, bnvar = calibrate(shifted, MODEL.config, DATASET)
+    _, bnvar = calibrate(shifted, DATASET.tokens, 2)
     tensors = {name: torch.from_numpy(value) for name, value in shifted.items()}
     theirs = mlp.hidden_preactivation(tensors, everything(DATASET)[0]).double().var(0, correction=1)
     assert np.abs(bnvar - theirs.numpy()).max() <= 1e-6 * theirs.max()

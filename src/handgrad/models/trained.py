@@ -95,13 +95,6 @@ class Model:
         Returns:
             (N, vocab_size) float32; the exponentials of a row add up to 1.
         """
-        import torch
+        from handgrad import engine
 
-        from handgrad.models import mlp
-        from handgrad.models.threads import one_thread
-
-        with one_thread(), torch.no_grad():
-            parameters = {name: torch.from_numpy(value) for name, value in self.parameters.items()}
-            statistics = torch.from_numpy(self.bnmean), torch.from_numpy(self.bnvar)
-            scores = mlp.logits(parameters, *statistics, torch.from_numpy(contexts.astype(np.int64, copy=False)))
-            return torch.log_softmax(scores, 1).numpy()
+        return engine.log_probabilities(self.parameters, self.bnmean, self.bnvar, contexts)

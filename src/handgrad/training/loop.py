@@ -16,7 +16,7 @@ import numpy as np
 from handgrad.data.corpus import Corpus, resolve_corpus
 from handgrad.data.dataset import Dataset, Splits, split
 from handgrad.errors import ConfigError, DivergedError
-from handgrad.evaluation import calibrate, mean_loss
+from handgrad.evaluation import mean_loss
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import known_lines, sample
 from handgrad.training import checkpoint
@@ -253,9 +253,11 @@ def finish(run: Run) -> Outcome:
 
 
 def _save(run: Run, limit: int | None = None) -> Model:
+    from handgrad import engine
+
     settings, state = run.settings, run.state
     parameters = dict(state.parameters)
-    bnmean, bnvar = calibrate(parameters, settings.model, run.splits.train, limit)
+    bnmean, bnvar = engine.calibrate(parameters, run.splits.train.tokens, settings.model.block_size, limit)
     wrong = [value for value in (*bnmean[0], *bnvar[0]) if not math.isfinite(value)]
     if wrong:
         raise _diverged("a statistic of batch norm", wrong[0], state.losses[: state.step], settings.config)
