@@ -21,7 +21,7 @@ CELLS = {
     "setup": f"%matplotlib inline\n{SETUP}",
     "parameters": PARAMETERS,
     "forward": f"%%forward\n{FORWARD}",
-    "before": DRAW,
+    "before": f"torch.rand(1) + torch.rand(1, generator=g)\n{DRAW}",
     "wrong": f"%%backward\n{WRONG}",
     "after": DRAW,
     "values": "dbndiff.shape, 'dbndiff' in globals(), C.grad is not None",
