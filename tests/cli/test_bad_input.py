@@ -2,6 +2,8 @@
 
 import pytest
 
+from handgrad.cli import COMMANDS
+
 from .cases import DAMAGES, MEASURES, OF, SETTINGS, TEXTS, TOO_FEW, UNSEEN, WISHES, put
 from .command import cold, refused
 
@@ -85,4 +87,4 @@ def test_mistakes_from_a_cold_start(work):
     refused(cold, "train", "bad.txt", folder=work, says=TOO_FEW.says)
     refused(cold, "train", "names.txt", "--lr", "nan", folder=work, says=SETTINGS["--lr nan"])
     refused(cold, "sample", "nowhere", folder=work, says=("nowhere: no such run folder",))
-    refused(cold, "teach", folder=work, says=("no such command: 'teach'", "train, sample, evaluate, lecture, data"))
+    refused(cold, "teach", folder=work, says=("no such command: 'teach'", ", ".join(COMMANDS)))

@@ -22,7 +22,7 @@ def test_what_it_shows(trained):
     shown = ended.out
     assert re.search(r"text +.*names\.txt: 60 lines, \d\d letters\n +\d+ / \d+ / \d+ characters to predict", shown)
     assert re.search(r"model +\d+ parameters: block_size 3, n_embd 2, n_hidden 8\n", shown)
-    assert re.search(r"steps +20: batch_size 4, lr 0\.\d+, seed 1\n", shown)
+    assert re.search(r"steps +20: batch_size 4, adam, lr 0\.\d+, seed 1\n", shown)
     losses = dict(re.findall(r"^(train|validation|test) +(\d\.\d{4}) +\d+\.\d+$", shown, re.MULTILINE))
     assert list(losses) == ["train", "validation", "test"]
     samples = re.findall(r"^  (\S+) +(new|known)$", shown, re.MULTILINE)
@@ -62,7 +62,8 @@ def test_for_a_program(handgrad, trained, work):
 
 
 def test_every_setting_reaches_the_run(handgrad, work):
-    flags = {"steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "lr": 0.25, "seed": 11}
+    flags = {"steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd", "lr": 0.25,
+             "weight_decay": 0.5, "seed": 11, "engine": "torch"}  # fmt: skip
     words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert handgrad("train", "names.txt", "--out", "set", *words, folder=work).code == 0
     assert json.loads((work / "set" / "config.json").read_text())["training"] == flags
@@ -74,8 +75,8 @@ def test_the_lectures_preset_and_a_flag_beside_it(handgrad, work):
     words = ("--preset", "lecture", "--steps", "2", "--out", "lecture", "--json")
     assert handgrad("train", "names.txt", *words, folder=work).code == 0
     settings = json.loads((work / "lecture" / "config.json").read_text())["training"]
-    assert settings == {"steps": 2, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "lr": 0.1,
-                        "seed": 2147483647}  # fmt: skip
+    assert settings == {"steps": 2, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200,
+                        "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "engine": "compiled"}  # fmt: skip
 
 
 def test_without_out_the_folder_is_named_after_the_text_and_the_time(handgrad, work):

@@ -16,6 +16,9 @@ COMMANDS = {
     "data": "list, fetch and show texts to train on",
 }
 
+TORCH_EXTRA = ("torch", "jaxtyping", "nbformat", "watchfiles")
+"""Modules that only `handgrad[torch]` installs."""
+
 HELP = """usage: handgrad COMMAND [OPTIONS]
 
 Write the backward pass by hand, prove it right line by line, and train with it.
@@ -81,6 +84,10 @@ def _guarded(name: str, words: list[str]) -> int:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
         return _fail(f"stopped. {interrupt}".strip(), code=130)
+    except ModuleNotFoundError as error:
+        if error.name not in TORCH_EXTRA:
+            raise
+        return _fail(f"'handgrad {name}' needs PyTorch here. Install it with: pip install 'handgrad[torch]'.")
     except MemoryError as error:
         return _fail(f"not enough memory. {error}. Choose smaller sizes.")
     except OSError as error:

@@ -154,6 +154,7 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     """Read and split the text, and make the run folder with the state before the first step in it."""
     corpus = resolve_corpus(text)
     splits = split(corpus)
+    _backend(config)  # so that one that is missing is missed before anything is written
     settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
     folder = Path(out) if out is not None else _new_folder(corpus.name)
     state = checkpoint.initial_state(settings)
@@ -210,7 +211,7 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     positions = minibatch_positions(config.seed, steps, config.batch_size, len(train_split))
     contexts, targets = train_split.contexts(positions, config.block_size), train_split.targets(positions)
     rates = [learning_rate(step, config) for step in steps]
-    backend: Any = importlib.import_module(BACKENDS[config.engine])
+    backend = _backend(config)
     moments: Mapping[str, np.ndarray] = {}
     if config.optimizer == "adam":
         parameters, moments, losses = backend.adam_steps(
@@ -227,6 +228,10 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     if wrong:
         raise _diverged("a parameter", wrong[0][0], state.losses[:stop], config)
     return State(stop, parameters, moments, state.losses)
+
+
+def _backend(config: TrainConfig) -> Any:
+    return importlib.import_module(BACKENDS[config.engine])
 
 
 def save(run: Run) -> None:
@@ -279,11 +284,10 @@ def _save_history(run: Run) -> None:
 def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
     """`what` has become `value` after the steps whose losses are `before`."""
     step = len(before)
-    rate = learning_rate(max(step - 1, 0), config)
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
-        next_step=f"The learning rate {rate:g} is likely too high: try --lr {min(rate / 10, 0.1):g}.",
+        next_step=f"The learning rate {config.lr:g} is likely too high: try --lr {min(config.lr / 10, 0.1):g}.",
     )  # fmt: skip
 
 

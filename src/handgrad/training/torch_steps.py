@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from handgrad.engine.training import BETA1, BETA2, EPS
+from handgrad.models import mlp
 from handgrad.models.config import PARAMETERS
 from handgrad.models.threads import one_thread
 
@@ -64,8 +66,6 @@ def adam_steps(
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2019, arXiv:1711.05101.
     """
-    import torch
-
     done = int(moments["steps"])
     kept = {name: torch.from_numpy(value).clone() for name, value in moments.items() if name != "steps"}
 
@@ -86,10 +86,6 @@ def adam_steps(
 def _take_steps(
     parameters: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float], update: Callable[..., None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    import torch
-
-    from handgrad.models import mlp
-
     Xs, Ys = torch.from_numpy(contexts), torch.from_numpy(targets)
     losses = torch.empty(len(rates))
     dloss = torch.ones(())
