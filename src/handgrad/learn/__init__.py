@@ -1,0 +1,1 @@
+"""A course in deriving gradients by hand: exercises, solutions, hints, and the runner that checks them."""
