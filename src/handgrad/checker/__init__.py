@@ -1,0 +1,62 @@
+"""The gradient checker: says which line is wrong, why, and what it should be, and never blames a right line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handgrad.checker.functions import check_autograd_function, check_pair
+from handgrad.checker.inspection import CheckError, check_file
+from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport, WrongGradientError
+from handgrad.checker.source import SourceError
+
+__all__ = [
+    "CheckError",
+    "Diagnosis",
+    "Hazard",
+    "Report",
+    "SourceError",
+    "VariableReport",
+    "WrongGradientError",
+    "check",
+]
+
+
+def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args: Any, **options: Any) -> Report:
+    """Check gradients written by hand against autograd, line by line.
+
+    Args:
+        subject: a `.py` or `.ipynb` file; or a `torch.autograd.Function` subclass, followed by its arguments; or a
+            function `out, cache = forward(*args)`, followed by `grads = backward(dout, cache)` and its arguments.
+        args: what the forward function is called with.
+        options: `strict` everywhere; `loss`, `data` and `timeout` for a file, as in `handgrad check`.
+
+    Returns:
+        A report: `report.right`, `print(report)`, `report.to_json()`, `report.raise_if_wrong()`.
+
+    Raises:
+        SourceError: a file that cannot be read.
+        CheckError: nothing to check, or the forward pass raises.
+
+    Example:
+        >>> def forward(x, w):
+        ...     return x * w, (x, w)
+        >>> def backward(dout, cache):
+        ...     x, w = cache
+        ...     return dout * w, dout * w
+        >>> report = check(forward, backward, torch.randn(3), torch.randn(3))
+        >>> [v.name for v in report.blamed]
+        ['w']
+    """
+    if isinstance(subject, str | Path):
+        return check_file(Path(subject), *args, **options)
+    if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
+        return check_autograd_function(subject, *args, **options)
+    if callable(subject) and args and callable(args[0]):
+        return check_pair(subject, *args, **options)
+    raise CheckError(
+        "nothing that can be checked",
+        got=type(subject).__name__,
+        expected="a file, an autograd.Function, or a forward and a backward function",
+    )

@@ -1,0 +1,515 @@
+"""Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
+from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.reference import (
+    Forward,
+    Value,
+    other_values,
+    own_gradients,
+    random_like,
+    run_forward,
+)
+from handgrad.checker.trace import Region, Step, Trace, copy_values, is_float
+
+NEGLIGIBLE = 1e-11
+"""A float64 gradient this much smaller than those it is summed from is zero up to rounding."""
+
+
+@dataclass(eq=False)
+class Chain:
+    """The statements that together make one gradient: its first assignment and what is added to it later."""
+
+    name: str
+    variable: str
+    region: Region
+    steps: list[Step]
+
+    @property
+    def last(self) -> Step:
+        return self.steps[-1]
+
+    @property
+    def actual(self) -> Any:
+        """What the user's own run made."""
+        return self.last.after.get(self.name)
+
+
+@dataclass
+class Plan:
+    """What has to run to make a gradient alone: its own statements and the temporaries they use."""
+
+    chain: Chain
+    steps: list[Step]
+    gradients: set[str]
+    shadowed: dict[str, Step]
+    clean: bool = False
+
+
+@dataclass
+class Case:
+    """One situation to judge a line in: what every name holds, the other gradients, and the right answer."""
+
+    label: str
+    values: dict[str, Any]
+    gradients: dict[str, Tensor]
+    want: Tensor
+    noise: float
+    double: bool = True
+    parts: list[tuple[str, Tensor]] = field(default_factory=list)
+
+
+@dataclass
+class Outcome:
+    """What a gradient's statements made, the names they changed in place on the way, or the user's exception."""
+
+    got: Any = None
+    changed: dict[str, int] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+def chains_of(region: Region) -> list[Chain]:
+    """The region's gradients, one chain a definition, in the order in which they were finished.
+
+    A second definition starts a new chain where the first was read by another gradient, or where it answers a later
+    forward statement or stands in a later cell; otherwise it overwrites the first, and both are one chain.
+    """
+    found: list[Chain] = []
+    latest: dict[str, Chain] = {}
+    for step in region.steps:
+        for name, variable in step.gradients.items():
+            chain = latest.get(name)
+            fresh = name in step.binds and name not in step.reads
+            if chain is None or (fresh and _is_answered(chain, step)):
+                chain = latest[name] = Chain(name, variable, region, [])
+                found.append(chain)
+            elif fresh and _only_begun(chain):
+                chain.steps.clear()
+            chain.steps.append(step)
+    return sorted(found, key=lambda c: c.last.index)
+
+
+def _is_answered(chain: Chain, again: Step) -> bool:
+    if _only_begun(chain):
+        return False
+    steps = chain.region.steps
+    between = steps[steps.index(chain.last) + 1 : steps.index(again)]
+    return chain.last.statement.place.cell != again.statement.place.cell or any(
+        (chain.name in s.reads and s.gradients) or (not s.backward and any(is_float(v) for v in s.after.values()))
+        for s in between
+    )
+
+
+def _only_begun(chain: Chain) -> bool:
+    """Whether the chain is so far a stub, which a later assignment may replace."""
+    return chain.actual is None or chain.actual is ...
+
+
+def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
+    """The statements to run for a gradient alone.
+
+    With `clean`, a name of the forward pass that was used for something else after the loss is given its forward
+    value again.
+    """
+    steps = chain.region.steps
+    before_loss = set(chain.region.start) | {n for s in steps if s.index <= loss_index for n in s.writes}
+    gradient_names = {n for s in steps for n in s.gradients}
+    wanted: set[str] = set()
+    kept: list[Step] = []
+    shadowed: dict[str, Step] = {}
+    for step in reversed(steps[: steps.index(chain.last) + 1]):
+        if step in chain.steps:
+            for name in (step.binds - set(step.gradients)) & wanted & before_loss:
+                shadowed.setdefault(name, step)
+            kept.append(step)
+            wanted |= step.reads
+            continue
+        temporary = (step.writes - set(step.gradients)) & wanted
+        if step.index > loss_index:
+            for name in temporary & before_loss:
+                shadowed.setdefault(name, step)
+        if not step.backward:
+            continue
+        if clean:
+            temporary -= before_loss
+        if temporary and step.error is None:
+            kept.append(step)
+            wanted -= step.binds - step.reads
+            wanted |= step.reads
+    reads = set().union(*(s.reads for s in kept))
+    return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed, clean)
+
+
+def evaluate(
+    machine: Machine, plan: Plan, case: Case, codes: dict[Step, tuple[CodeType, set[str]]] | None = None
+) -> Outcome:
+    """Run a plan in a case, on copies; `codes` puts other code in the place of a step's own."""
+    codes = codes or {}
+    reads = set().union(*(codes[s][1] if s in codes else s.reads for s in plan.steps)) | plan.gradients
+    name = plan.chain.name
+    values = copy_values({n: v for n, v in case.values.items() if n in reads}, _copy)
+    if name in values and name not in plan.chain.steps[0].reads:
+        del values[name]
+    forced = {n: case.gradients[n].clone() for n in reads | plan.gradients if n in case.gradients and n != name}
+    values.update(forced)
+    watched = {n: (v, v._version) for n, v in values.items() if isinstance(v, Tensor)}
+    with machine.holding(values) as namespace, torch.no_grad():
+        if case.double:
+            with InDouble():
+                return _run_plan(machine, plan, codes, namespace, forced, watched)
+        return _run_plan(machine, plan, codes, namespace, forced, watched)
+
+
+def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
+    name = plan.chain.name
+    if name not in plan.chain.steps[0].reads:
+        namespace.pop(name, None)
+    changed: dict[str, int] = {}
+    restored = {n: namespace[n] for n in plan.shadowed if n in namespace}
+    for step in plan.steps:
+        if step.randomness:
+            step.randomness.restore(namespace)
+        try:
+            machine.run(codes[step][0] if step in codes else step.code)
+        except Exception as error:
+            return Outcome(error=error, changed=changed)
+        for watched_name, (tensor, version) in watched.items():
+            if watched_name != name and watched_name not in changed and tensor._version != version:
+                changed[watched_name] = step.index
+        for gradient in set(step.gradients) - {name}:
+            if gradient in forced:
+                namespace[gradient] = forced[gradient]
+        if plan.clean:
+            namespace.update({n: restored[n] for n in plan.shadowed if n in restored})
+    return Outcome(got=namespace.get(name), changed=changed)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone(memory_format=torch.preserve_format)
+
+
+@dataclass
+class Judgement:
+    """What teacher forcing says of one chain.
+
+    `fault` is None for a right line, else "wrong", "masked", "shape" or "missing"; `failing` is a case the line gets
+    wrong and `cases` all that a repair must get right.
+    """
+
+    chain: Chain
+    plan: Plan
+    want: Tensor | None = None
+    true: Tensor | None = None
+    noise: float = 0.0
+    fault: str | None = None
+    outcome: Outcome | None = None
+    failing: Case | None = None
+    cases: list[Case] = field(default_factory=list)
+    rescued_by_clean: bool = False
+    only_in_context: bool = False
+
+
+class Judge:
+    """Judges the chains of one region; the forward passes it needs are run once and shared."""
+
+    def __init__(self, trace: Trace, region: Region):
+        self.trace, self.machine, self.region = trace, trace.machine, region
+        self.generator = torch.Generator().manual_seed(20240229)
+        self.double = True
+        self.forward = run_forward(self.machine, region)
+        if self.forward.failed:
+            own = run_forward(self.machine, region, double=False)
+            if len(own.failed) < len(self.forward.failed):
+                self.forward, self.double = own, False
+        self.own = run_forward(self.machine, region, double=False, cut=False)
+        self._others: dict[float, Forward] = {}
+        self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
+        self._own: dict[str, dict[Value, Tensor]] = {}
+        self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
+        self.gradient_names = {n: v for s in region.steps for n, v in s.gradients.items()}
+        self.forward_names = {n for v in self.forward.values for n in v.names} | {
+            n for s in region.steps if not s.backward for n in s.writes
+        }
+        self.constants = _constants(region)
+
+    def makers(self, name: str) -> list[Step]:
+        """The forward statements that bind a name."""
+        return [s for s in self.region.steps if name in s.binds and not s.backward]
+
+    def code(self, step: Step) -> str | None:
+        """The text the step's statement was written in, for its line and column numbers."""
+        return step.statement.code
+
+    def losses(self, forward: Forward, before: int) -> list[Value]:
+        """The losses computed before a step, latest first."""
+        return [
+            v
+            for v in reversed(forward.values)
+            if v.names & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+        ]
+
+    def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
+        """The true gradients of one loss."""
+        key = (id(forward), loss)
+        if key not in self._sweeps:
+            self._sweeps[key] = forward.sweep(loss)
+        return self._sweeps[key]
+
+    def find(self, forward: Forward, chain: Chain) -> tuple[Value, Value] | None:
+        """The loss a chain belongs to and the value it is the gradient of."""
+        for loss in self.losses(forward, chain.last.index):
+            gradients = self.sweep(forward, loss)
+            for value in forward.versions(chain.variable):
+                if value in gradients:
+                    return loss, value
+        return None
+
+    def true_gradients(self, forward: Forward, before: int, first: Value) -> dict[str, Tensor]:
+        """For every name, the gradient of its latest value that reaches a loss, `first` before other losses."""
+        found: dict[str, Tensor] = {}
+        losses = [first, *(v for v in self.losses(forward, before) if v is not first)]
+        for loss in losses:
+            gradients = self.sweep(forward, loss)
+            for value in reversed(forward.values):
+                if value in gradients:
+                    for name in value.names:
+                        found.setdefault(name, gradients[value])
+        return found
+
+    def gradient_values(self, by_variable: dict[str, Tensor], like_user: bool = False) -> dict[str, Tensor]:
+        """The same by gradient name; with `like_user`, in the shape the user's own gradient has."""
+        found = {}
+        for step in self.region.steps:
+            for name, variable in step.gradients.items():
+                if variable in by_variable:
+                    found[name] = by_variable[variable]
+                    actual = step.after.get(name)
+                    if like_user and isinstance(actual, Tensor) and actual.numel() == found[name].numel():
+                        found[name] = found[name].reshape(actual.shape)
+                elif is_float(actual := step.after.get(name)):
+                    found[name] = actual.detach().double() if self.double else actual.detach()
+        return found
+
+    def own_gradient(self, chain: Chain) -> Tensor | None:
+        """Autograd's answer in the user's own dtype."""
+        for loss in self.losses(self.own, chain.last.index):
+            key = str(id(loss))
+            if key not in self._own:
+                try:
+                    self._own[key] = own_gradients(self.own, loss)
+                except RuntimeError:
+                    self._own[key] = {}
+            for value in self.own.versions(chain.variable):
+                if value in self._own[key]:
+                    return self._own[key][value]
+        return None
+
+    def case(
+        self,
+        label: str,
+        forward: Forward,
+        plan: Plan,
+        fix: Callable[[dict[Value, Tensor], Value, set[Value]], dict[Value, Tensor]] | None = None,
+        like_user: bool = False,
+    ) -> tuple[Case, Value] | None:
+        """A situation for a plan; `fix` chooses random gradients for some values, the rest follows from them."""
+        found = self.find(forward, plan.chain)
+        if found is None:
+            return None
+        loss, value = found
+        before = plan.chain.last.index
+        true = self.sweep(forward, loss)
+        gradients, by_name = true, self.true_gradients(forward, before, loss)
+        within = forward.ancestors(loss)
+        if fix is not None:
+            fixed = fix(true, value, within)
+            if not fixed:
+                return None
+            gradients = forward.sweep(loss, fixed)
+            for other in forward.values:
+                if other in gradients and other is not value:
+                    for name in other.names:
+                        by_name[name] = gradients[other]
+        consumers = [v for v in forward.consumers(value, within) if v in gradients]
+        size = max([float(gradients[v].abs().max()) for v in consumers if gradients[v].numel()], default=0.0)
+        size = size if size < float("inf") else 0.0
+        parts = []
+        for consumer in consumers:
+            (part,) = forward.local(consumer, gradients[consumer], [value])
+            if part is not None:
+                parts.append((consumer.name, part))
+        world = forward.world(before)
+        if plan.clean and loss.step is not None:
+            early = forward.world(loss.step.index + 1)
+            world.update({n: early[n] for n in plan.shadowed if n in early})
+        case = Case(
+            label,
+            world,
+            self.gradient_values(by_name, like_user),
+            gradients.get(value, torch.zeros_like(value.leaf)),
+            noise=(1e-12 if self.double else 1e-5) * size,
+            double=self.double,
+            parts=parts,
+        )
+        return case, value
+
+    def others(self, shrink: float) -> Forward:
+        """The forward pass from other inputs."""
+        if shrink not in self._others:
+            generator = torch.Generator().manual_seed(int(1 + 1000 * shrink))
+            self._others[shrink] = run_forward(
+                self.machine,
+                self.region,
+                double=self.double,
+                change=other_values(generator, set(self.gradient_names.values()), shrink),
+                losses=self.trace.losses,
+            )
+        return self._others[shrink]
+
+    def negligible(self, gradients: dict[Value, Tensor], forward: Forward, value: Value, within: set[Value]) -> bool:
+        """Whether the true gradient of a value is zero up to rounding."""
+        if value not in gradients or gradients[value].numel() == 0:
+            return False
+        sizes = [float(gradients[v].abs().max()) for v in forward.consumers(value, within) if v in gradients]
+        return bool(sizes) and float(gradients[value].abs().max()) <= (NEGLIGIBLE if self.double else 1e-6) * max(sizes)
+
+    def _passes(self, plan: Plan, case: Case) -> bool:
+        return agrees(evaluate(self.machine, plan, case).got, case.want, case.noise, self.tolerance)
+
+    def plan(self, chain: Chain, clean: bool = False) -> Plan:
+        """What has to run for a chain."""
+        loss, _ = self.find(self.forward, chain)
+        return plan_for(chain, loss.step.index if loss.step else -1, clean)
+
+    def judge(self, chain: Chain) -> Judgement | None:
+        """Judge one chain; None where its variable does not reach a loss."""
+        if (found := self.find(self.forward, chain)) is None:
+            return None
+        plan = self.plan(chain)
+        made = self.case("true", self.forward, plan)
+        case, value = made
+        judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
+        if chain.actual is None or chain.actual is ...:
+            judgement.fault = "missing" if chain.last.error is None else None
+            if judgement.fault:
+                return judgement
+        outcome = judgement.outcome = evaluate(self.machine, plan, case)
+        if not agrees(outcome.got, case.want, case.noise, self.tolerance):
+            rescued = self._rescue(judgement, case)
+            if not rescued:
+                judgement.fault, judgement.failing = "wrong", case
+                judgement.cases += self._general_cases(judgement.plan, value)
+                return judgement
+            case = judgement.cases[0]
+        for other, counts in self._hidden_cases(judgement.plan, value):
+            judgement.cases.append(other)
+            if not self._passes(judgement.plan, other):
+                if counts:
+                    judgement.fault, judgement.failing = "masked", other
+                    judgement.cases += self._general_cases(judgement.plan, value)
+                    return judgement
+                judgement.only_in_context = True
+        got = as_tensor(judgement.outcome.got, case.want)
+        if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
+            judgement.fault, judgement.failing = "shape", case
+        return judgement
+
+    def _rescue(self, judgement: Judgement, case: Case) -> bool:
+        """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
+        chain = judgement.chain
+        attempts = [(judgement.plan, True)]
+        if judgement.plan.shadowed:
+            attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
+        for plan, like_user in attempts:
+            made = self.case("true", self.forward, plan, like_user=like_user)
+            outcome = evaluate(self.machine, plan, made[0])
+            if agrees(outcome.got, made[0].want, made[0].noise, self.tolerance):
+                judgement.rescued_by_clean = plan is not attempts[0][0]
+                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made[0]]
+                return True
+        return False
+
+    def _upstream(self, plan: Plan, forward: Forward, value: Value, within: set[Value]) -> list[Value]:
+        """The values between `value` and the loss whose gradients the plan reads."""
+        variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
+        return [
+            v for v in forward.values if v in within and v is not value and v.names & variables
+            and value in forward.ancestors(v) and forward.inputs(v)
+        ]
+
+    def _hidden_cases(self, plan: Plan, value: Value):
+        """Situations that show what the true gradients hide, each with whether failing it is a fault."""
+
+        def noise_only(true, at, within):
+            upstream = self._upstream(plan, self.forward, at, within)
+            fixed = {
+                v: random_like(v.leaf.detach(), self.generator, dense=True)
+                for v in upstream
+                if self.negligible(true, self.forward, v, within)
+            }
+            beside = set(self.forward.consumers(at, within)) - set(upstream)
+            if any(self.negligible(true, self.forward, v, within) for v in beside):
+                fixed.update({v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if v not in fixed})
+            return fixed
+
+        def all_upstream(true, at, within):
+            upstream = self._upstream(plan, self.forward, at, within) or self.forward.consumers(at, within)
+            return {v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if self.forward.inputs(v)}
+
+        found = self.find(self.forward, plan.chain)
+        loss, at = found
+        within = self.forward.ancestors(loss)
+        if self.negligible(self.sweep(self.forward, loss), self.forward, at, within):
+            if made := self.case("random upstream", self.forward, plan, all_upstream):
+                yield made[0], True
+        elif made := self.case("random upstream where the true one is zero", self.forward, plan, noise_only):
+            yield made[0], True
+        for shrink in (1.0, 0.01):
+            if (made := self._other_case(plan, shrink)) is not None:
+                yield made, True
+
+    def _other_case(self, plan: Plan, shrink: float) -> Case | None:
+        forward = self.others(shrink)
+        if forward.failed:
+            return None
+        try:
+            made = self.case(f"other values, times {shrink:g}", forward, plan)
+        except RuntimeError:
+            return None
+        if made is None or not bool(torch.isfinite(made[0].want).all()):
+            return None
+        return made[0]
+
+    def _general_cases(self, plan: Plan, value: Value) -> list[Case]:
+        """Situations a repaired line must get right."""
+
+        def upstream(true, at, within):
+            chosen = self._upstream(plan, self.forward, at, within)
+            return {v: random_like(true.get(v, v.leaf), self.generator) for v in chosen}
+
+        cases = []
+        if (made := self._other_case(plan, 1.0)) is not None:
+            cases.append(made)
+        if made := self.case("random upstream", self.forward, plan, upstream):
+            cases.append(made[0])
+        return cases
+
+
+def _constants(region: Region) -> tuple[float, ...]:
+    """The numbers written in the program, which a wrong line may have lost."""
+    found = {
+        node.value
+        for step in region.steps
+        for node in ast.walk(step.statement.node)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e6
+    }
+    return tuple(sorted(found, key=abs)[:24])

@@ -1,0 +1,92 @@
+"""Compare a gradient with its reference: shape and dtype exactly, values relative to the largest one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DOUBLE_TOLERANCE = 3e-7
+"""Relative to max|reference|, where the user's line was run in float64: constants typed with seven digits pass."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a gradient compares with its reference; `maxdiff` is None where the shapes differ."""
+
+    same_shape: bool
+    broadcasts: bool
+    exact: bool
+    approximate: bool
+    maxdiff: float | None
+    relative_error: float | None
+    finite: bool = True
+
+
+def as_tensor(value: Any, like: Tensor) -> Tensor | None:
+    """The value as a tensor: a number or a list of numbers or tensors is made one, anything else is None."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, bool) or value is None or value is ...:
+        return None
+    try:
+        if isinstance(value, list | tuple) and value and all(isinstance(v, Tensor) for v in value):
+            return torch.stack([v.detach() for v in value])
+        return torch.as_tensor(value, dtype=like.dtype)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def align(got: Tensor, want: Tensor) -> Tensor | None:
+    """`got` in the shape of `want` where broadcasting makes them one and adds no elements, else None.
+
+    >>> align(torch.zeros(64), torch.zeros(1, 64)).shape
+    torch.Size([1, 64])
+    >>> align(torch.zeros(32), torch.zeros(32, 1)) is None
+    True
+    """
+    if got.shape == want.shape:
+        return got
+    try:
+        shape = torch.broadcast_shapes(got.shape, want.shape)
+    except RuntimeError:
+        return None
+    return got.broadcast_to(shape).reshape(want.shape) if shape.numel() == want.numel() else None
+
+
+def compare(got: Tensor, want: Tensor) -> Comparison:
+    """Compare in the dtype of `want`."""
+    aligned = align(got, want)
+    same = got.shape == want.shape
+    if aligned is None:
+        return Comparison(False, False, False, False, None, None)
+    if want.numel() == 0:
+        return Comparison(same, not same, True, True, 0.0, 0.0)
+    a, b = aligned.to(torch.float64), want.to(torch.float64)
+    both = torch.isfinite(a) & torch.isfinite(b)
+    agree = both | (a == b) | (a.isnan() & b.isnan())
+    difference = torch.where(both, (a - b).abs(), torch.where(agree, 0.0, torch.inf))
+    worst = float(difference.max())
+    size = float(torch.where(torch.isfinite(b), b.abs(), 0.0).max())
+    relative = worst / size if size > 0 else (0.0 if worst == 0 else float("inf"))
+    exact = bool(torch.equal(aligned.to(want.dtype), want))
+    approximate = bool(torch.allclose(aligned.to(want.dtype), want, equal_nan=True))
+    return Comparison(same, not same, exact, approximate, worst if same else None, relative, bool(both.all()))
+
+
+def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE_TOLERANCE) -> bool:
+    """Whether the values are right to rounding, whatever the shape; `noise` is what may differ absolutely."""
+    tensor = as_tensor(got, want)
+    if tensor is None or tensor.is_complex():
+        return False
+    aligned = align(tensor, want)
+    if aligned is None:
+        return False
+    a, b = aligned.to(torch.float64), want.to(torch.float64)
+    both = torch.isfinite(a) & torch.isfinite(b)
+    if not bool((both | (a == b) | (a.isnan() & b.isnan())).all()):
+        return False
+    if not bool(both.any()):
+        return True
+    size = float(b[both].abs().max())
+    return bool(((a - b)[both].abs() <= tolerance * size + noise).all())

@@ -1,0 +1,420 @@
+"""Say why a line is wrong: hypotheses from the numbers, then a search over single edits of the user's own lines."""
+
+import ast
+import itertools
+import math
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.blame import Case, Judge, Judgement, Plan, evaluate
+from handgrad.checker.compare import agrees, align, as_tensor
+from handgrad.checker.derive import terms
+from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simple_statements
+from handgrad.checker.machine import compile_statement
+from handgrad.checker.names import uses
+from handgrad.checker.report import Diagnosis
+from handgrad.checker.source import Place
+from handgrad.checker.trace import Step, is_float
+
+TIME_FOR_ONE_LINE = 0.9
+
+MESSAGES = {
+    "sign": "the sign is wrong",
+    "scale": "it is off by a constant factor",
+    "bessel": "n and n - 1 are confused (Bessel's correction)",
+    "missing-path": "a path is missing",
+    "extra-path": "a path is counted twice",
+    "missing-sum": "a sum is missing: a value that was broadcast collects the gradients of all its copies",
+    "misplaced-sum": "the sum stands in the wrong place: multiply first, then sum",
+    "extra-sum": "there is a sum too many",
+    "wrong-dim": "the dimension is wrong",
+    "transpose": "a transpose, or the order of the factors, is wrong",
+    "shape": "the shape is not that of the variable",
+    "wrong-variable": "the wrong variable is used",
+    "wrong-constant": "a constant is wrong",
+    "wrong-operator": "an operator or function is wrong",
+    "wrong-index": "the index is wrong",
+    "missing-factor": "a factor is missing",
+    "extra-factor": "there is a factor too many",
+    "missing-term": "a term is missing",
+    "extra-term": "there is a term too many",
+    "epsilon": "the epsilon is not that of the forward pass",
+    "overwrite": "it overwrites where it should add",
+    "bad-start": "it starts from the wrong values",
+    "stale": "it is left over from an earlier pass",
+    "missing": "not written yet",
+    "unknown": "it is wrong, and no single edit that was tried repairs it",
+}
+
+
+def diagnose(judge: Judge, judgement: Judgement) -> Diagnosis:
+    """Why the chain is at fault, as simply as it can be said."""
+    chain = judgement.chain
+    if judgement.fault == "missing":
+        return Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)
+    return _Search(judge, judgement).run()
+
+
+class _Search:
+    """One line's diagnosis."""
+
+    def __init__(self, judge: Judge, judgement: Judgement):
+        self.judge, self.judgement = judge, judgement
+        self.machine, self.plan, self.chain = judge.machine, judgement.plan, judgement.chain
+        self.case = judgement.failing or judgement.cases[0]
+        self.others = [c for c in judgement.cases if c is not self.case]
+        self.deadline = time.thread_time() + TIME_FOR_ONE_LINE
+        self.outcome = evaluate(self.machine, self.plan, self.case)
+        self.got = as_tensor(self.outcome.got, self.case.want)
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        forward = {n: v for n, v in self.case.values.items() if n in judge.forward_names or n in reads}
+        self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
+        self.gradients = set(self.case.gradients) - {self.chain.name}
+        consumers = {n for n, _ in self.case.parts}
+        makers = [s for n in consumers for s in judge.makers(n)]
+        self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
+        self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
+
+    def run(self) -> Diagnosis:
+        attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
+        if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
+            attempts = [self._numbers]
+        for attempt in attempts:
+            if (found := attempt()) is not None:
+                return found
+        return self._unknown()
+
+    # --- trying --------------------------------------------------------------------------------------------------
+
+    def _right(self, plan: Plan, codes: dict, case: Case) -> bool:
+        got = evaluate(self.machine, plan, case, codes).got
+        if got is None:
+            return False
+        tensor = as_tensor(got, case.want)
+        if tensor is None or (tensor.shape != case.want.shape and not tensor.numel() == case.want.numel() == 1):
+            return False
+        return agrees(tensor, case.want, case.noise, self.judge.tolerance)
+
+    def _try(self, step: Step, node: ast.stmt, plan: Plan | None = None) -> bool:
+        plan = plan or self.plan
+        try:
+            code = compile_statement(ast.fix_missing_locations(node), step.statement.place.file)
+        except (SyntaxError, ValueError, TypeError):
+            return False
+        reads = uses(node).reads
+        reads |= self.machine.names_read_by_functions(reads)
+        codes = {step: (code, reads | step.reads)}
+        if not self._right(plan, codes, self.case):
+            return False
+        return all(self._right(plan, codes, other) for other in self.others)
+
+    # --- edits ---------------------------------------------------------------------------------------------------
+
+    def _candidates(self) -> Iterator[tuple[float, Edit, Step, Plan]]:
+        constants = self.judge.constants
+        for position, (step, plan) in enumerate(self._editable()):
+            own = step in self.chain.steps
+            for simple in simple_statements(step.statement.node):
+                context = Context(
+                    self.chain.name,
+                    self.chain.variable,
+                    self.values,
+                    self.gradients,
+                    constants,
+                    continues=own and step is not self.chain.steps[0],
+                    related=self.related,
+                    locals=_locals(step.statement.node),
+                )
+                written = uses(simple).binds & self.gradients
+                if written and not own:
+                    continue
+                for edit in edits(simple, context):
+                    yield edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step, plan
+
+    def _editable(self) -> Iterator[tuple[Step, Plan]]:
+        """The plan's steps, last first, then the definitions of the user's functions they call."""
+        for step in reversed(self.plan.steps):
+            yield step, self.plan
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        for step in self.chain.region.steps:
+            if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
+                p = self.plan
+                yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
+
+    def _edits(self, only: Callable[[Edit], bool] | None = None) -> Diagnosis | None:
+        candidates = [c for c in self._candidates() if only is None or only(c[1])]
+        candidates.sort(key=lambda c: c[0])
+        for _, edit, step, plan in candidates:
+            if time.thread_time() > self.deadline:
+                return None
+            if self._try_edit(edit, step, plan):
+                return self._repaired(edit, step)
+        return None
+
+    def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
+        whole = step.statement.node
+        if edit.old is whole:
+            return self._try(step, ast.copy_location(edit.new, whole), plan)
+        with in_place(whole, edit.old, edit.new) as found:
+            return found and self._try(step, whole, plan)
+
+    def _overwrites(self) -> Diagnosis | None:
+        return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
+
+    def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
+        simple = edit.statement
+        old, new = _shown(edit.old), _shown(edit.new)
+        kind = edit.kind
+        if self.judgement.fault == "shape":
+            kind = "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
+        if isinstance(edit.new, ast.Pass):
+            message = f"{MESSAGES[kind]}: leave this line out"
+        else:
+            message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
+        place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
+        fix = _edited_text(self.judge.code(step), simple, edit)
+        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, simple.end_lineno or simple.lineno)
+
+    def _worded(self, message: str) -> str:
+        if self.judgement.fault == "masked":
+            return f"invisible here, wrong in general: {message}."
+        if self.outcome.error is not None:
+            return f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]} ({message})."
+        return f"{message}."
+
+    # --- paths ---------------------------------------------------------------------------------------------------
+
+    def _paths(self) -> Diagnosis | None:
+        """A consumer's share that is missing, or there twice."""
+        case = self.case
+        got = align(self.got, case.want) if self.got is not None else None
+        if got is None or not bool(torch.isfinite(got).all()) or got.is_complex():
+            return None
+        difference = case.want - got.to(case.want.dtype)
+        many = len(case.parts) > 1
+        for size in (1, 2):
+            for chosen in itertools.combinations(case.parts, size):
+                if len(chosen) == len(case.parts):
+                    continue
+                part = sum(p for _, p in chosen)
+                names = [n for n, _ in chosen]
+                if not bool((part != 0).any()):
+                    continue
+                if agrees(difference, part, case.noise, 1e-6):
+                    return self._missing_path(names)
+                if many and size == 1 and agrees(-difference, part, case.noise, 1e-6):
+                    return self._extra_path(names)
+        return None
+
+    def _missing_path(self, names: list[str]) -> Diagnosis:
+        variable = self.chain.variable
+        through = " and ".join(names)
+        message = f"a path is missing: {variable} also reaches the loss through {through}"
+        found = self._added_terms(names)
+        if found is None:
+            again = self._edits(lambda e: e.kind in ("missing-factor", "wrong-variable", "overwrite", "wrong-operator",
+                                                     "bad-start", "wrong-index", "missing-term", "extra-factor"))
+            if again is not None:
+                return Diagnosis("missing-path", self._worded(message), again.fix, again.place, again.start, again.end)
+        return self._diagnosis("missing-path", message, found)
+
+    def _extra_path(self, names: list[str]) -> Diagnosis:
+        message = f"the path through {names[0]} is counted twice"
+        found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", "scale", "wrong-constant"))
+        if found is not None and found.kind in ("scale", "wrong-constant"):
+            return found
+        if found is not None:
+            return Diagnosis("extra-path", self._worded(message), found.fix, found.place, found.start, found.end)
+        return self._diagnosis("extra-path", message, None)
+
+    def _added_terms(self, names: list[str]) -> tuple[str, int] | None:
+        """A line to add that brings the missing path, and the line after which it belongs."""
+        if len(names) != 1:
+            return None
+        for text in self._terms_through(names[0]):
+            for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
+                             "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
+                if time.thread_time() > self.deadline:
+                    return None
+                line = f"{self.chain.name} += {template.format(text)}"
+                if self._try_after(line) or self._try_after(line := line.replace("+=", f"= {self.chain.name} +")):
+                    return line, self._after(line)
+        return None
+
+    def _terms_through(self, consumer: str) -> Iterator[str]:
+        upstream = next((g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None)
+        if upstream is None and consumer in self.judge.trace.losses:
+            upstream = "1.0"
+        if upstream is None:
+            return
+        yield upstream
+        for step in self.judge.makers(consumer):
+            node = step.statement.node
+            if isinstance(node, ast.Assign) and node.value is not None:
+                yield from terms(node.value, self.chain.variable, upstream)
+        for other in self.values:
+            if is_float(self.values[other]) and other not in self.gradients and upstream != "1.0":
+                yield f"{upstream} * {other}"
+
+    def _try_after(self, line: str) -> bool:
+        last = self.chain.last
+        try:
+            addition = ast.parse(line).body[0]
+        except SyntaxError:
+            return False
+        both = ast.If(ast.Constant(True), [last.statement.node, addition], [])
+        return self._try(last, ast.copy_location(both, last.statement.node))
+
+    def _after(self, line: str) -> int:
+        """The last line that has to have run before the added one can."""
+        reads = uses(ast.parse(line)).reads & self.gradients
+        steps = [s for s in self.chain.region.steps if set(s.gradients) & reads] + [self.chain.last]
+        here = self.chain.last.statement.place
+        return max(s.statement.node.end_lineno or 0 for s in steps if s.statement.place.cell == here.cell)
+
+    def _diagnosis(self, kind: str, message: str, added: tuple[str, int] | None) -> Diagnosis:
+        place = self.chain.last.statement.place
+        if added is None:
+            return Diagnosis(kind, self._worded(message), place=place)
+        line, after = added
+        message = f"{message}; add a line after line {after}" if after != place.line else f"{message}; add a line"
+        return Diagnosis(kind, self._worded(message), line, place, after + 1, after)
+
+    # --- later statements and numbers -----------------------------------------------------------------------------
+
+    def _later_statements(self) -> Diagnosis | None:
+        """A line that has to be added: a division, a factor, a sum, another path."""
+        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
+            if (added := self._added_terms([consumer])) is not None:
+                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+        gradient = self.chain.name
+        context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
+        for factor in scales(context):
+            text = ast.unparse(factor)
+            for op in ("/", "*"):
+                kind = "bessel" if " - 1" in text else "scale"
+                if (found := self._try_line(kind, f"{gradient} = {gradient} {op} {_factor(text)}")) is not None:
+                    return found
+        names = [n for n in context.tensors if n not in self.gradients]
+        for name in names:
+            for text in (f"{gradient} * {name}", f"{gradient} / {name}", f"{gradient} * ({name} > 0)",
+                         f"{gradient} * (1 - {name}**2)"):
+                if (found := self._try_line("missing-factor", f"{gradient} = {text}")) is not None:
+                    return found
+        for upstream in sorted(self.gradients):
+            for text in (upstream, f"-{upstream}", *(f"{upstream} * {n}" for n in names)):
+                if (found := self._try_line("missing-term", f"{gradient} = {gradient} + {text}")) is not None:
+                    return found
+        for name in names:
+            for text in (f"2 * {name}", name):
+                if (found := self._try_line("missing-term", f"{gradient} = {gradient} + {text}")) is not None:
+                    return found
+        return None
+
+    def _try_line(self, kind: str, line: str) -> Diagnosis | None:
+        if time.thread_time() > self.deadline or not self._try_after(line):
+            return None
+        return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
+
+    def _numbers(self) -> Diagnosis | None:
+        """What the values alone say, where no edit repairs the line."""
+        got, want = self.got, self.case.want
+        place = self.chain.last.statement.place
+        if got is None:
+            return None
+        if got.shape != want.shape and (fixed := self._by_shape(got, want)) is not None:
+            return Diagnosis(*fixed, place=place)
+        aligned = align(got, want)
+        if aligned is None:
+            return None
+        ratio = _constant_ratio(aligned.double(), want.double(), self.judge.tolerance)
+        if ratio is not None:
+            if math.isclose(ratio, -1, rel_tol=1e-6):
+                return Diagnosis("sign", self._worded(MESSAGES["sign"]), place=place)
+            return Diagnosis("scale", self._worded(f"it has to be multiplied by {ratio:.6g}"), place=place)
+        return None
+
+    def _by_shape(self, got: Tensor, want: Tensor) -> tuple[str, str] | None:
+        dims = range(got.dim())
+        for count in (1, 2, 3):
+            for chosen in itertools.combinations(dims, count):
+                for keep in (False, True):
+                    summed = got.sum(chosen, keepdim=keep)
+                    if agrees(summed, want, self.case.noise, self.judge.tolerance):
+                        return "missing-sum", self._worded(f"{MESSAGES['missing-sum']} (over dimensions {chosen})")
+        if got.dim() == 2 and agrees(got.T, want, self.case.noise, self.judge.tolerance):
+            return "transpose", self._worded(MESSAGES["transpose"])
+        return None
+
+    def _unknown(self) -> Diagnosis:
+        place = self.chain.last.statement.place
+        if self.outcome.error is not None:
+            error = f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]}"
+            return Diagnosis("unknown", f"this line raises {error}", place=place)
+        want = self.case.want
+        if self.got is None:
+            kind = type(self.outcome.got).__name__
+            return Diagnosis("unknown", f"this is a {kind}, not a tensor of shape {tuple(want.shape)}.", place=place)
+        if align(self.got, want) is None:
+            message = f"the shape is {tuple(self.got.shape)}, that of {self.chain.variable} {tuple(want.shape)}"
+            return Diagnosis("shape", self._worded(message), place=place)
+        return Diagnosis("unknown", self._worded(MESSAGES["unknown"]), place=place)
+
+
+def _locals(node: ast.stmt) -> set[str]:
+    """Names that a compound statement binds for itself, such as its counters."""
+    return uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+
+
+def _factor(text: str) -> str:
+    return f"({text})" if " " in text else text
+
+
+def _constant_ratio(got: Tensor, want: Tensor, tolerance: float) -> float | None:
+    top = got.abs().max() if got.numel() else torch.tensor(0.0)
+    if not bool(torch.isfinite(got).all()) or float(top) == 0:
+        return None
+    ratio = float((got * want).sum() / (got * got).sum())
+    return ratio if ratio and agrees(got * ratio, want, 0.0, max(tolerance, 1e-6)) else None
+
+
+def _shown(node: ast.AST) -> str:
+    return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
+
+
+def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
+    """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
+    statement = edit.edited
+    whole = ast.unparse(ast.fix_missing_locations(statement))
+    if isinstance(statement, ast.Pass):
+        return ""
+    segment = ast.get_source_segment(code, simple) if code else None
+    if segment is None or edit.old is simple:
+        return whole
+    start = _offset(code, simple.lineno, simple.col_offset)
+    if not hasattr(edit.old, "lineno"):
+        return whole
+    begin = _offset(code, edit.old.lineno, edit.old.col_offset) - start
+    end = _offset(code, edit.old.end_lineno, edit.old.end_col_offset) - start
+    new = ast.unparse(ast.fix_missing_locations(edit.new))
+    for text in (new, f"({new})"):
+        candidate = segment[:begin] + text + segment[end:]
+        try:
+            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
+                return textwrap.dedent(candidate)
+        except (SyntaxError, IndexError):
+            continue
+    return whole
+
+
+def _offset(code: str, line: int, column: int) -> int:
+    lines = code.split("\n")
+    before = sum(len(part) + 1 for part in lines[: line - 1])
+    return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
+
+
+__all__ = ["MESSAGES", "diagnose"]

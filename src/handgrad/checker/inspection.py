@@ -1,0 +1,291 @@
+"""From a program to a report: trace it, judge every gradient, and explain the lines at fault."""
+
+import contextlib
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
+from handgrad.checker.compare import Comparison, as_tensor, compare
+from handgrad.checker.diagnose import diagnose
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, time_limit
+from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
+from handgrad.checker.source import Source, read_source
+from handgrad.checker.trace import Region, Trace, Tracer
+from handgrad.errors import HandgradError
+
+ROUNDING = 1e-4
+"""Relative error up to which a gradient in the user's own dtype is close, where its line is right."""
+
+
+class CheckError(HandgradError):
+    """A program in which there is nothing to check."""
+
+
+def check_file(
+    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+) -> Report:
+    """Check every gradient that a script or notebook computes by hand.
+
+    Args:
+        path: a `.py` or `.ipynb` file in the lecture's manner.
+        loss: the name of the scalar loss, where it is not clear.
+        data: a folder with files the program reads.
+        timeout: seconds the user's code may take.
+        strict: gradients that were not written, and shapes that only broadcast, are faults too.
+
+    Raises:
+        SourceError: the file cannot be read.
+        CheckError: no loss, no gradient, or an exception before the first gradient.
+    """
+    path = Path(path).resolve()
+    source = read_source(path)
+    machine = Machine(path.parent, Path(data).resolve() if data else None)
+    return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+
+
+def check_source(
+    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+) -> Report:
+    """Check a program that has been read; see `check_file`."""
+    where = source.path
+    with _undisturbed():
+        with time_limit(timeout):
+            trace = Tracer(source, machine, loss).run()
+        inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
+        report = Report(None, strict=strict, file=str(where) if where else None)
+        try:
+            with time_limit(timeout):
+                for one in inspected:
+                    one.run({(row.gradient, row.chain_place) for row in report.blamed})
+                    _merge(report, one)
+        except TimeIsUp:
+            report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
+    report.notes += trace.notes + [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
+    if trace.timed_out:
+        report.notes.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run.")
+    shown = {row.place for row in report.blamed}
+    report.notes += [f"{e.place}: {e.message}" for e in trace.errors if e.place not in shown]
+    if not any(row.place for row in report.variables):
+        _explain_nothing(source, trace, report, loss)
+    return report
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            before.restore({})
+            torch.set_grad_enabled(grad)
+            torch.set_default_dtype(dtype)
+
+
+def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
+    where = source.path
+    if source.faults and not trace.losses:
+        fault = source.faults[0]
+        raise CheckError(fault.message, where=f"{where}, {fault.place}", next_step="Mend this line first.")
+    if trace.timed_out and not trace.losses:
+        raise CheckError(
+            f"stopped after the time limit in {trace.timed_out.place}",
+            where=where,
+            next_step="Shorten the loop, or raise --timeout.",
+        )
+    if trace.errors:
+        error = trace.errors[0]
+        raise CheckError(error.message, where=f"{where}, {error.place}", next_step="This is raised by the program itself.")
+    if not trace.losses:
+        raise CheckError(
+            f"no loss called {loss!r}" if loss else "no scalar loss was found",
+            where=where,
+            expected="a float tensor with one element",
+            next_step="Give its name with --loss NAME.",
+        )
+    raise CheckError(
+        f"no gradients were found after the loss {trace.losses[-1]!r}",
+        where=where,
+        expected="lines such as 'dlogits = ...' for a variable 'logits' of the forward pass",
+        next_step="Write the gradient of NAME as dNAME.",
+    )
+
+
+class _Inspection:
+    """The rows and hazards of one region."""
+
+    def __init__(self, trace: Trace, region: Region):
+        self.trace, self.region = trace, region
+        self.rows: list[VariableReport] = []
+        self.hazards: list[Hazard] = []
+        self.loss: float | None = None
+
+    def run(self, explained: set[tuple]) -> None:
+        """Judge every chain; those in `explained` were found wrong in an earlier training step."""
+        self.judge = Judge(self.trace, self.region)
+        judged = [(chain, j) for chain in chains_of(self.region) if (j := self.judge.judge(chain)) is not None]
+        self.faulty = {chain.name for chain, j in judged if j.fault not in (None, "shape")}
+        self._find_hazards(judged)
+        for chain, judgement in judged:
+            if (chain.name, chain.last.statement.place) not in explained:
+                self.rows.append(self._row(chain, judgement))
+        self._list_missing()
+        losses = self.judge.losses(self.judge.own, 1 << 60)
+        self.loss = float(losses[0].data) if losses else None
+
+    def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
+        reference = judgement.true if judgement.true is not None else judgement.want
+        actual = as_tensor(chain.actual, reference)
+        found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
+        row = VariableReport(
+            chain.variable,
+            chain.name,
+            list(reference.shape),
+            chain.last.statement.place,
+            self._verdict(chain, judgement, found, actual),
+            found.exact and found.same_shape,
+            found.approximate,
+            found.maxdiff,
+            found.relative_error,
+            text=chain.last.statement.text,
+            chain_place=chain.last.statement.place,
+            tensors=(actual, reference),
+        )
+        if judgement.fault:
+            row.cause = "own"
+            row.diagnosis = [diagnose(self.judge, judgement)]
+            place = row.diagnosis[0].place
+            if place is not None:
+                row.place, row.text = place, self._text_at(chain, place)
+        elif row.verdict in ("wrong", "shape", "missing"):
+            row.cause = "inherited"
+        if judgement.only_in_context and row.cause is None:
+            row.diagnosis = []
+        return row
+
+    def _text_at(self, chain: Chain, place) -> str:
+        for step in chain.steps:
+            if step.statement.place == place:
+                return step.statement.text
+        return chain.last.statement.text
+
+    def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
+        if judgement.fault:
+            return judgement.fault
+        if actual is None:
+            return "missing"
+        if found.exact and found.same_shape:
+            return "exact"
+        slack = judgement.cases[0].noise * 1e7 if judgement.cases else 0.0
+        near = found.relative_error is not None and (
+            found.relative_error <= ROUNDING or _absolute(actual, judgement) <= slack
+        )
+        if not near and self._explained(chain, judgement):
+            return "wrong"
+        if not found.same_shape and actual.numel() != 1:
+            return "shape"
+        return "close"
+
+    def _explained(self, chain: Chain, judgement: Judgement) -> bool:
+        """Whether something upstream, or a hazard, accounts for a difference the line itself does not make."""
+        return True
+
+    def _find_hazards(self, judged: list[tuple[Chain, Judgement]]) -> None:
+        forward = self.judge.forward
+        losses = self.judge.losses(forward, 1 << 60)
+        if not losses:
+            return
+        reached = set().union(*(forward.ancestors(loss) for loss in losses))
+        first = min(loss.step.index if loss.step else -1 for loss in losses)
+        inner = {n for v in reached if not v.root for n in v.names}
+        roots = {n for v in reached if v.root for n in v.names} - inner
+        gradients = {n for s in self.region.steps for n in s.gradients}
+        reported: set[str] = set()
+        for step in self.region.steps:
+            if step.index <= first:
+                continue
+            names = [n for n in sorted(step.changes) if n not in step.gradients and n not in reported]
+            for name in names:
+                if name in inner or name in gradients or (name in roots and step.gradients):
+                    reported.add(name)
+                    self.hazards.append(in_place_hazard(step, name, name in gradients))
+        for _, judgement in judged:
+            if judgement.rescued_by_clean:
+                for name, step in judgement.plan.shadowed.items():
+                    if name not in reported:
+                        reported.add(name)
+                        self.hazards.append(shadow_hazard(step, name, judgement.chain))
+
+    def _list_missing(self) -> None:
+        forward = self.judge.forward
+        losses = self.judge.losses(forward, 1 << 60)
+        if not losses:
+            return
+        written = {row.name for row in self.rows}
+        loss = next(iter(losses))
+        for value in reversed(forward.values):
+            if value in self.judge.sweep(forward, loss) and not value.names & written and value is not loss:
+                real = self.trace.machine.namespace.get(value.name)
+                if value.root and not (isinstance(real, Tensor) and real.requires_grad):
+                    continue
+                written |= value.names
+                self.rows.append(
+                    VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing")
+                )
+
+
+def _absolute(actual: Tensor, judgement: Judgement) -> float:
+    if actual.numel() != judgement.want.numel():
+        return float("inf")
+    return float((actual.double().reshape(-1) - judgement.want.double().reshape(-1)).abs().max())
+
+
+def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
+    """A statement that changes another variable through shared storage."""
+    target = next(iter(step.gradients), None)
+    what = "the gradient" if is_gradient else "the forward value"
+    message = (
+        f"{target} and {name} are the same tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
+        if target
+        else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
+    )
+    return Hazard("in-place", name, step.statement.place, message, step.statement.text)
+
+
+def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
+    """A statement that gives a name of the forward pass another meaning."""
+    message = (
+        f"{name} belongs to the forward pass and gets another value here, which {chain.name} in "
+        f"{chain.last.statement.place} then uses; call it something else."
+    )
+    if name in step.changes:
+        message = f"this changes {name} before {chain.name} in {chain.last.statement.place} has used it; change it afterwards."
+        return Hazard("in-place", name, step.statement.place, message, step.statement.text)
+    return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
+
+
+def _merge(report: Report, one: _Inspection) -> None:
+    """Add a region's rows; a later training step adds only what the first did not show."""
+    if report.loss is None:
+        report.loss = one.loss
+    seen = {(row.gradient, row.chain_place): i for i, row in enumerate(report.variables)}
+    named = {row.name for row in report.variables}
+    for row in one.rows:
+        key = (row.gradient, row.chain_place)
+        if key in seen:
+            if report.variables[seen[key]].cause is None and row.cause == "own":
+                report.variables[seen[key]] = row
+        elif row.place is not None or row.name not in named:
+            report.variables.append(row)
+    known = {(h.kind, h.variable, h.place) for h in report.hazards}
+    report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
+    if not report.right and one.loss is not None and report.loss is None:
+        report.loss = one.loss
+
+
+__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

@@ -1,0 +1,170 @@
+"""Which names a statement reads and writes, and which of them are gradients of which."""
+
+import ast
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+GRADIENT_PATTERNS = tuple(
+    re.compile(p)
+    for p in (
+        r"^d_?(?:L|loss)_?d_?(?P<of>.+)$",
+        r"^d(?P<of>.+)$",
+        r"^d_(?P<of>.+)$",
+        r"^(?:grad|g|gradient)_(?P<of>.+)$",
+        r"^(?P<of>.+)_(?:grad|gradient)$",
+    )
+)
+"""How people name the gradient of `x`: dx, d_x, grad_x, x_grad, dL_dx."""
+
+
+def variables_of(name: str) -> list[str]:
+    """The names that `name` might be the gradient of, best first.
+
+    >>> variables_of("dlogits")
+    ['logits']
+    >>> variables_of("d_logits")
+    ['logits', '_logits']
+    """
+    found = [m["of"] for p in GRADIENT_PATTERNS if (m := p.match(name))]
+    return sorted(dict.fromkeys(found), key=lambda v: v.startswith("_"))
+
+
+def gradient_of(name: str, known: Collection[str]) -> str | None:
+    """The variable among `known` whose gradient is called `name`, or None.
+
+    >>> gradient_of("dh_preact", {"hpreact", "h"})
+    'hpreact'
+    """
+    candidates = variables_of(name)
+    if not candidates:
+        return None
+    for variable in candidates:
+        if variable in known:
+            return variable
+    bare = {k.replace("_", ""): k for k in known}
+    for variable in candidates:
+        if len(key := variable.replace("_", "")) > 1 and key in bare:
+            return bare[key]
+    return None
+
+
+@dataclass
+class Uses:
+    """Names a statement loads, binds, and changes in place."""
+
+    reads: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
+    """Names bound as the target of a loop."""
+    called: set[str] = field(default_factory=set)
+    """Names of objects one of whose methods is called."""
+
+
+_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
+
+
+def uses(node: ast.AST) -> Uses:
+    """What the statement reads and writes, as far as its text shows.
+
+    >>> u = uses(ast.parse("dlogits[range(n), Yb] -= 1").body[0])
+    >>> sorted(u.reads), sorted(u.binds), sorted(u.changes)
+    (['Yb', 'dlogits', 'n', 'range'], [], ['dlogits'])
+    """
+    visitor = _Uses()
+    visitor.visit(node)
+    return visitor.found
+
+
+def base_name(node: ast.expr) -> str | None:
+    """The name at the root of `a.b[c].d`, or None."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return base_name(node.func.value)
+    return node.id if isinstance(node, ast.Name) else None
+
+
+class _Uses(ast.NodeVisitor):
+    def __init__(self):
+        self.found = Uses()
+
+    def visit_Name(self, node):
+        (self.found.reads if isinstance(node.ctx, ast.Load) else self.found.binds).add(node.id)
+
+    def visit_AugAssign(self, node):
+        if isinstance(node.target, ast.Name):
+            self.found.reads.add(node.target.id)
+            self.found.changes.add(node.target.id)
+        else:
+            self._change(node.target)
+        self.generic_visit(node)
+
+    def visit_For(self, node):
+        self.found.counters |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+        self.generic_visit(node)
+
+    def visit_Subscript(self, node):
+        if not isinstance(node.ctx, ast.Load):
+            self._change(node)
+        self.generic_visit(node)
+
+    def visit_Attribute(self, node):
+        if not isinstance(node.ctx, ast.Load):
+            self._change(node)
+        self.generic_visit(node)
+
+    def visit_Call(self, node):
+        if isinstance(node.func, ast.Attribute):
+            method = node.func.attr
+            if owner := base_name(node.func.value):
+                self.found.called.add(owner)
+            if (method.endswith("_") and not method.endswith("__")) or method in _CHANGING_METHODS:
+                self._change(node.func.value)
+        for keyword in node.keywords:
+            if keyword.arg == "out":
+                self._change(keyword.value)
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node):
+        self.found.binds.add(node.name)
+        for part in [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]:
+            self.visit(part)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node):
+        self.found.binds.add(node.name)
+        inside = _Uses()
+        for part in [*node.bases, *node.body]:
+            inside.visit(part)
+        self.found.reads |= inside.found.reads - inside.found.binds
+
+    def visit_Lambda(self, node):
+        inside = _Uses()
+        inside.visit(node.body)
+        self.found.reads |= inside.found.reads - {a.arg for a in node.args.args}
+
+    def _comprehension(self, node):
+        inside = _Uses()
+        inside.generic_visit(node)
+        self.found.reads |= inside.found.reads - inside.found.binds
+        self.found.changes |= inside.found.changes - inside.found.binds
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+
+    def visit_Import(self, node):
+        self.found.binds |= {(a.asname or a.name).split(".")[0] for a in node.names}
+
+    visit_ImportFrom = visit_Import
+
+    def visit_ExceptHandler(self, node):
+        if node.name:
+            self.found.binds.add(node.name)
+        self.generic_visit(node)
+
+    def _change(self, target):
+        if name := base_name(target):
+            self.found.changes.add(name)
+            self.found.reads.add(name)

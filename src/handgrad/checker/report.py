@@ -1,0 +1,231 @@
+"""What the checker found, as plain data, as text and as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from handgrad.checker.source import Place
+from handgrad.errors import HandgradError
+
+VERDICT_STYLES = {
+    "exact": "green",
+    "close": "green",
+    "wrong": "red",
+    "masked": "magenta",
+    "shape": "yellow",
+    "missing": "dim",
+}
+
+
+class WrongGradientError(HandgradError, AssertionError):
+    """A gradient that is not right; its message is the report."""
+
+    def __init__(self, report: "Report"):
+        self.report = report
+        Exception.__init__(self, str(report))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a line is wrong: its kind, one sentence, and the line as it should be, where one edit repairs it.
+
+    `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
+    """
+
+    kind: str
+    message: str
+    fix: str | None = None
+    place: Place | None = None
+    start: int = 0
+    end: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "message": self.message, "fix": self.fix}
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """A statement that changes a value that other statements rely on."""
+
+    kind: str
+    variable: str
+    place: Place
+    message: str
+    text: str = ""
+    fix: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "variable": self.variable, "line": self.place.line, "message": self.message}
+
+
+@dataclass
+class VariableReport:
+    """One row of the table."""
+
+    name: str
+    gradient: str
+    shape: list[int]
+    place: Place | None
+    verdict: str
+    exact: bool = False
+    approximate: bool = False
+    maxdiff: float | None = None
+    relative_error: float | None = None
+    cause: str | None = None
+    diagnosis: list[Diagnosis] = field(default_factory=list)
+    text: str = ""
+    chain_place: Place | None = None
+    tensors: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def line(self) -> int | None:
+        return self.place.line if self.place else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "gradient": self.gradient,
+            "shape": self.shape,
+            "line": self.line,
+            "verdict": self.verdict,
+            "exact": self.exact,
+            "approximate": self.approximate,
+            "maxdiff": _finite(self.maxdiff),
+            "relative_error": _finite(self.relative_error),
+            "cause": self.cause,
+            "diagnosis": [d.to_json() for d in self.diagnosis],
+        }
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and abs(number) < float("inf") else None
+
+
+@dataclass
+class Report:
+    """Everything the checker has to say about one program.
+
+    Example:
+        >>> report = Report(loss=3.34, variables=[], hazards=[])
+        >>> report.right
+        True
+    """
+
+    loss: float | None
+    variables: list[VariableReport] = field(default_factory=list)
+    hazards: list[Hazard] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    strict: bool = False
+    hint: int = 2
+    show_fix: bool = False
+    file: str | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone."""
+        return not self.hazards and not any(self.is_fault(v) for v in self.variables)
+
+    def is_fault(self, row: VariableReport) -> bool:
+        """Whether a row makes the program wrong."""
+        if row.verdict == "shape":
+            return self.strict
+        if row.verdict == "missing":
+            return self.strict or row.cause == "own"
+        return row.cause == "own"
+
+    @property
+    def blamed(self) -> list[VariableReport]:
+        """The rows whose own lines are at fault, warnings about shapes included."""
+        return [v for v in self.variables if v.cause == "own"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report for a program."""
+        return {
+            "loss": _finite(self.loss),
+            "right": self.right,
+            "variables": [v.to_json() for v in self.variables],
+            "hazards": [h.to_json() for h in self.hazards],
+        }
+
+    def raise_if_wrong(self) -> None:
+        """Raise where a line is at fault.
+
+        Raises:
+            WrongGradientError: with the report as its message; it is an AssertionError too.
+        """
+        if not self.right:
+            raise WrongGradientError(self)
+
+    def summary(self) -> str:
+        """The last line: how many are right, and what is to be done."""
+        right = sum(v.verdict in ("exact", "close") for v in self.variables)
+        checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
+        faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards)
+        if not faults:
+            return f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
+        lines = "line is" if faults == 1 else "lines are"
+        return f"{right} of {checked} gradients are right; {faults} {lines} at fault."
+
+    def explanations(self) -> Iterator[str]:
+        """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
+        for row in self.blamed:
+            yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
+        for hazard in self.hazards:
+            yield self._explain(
+                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, hazard.fix)]
+            )
+
+    def _explain(self, place, text, name, diagnosis, warning: bool = False) -> str:
+        word = "warning" if warning else "wrong"
+        head = ": ".join(part for part in (str(place) if place else "", _first_line(text or name)) if part)
+        if self.hint == 1:
+            return f"{head}\n    {word}: look at {name} again."
+        lines = [head]
+        for one in diagnosis:
+            lines.append(f"    {word} ({one.kind}): {one.message}")
+            if one.fix and (self.hint >= 3 or self.show_fix):
+                lines += [f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))]
+        return "\n".join(lines)
+
+    def table_rows(self) -> Iterator[tuple[str, ...]]:
+        """Name, shape, exact, approximate, maxdiff, verdict."""
+        for v in self.variables:
+            verdict = v.verdict + (f" ({v.cause})" if v.cause else "")
+            shape = "×".join(map(str, v.shape)) or "scalar"
+            if v.verdict == "missing":
+                yield v.name, shape, "", "", "", verdict
+                continue
+            maxdiff = "-" if v.maxdiff is None else f"{v.maxdiff:.3g}"
+            yield v.name, shape, str(v.exact), str(v.approximate), maxdiff, verdict
+
+    def __str__(self) -> str:
+        header = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
+        rows = [header, *self.table_rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "-+-".join("-" * w for w in widths))
+        parts = ["\n".join(lines)] if self.variables else []
+        parts += [*self.explanations(), *(f"note: {note}" for note in self.notes), self.summary()]
+        return "\n\n".join(parts)
+
+    def __rich__(self):
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False)
+        for title in ("variable", "shape", "exact", "approximate", "maxdiff", "verdict"):
+            table.add_column(title, justify="right" if title == "maxdiff" else "left", no_wrap=True)
+        for v, row in zip(self.variables, self.table_rows(), strict=True):
+            table.add_row(*map(Text, row), style=VERDICT_STYLES[v.verdict])
+        parts: list[Any] = [table, Text("")] if self.variables else []
+        for text in self.explanations():
+            parts += [Text(text), Text("")]
+        parts += [Text(f"note: {note}", style="dim") for note in self.notes]
+        parts.append(Text(self.summary(), style="bold green" if self.right else "bold red"))
+        return Group(*parts)
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().split("\n")
+    return lines[0] + (" …" if len(lines) > 1 else "")

@@ -1,0 +1,185 @@
+"""Read a script or a notebook into statements that know where they stand."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from handgrad.errors import HandgradError
+
+
+class SourceError(HandgradError):
+    """A file that cannot be read as a program."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a statement stands; `cell` counts a notebook's code cells from 1 and is None for a script."""
+
+    file: str
+    line: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in."""
+
+    node: ast.stmt
+    text: str
+    place: Place
+    code: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in the user's own code that Python itself refuses."""
+
+    place: Place
+    message: str
+
+
+@dataclass
+class Source:
+    """A program as statements, with what had to be left out of it."""
+
+    path: Path | None
+    statements: list[Statement]
+    notes: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_source(path: Path) -> Source:
+    """Read a `.py` or `.ipynb` file.
+
+    Magics and shell lines are left out. A line that is not Python is left out too and named in `faults`, so that
+    the rest can still be checked.
+
+    Raises:
+        SourceError: the file is missing, is neither kind, or is not a notebook inside.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SourceError("there is no such file", where=path, next_step="Give the path of a .py or .ipynb file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError("the file cannot be read", where=path, got=error) from None
+    if path.suffix == ".ipynb":
+        return _read_notebook(path, text)
+    if path.suffix != ".py":
+        raise SourceError("not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb")
+    source = Source(path, [])
+    _add_code(source, text, str(path), None)
+    return source
+
+
+def parse_code(code: str, file: str = "<code>", cell: int | None = None) -> Source:
+    """The statements of a piece of code, such as one notebook cell."""
+    source = Source(None, [])
+    _add_code(source, code, file, cell)
+    return source
+
+
+def _read_notebook(path: Path, text: str) -> Source:
+    try:
+        cells = json.loads(text)["cells"]
+        codes = [(c.get("execution_count"), "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise SourceError(
+            "not a Jupyter notebook of version 4", where=path, next_step="Save it again from Jupyter."
+        ) from None
+    source = Source(path, [])
+    for number, (_, code) in enumerate(codes, start=1):
+        _add_code(source, code, str(path), number)
+    counts = [count for count, code in codes if count is not None and code.strip()]
+    if any(later < earlier for earlier, later in zip(counts, counts[1:], strict=False)):
+        source.notes.append(
+            "The notebook was saved with its cells run in another order; here they are run from top to bottom."
+        )
+    return source
+
+
+_CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward)\b")
+_SHELL_ASSIGNMENT = re.compile(r"^\s*[\w, ]+=\s*[!%]")
+
+
+def without_magics(code: str) -> str:
+    """The code with shell lines and magics emptied, every other line at its own number.
+
+    >>> without_magics("!wget names.txt\\nx = 1")
+    '\\nx = 1'
+    """
+    lines = code.split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].startswith("%%"):
+        if not _CELL_MAGIC_RUNS_PYTHON.match(lines[first]):
+            return "\n" * (len(lines) - 1)
+        lines[first] = ""
+    return "\n".join(_blank(line) for line in lines)
+
+
+def _blank(line: str) -> str:
+    bare = line.lstrip()
+    if bare.startswith(("!", "%", "?")) or (bare.endswith("?") and "#" not in bare) or _SHELL_ASSIGNMENT.match(line):
+        indent = line[: len(line) - len(bare)]
+        return f"{indent}pass" if indent else ""
+    return line
+
+
+def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
+    if cell is not None or re.search(r"(?m)^\s*[!%]", code):
+        code = _keep_if_python(code) or without_magics(code)
+    lines = code.split("\n")
+    for _ in range(len(lines) + 1):
+        try:
+            tree = ast.parse("\n".join(lines))
+        except (SyntaxError, ValueError) as error:
+            number = min(getattr(error, "lineno", None) or 1, len(lines))
+            source.faults.append(Fault(Place(file, number, cell), f"SyntaxError: {getattr(error, 'msg', error)}"))
+            if len(source.faults) > 20 or not _silence(lines, number):
+                return
+        else:
+            break
+    else:
+        return
+    text = "\n".join(lines)
+    source.statements += _statements(tree.body, text, file, cell)
+
+
+def _keep_if_python(code: str) -> str | None:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+    return code
+
+
+def _silence(lines: list[str], number: int) -> bool:
+    """Replace the offending line (or the last written one before it) by `pass`; False where none is left."""
+    for i in range(number - 1, -1, -1):
+        bare = lines[i].strip()
+        if bare and bare != "pass" and not bare.startswith("#"):
+            lines[i] = lines[i][: len(lines[i]) - len(lines[i].lstrip())] + "pass"
+            return True
+    return False
+
+
+def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
+    for node in body:
+        segment = ast.get_source_segment(text, node) or ast.unparse(node)
+        yield Statement(node, segment, Place(file, node.lineno, cell), text)
+
+
+def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
+    """The statements of a block inside `statement`, such as a loop's body."""
+    place = statement.place
+    code = statement.code
+    return [
+        Statement(n, ast.get_source_segment(code, n) or ast.unparse(n), Place(place.file, n.lineno, place.cell), code)
+        for n in body
+    ]

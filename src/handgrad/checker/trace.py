@@ -1,0 +1,453 @@
+"""Run the user's own program once, as it is, and keep what each statement read, wrote and made."""
+
+import ast
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.machine import (
+    LeaveLoop,
+    Machine,
+    Randomness,
+    TimeIsUp,
+    UserError,
+    compile_statement,
+    reads_of,
+    user_error,
+)
+from handgrad.checker.names import Uses, gradient_of, uses, variables_of
+from handgrad.checker.source import Source, Statement, inner
+
+TRAINING_STEPS = 2
+_LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
+
+
+@dataclass(eq=False)
+class Step:
+    """One statement as it was run.
+
+    `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
+    gradient names it wrote, each with its variable; `tainted` says that it computes from gradients; `plain` that no
+    float tensor goes in, so that what comes out may be used again.
+    """
+
+    index: int
+    statement: Statement
+    code: CodeType
+    reads: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    after: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, str] = field(default_factory=dict)
+    tainted: bool = False
+    plain: bool = False
+    error: UserError | None = None
+    randomness: Randomness | None = None
+
+    @property
+    def writes(self) -> set[str]:
+        """Names bound or changed in place."""
+        return self.binds | self.changes
+
+    @property
+    def backward(self) -> bool:
+        """Whether the statement belongs to the backward pass."""
+        return self.tainted or bool(self.gradients)
+
+
+@dataclass(eq=False)
+class Region:
+    """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step."""
+
+    start: dict[str, Any]
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass
+class Trace:
+    """The run of a program."""
+
+    machine: Machine
+    regions: list[Region] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    errors: list[UserError] = field(default_factory=list)
+    timed_out: UserError | None = None
+    loss_name: str | None = None
+    losses: list[str] = field(default_factory=list)
+
+
+def is_float(value: Any) -> bool:
+    """Whether the value is a floating-point tensor."""
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def holds_float(value: Any, depth: int = 3) -> bool:
+    """Whether a float tensor is the value or lies in it."""
+    if isinstance(value, Tensor):
+        return value.is_floating_point()
+    if depth == 0:
+        return False
+    if isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return any(holds_float(v, depth - 1) for _, v in zip(range(64), items, strict=False))
+    return hasattr(value, "__dict__") and not isinstance(value, type) and any(
+        holds_float(v, depth - 1) for v in list(vars(value).values())[:64]
+    ) and not callable_module(value)
+
+
+def callable_module(value: Any) -> bool:
+    """Whether the value is a module or a plain function, which hold no data of the pass."""
+    return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
+
+
+def is_object(value: Any) -> bool:
+    """Whether the value is an instance with attributes of its own, which a method may change."""
+    return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
+
+
+def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
+    """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
+    memo: dict[int, Any] = {}
+
+    def copy(value: Any, depth: int) -> Any:
+        if id(value) in memo:
+            return memo[id(value)]
+        if isinstance(value, Tensor):
+            memo[id(value)] = new = convert(value) if value.is_floating_point() else value
+            return new
+        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
+        if depth == 0 or callable_module(value) or plain:
+            new = value
+            if type(value) in (list, dict, set) and len(value) < 1000:
+                new = value.copy()
+            memo[id(value)] = new
+            return new
+        if isinstance(value, list):
+            memo[id(value)] = new = []
+            new.extend(copy(v, depth - 1) for v in value)
+            return new
+        if isinstance(value, dict):
+            memo[id(value)] = new = type(value)() if type(value) is dict else value.copy()
+            new.update({k: copy(v, depth - 1) for k, v in value.items()})
+            return new
+        if isinstance(value, tuple):
+            items = [copy(v, depth - 1) for v in value]
+            if hasattr(value, "_fields"):
+                return type(value)(*items)
+            return tuple(items) if type(value) is tuple else type(value)(items)
+        try:
+            new = object.__new__(type(value))
+        except TypeError:
+            return value
+        memo[id(value)] = new
+        new.__dict__.update({k: copy(v, depth - 1) for k, v in vars(value).items()})
+        return new
+
+    return {name: copy(value, 4) for name, value in values.items()}
+
+
+def _clone(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def _version(tensor: Tensor) -> int:
+    try:
+        return tensor._version
+    except RuntimeError:  # an inference tensor counts no versions
+        return 0
+
+
+def _storage(value: Any) -> int | None:
+    return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
+
+
+def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
+    return {
+        name: (id(value), _version(value) if isinstance(value, Tensor) else 0)
+        for name, value in namespace.items()
+        if not name.startswith("__")
+    }
+
+
+class Tracer:
+    """Runs a source statement by statement; `trace` is what it found."""
+
+    def __init__(self, source: Source, machine: Machine, loss: str | None = None):
+        self.source, self.machine = source, machine
+        self.trace = Trace(machine, notes=list(source.notes))
+        binds = [uses(s.node) for s in source.statements]
+        self.all_names = {n for n, v in machine.namespace.items() if is_float(v)}
+        self.all_names |= set().union(*(u.binds | u.changes for u in binds)) if binds else set()
+        for s in source.statements:
+            for node in ast.walk(s.node):
+                if isinstance(node, ast.FunctionDef):
+                    inside = [uses(n) for n in node.body]
+                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {a.arg for a in node.args.args}
+        self.loss_name = loss
+        self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
+        self.loss_seen = False
+        self.tainted: set[str] = set()
+        self.gradient_names: set[str] = set()
+        self.floats: set[str] = set()
+        self.counter = 0
+        self.started = False
+
+    def run(self) -> Trace:
+        """Run the whole source, training loops for their first steps only."""
+        statements = self.source.statements
+        last = max((i for i, s in enumerate(statements) if self._may_matter(s.node)), default=-1)
+        folder = self.source.path.parent if self.source.path else None
+        with contextlib.chdir(folder) if folder else contextlib.nullcontext():
+            self._open_region()
+            try:
+                for statement in statements[: last + 1]:
+                    self._run(statement)
+            except SystemExit:
+                self.trace.notes.append("The program ended itself; what comes after that line was not run.")
+            except TimeIsUp:
+                self.trace.timed_out = UserError(self.current.place, "did not end in time")
+            except LeaveLoop:
+                pass
+        return self.trace
+
+    def is_loss(self, name: str, value: Any) -> bool:
+        """Whether this name and value may be the loss of a pass."""
+        if not (is_float(value) and value.numel() == 1):
+            return False
+        if self.loss_name:
+            return name == self.loss_name
+        if self.named_losses:
+            return name in self.named_losses
+        return value.dim() == 0 and not variables_of_known(name, self.all_names)
+
+    def _may_matter(self, node: ast.stmt) -> bool:
+        written = set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.stmt):
+                found = uses(part)
+                written |= found.binds | found.changes
+        if self.loss_name in written or written & self.named_losses:
+            return True
+        return any(variables_of_known(n, self.all_names) for n in written)
+
+    def _is_training_loop(self, node: ast.stmt) -> bool:
+        """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
+        if not isinstance(node, ast.For | ast.While):
+            return False
+        for part in _straight(node.body):
+            found = uses(part)
+            if (found.binds & (self.named_losses | {self.loss_name})) - found.reads - {None}:
+                return True
+            if self._is_training_loop(part):
+                return True
+        return False
+
+    def _holds_gradients(self, node: ast.stmt) -> bool:
+        found = uses(node)
+        return any(variables_of_known(n, self.all_names) for n in found.binds | found.changes) or any(
+            self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
+        )
+
+    def _run(self, statement: Statement) -> None:
+        self.current = statement
+        node = statement.node
+        if self._is_training_loop(node):
+            self._run_training_loop(statement)
+        elif isinstance(node, ast.With) and self._holds_gradients(node):
+            self._run_with(statement)
+        elif isinstance(node, ast.If) and self._holds_gradients(node):
+            self._run_if(statement)
+        elif isinstance(node, ast.Try) and self._holds_gradients(node):
+            self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
+        else:
+            self._run_step(statement)
+
+    def _run_block(self, statement: Statement, body: list[ast.stmt]) -> None:
+        for part in inner(statement, body):
+            self._run(part)
+
+    def _run_if(self, statement: Statement) -> None:
+        node = statement.node
+        try:
+            chosen = node.body if self.machine.evaluate(node.test, statement.place.file) else node.orelse
+        except Exception as error:
+            self._note_error(user_error(error, statement))
+            return
+        self._run_block(statement, chosen)
+
+    def _run_with(self, statement: Statement) -> None:
+        node = statement.node
+        with contextlib.ExitStack() as stack:
+            try:
+                for item in node.items:
+                    entered = stack.enter_context(self.machine.evaluate(item.context_expr, statement.place.file))
+                    if isinstance(item.optional_vars, ast.Name):
+                        self.machine.namespace[item.optional_vars.id] = entered
+            except Exception as error:
+                self._note_error(user_error(error, statement))
+                return
+            self._run_block(statement, node.body)
+
+    def _run_training_loop(self, statement: Statement) -> None:
+        node = statement.node
+        nested = any(self._is_training_loop(n) for n in ast.walk(node) if n is not node and isinstance(n, ast.stmt))
+        try:
+            rounds = self._rounds(statement, 1 if nested else TRAINING_STEPS)
+            for _ in rounds:
+                self._open_region()
+                try:
+                    self._run_block(statement, node.body)
+                except LeaveLoop:
+                    continue
+        except TimeIsUp:
+            raise
+        except Exception as error:
+            self._note_error(user_error(error, statement))
+        self._open_region()
+
+    def _rounds(self, statement: Statement, limit: int) -> Iterator[None]:
+        node, namespace, file = statement.node, self.machine.namespace, statement.place.file
+        if isinstance(node, ast.While):
+            for _ in range(limit):
+                if not self.machine.evaluate(node.test, file):
+                    return
+                yield
+            return
+        namespace["__items__"] = iter(self.machine.evaluate(node.iter, file))
+        take = ast.Assign(targets=[node.target], value=ast.parse("next(__items__)", mode="eval").body)
+        code = compile(ast.fix_missing_locations(ast.Module([ast.copy_location(take, node)], [])), file, "exec")
+        for _ in range(limit):
+            try:
+                self.machine.run(code)
+            except StopIteration:
+                return
+            yield
+
+    def _open_region(self) -> None:
+        namespace = {k: v for k, v in self.machine.namespace.items() if not k.startswith("__")}
+        if self.trace.regions and not self.trace.regions[-1].steps:
+            self.trace.regions.pop()
+        self.trace.regions.append(Region(copy_values(namespace, _clone)))
+        self.tainted, self.loss_seen = set(), False
+
+    def _run_step(self, statement: Statement) -> None:
+        machine, namespace = self.machine, self.machine.namespace
+        try:
+            step = Step(self.counter, statement, compile_statement(statement.node, statement.place.file))
+        except (SyntaxError, ValueError) as error:
+            self._note_error(UserError(statement.place, f"SyntaxError: {getattr(error, 'msg', error)}"))
+            return
+        self.counter += 1
+        namespace["__leave_loop__"] = LeaveLoop
+        found = uses(statement.node)
+        step.reads = reads_of(machine, statement.node)
+        before, random_before = _fingerprints(namespace), Randomness.now(namespace)
+        reads_float = any(holds_float(namespace.get(n)) for n in step.reads)
+        try:
+            machine.run(step.code)
+        except (TimeIsUp, KeyboardInterrupt, SystemExit):
+            raise
+        except LeaveLoop:
+            raise
+        except Exception as error:
+            step.error = user_error(error, statement)
+        after = _fingerprints(namespace)
+        written = {n for n, mark in after.items() if before.get(n) != mark}
+        step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
+        touched = {n for n in found.called if is_object(namespace.get(n))}
+        step.changes = (written | touched | (found.changes & set(after))) - step.binds
+        if step.error:
+            step.binds |= found.binds
+            step.changes |= found.changes - step.binds
+        random_after = Randomness.now(namespace)
+        if _moved(random_before, random_after):
+            step.randomness = random_before
+        self._classify(step, found)
+        for name in step.writes:
+            value = namespace.get(name)
+            if name in step.gradients and isinstance(value, Tensor):
+                value = _clone(value)
+            step.after[name] = value
+        writes_float = any(holds_float(namespace.get(n)) for n in step.writes)
+        step.plain = not (reads_float or step.error or step.backward)
+        if step.plain and (writes_float or any(is_object(v) for v in step.after.values())):
+            step.after = copy_values(step.after, _clone)
+        self.trace.regions[-1].steps.append(step)
+        if step.error:
+            self._settle_error(step, found.binds | found.changes)
+        for name in step.binds:
+            if self.is_loss(name, namespace.get(name)) and not step.backward:
+                self.loss_seen = True
+                if name not in self.trace.losses:
+                    self.trace.losses.append(name)
+
+    def _settle_error(self, step: Step, written: set[str]) -> None:
+        if written:
+            self._note_error(step.error)
+        for name in step.gradients:
+            self.machine.namespace.pop(name, None) if name in step.binds else None
+
+    def _classify(self, step: Step, found: Uses) -> None:
+        namespace = self.machine.namespace
+        if self.loss_seen:
+            self.floats |= {n for n, v in namespace.items() if is_float(v)}
+            known = self.floats - self.gradient_names
+            for name in self._written_knowingly(step, found) - found.counters:
+                variable = gradient_of(name, known - {name})
+                if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
+                    namespace.get(name)
+                ):
+                    step.gradients[name] = variable
+        self.gradient_names |= set(step.gradients)
+        sources = self.tainted | self.gradient_names
+        step.tainted = not step.gradients and bool(step.reads & sources)
+        if step.tainted:
+            self.tainted |= step.writes
+        else:
+            self.tainted -= step.binds
+
+    def _written_knowingly(self, step: Step, found: Uses) -> set[str]:
+        """The written names without those that changed only because they share storage with a gradient written here."""
+        namespace = self.machine.namespace
+        shown = (found.binds | found.changes) & step.writes
+        storages = {_storage(namespace.get(n)) for n in shown if self._spelled_like_a_gradient(n)} - {None}
+        return {n for n in step.writes if n in shown or _storage(namespace.get(n)) not in storages}
+
+    def _spelled_like_a_gradient(self, name: str) -> bool:
+        return variables_of_known(name, self.all_names)
+
+    def _note_error(self, error: UserError) -> None:
+        self.trace.errors.append(error)
+
+
+def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the `with`, `if` and `try` blocks in it, each once, loops not entered."""
+    for node in body:
+        if isinstance(node, ast.With | ast.If | ast.Try):
+            yield from _straight([*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])])
+        else:
+            yield node
+
+
+def variables_of_known(name: str, known: set[str]) -> bool:
+    """Whether `name` is spelled like the gradient of one of `known`."""
+    return gradient_of(name, known - {name}) is not None and bool(variables_of(name))
+
+
+def _moved(before: Randomness, after: Randomness) -> bool:
+    return (
+        not torch.equal(before.torch_state, after.torch_state)
+        or before.python_state != after.python_state
+        or str(before.numpy_state) != str(after.numpy_state)
+        or before.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in before.numpy_generators}
+        or any(
+            name in before.generators and not torch.equal(before.generators[name], state)
+            for name, state in after.generators.items()
+        )
+    )
