@@ -39,6 +39,12 @@ def cut(text: str) -> Parts | None:
     return Parts("".join(lines[:begin]), "".join(lines[begin:end]), "".join(lines[end:]))
 
 
+def is_answer(text: str, line: int) -> bool:
+    """Whether this line belongs to the answer."""
+    parts = cut(text)
+    return parts is not None and parts.first <= line < parts.first + len(parts.answer.splitlines())
+
+
 def graft(text: str, answer: str) -> str:
     """The text with another answer."""
     parts = cut(text)
@@ -93,15 +99,13 @@ def changed_line(text: str, original: str, sizes: dict[str, int]) -> int | None:
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Line and content of each statement outside the answer; of a loop around it, one by one."""
     parts = cut(text)
-    if parts is None:
-        return
-    first, last = parts.first, parts.first + parts.answer.count("\n")
+    assert parts is not None
 
     def flatten(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
         for node in body:
-            if isinstance(node, ast.Expr) or first <= node.lineno < last:
+            if isinstance(node, ast.Expr) or is_answer(text, node.lineno):
                 continue
-            if isinstance(node, ast.For) and node.lineno < first <= (node.end_lineno or 0):
+            if isinstance(node, ast.For) and node.lineno < parts.first <= (node.end_lineno or 0):
                 yield node.lineno, ast.dump(node.target) + ast.dump(node.iter)
                 yield from flatten(node.body)
             else:
@@ -112,14 +116,11 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 def not_by_hand(text: str) -> tuple[int, str] | None:
     """Line and name of the first thing in the answer that has PyTorch find the gradient, or None."""
-    parts = cut(text)
-    assert parts is not None
-    last = parts.first + parts.answer.count("\n")
     for node in ast.walk(ast.parse(text)):
         name = getattr(node, "attr", None) or getattr(node, "id", None)
         if isinstance(node, ast.ImportFrom | ast.Import):
             name = next((part for alias in node.names for part in alias.name.split(".") if part in NOT_BY_HAND), None)
-        if name in NOT_BY_HAND and parts.first <= node.lineno < last:
+        if name in NOT_BY_HAND and is_answer(text, node.lineno):
             return node.lineno, name
     return None
 
