@@ -17,7 +17,7 @@ class CourseError(HandgradError):
 
 @dataclass(frozen=True)
 class Training:
-    """What a training loop must reach: a mean loss below `loss` over the last tenth of `steps`."""
+    """What a training loop must reach: over the last tenth of `steps`, a mean loss below `loss`."""
 
     steps: int
     loss: float
@@ -114,6 +114,10 @@ class Course:
             where=name,
             next_step=f"Did you mean {close[0]}?" if close else "'handgrad learn list' shows them all.",
         )
+
+    def current(self, solved: set[str]) -> Exercise:
+        """The first exercise that is not solved; the very first where all are."""
+        return next((e for e in self.exercises if e.name not in solved), self.exercises[0])
 
     def after(self, name: str, solved: set[str]) -> Exercise | None:
         """The next exercise that is not solved, from `name` on and then from the start; None where all are."""

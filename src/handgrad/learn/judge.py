@@ -41,7 +41,7 @@ class Judge:
     def __exit__(self, *_: object) -> None:
         """End the process that checks."""
         if self.worker is not None:
-            self.worker.kill()
+            self.worker.close()
 
     def judge(
         self, exercise: Exercise, text: str | None, folder: Path, cancelled: threading.Event | None = None
@@ -58,8 +58,10 @@ class Judge:
         if seen is not None:
             return seen
         with self.lock:
-            if self.worker is None or self.worker.ended:
-                self.worker = _Worker()
+            if self.worker is not None and self.worker.ended:
+                self.worker.close()
+                self.worker = None
+            self.worker = self.worker or _Worker()
             request = {"exercise": exercise.name, "text": text, "folder": str(folder)}
             return self.worker.ask(request, exercise.time_limit, cancelled or threading.Event())
 
@@ -74,7 +76,8 @@ class _Worker:
             stderr=subprocess.DEVNULL, text=True, encoding="utf-8", start_new_session=True,
         )  # fmt: skip
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -86,9 +89,14 @@ class _Worker:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
-    def kill(self) -> None:
+    def close(self) -> None:
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def ask(self, request: dict[str, Any], limit: float, cancelled: threading.Event) -> Verdict | None:
         assert self.process.stdin is not None

@@ -115,18 +115,32 @@ def solution(exercise: Exercise) -> Text:
     return Text("\n".join(f"    {line.rstrip()}" for line in parts.answer.strip("\n").split("\n")))
 
 
-def course_list(course: Course, progress: Progress, current: str = "") -> Group:
+def course_list(course: Course, progress: Progress) -> Group:
     """All exercises by chapter."""
     parts: list[RenderableType] = []
     for chapter, title in course.chapters.items():
         parts.append(Text(title, style="bold"))
-        for exercise in course.exercises:
-            if exercise.chapter == chapter:
-                done = exercise.name in progress.solved
-                mark = "*" if done else ">" if exercise.name == current else " "
-                style = "green" if done else "cyan" if exercise.name == current else ""
-                parts.append(Text(f"  {mark} {exercise.name:<36} {exercise.title}", style=style, no_wrap=True))
+        parts += [_entry(e, progress) for e in course.exercises if e.chapter == chapter]
     return Group(*parts, Text(), Text(f"* solved: {len(progress.solved)} of {len(course.exercises)}", style="dim"))
+
+
+def overview(course: Course, progress: Progress, current: Exercise) -> Group:
+    """The chapters, how much of each is solved, and the exercises of the current one."""
+    parts: list[RenderableType] = []
+    for chapter, title in course.chapters.items():
+        exercises = [e for e in course.exercises if e.chapter == chapter]
+        solved = sum(e.name in progress.solved for e in exercises)
+        here = chapter == current.chapter
+        style = "green" if solved == len(exercises) else "bold" if here else ""
+        parts.append(Text(f"{title}: {solved} of {len(exercises)}", style=style))
+        parts += [_entry(e, progress, current) for e in exercises if here]
+    return Group(*parts, Text(), Text("Save another exercise's file to go to it.", style="dim"))
+
+
+def _entry(exercise: Exercise, progress: Progress, current: Exercise | None = None) -> Text:
+    mark = ">" if exercise is current else "*" if exercise.name in progress.solved else " "
+    style = "cyan" if exercise is current else "green" if exercise.name in progress.solved else ""
+    return Text(f"  {mark} {exercise.name:<40} {exercise.title}", style=style, no_wrap=True, overflow="ellipsis")
 
 
 def file_line(workspace: Workspace, exercise: Exercise) -> Text:

@@ -76,7 +76,7 @@ def _replacements(text: str, sizes: dict[str, int], seed: int) -> Iterator[tuple
             target = node.targets[0]
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                pairs = list(zip(target.elts, node.value.elts, strict=True))
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
             for name, value in pairs:
                 if isinstance(name, ast.Name) and name.id in sizes and isinstance(value, ast.Constant):
                     yield value, sizes[name.id]
@@ -92,7 +92,7 @@ def changed_line(text: str, original: str, sizes: dict[str, int]) -> int | None:
         if mine[1] != other[1]:
             return other[0]
     if len(ours) != len(theirs):
-        return theirs[len(ours)][0] if len(theirs) > len(ours) else text.count("\n") + 1
+        return theirs[len(ours)][0] if len(theirs) > len(ours) else len(text.splitlines())
     return None
 
 
@@ -117,11 +117,16 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 def not_by_hand(text: str) -> tuple[int, str] | None:
     """Line and name of the first thing in the answer that has PyTorch find the gradient, or None."""
     for node in ast.walk(ast.parse(text)):
-        name = getattr(node, "attr", None) or getattr(node, "id", None)
-        if isinstance(node, ast.ImportFrom | ast.Import):
-            name = next((part for alias in node.names for part in alias.name.split(".") if part in NOT_BY_HAND), None)
-        if name in NOT_BY_HAND and is_answer(text, node.lineno):
-            return node.lineno, name
+        match node:
+            case ast.Attribute(attr=name) | ast.Name(id=name):
+                names = [name]
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names = [part for alias in aliases for part in alias.name.split(".")]
+            case _:
+                continue
+        for name in names:
+            if name in NOT_BY_HAND and is_answer(text, node.lineno):
+                return node.lineno, name
     return None
 
 

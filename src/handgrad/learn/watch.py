@@ -61,11 +61,10 @@ class Watcher:
         self.events: queue.SimpleQueue[Saved | Key | Judged] = queue.SimpleQueue()
         self.check: Check | None = None
         self.verdict: Verdict | None = None
+        self.text: str | None = None
+        self.remark = ""
         self.asking = False
-        first = workspace.course.exercises[0]
-        solved = workspace.progress().solved
-        self.exercise = workspace.course.after(first.name, solved) if first.name in solved else first
-        self.exercise = self.exercise or first
+        self.exercise = workspace.course.current(workspace.progress().solved)
 
     def run(self) -> None:
         """Watch until 'q'."""
@@ -117,6 +116,8 @@ class Watcher:
             if not path.is_file():
                 return
             self.exercise = self.workspace.course.by_name[name]
+        elif self.workspace.read(self.exercise) == self.text:
+            return
         self._start_check()
 
     def _name_of(self, path: Path) -> str | None:
@@ -145,7 +146,7 @@ class Watcher:
         elif key == "n":
             self._go_on(progress.solved)
         elif key == "l":
-            self._show(screen.course_list(self.workspace.course, progress, name), alone=True)
+            self._show(screen.overview(self.workspace.course, progress, self.exercise), alone=True)
         elif key == "r":
             backup = self.workspace.reset(self.exercise)
             self._start_check(f"Reset. Your file is in {backup}." if backup else "Written anew.")
@@ -168,10 +169,9 @@ class Watcher:
 
     def _start_check(self, remark: str = "") -> None:
         self._cancel()
-        self.verdict, self.asking = None, False
-        self.remark = remark
+        self.verdict, self.asking, self.remark = None, False, remark
         check = self.check = Check(self.exercise)
-        text = self.workspace.read(self.exercise)
+        text = self.text = self.workspace.read(self.exercise)
 
         def run() -> None:
             verdict = self.judge.judge(check.exercise, text, self.workspace.folder, check.cancelled)

@@ -8,11 +8,12 @@ import contextlib
 import io
 import json
 import os
-import re
 import signal
 import sys
-from dataclasses import asdict
+import traceback
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,8 +28,9 @@ from handgrad.learn.verdict import Finding, Row, Verdict
 
 SECOND_SEED = 2
 RIGHT = ("exact", "close")
-ERROR = re.compile(r"line (\d+): (\w+(?:Error|Exception).*)")
 GRACE = 5
+ANSWERED = 42
+"""Exit code of a process that wrote its verdict, which no program is likely to leave with by itself."""
 
 
 def serve() -> None:
@@ -44,7 +46,7 @@ def serve() -> None:
             if not hasattr(os, "fork"):
                 _answer(exercise, request, answers)
             elif child := os.fork():
-                if os.waitpid(child, 0)[1] != 0:
+                if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != ANSWERED:
                     print("null", file=answers, flush=True)
             else:
                 signal.alarm(int(exercise.time_limit) + GRACE)  # should nobody be left to kill it
@@ -52,7 +54,7 @@ def serve() -> None:
                     _answer(exercise, request, answers)
                 except BaseException:
                     os._exit(1)
-                os._exit(0)
+                os._exit(ANSWERED)
 
 
 def _answer(exercise: Exercise, request: dict[str, str], answers: io.TextIOBase) -> None:
@@ -66,7 +68,8 @@ def examine(exercise: Exercise, text: str) -> Verdict:
     try:
         first = _check(exercise, text)
         if not first.solved:
-            return first
+            raised = _raised(exercise, text)
+            return replace(first, status="error", message=raised[1], line=raised[0]) if raised else first
         second = _check(exercise, source.resize(text, exercise.sizes, SECOND_SEED))
     except HandgradError as error:
         return Verdict("error", f"{error.what}.", _line_of(error))
@@ -89,9 +92,6 @@ def _check(exercise: Exercise, text: str) -> Verdict:
     if not findings and all(row.verdict in RIGHT for row in rows):
         return Verdict("right", rows=rows)
     if not findings and left:
-        if error := _error_in_answer(report, text):
-            line, what = error
-            return Verdict("error", f"{what}.", line, rows)
         return Verdict("unfinished", f"Not written yet: {', '.join(left)}.", rows=rows)
     return Verdict("wrong", rows=rows, findings=findings)
 
@@ -121,11 +121,17 @@ def _findings(report: Report) -> list[Finding]:
     return found
 
 
-def _error_in_answer(report: Report, text: str) -> tuple[int, str] | None:
-    """Line and message of the first exception that the answer raises."""
-    for note in report.notes:
-        if (found := ERROR.match(note)) and source.is_answer(text, int(found[1])):
-            return int(found[1]), found[2]
+def _raised(exercise: Exercise, text: str) -> tuple[int, str] | None:
+    """Line and message of the exception that the answer raises, if it is run as the program that it is."""
+    names = {"__name__": "__main__"}
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(source.resize(text, exercise.sizes, SECOND_SEED), exercise.file, "exec"), names)
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == exercise.file and frame.lineno]
+        if lines and source.is_answer(text, lines[0]):
+            return lines[0], f"{type(error).__name__}: {str(error).strip().partition("\n")[0]}"
     return None
 
 
@@ -138,7 +144,7 @@ def _train(exercise: Exercise, text: str, checked: Verdict) -> Verdict:
     """Run the loop for real, and see whether the loss falls as far as it should."""
     assert exercise.training is not None
     steps, target = exercise.training.steps, exercise.training.loss
-    names = {"__name__": "__main__"}
+    names: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         exec(compile(source.resize(text, {"max_steps": steps}, 2147483647), exercise.file, "exec"), names)
     last = names["losses"][-steps // 10 :]
