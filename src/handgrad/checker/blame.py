@@ -11,6 +11,7 @@ from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
 from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.names import gradient_of
 from handgrad.checker.reference import (
     Forward,
     Value,
@@ -66,6 +67,7 @@ class Case:
     noise: float
     double: bool = True
     parts: list[tuple[str, Tensor]] = field(default_factory=list)
+    by_variable: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,7 +106,7 @@ def _is_answered(chain: Chain, again: Step) -> bool:
     steps = chain.region.steps
     between = steps[steps.index(chain.last) + 1 : steps.index(again)]
     return chain.last.statement.place.cell != again.statement.place.cell or any(
-        (chain.name in s.reads and s.gradients) or (not s.backward and any(is_float(v) for v in s.after.values()))
+        (chain.name in s.reads and s.gradients) or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
         for s in between
     )
 
@@ -133,7 +135,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             kept.append(step)
             wanted |= step.reads
             continue
-        temporary = (step.writes - set(step.gradients)) & wanted
+        temporary = (step.writes - gradient_names) & wanted
         if step.index > loss_index:
             for name in temporary & before_loss:
                 shadowed.setdefault(name, step)
@@ -161,6 +163,10 @@ def evaluate(
         del values[name]
     forced = {n: case.gradients[n].clone() for n in reads | plan.gradients if n in case.gradients and n != name}
     values.update(forced)
+    if any(".grad" in s.statement.text for s in plan.steps):
+        for n, v in values.items():
+            if is_float(v) and n in case.by_variable and case.by_variable[n].shape == v.shape:
+                v.grad = case.by_variable[n].to(v.dtype)
     watched = {n: (v, v._version) for n, v in values.items() if isinstance(v, Tensor)}
     with machine.holding(values) as namespace, torch.no_grad():
         if case.double:
@@ -231,6 +237,8 @@ class Judge:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
+        self.skipped: dict[Chain, int] = {}
+        self.no_gradients: set[str] = set()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[str, dict[Value, Tensor]] = {}
@@ -240,6 +248,9 @@ class Judge:
             n for s in region.steps if not s.backward for n in s.writes
         }
         self.constants = _constants(region)
+        names = {n for n in set().union(*(s.reads for s in region.steps)) if n not in self.machine.namespace}
+        spelled = {n: gradient_of(n, self.forward_names) for n in names - set(self.gradient_names)}
+        self.unwritten = {n: v for n, v in spelled.items() if v}
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
@@ -250,12 +261,13 @@ class Judge:
         return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
-        """The losses computed before a step, latest first."""
-        return [
+        """The losses computed before a step: those called `loss` first, and of each the latest first."""
+        found = [
             v
             for v in reversed(forward.values)
-            if v.names & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+            if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
         ]
+        return sorted(found, key=lambda v: "loss" not in v.names)
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
@@ -266,11 +278,15 @@ class Judge:
 
     def find(self, forward: Forward, chain: Chain) -> tuple[Value, Value] | None:
         """The loss a chain belongs to and the value it is the gradient of."""
+        skip = self.skipped.get(chain, 0)
         for loss in self.losses(forward, chain.last.index):
             gradients = self.sweep(forward, loss)
-            for value in forward.versions(chain.variable):
+            for value in forward.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in gradients:
-                    return loss, value
+                    if skip == 0:
+                        return loss, value
+                    skip -= 1
+                    break
         return None
 
     def true_gradients(self, forward: Forward, before: int, first: Value) -> dict[str, Tensor]:
@@ -286,8 +302,11 @@ class Judge:
         return found
 
     def gradient_values(self, by_variable: dict[str, Tensor], like_user: bool = False) -> dict[str, Tensor]:
-        """The same by gradient name; with `like_user`, in the shape the user's own gradient has."""
-        found = {}
+        """The same by gradient name; with `like_user`, in the shape the user's own gradient has.
+
+        A gradient that is read and nowhere written has its true value too.
+        """
+        found = {n: by_variable[v] for n, v in self.unwritten.items() if v in by_variable}
         for step in self.region.steps:
             for name, variable in step.gradients.items():
                 if variable in by_variable:
@@ -301,6 +320,7 @@ class Judge:
 
     def own_gradient(self, chain: Chain) -> Tensor | None:
         """Autograd's answer in the user's own dtype."""
+        skip = self.skipped.get(chain, 0)
         for loss in self.losses(self.own, chain.last.index):
             key = str(id(loss))
             if key not in self._own:
@@ -308,9 +328,12 @@ class Judge:
                     self._own[key] = own_gradients(self.own, loss)
                 except RuntimeError:
                     self._own[key] = {}
-            for value in self.own.versions(chain.variable):
+            for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[key]:
-                    return self._own[key][value]
+                    if skip == 0:
+                        return self._own[key][value]
+                    skip -= 1
+                    break
         return None
 
     def case(
@@ -359,6 +382,7 @@ class Judge:
             noise=(1e-12 if self.double else 1e-5) * size,
             double=self.double,
             parts=parts,
+            by_variable=by_name,
         )
         return case, value
 
@@ -379,7 +403,8 @@ class Judge:
         """Whether the true gradient of a value is zero up to rounding."""
         if value not in gradients or gradients[value].numel() == 0:
             return False
-        sizes = [float(gradients[v].abs().max()) for v in forward.consumers(value, within) if v in gradients]
+        consumers = [gradients[v] for v in forward.consumers(value, within) if v in gradients]
+        sizes = [float(g.abs().max()) for g in consumers if g.numel()]
         return bool(sizes) and float(gradients[value].abs().max()) <= (NEGLIGIBLE if self.double else 1e-6) * max(sizes)
 
     def _passes(self, plan: Plan, case: Case) -> bool:
@@ -391,7 +416,42 @@ class Judge:
         return plan_for(chain, loss.step.index if loss.step else -1, clean)
 
     def judge(self, chain: Chain) -> Judgement | None:
-        """Judge one chain; None where its variable does not reach a loss."""
+        """Judge one chain; None where its variable does not reach a loss.
+
+        Where several losses depend on the variable, the gradient of any of them is right.
+        """
+        first = self._judge(chain)
+        if first is None or first.fault in (None, "shape", "missing"):
+            return first
+        if self._is_no_gradient(first):
+            self.no_gradients.add(chain.name)
+            return None
+        while True:
+            self.skipped[chain] = self.skipped.get(chain, 0) + 1
+            other = self._judge(chain)
+            if other is None:
+                del self.skipped[chain]
+                return first
+            if other.fault is None:
+                return other
+
+    def _is_no_gradient(self, judgement: Judgement) -> bool:
+        """Whether a value is a gradient by its name alone, such as the logits of a dev split.
+
+        It reads no gradient and nothing that was computed on the way to the loss, but tensors from elsewhere; or it is
+        computed from such a value.
+        """
+        plan, chain = judgement.plan, judgement.chain
+        if plan.gradients:
+            return bool(plan.gradients & self.no_gradients)
+        loss, _ = self.find(self.forward, chain)
+        within = self.forward.ancestors(loss)
+        read = {n for s in plan.steps for n in s.reads if is_float(self.machine.namespace.get(n))} - {chain.name}
+        on_the_way = {n for v in within if not v.root for n in v.names}
+        inputs = {n for v in within for n in v.names}
+        return bool(read - inputs) and not read & on_the_way
+
+    def _judge(self, chain: Chain) -> Judgement | None:
         if (found := self.find(self.forward, chain)) is None:
             return None
         plan = self.plan(chain)
@@ -403,6 +463,10 @@ class Judge:
             if judgement.fault:
                 return judgement
         outcome = judgement.outcome = evaluate(self.machine, plan, case)
+        if outcome.error is None and not _is_gradient(outcome.got, case.want):
+            judgement.fault, judgement.failing = "wrong", case
+            judgement.cases += self._general_cases(plan, value)
+            return judgement
         if not agrees(outcome.got, case.want, case.noise, self.tolerance):
             rescued = self._rescue(judgement, case)
             if not rescued:
@@ -442,7 +506,7 @@ class Judge:
         """The values between `value` and the loss whose gradients the plan reads."""
         variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
         return [
-            v for v in forward.values if v in within and v is not value and v.names & variables
+            v for v in forward.values if v in within and v is not value and v.names.keys() & variables
             and value in forward.ancestors(v) and forward.inputs(v)
         ]
 
@@ -502,6 +566,13 @@ class Judge:
         if made := self.case("random upstream", self.forward, plan, upstream):
             cases.append(made[0])
         return cases
+
+
+def _is_gradient(got: Any, want: Tensor) -> bool:
+    """Whether the value can be a gradient at all: a float tensor, or a number where there is one element."""
+    if isinstance(got, Tensor):
+        return got.is_floating_point()
+    return isinstance(got, int | float) and not isinstance(got, bool) and want.numel() == 1
 
 
 def _constants(region: Region) -> tuple[float, ...]:

@@ -67,7 +67,8 @@ class _Search:
         self.machine, self.plan, self.chain = judge.machine, judgement.plan, judgement.chain
         self.case = judgement.failing or judgement.cases[0]
         self.others = [c for c in judgement.cases if c is not self.case]
-        self.deadline = time.thread_time() + TIME_FOR_ONE_LINE
+        self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
+        self.late = False
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
@@ -80,6 +81,8 @@ class _Search:
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
 
     def run(self) -> Diagnosis:
+        if (found := self._not_a_tensor()) is not None:
+            return found
         attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
         if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
             attempts = [self._numbers]
@@ -87,6 +90,13 @@ class _Search:
             if (found := attempt()) is not None:
                 return found
         return self._unknown()
+
+    def _late(self) -> bool:
+        """Whether the time for this line is over; the clock is read now and then, since it is slow."""
+        self.tries += 1
+        if self.tries % 32 == 0 and not self.late:
+            self.late = time.process_time() > self.deadline
+        return self.late
 
     # --- trying --------------------------------------------------------------------------------------------------
 
@@ -99,13 +109,14 @@ class _Search:
             return False
         return agrees(tensor, case.want, case.noise, self.judge.tolerance)
 
-    def _try(self, step: Step, node: ast.stmt, plan: Plan | None = None) -> bool:
+    def _try(self, step: Step, node: ast.stmt, new: ast.AST, plan: Plan | None = None) -> bool:
+        """Whether the plan is right in every case once the step runs `node`, in which only `new` is not the user's."""
         plan = plan or self.plan
         try:
-            code = compile_statement(ast.fix_missing_locations(node), step.statement.place.file)
+            code = compile_statement(node, step.statement.place.file)
         except (SyntaxError, ValueError, TypeError):
             return False
-        reads = uses(node).reads
+        reads = {n.id for n in ast.walk(new) if isinstance(n, ast.Name)} - step.reads
         reads |= self.machine.names_read_by_functions(reads)
         codes = {step: (code, reads | step.reads)}
         if not self._right(plan, codes, self.case):
@@ -127,7 +138,9 @@ class _Search:
                     constants,
                     continues=own and step is not self.chain.steps[0],
                     related=self.related,
+                    accumulates=own and step is not self.chain.last,
                     locals=_locals(step.statement.node),
+                    counters=uses(step.statement.node).counters,
                 )
                 written = uses(simple).binds & self.gradients
                 if written and not own:
@@ -149,7 +162,7 @@ class _Search:
         candidates = [c for c in self._candidates() if only is None or only(c[1])]
         candidates.sort(key=lambda c: c[0])
         for _, edit, step, plan in candidates:
-            if time.thread_time() > self.deadline:
+            if self._late():
                 return None
             if self._try_edit(edit, step, plan):
                 return self._repaired(edit, step)
@@ -158,9 +171,9 @@ class _Search:
     def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
         whole = step.statement.node
         if edit.old is whole:
-            return self._try(step, ast.copy_location(edit.new, whole), plan)
+            return self._try(step, ast.fix_missing_locations(ast.copy_location(edit.new, whole)), edit.new, plan)
         with in_place(whole, edit.old, edit.new) as found:
-            return found and self._try(step, whole, plan)
+            return found and self._try(step, whole, edit.new, plan)
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
@@ -182,6 +195,8 @@ class _Search:
     def _worded(self, message: str) -> str:
         if self.judgement.fault == "masked":
             return f"invisible here, wrong in general: {message}."
+        if isinstance(self.outcome.got, Tensor) and not self.outcome.got.is_floating_point():
+            message = f"the dtype is {str(self.outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
         if self.outcome.error is not None:
             return f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]} ({message})."
         return f"{message}."
@@ -238,7 +253,7 @@ class _Search:
         for text in self._terms_through(names[0]):
             for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
                              "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
-                if time.thread_time() > self.deadline:
+                if self._late():
                     return None
                 line = f"{self.chain.name} += {template.format(text)}"
                 if self._try_after(line) or self._try_after(line := line.replace("+=", f"= {self.chain.name} +")):
@@ -267,7 +282,7 @@ class _Search:
         except SyntaxError:
             return False
         both = ast.If(ast.Constant(True), [last.statement.node, addition], [])
-        return self._try(last, ast.copy_location(both, last.statement.node))
+        return self._try(last, ast.fix_missing_locations(ast.copy_location(both, last.statement.node)), addition)
 
     def _after(self, line: str) -> int:
         """The last line that has to have run before the added one can."""
@@ -316,7 +331,7 @@ class _Search:
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
-        if time.thread_time() > self.deadline or not self._try_after(line):
+        if self._late() or not self._try_after(line):
             return None
         return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
 
@@ -349,6 +364,16 @@ class _Search:
         if got.dim() == 2 and agrees(got.T, want, self.case.noise, self.judge.tolerance):
             return "transpose", self._worded(MESSAGES["transpose"])
         return None
+
+    def _not_a_tensor(self) -> Diagnosis | None:
+        got, want = self.outcome.got, self.case.want
+        if isinstance(got, Tensor) or self.outcome.error is not None or got is None:
+            return None
+        if isinstance(got, int | float) and want.numel() == 1:
+            return None
+        kind = "shape" if self.got is not None or isinstance(got, int | float | list) else "unknown"
+        message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
+        return Diagnosis(kind, message, place=self.chain.last.statement.place)
 
     def _unknown(self) -> Diagnosis:
         place = self.chain.last.statement.place

@@ -84,8 +84,10 @@ class Context:
     gradients: set[str]
     constants: tuple[float, ...] = ()
     continues: bool = False
+    accumulates: bool = False
     related: set[str] = field(default_factory=set)
     locals: set[str] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
     in_index: bool = False
     parent: ast.AST | None = None
     role: str = ""
@@ -189,7 +191,16 @@ def another_variable(node: ast.Name, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.sizes:
         for other, size in ctx.sizes.items():
             if other != node.id and size != ctx.sizes[node.id]:
-                yield kind, 0.88, name(other)
+                beside = isinstance(ctx.parent, ast.BinOp) and isinstance(ctx.parent.op, ast.Sub | ast.Add)
+                yield kind, 0.93 if beside else 0.88, name(other)
+        if node.id in ctx.related and ctx.role == "factor":
+            yield "wrong-constant", 0.87, binary(node, ast.Pow, number(0.5))
+    if node.id in ctx.locals - ctx.counters:
+        for other in sorted(ctx.locals - ctx.counters - {node.id, ctx.gradient}):
+            yield kind, 1.05, name(other)
+    if ctx.in_index and node.id in ctx.counters:
+        for shift in (ast.Sub, ast.Add):
+            yield "wrong-index", 1.0, binary(node, shift, ast.Constant(1))
     if ctx.in_index and (node.id in ctx.locals or node.id in ctx.integers or node.id in ctx.sizes):
         for other in sorted(ctx.locals - {node.id} - set(ctx.tensors)):
             yield "wrong-index", 1.05, name(other)
@@ -442,7 +453,8 @@ def other_brackets(node: ast.BinOp, _ctx: Context) -> Iterator[Proposal]:
 def no_sign(node: ast.UnaryOp, ctx: Context) -> Iterator[Proposal]:
     """A minus, or a `~`, too many."""
     if ctx.role == "dim" or ctx.in_index:
-        kind = "wrong-dim" if ctx.role == "dim" else "wrong-index"
+        moves = called(ctx.parent) in ("transpose", "permute", "swapaxes")
+        kind = "wrong-index" if ctx.in_index else "transpose" if moves else "wrong-dim"
         for dim in (0, 1, 2, -1, -2, -3):
             if not same(number(dim), node):
                 yield kind, 1.0, number(dim)
@@ -834,7 +846,7 @@ def a_scale(node: ast.expr, ctx: Context) -> Iterator[Proposal]:
     if ctx.role not in ("value", "operand", "summed", "argument") or ctx.in_index:
         return
     for factor in scales(ctx):
-        kind = _factor_kind(factor, ctx, "missing-factor")
+        kind = _factor_kind(factor, ctx, "missing-factor") if ctx.role in ("value", "summed") else "missing-factor"
         if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Div):
             kind = "bessel"
         extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
@@ -923,7 +935,7 @@ def adding_instead(node: ast.Assign, ctx: Context) -> Iterator[Proposal]:
         if ctx.continues:
             yield "overwrite", 0.7, ast.AugAssign(target, ast.Add(), node.value)
         start = expression(f"torch.zeros_like({ctx.variable})")
-        if not same(start, node.value) and "torch" in ctx.values:
+        if not same(start, node.value) and ctx.accumulates:
             yield "bad-start", 0.85, ast.Assign(node.targets, start)
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
-from handgrad.checker.machine import Machine, Randomness, TimeIsUp, time_limit
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
+from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Source, read_source
 from handgrad.checker.trace import Region, Trace, Tracer
@@ -63,11 +64,14 @@ def check_source(
                     _merge(report, one)
         except TimeIsUp:
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
-    report.notes += trace.notes + [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
+    report.notes += trace.notes
+    report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
+    report.faults += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.stops]
     if trace.timed_out:
-        report.notes.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run.")
+        cut = report.faults if any(variables_of(n) for n in trace.unfinished) else report.notes
+        cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     shown = {row.place for row in report.blamed}
-    report.notes += [f"{e.place}: {e.message}" for e in trace.errors if e.place not in shown]
+    report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
     return report
@@ -87,8 +91,14 @@ def _undisturbed():
             torch.set_default_dtype(dtype)
 
 
+def _advice(error: UserError) -> str:
+    return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
+
+
 def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
     where = source.path
+    if unfit := [note for note in report.notes if note.startswith("the loss is")]:
+        raise CheckError(unfit[0].rstrip("."), where=where, next_step="Mend the forward pass first.")
     if source.faults and not trace.losses:
         fault = source.faults[0]
         raise CheckError(fault.message, where=f"{where}, {fault.place}", next_step="Mend this line first.")
@@ -98,9 +108,13 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             where=where,
             next_step="Shorten the loop, or raise --timeout.",
         )
-    if trace.errors:
-        error = trace.errors[0]
-        raise CheckError(error.message, where=f"{where}, {error.place}", next_step="This is raised by the program itself.")
+    if trace.stops or trace.errors:
+        error = (trace.stops + trace.errors)[0]
+        raise CheckError(
+            f"{error.message}{_advice(error)}",
+            where=f"{where}, {error.place}",
+            next_step="This is raised by the program itself.",
+        )
     if not trace.losses:
         raise CheckError(
             f"no loss called {loss!r}" if loss else "no scalar loss was found",
@@ -123,12 +137,30 @@ class _Inspection:
         self.trace, self.region = trace, region
         self.rows: list[VariableReport] = []
         self.hazards: list[Hazard] = []
+        self.notes: list[str] = []
         self.loss: float | None = None
+
+    def _not_finite(self) -> str | None:
+        """A sentence where the loss is not a finite number, so that nothing can be judged."""
+        losses = self.judge.losses(self.judge.own, 1 << 60)
+        if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
+            return None
+        within = self.judge.own.values
+        first = next((v for v in within if v.leaf.numel() and not bool(torch.isfinite(v.data).all())), losses[0])
+        where = f" in {first.step.statement.place}" if first.step else ""
+        return (
+            f"the loss is {float(losses[0].data)}, so no gradient can be judged; "
+            f"{first.name}{where} is the first value with a NaN or an infinity (inf)."
+        )
 
     def run(self, explained: set[tuple]) -> None:
         """Judge every chain; those in `explained` were found wrong in an earlier training step."""
         self.judge = Judge(self.trace, self.region)
-        judged = [(chain, j) for chain in chains_of(self.region) if (j := self.judge.judge(chain)) is not None]
+        if (unfit := self._not_finite()) is not None:
+            self.notes.append(unfit)
+            return
+        chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
+        judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
         self.faulty = {chain.name for chain, j in judged if j.fault not in (None, "shape")}
         self._find_hazards(judged)
         for chain, judgement in judged:
@@ -229,11 +261,11 @@ class _Inspection:
         written = {row.name for row in self.rows}
         loss = next(iter(losses))
         for value in reversed(forward.values):
-            if value in self.judge.sweep(forward, loss) and not value.names & written and value is not loss:
+            if value in self.judge.sweep(forward, loss) and not value.names.keys() & written and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
-                written |= value.names
+                written |= value.names.keys()
                 self.rows.append(
                     VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing")
                 )
@@ -271,6 +303,7 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
 
 def _merge(report: Report, one: _Inspection) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
+    report.notes += one.notes
     if report.loss is None:
         report.loss = one.loss
     seen = {(row.gradient, row.chain_place): i for i, row in enumerate(report.variables)}
@@ -284,8 +317,6 @@ def _merge(report: Report, one: _Inspection) -> None:
             report.variables.append(row)
     known = {(h.kind, h.variable, h.place) for h in report.hazards}
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
-    if not report.right and one.loss is not None and report.loss is None:
-        report.loss = one.loss
 
 
 __all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

@@ -252,7 +252,7 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
 
 def compile_statement(node: ast.stmt, file: str) -> CodeType:
     """Byte code of one statement, as it would run at the top of a module."""
-    if any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
+    if isinstance(node, ast.If | ast.With | ast.Try) and any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
         node = _LeaveInsteadOfBreak().visit(node)
     return compile(ast.Module([node], []), file, "exec")
 
@@ -317,6 +317,12 @@ class Randomness:
             {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
             {k: v.bit_generator.state for k, v in namespace.items() if hasattr(v, "bit_generator")} if numpy else {},
         )
+
+    @property
+    def numpy_mark(self) -> tuple | None:
+        """NumPy's global state in a form that can be compared."""
+        state = self.numpy_state
+        return None if state is None else (state[1].tobytes(), *state[2:])
 
     def restore(self, namespace: dict[str, Any]) -> None:
         """Put every generator back where it was."""

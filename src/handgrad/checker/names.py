@@ -99,7 +99,8 @@ class _Uses(ast.NodeVisitor):
             self.found.changes.add(node.target.id)
         else:
             self._change(node.target)
-        self.generic_visit(node)
+            self.visit(node.target)
+        self.visit(node.value)
 
     def visit_For(self, node):
         self.found.counters |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}

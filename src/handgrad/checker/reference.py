@@ -19,7 +19,7 @@ class Value:
     """One named value of the forward pass.
 
     `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
-    statements saw in its place. Where the pass was not cut the two are the same graph.
+    statements saw in its place; `names` gives the step that bound each of its names. Where the pass was not cut the two are the same graph.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Value:
     leaf: Tensor
     bound: Tensor
     root: bool
-    names: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)
     inputs: list["Value"] | None = None
 
     @property
@@ -49,6 +49,11 @@ class Forward:
     def versions(self, name: str) -> list[Value]:
         """The values a name had, latest first."""
         return [v for v in reversed(self.values) if name in v.names]
+
+    def had(self, name: str, before: int) -> list[Value]:
+        """The values a name had before a step, latest first, then those it was given later."""
+        found = self.versions(name)
+        return sorted(found, key=lambda v: v.names[name] >= before)
 
     def world(self, before: int) -> dict[str, Any]:
         """What every name held just before the step with index `before`."""
@@ -214,7 +219,7 @@ class _Runner:
                     renamed[id(tensor)] = value
                     if value.bound is not tensor:
                         _replace(namespace, tensor, value.bound)
-            value.names.add(name)
+            value.names.setdefault(name, step.index if step else -1)
             namespace[name] = value.bound
 
     def _add(self, name: str, tensor: Tensor, step: Step | None) -> Value:

@@ -115,6 +115,7 @@ class Report:
     variables: list[VariableReport] = field(default_factory=list)
     hazards: list[Hazard] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     strict: bool = False
     hint: int = 2
     show_fix: bool = False
@@ -122,8 +123,11 @@ class Report:
 
     @property
     def right(self) -> bool:
-        """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone."""
-        return not self.hazards and not any(self.is_fault(v) for v in self.variables)
+        """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone.
+
+        `faults` are lines that Python itself refuses, or that raise.
+        """
+        return not self.hazards and not self.faults and not any(self.is_fault(v) for v in self.variables)
 
     def is_fault(self, row: VariableReport) -> bool:
         """Whether a row makes the program wrong."""
@@ -160,7 +164,7 @@ class Report:
         """The last line: how many are right, and what is to be done."""
         right = sum(v.verdict in ("exact", "close") for v in self.variables)
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
-        faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards)
+        faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
         if not faults:
             return f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
         lines = "line is" if faults == 1 else "lines are"
@@ -170,6 +174,7 @@ class Report:
         """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
         for row in self.blamed:
             yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
+        yield from self.faults
         for hazard in self.hazards:
             yield self._explain(
                 hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, hazard.fix)]

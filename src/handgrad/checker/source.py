@@ -64,7 +64,7 @@ def read_source(path: Path) -> Source:
         SourceError: the file is missing, is neither kind, or is not a notebook inside.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SourceError("there is no such file", where=path, next_step="Give the path of a .py or .ipynb file.") from None
     except (OSError, UnicodeDecodeError) as error:

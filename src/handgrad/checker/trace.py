@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,14 +72,19 @@ class Region:
 
 @dataclass
 class Trace:
-    """The run of a program."""
+    """The run of a program.
+
+    `errors` are exceptions that the gradients have nothing to do with, or that their own lines raise; `stops` are
+    those of the program around them; `unfinished` are the names that the statement cut short would have written.
+    """
 
     machine: Machine
     regions: list[Region] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
+    stops: list[UserError] = field(default_factory=list)
     timed_out: UserError | None = None
-    loss_name: str | None = None
+    unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
 
 
@@ -91,14 +97,13 @@ def holds_float(value: Any, depth: int = 3) -> bool:
     """Whether a float tensor is the value or lies in it."""
     if isinstance(value, Tensor):
         return value.is_floating_point()
-    if depth == 0:
+    if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
         return False
-    if isinstance(value, list | tuple | dict):
-        items = value.values() if isinstance(value, dict) else value
-        return any(holds_float(v, depth - 1) for _, v in zip(range(64), items, strict=False))
-    return hasattr(value, "__dict__") and not isinstance(value, type) and any(
-        holds_float(v, depth - 1) for v in list(vars(value).values())[:64]
-    ) and not callable_module(value)
+    if isinstance(value, list | tuple):
+        return any(holds_float(v, depth - 1) for v in value[:64])
+    if isinstance(value, dict):
+        return any(holds_float(v, depth - 1) for v in itertools.islice(value.values(), 64))
+    return any(holds_float(v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
 
 
 def callable_module(value: Any) -> bool:
@@ -212,6 +217,8 @@ class Tracer:
                 self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
+                found = uses(self.current.node)
+                self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
         return self.trace
@@ -388,8 +395,8 @@ class Tracer:
                     self.trace.losses.append(name)
 
     def _settle_error(self, step: Step, written: set[str]) -> None:
-        if written:
-            self._note_error(step.error)
+        if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
+            self._note_error(step.error, stops=bool(written) and not step.backward)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -422,8 +429,8 @@ class Tracer:
     def _spelled_like_a_gradient(self, name: str) -> bool:
         return variables_of_known(name, self.all_names)
 
-    def _note_error(self, error: UserError) -> None:
-        self.trace.errors.append(error)
+    def _note_error(self, error: UserError, stops: bool = True) -> None:
+        (self.trace.stops if stops else self.trace.errors).append(error)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -444,7 +451,7 @@ def _moved(before: Randomness, after: Randomness) -> bool:
     return (
         not torch.equal(before.torch_state, after.torch_state)
         or before.python_state != after.python_state
-        or str(before.numpy_state) != str(after.numpy_state)
+        or before.numpy_mark != after.numpy_mark
         or before.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in before.numpy_generators}
         or any(
             name in before.generators and not torch.equal(before.generators[name], state)

@@ -57,7 +57,7 @@ def check(
         _show(report, json)
         if write and not report.right:
             _write(report, file, json)
-        return 0 if report.right else 1
+        return 2 if report.faults else 0 if report.right else 1
 
     return _watch(once, file) if watch else once()
 
