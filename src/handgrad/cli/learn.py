@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,9 +57,7 @@ def watch(*, notebook: bool = False, yes: bool = False) -> int | None:
             print(path)
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        first = course.exercises[0]
-        solved = workspace.progress().solved
-        return _run(workspace, (course.after(first.name, solved) or first) if first.name in solved else first)
+        return _run(workspace, course.current(workspace.progress().solved))
     from handgrad.learn.watch import Watcher
 
     with Judge() as judge:
@@ -128,12 +127,10 @@ def show_list() -> None:
 def status() -> None:
     """Say how far you are, and what comes next."""
     workspace = _workspace()
-    progress, course = workspace.progress(), workspace.course
-    first = course.exercises[0]
-    following = course.after(first.name, progress.solved) if first.name in progress.solved else first
-    _console().print(screen.heading(course, following or first, progress))
-    if following:
-        _console().print(screen.file_line(workspace, following))
+    progress = workspace.progress()
+    exercise = workspace.course.current(progress.solved)
+    _console().print(screen.heading(workspace.course, exercise, progress))
+    _console().print(screen.file_line(workspace, exercise))
 
 
 def check_all() -> int:
@@ -217,7 +214,7 @@ def _confirm(question: str) -> bool:
 
 def _console() -> Console:
     shown = Console(highlight=False)
-    return shown if shown.is_terminal else Console(highlight=False, width=80)
+    return shown if shown.is_terminal else Console(highlight=False, width=shutil.get_terminal_size().columns)
 
 
 COMMANDS: dict[str, Callable[..., int | None]] = {

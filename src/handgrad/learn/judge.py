@@ -90,7 +90,8 @@ class _Worker:
         return self.process.poll() is not None
 
     def close(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.kill()
         self.process.wait()
         self.reader.join()

@@ -21,6 +21,8 @@ from handgrad.learn.workspace import Workspace
 HINTS = 3
 DEBOUNCE_MS = 100
 STEP_MS = 20
+LOOK_AGAIN_MS = 500
+"""Some file systems tell nobody of changes, so the current file is looked at now and then."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,15 @@ class Watcher:
         stop = threading.Event()
 
         def follow() -> None:
-            changes = watch_files(
-                self.workspace.folder, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, raise_interrupt=False
-            )
-            for batch in changes:
+            batches = watch_files(
+                self.workspace.folder, stop_event=stop, raise_interrupt=False, debounce=DEBOUNCE_MS, step=STEP_MS,
+                rust_timeout=LOOK_AGAIN_MS, yield_on_timeout=True,
+            )  # fmt: skip
+            for batch in batches:
                 for path in sorted({path for _, path in batch}):
                     self.events.put(Saved(Path(path)))
+                if not batch:
+                    self.events.put(Saved(self.workspace.path(self.exercise)))
 
         follower = threading.Thread(target=follow, daemon=True)
         follower.start()
