@@ -1,7 +1,7 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -37,6 +37,7 @@ class Chain:
 
     @property
     def last(self) -> Step:
+        """The statement that finishes the gradient."""
         return self.steps[-1]
 
     @property
@@ -106,7 +107,8 @@ def _is_answered(chain: Chain, again: Step) -> bool:
     steps = chain.region.steps
     between = steps[steps.index(chain.last) + 1 : steps.index(again)]
     return chain.last.statement.place.cell != again.statement.place.cell or any(
-        (chain.name in s.reads and s.gradients) or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
+        (chain.name in s.reads and s.gradients)
+        or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
         for s in between
     )
 
@@ -213,21 +215,20 @@ class Judgement:
 
     chain: Chain
     plan: Plan
-    want: Tensor | None = None
+    want: Tensor
     true: Tensor | None = None
-    noise: float = 0.0
     fault: str | None = None
     outcome: Outcome | None = None
     failing: Case | None = None
     cases: list[Case] = field(default_factory=list)
     rescued_by_clean: bool = False
-    only_in_context: bool = False
 
 
 class Judge:
     """Judges the chains of one region; the forward passes it needs are run once and shared."""
 
     def __init__(self, trace: Trace, region: Region):
+        """Run the forward pass of `region`, in float64 and in the user's own dtype."""
         self.trace, self.machine, self.region = trace, trace.machine, region
         self.generator = torch.Generator().manual_seed(20240229)
         self.double = True
@@ -261,13 +262,16 @@ class Judge:
         return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
-        """The losses computed before a step: those called `loss` first, and of each the latest first."""
+        """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
         found = [
             v
             for v in reversed(forward.values)
-            if v.names.keys() & set(self.trace.losses) and v.leaf.numel() == 1 and (v.step is None or v.step.index < before)
+            if v.names.keys() & set(self.trace.losses)
+            and v.leaf.numel() == 1
+            and (v.step is None or v.step.index < before)
         ]
-        return sorted(found, key=lambda v: "loss" not in v.names)
+        parts = {v for whole in found for v in forward.ancestors(whole) if v is not whole}
+        return sorted((v for v in found if v not in parts), key=lambda v: "loss" not in v.names)
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
@@ -288,6 +292,13 @@ class Judge:
                     skip -= 1
                     break
         return None
+
+    def located(self, chain: Chain) -> tuple[Value, Value]:
+        """The same for a chain that is known to belong to a loss of the true pass."""
+        found = self.find(self.forward, chain)
+        if found is None:
+            raise LookupError(f"{chain.name} belongs to no loss")
+        return found
 
     def true_gradients(self, forward: Forward, before: int, first: Value) -> dict[str, Tensor]:
         """For every name, the gradient of its latest value that reaches a loss, `first` before other losses."""
@@ -343,7 +354,7 @@ class Judge:
         plan: Plan,
         fix: Callable[[dict[Value, Tensor], Value, set[Value]], dict[Value, Tensor]] | None = None,
         like_user: bool = False,
-    ) -> tuple[Case, Value] | None:
+    ) -> Case | None:
         """A situation for a plan; `fix` chooses random gradients for some values, the rest follows from them."""
         found = self.find(forward, plan.chain)
         if found is None:
@@ -374,7 +385,7 @@ class Judge:
         if plan.clean and loss.step is not None:
             early = forward.world(loss.step.index + 1)
             world.update({n: early[n] for n in plan.shadowed if n in early})
-        case = Case(
+        return Case(
             label,
             world,
             self.gradient_values(by_name, like_user),
@@ -384,7 +395,6 @@ class Judge:
             parts=parts,
             by_variable=by_name,
         )
-        return case, value
 
     def others(self, shrink: float) -> Forward:
         """The forward pass from other inputs."""
@@ -412,7 +422,7 @@ class Judge:
 
     def plan(self, chain: Chain, clean: bool = False) -> Plan:
         """What has to run for a chain."""
-        loss, _ = self.find(self.forward, chain)
+        loss, _ = self.located(chain)
         return plan_for(chain, loss.step.index if loss.step else -1, clean)
 
     def judge(self, chain: Chain) -> Judgement | None:
@@ -444,19 +454,25 @@ class Judge:
         plan, chain = judgement.plan, judgement.chain
         if plan.gradients:
             return bool(plan.gradients & self.no_gradients)
-        loss, _ = self.find(self.forward, chain)
+        loss, _ = self.located(chain)
         within = self.forward.ancestors(loss)
-        read = {n for s in plan.steps for n in s.reads if is_float(self.machine.namespace.get(n))} - {chain.name}
-        on_the_way = {n for v in within if not v.root for n in v.names}
-        inputs = {n for v in within for n in v.names}
-        return bool(read - inputs) and not read & on_the_way
+        before = loss.step.index if loss.step else -1
+        read = {n for s in plan.steps for n in s.reads} - {chain.name}
+        values = [self.forward.versions(n)[0] for n in read if self.forward.versions(n)]
+        foreign = any(
+            v not in within and min(v.names.values()) < before
+            for value in values
+            for v in self.forward.ancestors(value)
+        )
+        return foreign and not any(v in within and not v.root for v in values)
 
     def _judge(self, chain: Chain) -> Judgement | None:
-        if (found := self.find(self.forward, chain)) is None:
+        if self.find(self.forward, chain) is None:
             return None
         plan = self.plan(chain)
-        made = self.case("true", self.forward, plan)
-        case, value = made
+        case = self.case("true", self.forward, plan)
+        if case is None:
+            return None
         judgement = Judgement(chain, plan, want=case.want, true=self.own_gradient(chain), cases=[case])
         if chain.actual is None or chain.actual is ...:
             judgement.fault = "missing" if chain.last.error is None else None
@@ -465,29 +481,26 @@ class Judge:
         outcome = judgement.outcome = evaluate(self.machine, plan, case)
         if outcome.error is None and not _is_gradient(outcome.got, case.want):
             judgement.fault, judgement.failing = "wrong", case
-            judgement.cases += self._general_cases(plan, value)
+            judgement.cases += self._general_cases(plan)
             return judgement
         if not agrees(outcome.got, case.want, case.noise, self.tolerance):
-            rescued = self._rescue(judgement, case)
-            if not rescued:
+            if not self._rescue(judgement):
                 judgement.fault, judgement.failing = "wrong", case
-                judgement.cases += self._general_cases(judgement.plan, value)
+                judgement.cases += self._general_cases(judgement.plan)
                 return judgement
             case = judgement.cases[0]
-        for other, counts in self._hidden_cases(judgement.plan, value):
+        for other in self._hidden_cases(judgement.plan):
             judgement.cases.append(other)
             if not self._passes(judgement.plan, other):
-                if counts:
-                    judgement.fault, judgement.failing = "masked", other
-                    judgement.cases += self._general_cases(judgement.plan, value)
-                    return judgement
-                judgement.only_in_context = True
+                judgement.fault, judgement.failing = "masked", other
+                judgement.cases += self._general_cases(judgement.plan)
+                return judgement
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case
         return judgement
 
-    def _rescue(self, judgement: Judgement, case: Case) -> bool:
+    def _rescue(self, judgement: Judgement) -> bool:
         """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
@@ -495,23 +508,37 @@ class Judge:
             attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)
-            outcome = evaluate(self.machine, plan, made[0])
-            if agrees(outcome.got, made[0].want, made[0].noise, self.tolerance):
+            if made is None:
+                continue
+            outcome = evaluate(self.machine, plan, made)
+            if agrees(outcome.got, made.want, made.noise, self.tolerance):
                 judgement.rescued_by_clean = plan is not attempts[0][0]
-                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made[0]]
+                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made]
                 return True
         return False
+
+    def between(self, plan: Plan) -> set[str]:
+        """The names of the values that a plan's line differentiates through, up to the gradients it reads."""
+        loss, value = self.located(plan.chain)
+        ends = self._upstream(plan, self.forward, value, self.forward.ancestors(loss)) or [loss]
+        passed = set().union(*(self.forward.ancestors(v) for v in ends))
+        return {n for v in passed if value in self.forward.ancestors(v) and v is not value for n in v.names}
 
     def _upstream(self, plan: Plan, forward: Forward, value: Value, within: set[Value]) -> list[Value]:
         """The values between `value` and the loss whose gradients the plan reads."""
         variables = {v for s in self.region.steps for n, v in s.gradients.items() if n in plan.gradients}
         return [
-            v for v in forward.values if v in within and v is not value and v.names.keys() & variables
-            and value in forward.ancestors(v) and forward.inputs(v)
+            v
+            for v in forward.values
+            if v in within
+            and v is not value
+            and v.names.keys() & variables
+            and value in forward.ancestors(v)
+            and forward.inputs(v)
         ]
 
-    def _hidden_cases(self, plan: Plan, value: Value):
-        """Situations that show what the true gradients hide, each with whether failing it is a fault."""
+    def _hidden_cases(self, plan: Plan) -> Iterator[Case]:
+        """Situations that show what the true gradients and values hide."""
 
         def noise_only(true, at, within):
             upstream = self._upstream(plan, self.forward, at, within)
@@ -529,17 +556,16 @@ class Judge:
             upstream = self._upstream(plan, self.forward, at, within) or self.forward.consumers(at, within)
             return {v: random_like(true.get(v, v.leaf), self.generator) for v in upstream if self.forward.inputs(v)}
 
-        found = self.find(self.forward, plan.chain)
-        loss, at = found
+        loss, at = self.located(plan.chain)
         within = self.forward.ancestors(loss)
         if self.negligible(self.sweep(self.forward, loss), self.forward, at, within):
             if made := self.case("random upstream", self.forward, plan, all_upstream):
-                yield made[0], True
+                yield made
         elif made := self.case("random upstream where the true one is zero", self.forward, plan, noise_only):
-            yield made[0], True
+            yield made
         for shrink in (1.0, 0.01):
             if (made := self._other_case(plan, shrink)) is not None:
-                yield made, True
+                yield made
 
     def _other_case(self, plan: Plan, shrink: float) -> Case | None:
         forward = self.others(shrink)
@@ -549,11 +575,11 @@ class Judge:
             made = self.case(f"other values, times {shrink:g}", forward, plan)
         except RuntimeError:
             return None
-        if made is None or not bool(torch.isfinite(made[0].want).all()):
+        if made is None or not bool(torch.isfinite(made.want).all()):
             return None
-        return made[0]
+        return made
 
-    def _general_cases(self, plan: Plan, value: Value) -> list[Case]:
+    def _general_cases(self, plan: Plan) -> list[Case]:
         """Situations a repaired line must get right."""
 
         def upstream(true, at, within):
@@ -564,7 +590,7 @@ class Judge:
         if (made := self._other_case(plan, 1.0)) is not None:
             cases.append(made)
         if made := self.case("random upstream", self.forward, plan, upstream):
-            cases.append(made[0])
+            cases.append(made)
         return cases
 
 
@@ -577,10 +603,10 @@ def _is_gradient(got: Any, want: Tensor) -> bool:
 
 def _constants(region: Region) -> tuple[float, ...]:
     """The numbers written in the program, which a wrong line may have lost."""
-    found = {
-        node.value
-        for step in region.steps
-        for node in ast.walk(step.statement.node)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 1e6
-    }
+    found: set[float] = set()
+    for step in region.steps:
+        for node in ast.walk(step.statement.node):
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6:
+                found.add(value)
     return tuple(sorted(found, key=abs)[:24])

@@ -6,6 +6,7 @@ import math
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,13 +70,15 @@ class _Search:
         self.others = [c for c in judgement.cases if c is not self.case]
         self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
         self.late = False
+        self.candidates: dict[bool, list[tuple[float, Edit, Step, Plan]]] = {}
+        self.failed: set[int] = set()
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
         forward = {n: v for n, v in self.case.values.items() if n in judge.forward_names or n in reads}
         self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
         self.gradients = set(self.case.gradients) - {self.chain.name}
-        consumers = {n for n, _ in self.case.parts}
+        consumers = judge.between(self.plan) | {n for n, _ in self.case.parts}
         makers = [s for n in consumers for s in judge.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
@@ -83,7 +86,10 @@ class _Search:
     def run(self) -> Diagnosis:
         if (found := self._not_a_tensor()) is not None:
             return found
-        attempts = [self._overwrites, self._paths, self._edits, self._later_statements, self._numbers]
+        attempts = [
+            *(self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
+            *(self._late_edits, self._later_statements, self._numbers),
+        ]
         if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
             attempts = [self._numbers]
         for attempt in attempts:
@@ -109,7 +115,7 @@ class _Search:
             return False
         return agrees(tensor, case.want, case.noise, self.judge.tolerance)
 
-    def _try(self, step: Step, node: ast.stmt, new: ast.AST, plan: Plan | None = None) -> bool:
+    def _try(self, step: Step, node: ast.AST, new: ast.AST, plan: Plan | None = None) -> bool:
         """Whether the plan is right in every case once the step runs `node`, in which only `new` is not the user's."""
         plan = plan or self.plan
         try:
@@ -125,7 +131,7 @@ class _Search:
 
     # --- edits ---------------------------------------------------------------------------------------------------
 
-    def _candidates(self) -> Iterator[tuple[float, Edit, Step, Plan]]:
+    def _candidates(self, late: bool) -> Iterator[tuple[float, Edit, Step, Plan]]:
         constants = self.judge.constants
         for position, (step, plan) in enumerate(self._editable()):
             own = step in self.chain.steps
@@ -145,7 +151,7 @@ class _Search:
                 written = uses(simple).binds & self.gradients
                 if written and not own:
                     continue
-                for edit in edits(simple, context):
+                for edit in edits(simple, context, late):
                     yield edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step, plan
 
     def _editable(self) -> Iterator[tuple[Step, Plan]]:
@@ -158,14 +164,18 @@ class _Search:
                 p = self.plan
                 yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
 
-    def _edits(self, only: Callable[[Edit], bool] | None = None) -> Diagnosis | None:
-        candidates = [c for c in self._candidates() if only is None or only(c[1])]
-        candidates.sort(key=lambda c: c[0])
+    def _edits(self, only: Callable[[Edit], bool] | None = None, late: bool = False) -> Diagnosis | None:
+        if late not in self.candidates:
+            self.candidates[late] = sorted(self._candidates(late), key=lambda c: c[0])
+        candidates = [c for c in self.candidates[late] if only is None or only(c[1])]
         for _, edit, step, plan in candidates:
             if self._late():
                 return None
+            if id(edit) in self.failed:
+                continue
             if self._try_edit(edit, step, plan):
                 return self._repaired(edit, step)
+            self.failed.add(id(edit))
         return None
 
     def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
@@ -178,12 +188,20 @@ class _Search:
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
 
+    def _late_edits(self) -> Diagnosis | None:
+        return self._edits(late=True)
+
+    def _plain_edits(self) -> Diagnosis | None:
+        return self._edits(lambda e: e.cost < 1.35)
+
     def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
         simple = edit.statement
         old, new = _shown(edit.old), _shown(edit.new)
         kind = edit.kind
         if self.judgement.fault == "shape":
-            kind = "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
+            kind = (
+                "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
+            )
         if isinstance(edit.new, ast.Pass):
             message = f"{MESSAGES[kind]}: leave this line out"
         else:
@@ -215,7 +233,7 @@ class _Search:
             for chosen in itertools.combinations(case.parts, size):
                 if len(chosen) == len(case.parts):
                     continue
-                part = sum(p for _, p in chosen)
+                part = torch.stack([p for _, p in chosen]).sum(0)
                 names = [n for n, _ in chosen]
                 if not bool((part != 0).any()):
                     continue
@@ -231,8 +249,7 @@ class _Search:
         message = f"a path is missing: {variable} also reaches the loss through {through}"
         found = self._added_terms(names)
         if found is None:
-            again = self._edits(lambda e: e.kind in ("missing-factor", "wrong-variable", "overwrite", "wrong-operator",
-                                                     "bad-start", "wrong-index", "missing-term", "extra-factor"))
+            again = self._edits(_brings_a_path) or self._edits(_brings_a_path, late=True)
             if again is not None:
                 return Diagnosis("missing-path", self._worded(message), again.fix, again.place, again.start, again.end)
         return self._diagnosis("missing-path", message, found)
@@ -251,8 +268,14 @@ class _Search:
         if len(names) != 1:
             return None
         for text in self._terms_through(names[0]):
-            for template in ("{0}", "({0}).sum(0)", "({0}).sum(0, keepdim=True)", "({0}).sum(1, keepdim=True)",
-                             "({0}).sum(-1, keepdim=True)", "({0}).sum()"):
+            for template in (
+                "{0}",
+                "({0}).sum(0)",
+                "({0}).sum(0, keepdim=True)",
+                "({0}).sum(1, keepdim=True)",
+                "({0}).sum(-1, keepdim=True)",
+                "({0}).sum()",
+            ):
                 if self._late():
                     return None
                 line = f"{self.chain.name} += {template.format(text)}"
@@ -261,7 +284,9 @@ class _Search:
         return None
 
     def _terms_through(self, consumer: str) -> Iterator[str]:
-        upstream = next((g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None)
+        upstream = next(
+            (g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None
+        )
         if upstream is None and consumer in self.judge.trace.losses:
             upstream = "1.0"
         if upstream is None:
@@ -301,23 +326,37 @@ class _Search:
 
     # --- later statements and numbers -----------------------------------------------------------------------------
 
-    def _later_statements(self) -> Diagnosis | None:
-        """A line that has to be added: a division, a factor, a sum, another path."""
-        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
-            if (added := self._added_terms([consumer])) is not None:
-                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+    def _scaled(self) -> Diagnosis | None:
+        """A line that divides or multiplies by a size, where all elements are off by the same factor."""
+        got = align(self.got, self.case.want) if self.got is not None and not self.got.is_complex() else None
+        if got is None or _constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
+            return None
         gradient = self.chain.name
         context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         for factor in scales(context):
             text = ast.unparse(factor)
             for op in ("/", "*"):
-                kind = "bessel" if " - 1" in text else "scale"
+                kind = "bessel" if "/" in text else "scale"
                 if (found := self._try_line(kind, f"{gradient} = {gradient} {op} {_factor(text)}")) is not None:
                     return found
+        return None
+
+    def _later_statements(self) -> Diagnosis | None:
+        """A line that has to be added: a factor, a sum, another path."""
+        self.late, self.deadline = False, time.process_time() + TIME_FOR_ONE_LINE / 3
+        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
+            if (added := self._added_terms([consumer])) is not None:
+                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+        gradient = self.chain.name
+        context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
         names = [n for n in context.tensors if n not in self.gradients]
         for name in names:
-            for text in (f"{gradient} * {name}", f"{gradient} / {name}", f"{gradient} * ({name} > 0)",
-                         f"{gradient} * (1 - {name}**2)"):
+            for text in (
+                f"{gradient} * {name}",
+                f"{gradient} / {name}",
+                f"{gradient} * ({name} > 0)",
+                f"{gradient} * (1 - {name}**2)",
+            ):
                 if (found := self._try_line("missing-factor", f"{gradient} = {text}")) is not None:
                     return found
         for upstream in sorted(self.gradients):
@@ -395,6 +434,11 @@ def _locals(node: ast.stmt) -> set[str]:
     return uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
 
 
+def _brings_a_path(edit: Edit) -> bool:
+    """Whether an edit may do more than change what is there."""
+    return edit.kind not in ("sign", "scale", "bessel", "wrong-constant", "shape", "transpose", "extra-term")
+
+
 def _factor(text: str) -> str:
     return f"({text})" if " " in text else text
 
@@ -417,14 +461,13 @@ def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     whole = ast.unparse(ast.fix_missing_locations(statement))
     if isinstance(statement, ast.Pass):
         return ""
+    old: Any = edit.old
     segment = ast.get_source_segment(code, simple) if code else None
-    if segment is None or edit.old is simple:
+    if not code or segment is None or old is simple or not hasattr(old, "lineno"):
         return whole
     start = _offset(code, simple.lineno, simple.col_offset)
-    if not hasattr(edit.old, "lineno"):
-        return whole
-    begin = _offset(code, edit.old.lineno, edit.old.col_offset) - start
-    end = _offset(code, edit.old.end_lineno, edit.old.end_col_offset) - start
+    begin = _offset(code, old.lineno, old.col_offset) - start
+    end = _offset(code, old.end_lineno, old.end_col_offset) - start
     new = ast.unparse(ast.fix_missing_locations(edit.new))
     for text in (new, f"({new})"):
         candidate = segment[:begin] + text + segment[end:]

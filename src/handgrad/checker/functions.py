@@ -25,6 +25,7 @@ class Context:
     handgrad_copies = True
 
     def __init__(self, inputs: int):
+        """Start with nothing saved."""
         self.saved: list[Tensor] = []
         self.needs_input_grad = (True,) * inputs
 
@@ -120,7 +121,7 @@ class _Layout:
                 ast.copy_location(part, near)
         self.statements.append(Statement(node, line, place or Place(SYNTHETIC, 0), line))
 
-    def _body(self, definition: tuple[ast.FunctionDef, str, str]) -> ast.Return:
+    def _body(self, definition: tuple[ast.FunctionDef, str, str]) -> Any:
         function, file, text = definition
         for node in function.body[:-1]:
             if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
@@ -159,8 +160,12 @@ class _Layout:
         defaults = {n: p.default for n, p in signature.parameters.items() if p.default is not inspect.Parameter.empty}
         starred = [n for n, p in signature.parameters.items() if p.kind is inspect.Parameter.VAR_POSITIONAL]
         if starred or len(args) > len(parameters):
-            raise CheckError("the forward function cannot be called like this", got=f"{len(args)} arguments",
-                             expected=f"{', '.join(parameters)}", where=self.function.__name__)
+            raise CheckError(
+                "the forward function cannot be called like this",
+                got=f"{len(args)} arguments",
+                expected=f"{', '.join(parameters)}",
+                where=self.function.__name__,
+            )
         bound = {**{n: defaults[n] for n in parameters if n in defaults}, **dict(zip(parameters, args, strict=False))}
         missing = [n for n in parameters if n not in bound]
         if missing:
@@ -288,4 +293,3 @@ def _take(gradients: Any, position: int, name: str) -> Any:
 def _random_like(tensor: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(7)
     return torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
-

@@ -14,7 +14,7 @@ from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, t
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Source, read_source
-from handgrad.checker.trace import Region, Trace, Tracer
+from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -161,17 +161,20 @@ class _Inspection:
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
-        self.faulty = {chain.name for chain, j in judged if j.fault not in (None, "shape")}
         self._find_hazards(judged)
+        self.unsound: set[str] = set()
         for chain, judgement in judged:
             if (chain.name, chain.last.statement.place) not in explained:
-                self.rows.append(self._row(chain, judgement))
+                row = self._row(chain, judgement)
+                self.rows.append(row)
+                if row.verdict in ("wrong", "missing", "masked"):
+                    self.unsound.add(chain.name)
         self._list_missing()
         losses = self.judge.losses(self.judge.own, 1 << 60)
         self.loss = float(losses[0].data) if losses else None
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
-        reference = judgement.true if judgement.true is not None else judgement.want
+        reference = judgement.want if judgement.true is None else judgement.true
         actual = as_tensor(chain.actual, reference)
         found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
         row = VariableReport(
@@ -196,12 +199,10 @@ class _Inspection:
                 row.place, row.text = place, self._text_at(chain, place)
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
-        if judgement.only_in_context and row.cause is None:
-            row.diagnosis = []
         return row
 
     def _text_at(self, chain: Chain, place) -> str:
-        for step in chain.steps:
+        for step in chain.region.steps:
             if step.statement.place == place:
                 return step.statement.text
         return chain.last.statement.text
@@ -225,7 +226,23 @@ class _Inspection:
 
     def _explained(self, chain: Chain, judgement: Judgement) -> bool:
         """Whether something upstream, or a hazard, accounts for a difference the line itself does not make."""
-        return True
+        if self.hazards or judgement.plan.gradients & self.unsound:
+            return True
+        for name in sorted(judgement.plan.gradients):
+            if (later := self._finished_after(name, chain)) is not None:
+                self.hazards.append(stale_hazard(chain, name, later))
+                return True
+        return False
+
+    def _finished_after(self, name: str, chain: Chain) -> Step | None:
+        """The statement that still changes a gradient after the chain has read it."""
+        reading = (
+            max(s.index for s in chain.steps if name in s.reads) if any(name in s.reads for s in chain.steps) else 0
+        )
+        writing = [s for s in self.region.steps if name in s.gradients]
+        if writing and writing[0].index < reading < writing[-1].index:
+            return writing[-1]
+        return None
 
     def _find_hazards(self, judged: list[tuple[Chain, Judgement]]) -> None:
         forward = self.judge.forward
@@ -266,9 +283,7 @@ class _Inspection:
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
                 written |= value.names.keys()
-                self.rows.append(
-                    VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing")
-                )
+                self.rows.append(VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing"))
 
 
 def _absolute(actual: Tensor, judgement: Judgement) -> float:
@@ -282,11 +297,19 @@ def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
     target = next(iter(step.gradients), None)
     what = "the gradient" if is_gradient else "the forward value"
     message = (
-        f"{target} and {name} are the same tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
+        f"{target} and {name} are one tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
         if target
         else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
     )
     return Hazard("in-place", name, step.statement.place, message, step.statement.text)
+
+
+def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:
+    """A line that reads a gradient before it is finished."""
+    message = (
+        f"{chain.name} reads {name} before {later.statement.place} has finished it; move this line below that one."
+    )
+    return Hazard("stale", name, chain.last.statement.place, message, chain.last.statement.text)
 
 
 def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
@@ -296,7 +319,8 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
         f"{chain.last.statement.place} then uses; call it something else."
     )
     if name in step.changes:
-        message = f"this changes {name} before {chain.name} in {chain.last.statement.place} has used it; change it afterwards."
+        reader = f"{chain.name} in {chain.last.statement.place}"
+        message = f"this changes {name} before {reader} has used it; change it afterwards."
         return Hazard("in-place", name, step.statement.place, message, step.statement.text)
     return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 

@@ -86,29 +86,37 @@ class Nothing(ModuleType):
     """A module, and anything in it, that does nothing: stands in for plots."""
 
     def __init__(self, name: str = "nothing"):
+        """Give it the name it stands for."""
         super().__init__(name)
 
     def __getattr__(self, name: str) -> Any:
+        """Whatever is asked for does nothing either."""
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         return Nothing(name)
 
     def __call__(self, *_args, **_kwargs):
+        """Do nothing, whatever the arguments."""
         return self
 
     def __getitem__(self, _key):
+        """One more of the same."""
         return self
 
     def __setitem__(self, _key, _value):
+        """Nothing is kept."""
         pass
 
     def __iter__(self):
+        """Two, since `fig, ax = plt.subplots()` unpacks two."""
         return iter((Nothing(), Nothing()))
 
     def __enter__(self):
+        """A context that does nothing."""
         return self
 
     def __exit__(self, *_exception):
+        """Leave exceptions alone."""
         return False
 
 
@@ -143,6 +151,7 @@ class Machine:
     """
 
     def __init__(self, folder: Path | None, data: Path | None = None, name: str = "__main__"):
+        """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
         quiet = dict(vars(builtins))
         quiet.update(
@@ -160,7 +169,7 @@ class Machine:
     def _open(self, file, mode="r", *args, **kwargs):
         if any(letter in mode for letter in "wax+"):
             return io.BytesIO() if "b" in mode else io.StringIO()
-        return builtins.open(self.find(file), mode, *args, **kwargs)
+        return builtins.open(self.find(file), mode, *args, **kwargs)  # noqa: PTH123 - it stands in for the builtin
 
     def find(self, file):
         """The path of a data file: as given, beside the program, or in the data folder."""
@@ -242,17 +251,19 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
         call = ast.Raise(exc=ast.Name("__leave_loop__", ast.Load()), cause=None)
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
-    visit_Break = visit_Continue = _leave
+    visit_Break = visit_Continue = _leave  # noqa: N815 - the names that ast looks for
 
     def _own_loop(self, node):
         return node
 
-    visit_For = visit_While = visit_FunctionDef = _own_loop
+    visit_For = visit_While = visit_FunctionDef = _own_loop  # noqa: N815
 
 
-def compile_statement(node: ast.stmt, file: str) -> CodeType:
+def compile_statement(node: Any, file: str) -> CodeType:
     """Byte code of one statement, as it would run at the top of a module."""
-    if isinstance(node, ast.If | ast.With | ast.Try) and any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
+    if isinstance(node, ast.If | ast.With | ast.Try) and any(
+        isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)
+    ):
         node = _LeaveInsteadOfBreak().visit(node)
     return compile(ast.Module([node], []), file, "exec")
 
@@ -264,7 +275,9 @@ def user_error(error: BaseException, statement: Statement) -> UserError:
         if frame.f_code.co_filename == statement.place.file:
             line = number
     text = str(error).strip().split("\n")[0]
-    return UserError(Place(place.file, line, place.cell), f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return UserError(
+        Place(place.file, line, place.cell), f"{type(error).__name__}: {text}" if text else type(error).__name__
+    )
 
 
 LOW = {torch.float32, torch.float16, torch.bfloat16}
@@ -277,7 +290,8 @@ class InDouble(TorchFunctionMode):
     Factories draw in the dtype the user wrote and are widened afterwards, so that they give the user's own numbers.
     """
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        """Run `func` in float64."""
         kwargs = kwargs or {}
         if func in _CASTS:
             return args[0].double()
@@ -288,9 +302,9 @@ class InDouble(TorchFunctionMode):
                 kwargs = {**kwargs, "dtype": torch.float64}
             if func is Tensor.type and len(args) > 1 and isinstance(args[1], str):
                 args = (args[0], args[1].replace("Float", "Double").replace("Half", "Double"))
-            if func in (Tensor.to, Tensor.type_as, Tensor.expand_as) and len(args) > 1 and isinstance(args[1], Tensor):
-                if func is not Tensor.expand_as and args[1].dtype in LOW:
-                    args = (args[0], torch.float64, *args[2:])
+            like = args[1] if len(args) > 1 else None
+            if func in (Tensor.to, Tensor.type_as) and isinstance(like, Tensor) and like.dtype in LOW:
+                args = (args[0], torch.float64, *args[2:])
         out = func(*args, **kwargs)
         if isinstance(out, Tensor) and out.dtype in LOW and func is not Tensor.numpy:
             return out.double()
@@ -309,6 +323,7 @@ class Randomness:
 
     @staticmethod
     def now(namespace: dict[str, Any]) -> "Randomness":
+        """The states now, those of the generators in `namespace` included."""
         numpy = sys.modules.get("numpy")
         return Randomness(
             torch.get_rng_state(),

@@ -21,6 +21,7 @@ class Session:
     """The forward and backward cells of one notebook, and the values they started from."""
 
     def __init__(self, shell: Any):
+        """Belong to one shell."""
         self.shell = shell
         self.before: dict[str, Any] = {}
         self.forward_cell: str | None = None
@@ -44,7 +45,9 @@ class Session:
         """Check the gradients written since the last forward cell."""
         try:
             if self.forward_cell is None:
-                raise CheckError("no forward pass is known", next_step="Put %%forward over the cell that computes the loss.")
+                raise CheckError(
+                    "no forward pass is known", next_step="Put %%forward over the cell that computes the loss."
+                )
             return HtmlReport(self._checked(line.strip() or None))
         except HandgradError as error:
             print(f"handgrad: {error}")
@@ -68,7 +71,11 @@ class Session:
 def _copied(namespace: dict[str, Any]) -> dict[str, Any]:
     from handgrad.checker.trace import copy_values
 
-    shown = {k: v for k, v in namespace.items() if not k.startswith("_") and k not in ("In", "Out", "get_ipython", "exit", "quit")}
+    shown = {
+        k: v
+        for k, v in namespace.items()
+        if not k.startswith("_") and k not in ("In", "Out", "get_ipython", "exit", "quit")
+    }
     return copy_values(shown, lambda t: t.detach().clone().requires_grad_(t.requires_grad and t.is_leaf))
 
 
@@ -76,14 +83,18 @@ class HtmlReport:
     """A report that a notebook shows as a table, with heat maps for the lines at fault."""
 
     def __init__(self, report: Report):
+        """Show one report."""
         self.report = report
 
     def __repr__(self) -> str:
+        """As text, where there is no HTML."""
         return str(self.report)
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr style='color:{COLOURS[v.verdict]}'>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            f"<tr style='color:{COLOURS[v.verdict]}'>"
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+            + "</tr>"
             for v, row in zip(self.report.variables, self.report.table_rows(), strict=True)
         )
         heads = "".join(f"<th>{h}</th>" for h in ("variable", "shape", "exact", "approximate", "maxdiff", "verdict"))
@@ -103,12 +114,16 @@ def heat_maps(row: VariableReport, largest: int = 48) -> str:
         return ""
     import torch
 
-    grids = [t.detach().double().reshape(t.shape[0] if t.dim() > 1 else 1, -1)[:largest, :largest] for t in
-             (actual, reference, actual - reference)]
+    grids = [
+        t.detach().double().reshape(t.shape[0] if t.dim() > 1 else 1, -1)[:largest, :largest]
+        for t in (actual, reference, actual - reference)
+    ]
     top = max(float(torch.nan_to_num(g).abs().max()) for g in grids[:2]) or 1.0
     tops = (top, top, float(torch.nan_to_num(grids[2]).abs().max()) or 1.0)
     titles = (row.gradient, "as it should be", "difference")
-    cells = "".join(f"<td>{title}<br>{_picture(grid, t)}</td>" for title, grid, t in zip(titles, grids, tops, strict=True))
+    cells = "".join(
+        f"<td>{title}<br>{_picture(grid, t)}</td>" for title, grid, t in zip(titles, grids, tops, strict=True)
+    )
     return f"<table><tr>{cells}</tr></table>"
 
 

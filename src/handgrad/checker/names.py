@@ -133,7 +133,7 @@ class _Uses(ast.NodeVisitor):
         for part in [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]:
             self.visit(part)
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the names that ast looks for
 
     def visit_ClassDef(self, node):
         self.found.binds.add(node.name)
@@ -153,12 +153,12 @@ class _Uses(ast.NodeVisitor):
         self.found.reads |= inside.found.reads - inside.found.binds
         self.found.changes |= inside.found.changes - inside.found.binds
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
 
     def visit_Import(self, node):
         self.found.binds |= {(a.asname or a.name).split(".")[0] for a in node.names}
 
-    visit_ImportFrom = visit_Import
+    visit_ImportFrom = visit_Import  # noqa: N815
 
     def visit_ExceptHandler(self, node):
         if node.name:

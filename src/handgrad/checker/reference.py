@@ -19,7 +19,8 @@ class Value:
     """One named value of the forward pass.
 
     `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
-    statements saw in its place; `names` gives the step that bound each of its names. Where the pass was not cut the two are the same graph.
+    statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
+    `made` and `leaf` are parts of the same graph.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Value:
 
     @property
     def data(self) -> Tensor:
+        """What later statements saw, detached."""
         return self.leaf.detach()
 
 
@@ -96,7 +98,9 @@ class Forward:
         """The vector-Jacobian products of one statement."""
         leaves = [v.leaf for v in inputs]
         return list(
-            torch.autograd.grad(consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True)
+            torch.autograd.grad(
+                consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True
+            )
         )
 
     def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
@@ -176,8 +180,14 @@ def run_forward(
 
 
 class _Runner:
-    def __init__(self, machine: Machine, convert: Callable[[Tensor], Tensor], cut: bool, change: Change | None,
-                 first_loss: int | None):
+    def __init__(
+        self,
+        machine: Machine,
+        convert: Callable[[Tensor], Tensor],
+        cut: bool,
+        change: Change | None,
+        first_loss: int | None,
+    ):
         self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
         self.first_loss = first_loss
         self.forward = Forward()

@@ -21,6 +21,7 @@ class WrongGradientError(HandgradError, AssertionError):
     """A gradient that is not right; its message is the report."""
 
     def __init__(self, report: "Report"):
+        """Keep the report; it is the message."""
         self.report = report
         Exception.__init__(self, str(report))
 
@@ -40,6 +41,7 @@ class Diagnosis:
     end: int = 0
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {"kind": self.kind, "message": self.message, "fix": self.fix}
 
 
@@ -55,6 +57,7 @@ class Hazard:
     fix: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {"kind": self.kind, "variable": self.variable, "line": self.place.line, "message": self.message}
 
 
@@ -79,9 +82,11 @@ class VariableReport:
 
     @property
     def line(self) -> int | None:
+        """The line number, where the gradient was written."""
         return self.place.line if self.place else None
 
     def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
         return {
             "name": self.name,
             "gradient": self.gradient,
@@ -166,7 +171,9 @@ class Report:
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
         if not faults:
-            return f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
+            return (
+                f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
+            )
         lines = "line is" if faults == 1 else "lines are"
         return f"{right} of {checked} gradients are right; {faults} {lines} at fault."
 
@@ -189,7 +196,9 @@ class Report:
         for one in diagnosis:
             lines.append(f"    {word} ({one.kind}): {one.message}")
             if one.fix and (self.hint >= 3 or self.show_fix):
-                lines += [f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))]
+                lines += [
+                    f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))
+                ]
         return "\n".join(lines)
 
     def table_rows(self) -> Iterator[tuple[str, ...]]:
@@ -204,6 +213,7 @@ class Report:
             yield v.name, shape, str(v.exact), str(v.approximate), maxdiff, verdict
 
     def __str__(self) -> str:
+        """The table, then each line at fault."""
         header = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
         rows = [header, *self.table_rows()]
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -214,6 +224,7 @@ class Report:
         return "\n\n".join(parts)
 
     def __rich__(self):
+        """The same in colour, for a terminal."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text

@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from handgrad.errors import HandgradError
 
@@ -23,6 +25,7 @@ class Place:
     cell: int | None = None
 
     def __str__(self) -> str:
+        """The place in words."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
 
 
@@ -30,7 +33,7 @@ class Place:
 class Statement:
     """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in."""
 
-    node: ast.stmt
+    node: Any
     text: str
     place: Place
     code: str
@@ -66,13 +69,17 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SourceError("there is no such file", where=path, next_step="Give the path of a .py or .ipynb file.") from None
+        raise SourceError(
+            "there is no such file", where=path, next_step="Give the path of a .py or .ipynb file."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError("the file cannot be read", where=path, got=error) from None
     if path.suffix == ".ipynb":
         return _read_notebook(path, text)
     if path.suffix != ".py":
-        raise SourceError("not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb")
+        raise SourceError(
+            "not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb"
+        )
     source = Source(path, [])
     _add_code(source, text, str(path), None)
     return source
@@ -97,7 +104,7 @@ def _read_notebook(path: Path, text: str) -> Source:
     for number, (_, code) in enumerate(codes, start=1):
         _add_code(source, code, str(path), number)
     counts = [count for count, code in codes if count is not None and code.strip()]
-    if any(later < earlier for earlier, later in zip(counts, counts[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(counts)):
         source.notes.append(
             "The notebook was saved with its cells run in another order; here they are run from top to bottom."
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -88,7 +88,7 @@ class Trace:
     losses: list[str] = field(default_factory=list)
 
 
-def is_float(value: Any) -> bool:
+def is_float(value: Any) -> TypeGuard[Tensor]:
     """Whether the value is a floating-point tensor."""
     return isinstance(value, Tensor) and value.is_floating_point()
 
@@ -184,6 +184,7 @@ class Tracer:
     """Runs a source statement by statement; `trace` is what it found."""
 
     def __init__(self, source: Source, machine: Machine, loss: str | None = None):
+        """Prepare to run `source` in `machine`; `loss` names the loss where it is known."""
         self.source, self.machine = source, machine
         self.trace = Trace(machine, notes=list(source.notes))
         binds = [uses(s.node) for s in source.statements]
@@ -193,7 +194,9 @@ class Tracer:
             for node in ast.walk(s.node):
                 if isinstance(node, ast.FunctionDef):
                     inside = [uses(n) for n in node.body]
-                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {a.arg for a in node.args.args}
+                    self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {
+                        a.arg for a in node.args.args
+                    }
         self.loss_name = loss
         self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
         self.loss_seen = False
@@ -387,16 +390,16 @@ class Tracer:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
-            self._settle_error(step, found.binds | found.changes)
+            self._settle_error(step, step.error, found.binds | found.changes)
         for name in step.binds:
             if self.is_loss(name, namespace.get(name)) and not step.backward:
                 self.loss_seen = True
                 if name not in self.trace.losses:
                     self.trace.losses.append(name)
 
-    def _settle_error(self, step: Step, written: set[str]) -> None:
+    def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
         if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
-            self._note_error(step.error, stops=bool(written) and not step.backward)
+            self._note_error(error, stops=bool(written) and not step.backward)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -407,8 +410,10 @@ class Tracer:
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = gradient_of(name, known - {name})
-                if variable and not isinstance(namespace.get(name), type | torch.Generator) and not callable(
-                    namespace.get(name)
+                if (
+                    variable
+                    and not isinstance(namespace.get(name), type | torch.Generator)
+                    and not callable(namespace.get(name))
                 ):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)

@@ -1,0 +1,97 @@
+"""A constant, a dimension, an einsum pattern that should be another."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from handgrad.checker.edits.core import Context, Proposal, called, name, number, rule
+
+USUAL = (0, 1, 2, 3, 4, 0.5, 1.5, 0.25, 0.125)
+
+
+@rule(ast.Constant)
+def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`**-0.5` where `**-1.5` was meant; a dimension, an index, an epsilon."""
+    value = node.value
+    if isinstance(value, bool):
+        kind = {"keepdim": "shape", "keepdims": "shape", "unbiased": "bessel", "accumulate": "overwrite"}.get(ctx.role)
+        yield kind or "wrong-constant", 0.8, ast.Constant(not value)
+        return
+    if isinstance(value, str):
+        yield from _einsum(value)
+        return
+    if not isinstance(value, int | float):
+        return
+    if ctx.role == "dim":
+        kind = "transpose" if called(ctx.parent) in ("transpose", "permute", "swapaxes") else "wrong-dim"
+        for dim in (0, 1, 2, 3, -1, -2, -3):
+            if dim != value:
+                yield kind, 1.0, number(dim)
+        return
+    kind = "wrong-index" if ctx.in_index else "wrong-constant"
+    if ctx.in_index and isinstance(ctx.parent, ast.Subscript) and ast.unparse(ctx.parent.value).endswith(".shape"):
+        for dim in (0, 1, 2, 3, -1):
+            if dim != value:
+                yield "wrong-dim", 0.95, number(dim)
+        return
+    if not ctx.in_index:
+        yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
+    if 0 < abs(value) <= 1e-2:
+        kind = "epsilon"
+    candidates = [
+        value + 1,
+        value - 1,
+        2 * value,
+        value / 2,
+        value + 0.5,
+        value - 0.5,
+        -value - 1,
+        *USUAL,
+        *(-u for u in USUAL),
+    ]
+    if value:
+        candidates.append(1 / value)
+    for other in dict.fromkeys([*candidates, *ctx.constants]):
+        if other != value and (not ctx.in_index or other == int(other)):
+            cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
+            yield kind, cost, number(int(other) if ctx.in_index else other)
+    if ctx.in_index:
+        for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
+            yield "wrong-index", 1.1, name(other)
+    else:
+        for n in ctx.sizes:
+            yield kind, 1.7, name(n)
+
+
+def _einsum(text: str) -> Iterator[Proposal]:
+    if "->" not in text:
+        return
+    inputs, output = text.replace(" ", "").split("->")
+    letters = sorted(set(inputs) - {",", "."})
+    parts = inputs.split(",")
+    for i in range(len(output)):
+        for j in range(i):
+            swapped = list(output)
+            swapped[i], swapped[j] = swapped[j], swapped[i]
+            yield "transpose", 1.0, ast.Constant(f"{inputs}->{''.join(swapped)}")
+    for i, part in enumerate(parts):
+        for a in range(len(part)):
+            for b in range(a):
+                swapped = list(part)
+                swapped[a], swapped[b] = swapped[b], swapped[a]
+                new = ",".join([*parts[:i], "".join(swapped), *parts[i + 1 :]])
+                yield "transpose", 1.1, ast.Constant(f"{new}->{output}")
+    for i in range(len(output)):
+        for letter in letters:
+            if letter not in output:
+                yield "wrong-dim", 0.98, ast.Constant(f"{inputs}->{output[:i]}{letter}{output[i + 1 :]}")
+        yield "missing-sum", 1.3, ast.Constant(f"{inputs}->{output[:i]}{output[i + 1 :]}")
+    for i in range(len(inputs)):
+        if inputs[i].isalpha():
+            for letter in letters:
+                if letter != inputs[i]:
+                    yield "wrong-index", 1.4, ast.Constant(f"{inputs[:i]}{letter}{inputs[i + 1 :]}->{output}")
+    for letter in letters:
+        if letter not in output:
+            for i in range(len(output) + 1):
+                yield "extra-sum", 1.4, ast.Constant(f"{inputs}->{output[:i]}{letter}{output[i:]}")

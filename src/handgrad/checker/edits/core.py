@@ -1,0 +1,224 @@
+"""What rules are made of: the edit, its context, the register, and short ways to write syntax trees."""
+
+import ast
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from handgrad.checker.trace import is_float
+
+Proposal = tuple[str, float, ast.AST]
+"""Kind, cost (a lower one is tried earlier), and what stands in the place of the node."""
+
+Rule = Callable[[Any, "Context"], Iterator[Proposal]]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of a statement: its kind, and the node that another takes the place of."""
+
+    kind: str
+    cost: float
+    old: ast.AST
+    new: ast.AST
+    statement: ast.stmt
+
+    @property
+    def edited(self) -> ast.stmt:
+        """The statement as it should be."""
+        return substitute(self.statement, self.old, self.new)
+
+
+@contextlib.contextmanager
+def in_place(tree: ast.AST, old: ast.AST, new: ast.AST) -> Iterator[bool]:
+    """The tree with one node replaced for a while; yields whether the node was found. No part of it is copied."""
+    slot = next(_slots(tree, old), None)
+    if slot is None:
+        yield False
+        return
+    holder, key = slot
+    ast.fix_missing_locations(ast.copy_location(new, old)) if hasattr(old, "lineno") else None
+    _put(holder, key, new)
+    try:
+        yield True
+    finally:
+        _put(holder, key, old)
+
+
+def _put(holder: Any, key: Any, node: ast.AST) -> None:
+    if isinstance(holder, list):
+        holder[key] = node
+    else:
+        setattr(holder, key, node)
+
+
+def _slots(tree: ast.AST, wanted: ast.AST) -> Iterator[tuple[Any, Any]]:
+    for key in tree._fields:
+        value = getattr(tree, key, None)
+        if value is wanted:
+            yield tree, key
+        elif isinstance(value, ast.AST):
+            yield from _slots(value, wanted)
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                if item is wanted:
+                    yield value, i
+                elif isinstance(item, ast.AST):
+                    yield from _slots(item, wanted)
+
+
+@dataclass
+class Context:
+    """What a rule may draw on: the names at hand by sort, and where in the statement the node stands."""
+
+    gradient: str
+    variable: str
+    values: dict[str, Any]
+    gradients: set[str]
+    constants: tuple[float, ...] = ()
+    continues: bool = False
+    accumulates: bool = False
+    related: set[str] = field(default_factory=set)
+    locals: set[str] = field(default_factory=set)
+    counters: set[str] = field(default_factory=set)
+    in_index: bool = False
+    parent: ast.AST | None = None
+    role: str = ""
+    tensors: dict[str, Tensor] = field(init=False)
+    integers: dict[str, Tensor] = field(init=False)
+    sizes: dict[str, int | float] = field(init=False)
+
+    def __post_init__(self):
+        """Sort the names."""
+        self.tensors = {n: v for n, v in self.values.items() if is_float(v) and n != self.gradient}
+        self.integers = {n: v for n, v in self.values.items() if isinstance(v, Tensor) and not is_float(v)}
+        self.sizes = {
+            n: v
+            for n, v in self.values.items()
+            if isinstance(v, int | float) and not isinstance(v, bool) and not n.startswith("__")
+        }
+
+
+RULES: dict[type, list[tuple[Rule, bool]]] = {}
+"""For each kind of syntax its rules, each with whether it is kept for when nothing else helps."""
+
+
+def rule(*kinds: type, late: bool = False) -> Callable[[Rule], Rule]:
+    """Register a rule for syntax nodes of these kinds; `late` ones propose so much that they come after all others."""
+
+    def register(function: Rule) -> Rule:
+        for kind in kinds:
+            RULES.setdefault(kind, []).append((function, late))
+        return function
+
+    return register
+
+
+def name(id: str) -> ast.Name:
+    """A name that is read."""
+    return ast.Name(id, ast.Load())
+
+
+def number(value: float) -> ast.expr:
+    """A number, with its sign."""
+    if value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def binary(left: ast.expr, op: type[ast.operator], right: ast.expr) -> ast.BinOp:
+    """Two operands and an operator."""
+    return ast.BinOp(left, op(), right)
+
+
+def negative(node: Any) -> ast.expr:
+    """Minus the expression."""
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def method(receiver: Any, called: str, *args: ast.expr, **keywords: Any) -> ast.Call:
+    """A method call."""
+    words = [ast.keyword(k, ast.Constant(v)) for k, v in keywords.items()]
+    return ast.Call(ast.Attribute(receiver, called, ast.Load()), list(args), words)
+
+
+def expression(text: str) -> ast.expr:
+    """The syntax tree of an expression."""
+    return ast.parse(text, mode="eval").body
+
+
+def same(a: ast.AST, b: ast.AST) -> bool:
+    """Whether two trees say the same."""
+    return ast.dump(a) == ast.dump(b)
+
+
+def called(node: Any) -> str | None:
+    """The name of the function or method that is called."""
+    if not isinstance(node, ast.Call):
+        return None
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def is_method(node: Any, ctx: Context) -> bool:
+    """Whether a call is `tensor.method(...)` and not `module.function(...)`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and not (isinstance(node.func.value, ast.Name) and _is_module(ctx.values.get(node.func.value.id)))
+        and not (isinstance(node.func.value, ast.Attribute) and ast.unparse(node.func.value).startswith("torch."))
+    )
+
+
+def _is_module(value: Any) -> bool:
+    return type(value).__name__ == "module"
+
+
+def factor_kind(factor: ast.expr, ctx: Context, otherwise: str) -> str:
+    """`scale` for a factor that is a plain number or a size, which only rescales; else `otherwise`."""
+    for part in ast.walk(factor):
+        if isinstance(part, ast.Name) and part.id in ctx.tensors | ctx.integers and not only_sizes(factor):
+            return otherwise
+        if isinstance(part, ast.Name) and isinstance(ctx.sizes.get(part.id), float):
+            return otherwise
+    return "scale"
+
+
+def only_sizes(node: Any) -> bool:
+    """Whether an expression is a size, such as `x.shape[0]`."""
+    return called(node) in ("len", "numel", "size") or ast.unparse(node).split("[")[0].endswith(".shape")
+
+
+def with_name(node: Any, what: str) -> ast.Call:
+    """The call with another function or method."""
+    func = node.func
+    func = ast.Attribute(func.value, what, ast.Load()) if isinstance(func, ast.Attribute) else name(what)
+    return ast.Call(func, node.args, node.keywords)
+
+
+def as_value(node: Any) -> ast.expr:
+    """An assignment target as an expression that is read."""
+    return expression(ast.unparse(node))
+
+
+def substitute(tree: Any, old: ast.AST, new: ast.AST) -> Any:
+    """The tree with one node replaced; everything off its path is shared."""
+    if tree is old:
+        return new
+    changed: dict[str, Any] = {}
+    for key, value in ast.iter_fields(tree):
+        if isinstance(value, ast.AST):
+            if (replaced := substitute(value, old, new)) is not value:
+                changed[key] = replaced
+        elif isinstance(value, list):
+            items = [substitute(v, old, new) if isinstance(v, ast.AST) else v for v in value]
+            if any(a is not b for a, b in zip(items, value, strict=True)):
+                changed[key] = items
+    if not changed:
+        return tree
+    fields = {key: changed.get(key, value) for key, value in ast.iter_fields(tree)}
+    return ast.copy_location(type(tree)(**fields), tree)

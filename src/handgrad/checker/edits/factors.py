@@ -1,0 +1,107 @@
+"""A factor or a term that was forgotten."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from handgrad.checker.edits.core import Context, Proposal, binary, expression, factor_kind, method, name, number, rule
+from handgrad.checker.trace import is_float
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, ast.Constant)
+def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A division by `n`, or a factor of two, that was forgotten."""
+    if ctx.role not in ("value", "operand", "summed", "argument") or ctx.in_index:
+        return
+    for factor in scales(ctx):
+        kind = factor_kind(factor, ctx, "missing-factor") if ctx.role in ("value", "summed") else "missing-factor"
+        if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Div):
+            kind = "bessel"
+        extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
+        yield kind, 1.5 + extra, binary(node, ast.Div, factor)
+        yield kind, 1.5 + extra, binary(node, ast.Mult, factor)
+
+
+def scales(ctx: Context) -> Iterator[ast.expr]:
+    """Numbers a gradient may lack: two, then sizes by name and by shape, n - 1, and three."""
+    seen: set[float] = {2}
+    yield ast.Constant(2)
+    named = sorted(
+        ((n, v) for n, v in ctx.sizes.items() if v not in (0, 1, 2) and abs(v) < 1e6), key=lambda i: len(i[0])
+    )
+    for n, value in named:
+        if value not in seen:
+            seen.add(value)
+            yield name(n)
+    for shape_of in [ctx.variable, *sorted(ctx.gradients)]:
+        tensor = ctx.values.get(shape_of)
+        if isinstance(tensor, Tensor):
+            if tensor.numel() not in seen and tensor.numel() > 2:
+                seen.add(tensor.numel())
+                yield expression(f"{shape_of}.numel()")
+            for dim, size in enumerate(tensor.shape):
+                if size not in seen and size > 2:
+                    seen.add(size)
+                    yield expression(f"{shape_of}.shape[{dim}]")
+    for n, value in named:
+        if isinstance(value, int) and value > 2:
+            yield binary(name(n), ast.Sub, ast.Constant(1))
+            yield binary(name(n), ast.Div, binary(name(n), ast.Sub, ast.Constant(1)))
+    yield ast.Constant(3)
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, late=True)
+def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A factor that was forgotten: the upstream gradient, a gain, a mask, a derivative."""
+    if ctx.role not in ("value", "operand", "summed", "factor", "argument"):
+        return
+    extra = {"value": 0.0, "operand": 0.1, "summed": 0.05}.get(ctx.role, 0.3)
+    for other, tensor in [*ctx.tensors.items(), *ctx.integers.items()]:
+        if tensor.dim() > 4:
+            continue
+        near = 0.0 if other in ctx.gradients else 0.05
+        yield "missing-factor", 1.8 + extra + near, binary(node, ast.Mult, name(other))
+        if other not in ctx.gradients and is_float(tensor):
+            yield "missing-factor", 1.9 + extra, binary(node, ast.Div, name(other))
+            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2", "({0} > 0)"):
+                yield "missing-factor", 2.6 + extra, binary(node, ast.Mult, expression(text.format(other)))
+            for what in ("exp", "sigmoid", "cos", "sinh", "sign"):
+                yield "missing-factor", 2.8 + extra, binary(node, ast.Mult, method(name(other), what))
+        if tensor.dim() == 1:
+            for op in (ast.Mult, ast.Div) if is_float(tensor) else (ast.Mult,):
+                yield "missing-factor", 2.1 + extra, binary(node, op, expression(f"{other}[:, None]"))
+        if ctx.role in ("value", "operand"):
+            yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, name(other))
+            yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
+
+
+@rule(ast.BinOp, ast.Name, ast.Call, late=True)
+def a_normaliser(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A softmax sends back `p * (g - (g * p).sum(1, keepdim=True))`; the sum is often forgotten."""
+    if ctx.role != "value":
+        return
+    for dim in (-1, 0):
+        for other in sorted(ctx.related & set(ctx.tensors) - ctx.gradients):
+            for factor in (name(other), method(name(other), "exp")):
+                total = method(node, "sum", number(dim), keepdim=True)
+                yield "missing-term", 2.2, binary(node, ast.Sub, binary(factor, ast.Mult, total))
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript, late=True)
+def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A term that was forgotten inside an expression."""
+    if ctx.role not in ("operand", "factor", "receiver", "value", "argument") or ctx.in_index:
+        return
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and ctx.role == "operand":
+        return
+    if isinstance(node, ast.Name) and node.id not in ctx.tensors:
+        return
+    for other, tensor in ctx.tensors.items():
+        if other in ctx.gradients and ctx.role not in ("value", "operand"):
+            continue
+        cost = 2.3 if other in ctx.related else 2.7
+        for text in (other, f"{other}[:, None]") if tensor.dim() == 1 else (other,):
+            yield "missing-term", cost, binary(node, ast.Sub, expression(text))
+            yield "missing-term", cost, binary(node, ast.Add, expression(text))

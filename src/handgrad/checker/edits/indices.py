@@ -1,0 +1,70 @@
+"""An index or a slice that should be another."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from handgrad.checker.edits.core import (
+    Context,
+    Proposal,
+    binary,
+    expression,
+    method,
+    name,
+    negative,
+    number,
+    rule,
+    same,
+)
+
+
+@rule(ast.Slice)
+def another_slice(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`[:, Yb]` where `[range(n), Yb]` was meant; `[:-1]` for `[1:]`."""
+    for text in (":", "1:", ":-1", "-1:", "::-1"):
+        indexed: Any = expression(f"x[{text}]")
+        new = indexed.slice
+        if not same(new, node):
+            yield "wrong-index", 1.2, new
+    if isinstance(ctx.parent, ast.Tuple):
+        for n, size in ctx.sizes.items():
+            if isinstance(size, int):
+                yield "wrong-index", 1.3, expression(f"range({n})")
+    for n, size in ctx.sizes.items():
+        if isinstance(size, int):
+            for lower, upper in (
+                (None, name(n)),
+                (name(n), None),
+                (None, negative(name(n))),
+                (negative(name(n)), None),
+            ):
+                yield "wrong-index", 1.5, ast.Slice(lower, upper, None)
+    if node.upper is not None and node.lower is None:
+        for counter in sorted(ctx.locals - set(ctx.tensors)):
+            yield "wrong-index", 1.3, ast.Slice(name(counter), binary(name(counter), ast.Add, node.upper), None)
+
+
+@rule(ast.Subscript)
+def another_index(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """An index too many, or its parts exchanged."""
+    if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) > 1:
+        swapped = ast.Tuple(node.slice.elts[::-1], ast.Load())
+        yield "wrong-index", 1.1, ast.Subscript(node.value, swapped, node.ctx)
+    if not isinstance(node.ctx, ast.Load):
+        return
+    if ctx.in_index:
+        for other in ctx.integers:
+            yield "wrong-index", 1.2, name(other)
+    elif isinstance(node.value, ast.Name):
+        yield "wrong-index", 1.6, node.value
+        if isinstance(node.slice, ast.Constant):
+            yield "missing-sum", 1.4, method(node.value, "sum", number(0))
+
+
+@rule(ast.AugAssign)
+def a_missing_index(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`dC += demb[k, j]` where `dC[ix] += demb[k, j]` was meant."""
+    if isinstance(node.target, ast.Name):
+        for index in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
+            target = ast.Subscript(node.target, name(index), ast.Store())
+            yield "wrong-index", 1.2, ast.AugAssign(target, node.op, node.value)

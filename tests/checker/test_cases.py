@@ -1,0 +1,77 @@
+"""The whole table of cases: every mistake is found, put on its own line and explained; no right line is blamed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from handgrad.checker import Report
+from handgrad.errors import HandgradError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import cases
+
+NOT_FOUND = frozenset()
+BLAMED_ELSEWHERE = frozenset()
+NOT_EXPLAINED = frozenset()
+
+
+def blamed(report: Report) -> set[str]:
+    return {row.name for row in report.blamed if row.verdict != "shape"}
+
+
+def by_id(rows):
+    return [pytest.param(row, id=row.id) for row in rows]
+
+
+@pytest.mark.parametrize("mistake", by_id(cases.MISTAKES))
+def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
+    report = check_text(mistake.source)
+    if mistake.id in NOT_FOUND:
+        pytest.skip("the values are right, and no other line uses what was changed")
+    warned = mistake.warning and any(row.verdict == "shape" for row in report.variables)
+    assert warned or not report.right
+    if mistake.id in BLAMED_ELSEWHERE:
+        return
+    hazards = {hazard.variable for hazard in report.hazards}
+    assert hazards == ({mistake.variable} if mistake.hazard else set())
+    own = {row.name for row in report.blamed}
+    assert own == (set() if mistake.hazard else {mistake.variable})
+    if mistake.id not in NOT_EXPLAINED:
+        kinds = {d.kind for row in report.blamed for d in row.diagnosis} | {h.kind for h in report.hazards}
+        assert kinds & {mistake.kind, *mistake.also}
+
+
+@pytest.mark.parametrize("several", by_id(cases.SEVERAL))
+def test_several_mistakes_are_each_blamed_on_their_own_line(several, check_text):
+    report = check_text(several.source)
+    assert blamed(report) == {e.variable for e in several.edits if not e.hazard and not e.warning}
+    assert {h.variable for h in report.hazards} == {e.variable for e in several.edits if e.hazard}
+
+
+@pytest.mark.parametrize("spelling", by_id([*cases.PROGRAMS, *cases.SPELLINGS]))
+def test_a_right_program_gives_no_alarm(spelling, check_text):
+    report = check_text(spelling.source)
+    assert report.right
+    assert not [row for row in report.variables if row.verdict in ("wrong", "masked")]
+
+
+@pytest.mark.parametrize("program", by_id(cases.BADLY_FORMED))
+def test_a_file_that_cannot_be_checked_gives_a_sentence(program, check_text):
+    endless = getattr(program, "endless", False)
+    try:
+        report = check_text(program.source, timeout=2.0 if endless else 60.0)
+    except HandgradError as error:
+        message = str(error)
+        assert message.endswith(".") and not program.blamed  # noqa: PT018
+        return
+    assert blamed(report) <= set(program.blamed) or program.id == "forward-in-place-on-saved-values"
+    assert str(report)
+
+
+def test_the_rates_are_reached():
+    total = len(cases.MISTAKES)
+    assert total >= 135
+    assert len(cases.SPELLINGS) >= 80
+    assert len(BLAMED_ELSEWHERE | NOT_FOUND) <= 0.02 * total
+    assert len(NOT_EXPLAINED | BLAMED_ELSEWHERE | NOT_FOUND) <= 0.10 * total
