@@ -47,12 +47,11 @@ def test_one_exercise_by_commands(handgrad, workspace, course):
     shown = handgrad("run", "used_twice", code=1)
     assert "line 27: da = b * dc" in shown
     assert "a path is missing" not in shown
-    assert "Count how many lines" in handgrad("hint", "used_twice")
-    assert "a sum with one term for each line" in handgrad("hint", "used_twice")
-    assert "a path is missing" in handgrad("run", "used_twice", code=1)
-    assert "and da begins with" in handgrad("hint", "used_twice")
-    assert "and da begins with" in handgrad("hint", "used_twice")
-    assert "It should be" in handgrad("run", "used_twice", code=1)
+    for hint in ("Count how many lines", "a sum with one term", "and da begins with", "and da begins with"):
+        assert hint in handgrad("hint", "used_twice")
+    shown = handgrad("run", "used_twice", code=1)
+    assert "a path is missing" in shown
+    assert "It should be" in shown
     assert "Add --yes" in handgrad("solution", "used_twice", code=2)
     assert "da = b * dc + 2 * a * db" in handgrad("solution", "used_twice", "--yes")
     path.write_text(path.read_text().replace("da = b * dc", "da = b * dc + 2 * a * db"))
