@@ -82,16 +82,16 @@ def table(verdict: Verdict, width: int) -> Table:
     return shown
 
 
-def explanation(finding: Finding, hints: int) -> Text:
+def explanation(finding: Finding, hints: int) -> Group:
     """Where; from the second hint on, what; with the third, the answer."""
     where = f"line {finding.line}" if finding.line else "your answer"
-    text = Text.assemble((f"{where}: ", "bold"), finding.text.strip().split("\n")[0])
+    first = Text.assemble((f"{where}: ", "bold"), finding.text.strip().partition("\n")[0])
     if hints < 2:
-        return text.append(f"\n    This is where it goes wrong: look at {finding.gradient} again.")
-    text.append(f"\n    {finding.message}")
+        return Group(first, _indented(f"This is where it goes wrong: look at {finding.gradient} again."))
+    parts = [first, _indented(finding.message)]
     if hints >= 3 and finding.fix:
-        text.append("".join(f"\n    {line}" for line in ("It should be:", *finding.fix.split("\n"))))
-    return text
+        parts.append(_indented(f"It should be:\n{finding.fix}"))
+    return Group(*parts)
 
 
 def _hints(exercise: Exercise, hints: int) -> Iterator[RenderableType]:
@@ -133,14 +133,15 @@ def overview(course: Course, progress: Progress, current: Exercise) -> Group:
         here = chapter == current.chapter
         style = "green" if solved == len(exercises) else "bold" if here else ""
         parts.append(Text(f"{title}: {solved} of {len(exercises)}", style=style))
-        parts += [_entry(e, progress, current) for e in exercises if here]
+        parts += [_entry(e, progress, current, e.name.partition("/")[2]) for e in exercises if here]
     return Group(*parts, Text(), Text("Save another exercise's file to go to it.", style="dim"))
 
 
-def _entry(exercise: Exercise, progress: Progress, current: Exercise | None = None) -> Text:
+def _entry(exercise: Exercise, progress: Progress, current: Exercise | None = None, name: str = "") -> Text:
     mark = ">" if exercise is current else "*" if exercise.name in progress.solved else " "
     style = "cyan" if exercise is current else "green" if exercise.name in progress.solved else ""
-    return Text(f"  {mark} {exercise.name:<40} {exercise.title}", style=style, no_wrap=True, overflow="ellipsis")
+    line = f"  {mark} {name or exercise.name:<{24 if name else 40}} {exercise.title}"
+    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def file_line(workspace: Workspace, exercise: Exercise) -> Text:
