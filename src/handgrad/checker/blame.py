@@ -253,6 +253,14 @@ class Judge:
         spelled = {n: gradient_of(n, self.forward_names) for n in names - set(self.gradient_names)}
         self.unwritten = {n: v for n, v in spelled.items() if v}
 
+    def names_at_hand(self, chain: Chain) -> set[str]:
+        """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""
+        loss, _ = self.located(chain)
+        within = {n for v in self.forward.ancestors(loss) for n in v.names}
+        plain = {n for s in self.region.steps if not s.backward for n in s.writes if not is_float(s.after.get(n))}
+        carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
+        return within | plain | carried
+
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
         return [s for s in self.region.steps if name in s.binds and not s.backward]

@@ -1,6 +1,8 @@
 """Compare a gradient with its reference: shape and dtype exactly, values relative to the largest one."""
 
+import math
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -47,11 +49,12 @@ def align(got: Tensor, want: Tensor) -> Tensor | None:
     """
     if got.shape == want.shape:
         return got
-    try:
-        shape = torch.broadcast_shapes(got.shape, want.shape)
-    except RuntimeError:
-        return None
-    return got.broadcast_to(shape).reshape(want.shape) if shape.numel() == want.numel() else None
+    shape = []
+    for a, b in zip_longest(reversed(got.shape), reversed(want.shape), fillvalue=1):
+        if a != b and 1 not in (a, b):
+            return None
+        shape.insert(0, b if a == 1 else a)
+    return got.broadcast_to(shape).reshape(want.shape) if math.prod(shape) == want.numel() else None
 
 
 def compare(got: Tensor, want: Tensor) -> Comparison:

@@ -75,7 +75,8 @@ class _Search:
         self.outcome = evaluate(self.machine, self.plan, self.case)
         self.got = as_tensor(self.outcome.got, self.case.want)
         reads = set().union(*(s.reads for s in self.plan.steps))
-        forward = {n: v for n, v in self.case.values.items() if n in judge.forward_names or n in reads}
+        at_hand = reads | judge.names_at_hand(self.chain)
+        forward = {n: v for n, v in self.case.values.items() if n in at_hand}
         self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
         self.gradients = set(self.case.gradients) - {self.chain.name}
         consumers = judge.between(self.plan) | {n for n, _ in self.case.parts}

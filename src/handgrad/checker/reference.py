@@ -95,13 +95,14 @@ class Forward:
         return [v for v in self.values if v in within and value in self.inputs(v)]
 
     def local(self, consumer: Value, gradient: Tensor, inputs: list[Value]) -> list[Tensor | None]:
-        """The vector-Jacobian products of one statement."""
+        """The vector-Jacobian products of one statement.
+
+        As the gradient of a weighted sum, since `grad_outputs` makes torch load its symbolic shapes, which takes as
+        long as everything here.
+        """
         leaves = [v.leaf for v in inputs]
-        return list(
-            torch.autograd.grad(
-                consumer.made, leaves, gradient.to(consumer.made.dtype), retain_graph=True, allow_unused=True
-            )
-        )
+        weighted = (consumer.made * gradient.to(consumer.made.dtype)).sum()
+        return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
 
     def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
         """The gradient of the loss for every value it depends on, from the last to the first.

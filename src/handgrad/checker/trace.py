@@ -244,7 +244,8 @@ class Tracer:
                 written |= found.binds | found.changes
         if self.loss_name in written or written & self.named_losses:
             return True
-        return any(variables_of_known(n, self.all_names) for n in written)
+        mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
+        return any(mains) or any(variables_of_known(n, self.all_names) for n in written)
 
     def _is_training_loop(self, node: ast.stmt) -> bool:
         """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
@@ -260,6 +261,8 @@ class Tracer:
 
     def _holds_gradients(self, node: ast.stmt) -> bool:
         found = uses(node)
+        if isinstance(node, ast.If) and any(self._main_body(n) for n in node.body):
+            return True
         return any(variables_of_known(n, self.all_names) for n in found.binds | found.changes) or any(
             self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
         )
@@ -269,6 +272,8 @@ class Tracer:
         node = statement.node
         if self._is_training_loop(node):
             self._run_training_loop(statement)
+        elif (body := self._main_body(node)) is not None:
+            self._run_block(statement, body)
         elif isinstance(node, ast.With) and self._holds_gradients(node):
             self._run_with(statement)
         elif isinstance(node, ast.If) and self._holds_gradients(node):
@@ -277,6 +282,21 @@ class Tracer:
             self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
         else:
             self._run_step(statement)
+
+    def _main_body(self, node: ast.stmt) -> list[ast.stmt] | None:
+        """The body of a function without arguments that holds the passes, where the statement calls it: `main()`."""
+        if not (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+        ):
+            return None
+        if node.value.args or node.value.keywords:
+            return None
+        for statement in self.source.statements:
+            definition = statement.node
+            if isinstance(definition, ast.FunctionDef) and definition.name == node.value.func.id:
+                body = [n for n in definition.body if not isinstance(n, ast.Return | ast.Global)]
+                return body if any(self._holds_gradients(n) for n in body) else None
+        return None
 
     def _run_block(self, statement: Statement, body: list[ast.stmt]) -> None:
         for part in inner(statement, body):
@@ -390,7 +410,7 @@ class Tracer:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
-            self._settle_error(step, step.error, found.binds | found.changes)
+            self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
         for name in step.binds:
             if self.is_loss(name, namespace.get(name)) and not step.backward:
                 self.loss_seen = True
