@@ -132,6 +132,7 @@ def test_the_first_hint_does_not_contain_the_answer(exercise):
 def test_each_exercise_runs_as_it_is(exercise):
     names = run(exercise.text)
     assert names["loss"].ndim == 0
+    assert len({names[size] for size in exercise.sizes}) == len(exercise.sizes)
     assert all(names[name] is None for name in exercise.gradients)
 
 

@@ -94,6 +94,14 @@ def test_no_file_and_an_empty_one(judge, workspace):
     assert judge.judge(CENTRE, "", workspace.folder).status == "changed"
 
 
+@pytest.mark.parametrize("name", ["02_used_twice", "06_training"])
+def test_a_file_that_is_half_written_is_no_accident(name):
+    exercise = COURSE.find(name)
+    for length in range(0, len(exercise.solution), 7):
+        found = at_a_glance(exercise, exercise.solution[:length])
+        assert found is None or found.status in ("syntax", "changed", "unwritten")
+
+
 def test_a_loop_without_end_is_stopped_and_the_next_check_works(verdict):
     endless = "while True:\n    dx = dy\n"
     assert verdict(replace(CENTRE, time_limit=1.0), endless).status == "timeout"

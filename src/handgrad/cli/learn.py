@@ -177,7 +177,10 @@ def _judge_all(workspace: Workspace, exercises: list[Exercise]) -> Iterator[Verd
             finally:
                 judges.put(judge)
 
-        yield from pool.map(one, exercises)
+        try:
+            yield from pool.map(one, exercises)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _judge(judge: Judge, workspace: Workspace, exercise: Exercise) -> Verdict:

@@ -5,7 +5,6 @@ the verdict (null where that process was killed or broke down).
 """
 
 import contextlib
-import importlib
 import io
 import json
 import os
@@ -37,8 +36,6 @@ ANSWERED = 42
 def serve() -> None:
     """Answer requests until stdin ends."""
     torch.set_num_threads(1)
-    with contextlib.suppress(ImportError):  # autograd imports it when it is first used, which takes a second
-        importlib.import_module("torch.fx.experimental.symbolic_shapes")
     course = Course.load()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers, open(os.devnull, "w") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 1)

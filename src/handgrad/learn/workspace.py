@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,27 +55,31 @@ class Workspace:
 
     @classmethod
     def create(cls, folder: Path, course: Course) -> "Workspace":
-        """Write the exercises into a new folder.
+        """Write the exercises into a new folder, all of them or none.
 
         Raises:
             CourseError: the folder is already there, or cannot be written.
         """
-        from handgrad.data import CATALOGUE
-
         if folder.exists() and any(folder.iterdir()):
             raise CourseError("this folder is not empty, and no course", where=folder, next_step="Move it away first.")
-        workspace = cls(folder, course)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(CATALOGUE["ssa_names_2018"].path(), folder / "names.txt")
-            (folder / "README.md").write_text(README.format(begin=source.BEGIN, progress=PROGRESS), **ENCODING)
-            (folder / ".gitattributes").write_text(f"{PROGRESS} merge=union\n", **ENCODING)
-            for exercise in course.exercises:
-                workspace.write(exercise, exercise.text)
-            workspace.note(f"course {course.version}")
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as part:
+                cls(Path(part) / folder.name, course)._fill()
+                (Path(part) / folder.name).replace(folder)
         except OSError as error:
             raise CourseError("the course cannot be written here", got=error.strerror, where=folder) from None
-        return workspace
+        return cls(folder, course)
+
+    def _fill(self) -> None:
+        from handgrad.data import CATALOGUE
+
+        self.folder.mkdir()
+        shutil.copyfile(CATALOGUE["ssa_names_2018"].path(), self.folder / "names.txt")
+        (self.folder / "README.md").write_text(README.format(begin=source.BEGIN, progress=PROGRESS), **ENCODING)
+        (self.folder / ".gitattributes").write_text(f"{PROGRESS} merge=union\n", **ENCODING)
+        for exercise in self.course.exercises:
+            self.write(exercise, exercise.text)
+        self.note(f"course {self.course.version}")
 
     def path(self, exercise: Exercise) -> Path:
         """Where the learner's file lies."""

@@ -74,4 +74,7 @@ for i in range(max_steps):
     if i % 10_000 == 0:
         print(f"{i:7d}/{max_steps:7d}: {loss.item():.4f}")
 
-print("mean loss of the last minibatches:", sum(losses[-1000:]) / len(losses[-1000:]))
+# Afterwards, with the mean and variance of the whole training set.
+hidden = C[Xtr].view(len(Xtr), -1) @ W1 + b1
+hidden = bngain * (hidden - hidden.mean(0)) * (hidden.var(0) + 1e-5) ** -0.5 + bnbias
+print("training loss:", F.cross_entropy(torch.tanh(hidden) @ W2 + b2, Ytr).item())
