@@ -97,6 +97,17 @@ def test_a_session(tmp_path, course):
     assert child.exitstatus == 0
 
 
+@pytest.mark.parametrize(("reply", "code"), [("n\n", 1), ("\x03", 130), ("\x04", 1)], ids=["no", "Ctrl-C", "Ctrl-D"])
+def test_nothing_is_written_without_a_yes(tmp_path, reply, code):
+    with terminal(tmp_path) as child:
+        child.see("Set up the course", settled=False)
+        child.expect("y/n")
+        child.send(reply)
+        child.expect(pexpect.EOF)
+    assert child.exitstatus == code
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.usefixtures("workspace")
 def test_bad_moments(tmp_path, chain):
     right = answer(chain, dy="dz", dc="dz", da="b * dy", db="a * dy")

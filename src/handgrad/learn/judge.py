@@ -72,7 +72,7 @@ class _Worker:
     def __init__(self):
         # A session of its own, so that Ctrl-C in the terminal does not reach it.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "handgrad.learn.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "handgrad.learn.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, encoding="utf-8", start_new_session=True,
         )  # fmt: skip
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()

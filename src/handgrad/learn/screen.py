@@ -36,12 +36,10 @@ def heading(course: Course, exercise: Exercise, progress: Progress) -> Text:
     """Progress bar and the exercise's name."""
     total, done = len(course.exercises), len(progress.solved)
     filled = BAR * done // total
-    text = Text.assemble(
+    return Text.assemble(
         ("#" * filled, "green"), ("-" * (BAR - filled), "dim"), f" {done} of {total} solved\n\n",
         (exercise.name, "bold cyan"), (" *" if exercise.name in progress.solved else ""), f"  {exercise.title}",
     )  # fmt: skip
-    text.no_wrap = False
-    return text
 
 
 def report(exercise: Exercise, verdict: Verdict, hints: int, width: int) -> Group:
