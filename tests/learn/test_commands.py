@@ -38,7 +38,7 @@ def test_from_nothing(handgrad, tmp_path):
     shown = handgrad("--yes", code=1)
     assert "0 of 49 solved" in shown
     assert "backprop/ch01_scalars/01_chain.py" in shown
-    assert "Not written yet. To write: dy, da, db, dc." in shown
+    assert "Not written yet. Write dy, da, db, dc below" in shown
     assert "\x1b" not in shown
 
 

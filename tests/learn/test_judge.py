@@ -31,7 +31,7 @@ def verdict(judge, workspace):
 def test_an_unsolved_exercise_is_not_written_yet_and_nothing_else(exercise):
     found = at_a_glance(exercise, exercise.text)
     assert (found.status, found.findings) == ("unwritten", [])
-    assert found.message == f"To write: {', '.join(exercise.gradients)}."
+    assert found.message == f"Write {', '.join(exercise.gradients)} below '# YOUR CODE HERE', and save."
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m['exercise']}: {m['wrong']}")

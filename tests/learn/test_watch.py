@@ -59,7 +59,7 @@ def test_a_session(tmp_path, course):
     with terminal(tmp_path) as child:
         child.see(r"Set up the course, 49 exercises, in .*\? \[y/n\]", settled=False)
         child.sendline("y")
-        child.see("To write: dy, da, db, dc")
+        child.see("Write dy, da, db, dc below")
         workspace = Workspace.find(tmp_path, course)
         path = workspace.path(course.find("01_chain"))
 
@@ -83,14 +83,14 @@ def test_a_session(tmp_path, course):
         child.send("l")
         assert "Scalars and the chain rule: 1 of 4" in child.see("A variable used twice")
         child.send("n")
-        child.see("To write: db, da")
+        child.see("Write db, da below")
 
         other = workspace.path(course.find("02_gain"))
         other.write_text(answer(other, dx="gain * dy"))
         child.see("Not written yet: dgain, dbias")
         child.send("r")
         child.see("Reset. Your file is in")
-        child.see("To write: dgain")
+        child.see("Write dgain")
         assert "dx = None" in other.read_text()
         child.send("q")
         child.expect(pexpect.EOF)
@@ -112,7 +112,7 @@ def test_nothing_is_written_without_a_yes(tmp_path, reply, code):
 def test_bad_moments(tmp_path, chain):
     right = answer(chain, dy="dz", dc="dz", da="b * dy", db="a * dy")
     with terminal(tmp_path, columns=60, NO_COLOR="1") as child:
-        child.see("To write")
+        child.see("Write dy")
 
         chain.write_text(right.replace("da = ", "da = ("))
         child.see("Not Python yet. Line 31")
@@ -132,12 +132,12 @@ def test_bad_moments(tmp_path, chain):
         child.see("The file is gone")
         child.send("r")
         child.see("Written anew")
-        child.see("To write")
+        child.see("Write dy")
 
         moved = chain.rename(chain.with_name("mine.py"))
         child.see("The file is gone")
         moved.rename(chain)
-        child.see("To write")
+        child.see("Write dy")
 
         with chain.open("w") as file:  # an editor that writes in two steps
             file.write(right[: len(right) // 2])
@@ -156,7 +156,7 @@ def test_bad_moments(tmp_path, chain):
 def test_two_watchers_at_once(tmp_path, workspace, chain, course):
     with terminal(tmp_path) as one, terminal(tmp_path) as two:
         for child in (one, two):
-            child.see("To write")
+            child.see("Write dy")
         one.send("h")
         one.see("hint .1 of 3")
         chain.write_text(course.find("01_chain").solution)

@@ -48,8 +48,7 @@ def watch(*, notebook: bool = False, yes: bool = False) -> int | None:
     workspace = Workspace.find(Path.cwd(), course) or _set_up(course, yes)
     if workspace is None:
         return 1
-    for line in workspace.upgrade():
-        _console().print(Text(line))
+    news = "\n".join(workspace.upgrade())
     if notebook:
         from handgrad.learn.notebook import write_notebooks
 
@@ -57,11 +56,12 @@ def watch(*, notebook: bool = False, yes: bool = False) -> int | None:
             print(path)
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(news, end="\n" * bool(news))
         return _run(workspace, course.current(workspace.progress().solved))
     from handgrad.learn.watch import Watcher
 
     with Judge() as judge:
-        Watcher(workspace, judge, _console()).run()
+        Watcher(workspace, judge, _console(), news).run()
     return 0
 
 

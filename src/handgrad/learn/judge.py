@@ -144,7 +144,7 @@ def at_a_glance(exercise: Exercise, text: str | None) -> Verdict | None:
     if line is not None:
         return Verdict("changed", "This line was given and is needed as it was. Undo the change, or reset.", line)
     if source.unwritten(text, exercise.gradients) == exercise.gradients:
-        return Verdict("unwritten", f"To write: {', '.join(exercise.gradients)}.")
+        return Verdict("unwritten", f"Write {', '.join(exercise.gradients)} below '{source.BEGIN}', and save.")
     if found := source.not_by_hand(text):
         line, name = found
         message = f"'{name}' has PyTorch find the gradient. Here it is yours to find: write it with the values above."

@@ -58,20 +58,20 @@ class Check:
 class Watcher:
     """Shows one exercise and checks it when it is saved, until 'q' is pressed."""
 
-    def __init__(self, workspace: Workspace, judge: Judge, console: Console):  # noqa: D107
+    def __init__(self, workspace: Workspace, judge: Judge, console: Console, remark: str = ""):  # noqa: D107
         self.workspace, self.judge, self.console = workspace, judge, console
         self.events: queue.SimpleQueue[Saved | Key | Judged] = queue.SimpleQueue()
         self.check: Check | None = None
         self.verdict: Verdict | None = None
         self.text: str | None = None
-        self.remark = ""
+        self.remark = remark
         self.asking = False
         self.exercise = workspace.course.current(workspace.progress().solved)
 
     def run(self) -> None:
         """Watch until 'q'."""
         with pressed(lambda key: self.events.put(Key(key))), self._files():
-            self._start_check()
+            self._start_check(self.remark)
             while True:
                 event = self.events.get()
                 if event == Key("q"):
