@@ -153,6 +153,15 @@ def test_bad_moments(tmp_path, chain):
     assert chain.read_text() == right
 
 
+def test_a_folder_that_vanishes(tmp_path, workspace):
+    with terminal(tmp_path) as child:
+        child.see("Write dy")
+        workspace.folder.rename(tmp_path / "elsewhere")
+        child.expect("the course folder cannot be used")
+        child.expect(pexpect.EOF)
+    assert child.exitstatus == 2
+
+
 def test_two_watchers_at_once(tmp_path, workspace, chain, course):
     with terminal(tmp_path) as one, terminal(tmp_path) as two:
         for child in (one, two):

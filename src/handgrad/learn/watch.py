@@ -27,9 +27,9 @@ LOOK_AGAIN_MS = 500
 
 @dataclass(frozen=True)
 class Saved:
-    """A file of the course folder was written, renamed or removed."""
+    """A file of the course folder was written, renamed or removed; without a path, perhaps the current one."""
 
-    path: Path
+    path: Path | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Watcher:
                 for path in sorted({path for _, path in batch}):
                     self.events.put(Saved(Path(path)))
                 if not batch:
-                    self.events.put(Saved(self.workspace.path(self.exercise)))
+                    self.events.put(Saved(None))
 
         follower = threading.Thread(target=follow, daemon=True)
         follower.start()
@@ -113,11 +113,11 @@ class Watcher:
         else:
             self._key(event.name)
 
-    def _saved(self, path: Path) -> None:
-        name = self._name_of(path)
+    def _saved(self, path: Path | None) -> None:
+        name = self.exercise.name if path is None else self._name_of(path)
         if name is None:
             return
-        if name != self.exercise.name:
+        if path is not None and name != self.exercise.name:
             if not path.is_file():
                 return
             self.exercise = self.workspace.course.by_name[name]
