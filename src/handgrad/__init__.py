@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handgrad import ops as ops
+    from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
     from handgrad.lecture.cmp import cmp as cmp
@@ -23,14 +24,28 @@ _HOME = {
     "Model": "handgrad.models.trained",
     "SampleConfig": "handgrad.sampling",
     "TrainConfig": "handgrad.training.config",
+    "check": "handgrad.checker",
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
     "load": "handgrad.training.checkpoint",
+    "load_ipython_extension": "handgrad.checker.magics",
     "sample": "handgrad.sampling",
     "train": "handgrad.training.loop",
 }
 
-__all__ = ["HandgradError", "Model", "SampleConfig", "TrainConfig", "cmp", "evaluate", "load", "ops", "sample", "train"]
+__all__ = [
+    "HandgradError",
+    "Model",
+    "SampleConfig",
+    "TrainConfig",
+    "check",
+    "cmp",
+    "evaluate",
+    "load",
+    "ops",
+    "sample",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
-"""How good a model is: the loss of a split, the likelihood of a line, and calibrated batch-norm statistics."""
+"""How good a model is: the loss of a split or a text, and the likelihood of a line."""
 
-from collections.abc import Iterator
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,59 +10,22 @@ from handgrad.data.corpus import read_corpus
 from handgrad.data.dataset import Dataset, split
 
 if TYPE_CHECKING:
-    from handgrad.models.config import MLPConfig
     from handgrad.models.trained import Model
-
-NUMBERS_AT_ONCE = 2**23
-
-
-def calibrate(
-    parameters: dict[str, np.ndarray], config: "MLPConfig", dataset: Dataset, limit: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of `hprebn` over a dataset, for batch norm without a batch.
-
-    The dataset passes through in blocks; their moments are merged in float64 by Chan's update, so that any size fits
-    in memory and no digits cancel.
-
-    Args:
-        parameters: seven float32 arrays by name.
-        config: their sizes.
-        dataset: usually the training split.
-        limit: use only this many of the first examples.
-
-    Returns:
-        bnmean and bnvar (Bessel's correction), each (1, n_hidden) float32.
-
-    Source: lecture, "calibrate the batch norm at the end of training"; Chan, Golub and LeVeque 1983, eq. 2.1.
-    """
-    import torch
-
-    from handgrad.models import mlp
-
-    tensors = {name: torch.from_numpy(value) for name, value in parameters.items()}
-    count, mean, squares = 0, np.zeros((1, config.n_hidden)), np.zeros((1, config.n_hidden))
-    with torch.no_grad():
-        for positions in _blocks(config, min(len(dataset), limit or len(dataset))):
-            contexts = dataset.contexts(positions, config.block_size).astype(np.int64)
-            hprebn = mlp.hidden_preactivation(tensors, torch.from_numpy(contexts)).numpy().astype(np.float64)
-            block_mean = hprebn.mean(0, keepdims=True)
-            delta = block_mean - mean
-            total = count + len(hprebn)
-            mean += delta * (len(hprebn) / total)
-            squares += np.square(hprebn - block_mean).sum(0, keepdims=True)
-            squares += delta**2 * (count * len(hprebn) / total)
-            count = total
-    return mean.astype(np.float32), (squares / max(count - 1, 1)).astype(np.float32)
 
 
 def mean_loss(model: "Model", dataset: Dataset) -> float:
     """Mean cross-entropy over all characters and line ends of a dataset, in nats."""
-    total = 0.0
-    for positions in _blocks(model.config, len(dataset)):
-        log_probs = model.log_probabilities(dataset.contexts(positions, model.config.block_size))
-        targets = dataset.targets(positions).astype(np.int64)
-        total -= np.take_along_axis(log_probs, targets[:, None], 1).sum(dtype=np.float64)
-    return float(total) / len(dataset)
+    from handgrad import engine
+
+    return engine.mean_loss(model.parameters, model.bnmean, model.bnvar, dataset.tokens, model.config.block_size)
+
+
+def perplexity(loss: float) -> float:
+    """The exponential of a loss in nats: among how many equally likely letters a model as good as this one chooses.
+
+    It stops growing at the greatest number a float holds.
+    """
+    return math.exp(min(loss, 709.0))
 
 
 def log_likelihood(model: "Model", line: str) -> float:
@@ -98,11 +61,3 @@ def evaluate(model: "Model", text: str | Path | None = None) -> dict[str, float]
         return {name: mean_loss(model, part) for name, part in split(model.text.read())._asdict().items()}
     corpus = read_corpus(text, model.vocabulary)
     return {corpus.name: mean_loss(model, Dataset(corpus.tokens))}
-
-
-def _blocks(config: "MLPConfig", n_examples: int) -> Iterator[np.ndarray]:
-    """Positions 0, 1, … in blocks whose intermediates stay small in memory."""
-    widest = max(config.n_hidden, config.vocab_size, config.n_embd * config.block_size)
-    size = max(1, NUMBERS_AT_ONCE // widest)
-    for start in range(0, n_examples, size):
-        yield np.arange(start, min(start + size, n_examples))

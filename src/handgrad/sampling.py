@@ -1,6 +1,7 @@
 """Drawing new lines from a model."""
 
 import math
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 LINES_AT_ONCE = 4096
 TRIES_A_LINE = 200
-WORDS_A_COUNTER = 4  # of Philox
+LINES_A_DRAW = 4  # of Philox
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class SampleConfig:
 
     Raises:
         ConfigError: a value makes no sense.
+
+    Example:
+        >>> SampleConfig(temperature=0.8, prefix="mar").max_length
+        100
     """
 
     seed: int | None = None
@@ -82,17 +87,22 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
         >>> [line[:3] for line in lines]
         ['mar', 'mar', 'mar']
     """
+    from handgrad.engine import Sampler
+
     require_integer("n", n, at_least=1, at_most=100_000_000)
     config = replace(config or SampleConfig(), **settings)
     seed = fresh_seed() if config.seed is None else config.seed
     corpus = model.text.read() if config.new_only else None
     choosy = config.unique or config.new_only
     tries = n * (TRIES_A_LINE if choosy else 1)
-    at_once = LINES_AT_ONCE if choosy else min(LINES_AT_ONCE, -(-n // WORDS_A_COUNTER) * WORDS_A_COUNTER)
+    at_once = LINES_AT_ONCE if choosy else min(LINES_AT_ONCE, -(-n // LINES_A_DRAW) * LINES_A_DRAW)
+    prefix = model.vocabulary.encode(unicodedata.normalize("NFC", config.prefix))
+    sampler = Sampler(model.parameters, model.bnmean, model.bnvar, config.temperature, prefix, config.max_length)
     found: list[str] = []
     seen: set[str] = set()
     for start in range(0, tries, at_once):
-        lines = _draw(model, config, seed, range(start, min(start + at_once, tries)))
+        tokens = sampler.draw(seed, range(start, min(start + at_once, tries)))
+        lines = model.vocabulary.decode(tokens)[:-1].split("\n")
         known = known_lines(corpus, lines) if corpus else set()
         for line in lines:
             if line in known or (config.unique and line in seen):
@@ -112,37 +122,3 @@ def known_lines(corpus: "Corpus", lines: list[str]) -> set[str]:
 def fresh_seed() -> int:
     """A seed that no one chose, short enough to be typed again."""
     return int(np.random.SeedSequence().generate_state(1)[0])
-
-
-def _draw(model: "Model", config: SampleConfig, seed: int, numbers: range) -> list[str]:
-    """The lines of these numbers, side by side, one letter of each at a time."""
-    block_size, vocabulary = model.config.block_size, model.vocabulary
-    prefix = vocabulary.encode(config.prefix)
-    history = np.zeros((len(numbers), block_size + config.max_length + 1), vocabulary.dtype)
-    history[:, block_size : block_size + len(prefix)] = prefix
-    unfinished = np.arange(len(numbers))
-    for length in range(len(prefix), config.max_length):
-        contexts = history[unfinished, length : length + block_size]
-        log_weights = model.log_probabilities(contexts).astype(np.float64) / config.temperature
-        if length == 0:
-            log_weights[:, 0] = -np.inf
-        drawn = _choose(log_weights, _uniform(seed, length, numbers)[unfinished])
-        history[unfinished, block_size + length] = drawn
-        unfinished = unfinished[drawn != 0]
-        if not len(unfinished):
-            break
-    lines = history[:, block_size:]
-    return [vocabulary.decode(line[:end]) for line, end in zip(lines, (lines == 0).argmax(1), strict=True)]
-
-
-def _choose(log_weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """For each row the token at which the cumulative distribution passes the row's number in [0, 1)."""
-    weights = np.exp(log_weights - log_weights.max(1, keepdims=True))
-    cumulative = weights.cumsum(1)
-    return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1)
-
-
-def _uniform(seed: int, position: int, numbers: range) -> np.ndarray:
-    """A number in [0, 1) for each line at this position, the same however the lines are batched."""
-    stream = np.random.Philox(key=[seed, position], counter=numbers.start // WORDS_A_COUNTER)
-    return (stream.random_raw(len(numbers)) >> np.uint64(11)) * 2.0**-53

@@ -1,142 +1,255 @@
-"""`handgrad check` as a user runs it."""
+"""`handgrad check` as its users run it: exit codes, streams, each flag, and files that cannot be checked."""
 
 import json
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from handgrad.cli.check import main
-from handgrad.errors import HandgradError
+from ..cli.command import Warm, assert_refused, cold, listing, refused
+from .cases import BADLY_FORMED, MISTAKES
+from .cases.schema import program
 
-sys.path.insert(0, str(Path(__file__).parent))
-import lecture
-
-FIELDS = ["name", "gradient", "shape", "line", "verdict", "exact", "approximate", "maxdiff", "relative_error", "cause",
-          "diagnosis"]  # fmt: skip
+BY_ID = {mistake.id: mistake for mistake in MISTAKES}
+WRONG = BY_ID["checker-md-01"]
+WRONG_LINE = "line 68: dbndiff += (2 * bndiff2) * dbndiff2"
+ENDLESS_S, TIMEOUT_S = 2, 30
 
 SMALL = """\
 import torch
-x = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
-W = torch.randn(3, 2, requires_grad=True)
-y = x @ W
+
+x, w = torch.randn(5, 3), torch.randn(3, 2, requires_grad=True)
+y = x @ w
 loss = (y**2).mean()
 dy = 2 * y / y.numel()
-dW = x.T @ dy
+dw = x.T @ dy
 """
 
 
+@pytest.fixture(scope="module")
+def handgrad():
+    warm = Warm()
+    yield warm
+    warm.close()
+
+
 @pytest.fixture
-def program(tmp_path):
-    def write(text: str) -> str:
-        (tmp_path / "program.py").write_text(text)
-        return str(tmp_path / "program.py")
+def check(handgrad, tmp_path):
+    """Write a program to `mine.py` and check it with the words."""
 
-    return write
+    def run(text: str, *words: object):
+        (tmp_path / "mine.py").write_bytes(text.encode())
+        return handgrad("check", "mine.py", *words, folder=tmp_path)
 
-
-def test_a_right_program_exits_with_0(program, capsys):
-    assert main([program(SMALL)]) == 0
-    assert "All 2 gradients are right." in capsys.readouterr().out
+    return run
 
 
-def test_json_has_the_fields_of_the_specification(program, capsys):
-    assert main([program(SMALL.replace("x.T @ dy", "x.T @ dy / 2")), "--json"]) == 1
-    report = json.loads(capsys.readouterr().out)
-    assert list(report) == ["loss", "right", "variables", "hazards"]
-    assert report["right"] is False
-    assert [list(v) for v in report["variables"]] == [FIELDS, FIELDS]
-    wrong = report["variables"][1]
-    assert (wrong["name"], wrong["line"], wrong["verdict"], wrong["cause"]) == ("W", 7, "wrong", "own")
-    assert list(wrong["diagnosis"][0]) == ["kind", "message", "fix"]
-    assert wrong["relative_error"] == pytest.approx(0.5)
+def test_a_right_program(check, tmp_path):
+    ended = check(program("lecture_chunked"))
+    assert (ended.code, ended.err) == (0, "")
+    rows = ended.out.splitlines()
+    assert rows[0].split() == ["variable", "shape", "exact", "approximate", "maxdiff", "verdict"]
+    assert {row.split()[-1] for row in rows[1:27]} <= {"exact", "close"}
+    assert rows[27:] == ["", "All 26 gradients are right."]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
-def test_a_hint_gives_away_no_more_than_asked(program, capsys):
-    path = program(SMALL.replace("2 * y", "-2 * y"))
-    said = {}
-    for hint in "123":
-        main([path, "--hint", hint])
-        said[hint] = capsys.readouterr().out
-    assert "line 6" in said["1"]
-    assert "sign" not in said["1"]
-    assert "sign" in said["2"]
-    assert "dy = 2 * y / y.numel()" not in said["2"]
-    assert "dy = 2 * y / y.numel()" in said["3"]
-
-
-def test_fix_shows_the_line_and_write_mends_the_file(program, capsys, tmp_path):
-    path = program(SMALL.replace("x.T @ dy", "dy.T @ x"))
-    assert main([path, "--fix"]) == 1
-    assert "right: dW = " in capsys.readouterr().out
-    assert "dy.T @ x" in Path(path).read_text()
-    assert main([path, "--fix", "--write"]) == 1
-    assert "dy.T @ x" in (tmp_path / "program.py.bak").read_text()
-    assert main([path]) == 0
-
-
-def test_strict_counts_what_is_not_there(program):
-    path = program(SMALL.replace("dy = 2 * y / y.numel()\ndW = x.T @ dy", "dW = x.T @ (2 * y / y.numel())"))
-    assert main([path]) == 0
-    assert main([path, "--strict"]) == 1
-
-
-def test_a_shape_that_broadcasts_is_a_warning(program, capsys):
-    text = SMALL.replace("y = x @ W", "b = torch.ones(1, 2, requires_grad=True)\ny = x @ W + b") + "db = dy.sum(0)\n"
-    assert main([program(text)]) == 0
-    assert "warning (shape)" in capsys.readouterr().out
-    assert main([program(text), "--strict"]) == 1
-
-
-def test_another_name_of_the_loss(program):
-    text = SMALL.replace("loss = (y**2).mean()", "energy = (y**2).mean()\nloss = y.sum()")
-    assert main([program(text), "--loss", "energy"]) == 0
+def test_a_wrong_line_is_named_and_nothing_else(check):
+    ended = check(WRONG.source)
+    assert (ended.code, ended.err) == (1, "")
+    assert [line for line in ended.out.splitlines() if line.startswith("line ")] == [WRONG_LINE]
+    assert "wrong (wrong-variable): the wrong variable is used: bndiff in place of bndiff2." in ended.out
+    assert ended.out.endswith("1 line is at fault.\n")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("x = 1\n", "no scalar loss"), (SMALL.split("dy =")[0], "no gradients were found"), ("", "no scalar loss")],
+    ("words", "where", "kind", "answer"),
+    [
+        (("--hint", 1), True, False, False),
+        (("--hint", 2), True, True, False),
+        ((), True, True, False),
+        (("--hint", 3), True, True, True),
+        (("--fix",), True, True, True),
+    ],
 )
-def test_nothing_to_check_is_an_error_in_one_sentence(program, text, said):
-    with pytest.raises(HandgradError, match=said):
-        main([program(text)])
+def test_hints_give_away_more_and_more(check, words, where, kind, answer):
+    out = check(WRONG.source, *words).out
+    assert (WRONG_LINE in out, "wrong-variable" in out) == (where, kind)
+    assert ("right: dbndiff += (2 * bndiff) * dbndiff2" in out) is answer
 
 
-def test_a_missing_file_is_an_error():
-    with pytest.raises(HandgradError, match="there is no such file"):
-        main(["nowhere.py"])
+def test_fix_write_keeps_a_backup_and_mends(check, handgrad, tmp_path):
+    ended = check(WRONG.source, "--fix", "--write")
+    assert ended.code == 1
+    assert ended.err == f"handgrad: 1 line written; the old file is {'mine.py.bak'}.\n"
+    assert (tmp_path / "mine.py.bak").read_text() == WRONG.source
+    assert (tmp_path / "mine.py").read_text() == program(WRONG.program)
+    again = handgrad("check", "mine.py", "--fix", "--write", folder=tmp_path)
+    assert (again.code, again.err) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.py", "mine.py.bak"]
 
 
-def test_write_without_fix_is_an_error(program):
-    with pytest.raises(HandgradError, match="--write needs --fix"):
-        main([program(SMALL), "--write"])
+def test_fix_alone_changes_nothing(check, tmp_path):
+    check(WRONG.source, "--fix", "--hint", 3)
+    assert listing(tmp_path) == {"mine.py": WRONG.source.encode()}
 
 
-def test_an_endless_loop_is_stopped(program):
-    begun = time.monotonic()
-    with pytest.raises(HandgradError, match="time limit in line 2"):
-        main([program("import torch\nwhile True:\n    pass\n" + SMALL), "--timeout", "1"])
-    assert time.monotonic() - begun < 10
+VARIABLE = {
+    "name": str, "gradient": str, "shape": list, "line": (int, type(None)), "verdict": str, "exact": bool,
+    "approximate": bool, "maxdiff": (float, type(None)), "relative_error": (float, type(None)),
+    "cause": (str, type(None)), "diagnosis": list,
+}  # fmt: skip
+DIAGNOSIS = {"kind": str, "message": str, "fix": (str, type(None))}
+HAZARD = {"kind": str, "variable": str, "line": int, "message": str}
 
 
-def test_a_file_of_data_is_found_in_the_folder_named(program, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "names.txt").write_text("5")
-    path = program("rows = int(open('names.txt').read())\n" + SMALL.replace("randn(5,", "randn(rows,"))
-    assert main([path, "--data", str(tmp_path / "elsewhere")]) == 0
+def assert_fields(record: dict, fields: dict) -> None:
+    assert list(record) == list(fields)
+    assert [name for name, kind in fields.items() if not isinstance(record[name], kind)] == []
 
 
-def test_the_program_prints_nothing_and_plots_nothing(program, capsys):
-    assert main([program("import matplotlib.pyplot as plt\nprint('noise')\nplt.plot([1])\n" + SMALL), "--json"]) == 0
-    assert "noise" not in capsys.readouterr().out
+def test_json_field_for_field(check):
+    text = WRONG.source.replace("dhprebn = dbndiff.clone()", "dhprebn = dbndiff").replace("db1 = dhprebn.sum(0)\n", "")
+    text = text.replace("dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = dhpreact.sum(0)")
+    ended = check(text, "--json")
+    report = json.loads(ended.out)
+    assert (ended.code, list(report)) == (1, ["loss", "right", "variables", "hazards"])
+    assert report["loss"] == pytest.approx(3.5, abs=0.5)
+    assert report["right"] is False
+    for variable in report["variables"]:
+        assert_fields(variable, VARIABLE)
+        for diagnosis in variable["diagnosis"]:
+            assert_fields(diagnosis, DIAGNOSIS)
+    rows = {variable["name"]: variable for variable in report["variables"]}
+    bndiff, logits, b1, bnbias, W1 = (rows[name] for name in ("bndiff", "logits", "b1", "bnbias", "W1"))
+    assert (bndiff["gradient"], bndiff["shape"], bndiff["line"]) == ("dbndiff", [32, 64], 68)
+    assert (bndiff["verdict"], bndiff["cause"], bndiff["exact"]) == ("wrong", "own", False)
+    assert [d["kind"] for d in bndiff["diagnosis"]] == ["wrong-variable"]
+    assert bndiff["diagnosis"][0]["fix"] == "dbndiff += (2 * bndiff) * dbndiff2"
+    assert 0 < bndiff["maxdiff"] < 1
+    assert (logits["verdict"], logits["cause"], logits["diagnosis"]) == ("exact", None, [])
+    assert (b1["verdict"], b1["cause"], b1["line"], b1["maxdiff"]) == ("missing", None, None, None)
+    assert (bnbias["verdict"], bnbias["cause"], bnbias["maxdiff"]) == ("shape", "own", None)
+    assert (W1["verdict"], W1["cause"]) == ("wrong", "inherited")
+    (hazard,) = report["hazards"]
+    assert_fields(hazard, HAZARD)
+    assert (hazard["kind"], hazard["variable"]) == ("in-place", "dbndiff")
 
 
-def test_a_lecture_sized_file_is_checked_in_seconds(program):
-    path = program(lecture.SCRIPT)
-    code = f"import sys; from handgrad.cli.check import main; sys.exit(main([{path!r}]))"
-    begun = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begun < 15  # 3 s on an idle machine; the tests share theirs
+def test_strict_makes_faults_of_warnings(check):
+    unwritten = SMALL.replace("dw = x.T @ dy\n", "")
+    broadcasts = program("lecture_chunked").replace(
+        "dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = dhpreact.sum(0)"
+    )
+    for changed in (unwritten, broadcasts):
+        lax, strict = check(changed), check(changed, "--strict")
+        assert (lax.code, strict.code) == (0, 1), strict.out
+    assert "warning (shape)" in lax.out
+    assert "wrong (shape)" in strict.out
+
+
+def test_loss_by_name(check):
+    text = SMALL.replace("loss =", "penalty = y.abs().mean()\nobjective =")
+    named = check(text, "--loss", "objective", "--json")
+    assert (named.code, json.loads(named.out)["right"]) == (0, True)
+    assert_refused(check(text, "--loss", "nothing"), "no loss called 'nothing'", "--loss NAME")
+
+
+def test_data_of_another_folder(check, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "numbers.txt").write_text("1 2 3")
+    text = SMALL.replace("\n\n", "\n\nnumbers = open('numbers.txt').read().split()\nassert len(numbers) == 3\n", 1)
+    beside = check(text)
+    assert beside.code == 1
+    assert "line 3: FileNotFoundError" in beside.out
+    assert "--data" in beside.out
+    assert check(text, "--data", "data").code == 0
+
+
+def test_timeout_ends_an_endless_loop(check):
+    before_the_last = check(SMALL.replace("dw =", "while True:\n    pass\ndw ="), "--timeout", ENDLESS_S)
+    assert before_the_last.code == 0
+    assert f"line 7: stopped after {ENDLESS_S} s" in before_the_last.out
+    assert "--timeout" in before_the_last.out
+    assert_refused(check("while True:\n    pass\n" + SMALL, "--timeout", ENDLESS_S), "line 1", "--timeout")
+
+
+def test_a_line_of_the_users_that_raises_is_on_stderr_beside_json(check):
+    ended = check("import nowhere\n" + SMALL, "--json")
+    assert (ended.code, json.loads(ended.out)["right"]) == (1, False)
+    assert ended.err == "handgrad: line 1: ModuleNotFoundError: No module named 'nowhere'\n"
+
+
+BAD_WORDS = {
+    "": ("FILE", "check --help"),
+    "nowhere.py": ("nowhere.py", "no such file"),
+    "folder": ("folder", "cannot be read", "directory"),
+    "notes.txt": ("notes.txt", "got .txt", "expected .py or .ipynb"),
+    "list.ipynb": ("list.ipynb", "not a Jupyter notebook"),
+    "latin.py": ("latin.py", "utf-8"),
+    "mine.py --hint 4": ("--hint", "'4'", "check --help"),
+    "mine.py --timeout 0": ("--timeout", "got 0.0", "above 0"),
+    "mine.py --timeout soon": ("--timeout", "'soon'", "check --help"),
+    "mine.py --write": ("--write", "--fix"),
+    "mine.py --strickt": ("--strickt", "--strict", "check --help"),
+    "nowhere.py --watch": ("nowhere.py", "no such file"),
+}
+
+
+@pytest.mark.parametrize("words", BAD_WORDS)
+def test_bad_words_are_refused_on_one_line(handgrad, tmp_path, words):
+    (tmp_path / "folder").mkdir()
+    for name, content in {
+        "mine.py": SMALL.encode(),
+        "notes.txt": b"",
+        "list.ipynb": b"[]",
+        "latin.py": b"\xe9",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    refused(handgrad, "check", *words.split(), folder=tmp_path, says=BAD_WORDS[words])
+
+
+def test_a_reader_that_has_enough(tmp_path):
+    (tmp_path / "mine.py").write_text(SMALL)
+    ended = cold("check", "mine.py", folder=tmp_path, before=("sh", "-c", '"$@" | head -n 1', "sh"))
+    assert (ended.code, ended.err, ended.out.split()[0]) == (0, "", "variable")
+
+
+AFTER_THE_LAST_GRADIENT = {
+    *("exception-after-everything", "endless-loop-after", "exit-called", "gradient-deleted", "backward-twice"),
+}
+"""What comes after the last gradient is not run, and nothing is said of it."""
+
+OWN = {"forward-in-place-on-saved-values": ("y",)}
+"""A forward pass that autograd refuses and the checker does not: the gradient written for it is wrong."""
+
+CHECKED_ALL_THE_SAME = {"no-loss", "no-parameter", "endless-recursion", "gradient-is-a-function"}
+"""Programs in which the checker finds enough to check, and all of it right."""
+
+
+@pytest.mark.parametrize("case", BADLY_FORMED, ids=lambda case: case.id)
+def test_what_cannot_be_checked_ends_in_a_sentence(check, case):
+    ended = check(case.source, "--json", "--timeout", ENDLESS_S if case.endless else TIMEOUT_S)
+    said = ended.out + ended.err
+    assert "Traceback" not in said
+    assert "handgrad/" not in said
+    if ended.code == 2:
+        assert_refused(ended)
+    else:
+        report = json.loads(ended.out)
+        assert ended.code == (0 if report["right"] else 1)
+        assert {row["name"] for row in report["variables"] if row["cause"] == "own"} <= {
+            *case.blamed,
+            *OWN.get(case.id, ()),
+        }
+    if case.id in AFTER_THE_LAST_GRADIENT | CHECKED_ALL_THE_SAME:
+        assert ended.code == 0
+    elif case.id not in OWN:
+        assert ended.code in case.exit_codes or (ended.code == 1 and 2 in case.exit_codes), ended
+        assert not case.expect or any(word in said for word in case.expect), ended
+
+
+def test_the_users_own_output_and_plots_stay_away(check):
+    text = "import matplotlib.pyplot as plt\nprint('loud')\nplt.plot([1]); plt.savefig('p.png'); plt.show()\n" + SMALL
+    ended = check(text)
+    assert ended.code == 0
+    assert "loud" not in ended.out + ended.err

@@ -1,7 +1,12 @@
 """The pages say what the program does."""
 
+import io
+import json
+import re
 import sys
 from pathlib import Path
+
+from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))
 import cases
@@ -27,7 +32,12 @@ def test_the_report_on_the_page_is_the_report_of_its_program(tmp_path):
     (tmp_path / "wrong.py").write_text(program.removeprefix("python\n"))
     shown = check(tmp_path / "wrong.py")
     shown.show_fix = True
-    assert _without_rounding(report.split("--fix\n")[1]) == _without_rounding(str(shown))
+    console = Console(file=io.StringIO(), width=100)
+    console.print(shown, soft_wrap=True)
+    assert _without_rounding(report.split("--fix\n")[1]) == _without_rounding(console.file.getvalue())
+    (row,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    (b2,) = (v.to_json() for v in shown.variables if v.name == "b2")
+    assert row == b2
 
 
 def _without_rounding(report: str) -> list[list[str]]:

@@ -1,46 +1,133 @@
-"""The magics in a shell without a screen."""
+"""`%load_ext handgrad` in a real kernel: the lecture's cells as they are, and what the page then shows."""
 
-import sys
-from pathlib import Path
+import base64
+import io
+import re
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
-pytest.importorskip("IPython")
-from IPython.core.interactiveshell import InteractiveShell
+from .lecture import CHUNKED, FORWARD, FUSED_SOFTMAX, PARAMETERS, SETUP, planted
 
-sys.path.insert(0, str(Path(__file__).parent))
-import lecture
-
-from handgrad.checker.magics import load_ipython_extension
+DRAW = "import torch; [hash(state.numpy().tobytes()) for state in (g.get_state(), torch.get_rng_state())]"
+WRONG = planted(CHUNKED, "wrong-square")
+WRONG_LINE = 2 + WRONG.split("\n").index("dbndiff += (2*bndiff2) * dbndiff2")
+CELLS = {
+    "extension": "%load_ext handgrad",
+    "too early": "%check",
+    "setup": f"%matplotlib inline\n{SETUP}",
+    "parameters": PARAMETERS,
+    "forward": f"%%forward\n{FORWARD}",
+    "before": f"torch.rand(1) + torch.rand(1, generator=g)\n{DRAW}",
+    "wrong": f"%%backward\n{WRONG}",
+    "after": DRAW,
+    "values": "dbndiff.shape, 'dbndiff' in globals(), C.grad is not None",
+    "hint 1": "%check --hint 1",
+    "fix": "%check --fix",
+    "mended": f"%%backward\n{CHUNKED}",
+    "fused": f"%%backward --hint 3\n{FUSED_SOFTMAX.replace('dlogits /= n', 'dlogits /= 2*n')}",
+    "fused, mended": f"%%backward\n{FUSED_SOFTMAX}",
+    "no such loss": "%check --loss energy",
+    "no such option": "%check --hints 1",
+    "another forward": "%%forward\nloss = (logits**2).mean()",
+    "another backward": "%%backward\ndlogits = 2 * logits / logits.numel()",
+    "raises": "%%backward\ndlogits = 1 / 0",
+}
+MAY_FAIL = {"no such option", "raises"}
 
 
 @pytest.fixture(scope="module")
-def shell():
-    shell = InteractiveShell.instance()
-    load_ipython_extension(shell)
-    for cell in (lecture.SETUP.replace("import matplotlib.pyplot as plt", ""), lecture.PARAMETERS):
-        assert shell.run_cell(cell).success
-    return shell
+def shown(tmp_path_factory) -> dict[str, list]:
+    """The outputs of each cell of a notebook that a kernel has run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
+    for name, cell in zip(CELLS, cells, strict=True):
+        cell.metadata["tags"] = ["raises-exception"] * (name in MAY_FAIL)
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")
+    client.execute(cwd=str(tmp_path_factory.mktemp("notebook")))
+    return {name: cell.outputs for name, cell in zip(CELLS, cells, strict=True)}
 
 
-def test_the_lecture_cells_give_a_table(shell):
-    shell.run_cell_magic("forward", "", lecture.FORWARD)
-    shown = shell.run_cell_magic("backward", "", lecture.CHUNKED.split("\ncmp(")[0])._repr_html_()
-    assert shown.count("<tr style") == 26
-    assert "All 26 gradients are right." in shown
+def text(outputs: list) -> str:
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain") or o.get("evalue", "") for o in outputs)
 
 
-def test_a_line_at_fault_is_shown_with_pictures(shell):
-    shell.run_cell_magic("forward", "", lecture.FORWARD)
-    cell = lecture.planted(lecture.CHUNKED, "not-squared").split("\ncmp(")[0]
-    report = shell.run_cell_magic("backward", "", cell)
-    shown = report._repr_html_()
-    assert "h ** 2" in shown
-    assert shown.count("<svg") == 3
-    assert [row.name for row in report.report.blamed] == ["hpreact"]
+def page(outputs: list) -> str:
+    (html,) = (o.data["text/html"] for o in outputs if "text/html" in o.get("data", {}))
+    return html
 
 
-def test_check_without_a_forward_pass_says_what_to_do(shell, capsys):
-    load_ipython_extension(shell)
-    assert shell.run_line_magic("check", "") is None
-    assert "Put %%forward over the cell" in capsys.readouterr().out
+def test_the_cells_do_what_they_did(shown):
+    assert text(shown["forward"]).startswith("tensor(")
+    assert re.search(r"logits +\| exact: ", text(shown["wrong"]))
+    assert text(shown["values"]) == "(torch.Size([32, 64]), True, True)"
+
+
+def test_checking_draws_no_random_numbers(shown):
+    assert text(shown["before"]) == text(shown["after"])
+
+
+def test_a_wrong_line_is_shown_with_its_cell_and_line(shown):
+    html = page(shown["wrong"])
+    assert f"cell 7, line {WRONG_LINE}: dbndiff += (2*bndiff2) * dbndiff2" in html
+    assert html.count("<tr style=") == 26
+    assert "<td style='text-align:left'>wrong (own)</td>" in html
+    assert "1 line is at fault." in html
+    assert "right:" not in html
+
+
+def test_the_line_at_fault_has_four_heat_maps(shown):
+    (encoded,) = re.findall(r"src='data:image/png;base64,([^']+)'", page(shown["wrong"]))
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
+    assert picture.width > 4 * picture.height
+    pixels = [pixel for _, pixel in picture.getcolors(1 << 24)]
+    assert any(r > b + 80 for r, _, b in pixels)
+    assert any(b > r + 80 for r, _, b in pixels)
+
+
+def test_hints_and_fix(shown):
+    assert "look at dbndiff again" in page(shown["hint 1"])
+    assert "wrong-variable" not in page(shown["hint 1"])
+    assert re.search(r"right: dbndiff \+= \(?2 ?\* ?bndiff\)? \* dbndiff2", page(shown["fix"]))
+
+
+def test_a_cell_run_again_takes_the_place_of_the_old_one(shown):
+    html = page(shown["mended"])
+    assert "All 26 gradients are right." in html
+    assert "<img" not in html
+
+
+def test_later_backward_cells_are_checked_with_the_earlier_ones(shown):
+    assert "cell 13, line 8: dlogits /= 2*n" in page(shown["fused"])
+    assert "(scale)" in page(shown["fused"]) or "(wrong-constant)" in page(shown["fused"])
+    assert "27 gradients are right." in page(shown["fused, mended"])
+
+
+def test_a_forward_cell_begins_with_what_is_there(shown):
+    assert "All 1 gradients are right." in page(shown["another backward"])
+
+
+def test_mistakes_in_use_are_one_line(shown):
+    assert text(shown["too early"]) == (
+        "handgrad: no forward pass is known. Put %%forward over the cell that computes the loss.\n"
+    )
+    assert "no loss called 'energy'" in text(shown["no such loss"])
+    assert "unrecognized arguments: --hints" in text(shown["no such option"])
+
+
+def test_an_exception_is_the_users_own_and_stops_the_notebook(shown):
+    errors = [o for o in shown["raises"] if o.output_type == "error"]
+    assert errors[0].ename == "ZeroDivisionError"
+    assert "handgrad" not in "".join(errors[0].traceback)
+    assert "cell 19, line 2: dlogits = 1 / 0" in text(shown["raises"])
+    assert "this line raises ZeroDivisionError" in text(shown["raises"])
+
+
+def test_a_forward_cell_that_raises_stops_the_notebook():
+    cells = [nbformat.v4.new_code_cell(source) for source in ("%load_ext handgrad", "%%forward\n1 / 0", "2")]
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")
+    with pytest.raises(CellExecutionError):
+        client.execute()
+    assert [cell.execution_count for cell in cells] == [1, 2, None]

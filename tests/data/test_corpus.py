@@ -93,7 +93,7 @@ BAD = {
     "empty": (b"", ["text.txt: the file is empty", "one thing a line"]),
     "blank": (b"\n \r\n\t\n", ["text.txt: the file has only blank lines"]),
     "latin-1": ("ana\r\nbeg\nzo\xeb\n".encode("latin-1"), ["text.txt, line 3", "0xeb, byte 3 of the line and 12 of"]),
-    "cut short": ("ana\nzoë".encode()[:-1], ["text.txt, line 2", "byte 0xc3, byte 3 of the line and 7 of the file"]),
+    "cut short": ("aña\nzoë".encode()[:-1], ["text.txt, line 2", "byte 0xc3, byte 3 of the line and 8 of the file"]),
     "surrogate": (b"a\n\xed\xa0\x80", ["line 2", "byte 0xed"]),
     "utf-16": ("ana".encode("utf-16"), ["UTF-16 byte order mark", "iconv -f UTF-16"]),
     "utf-16 without a mark": ("ana\n".encode("utf-16-le"), ["line 1: this looks like a binary file", "NUL"]),
@@ -127,6 +127,17 @@ def test_reading_ends_where_a_line_never_does():
 
     with pytest.raises(CorpusError, match=r"somewhere, line 1: .* more than 1,048,576 bytes without a line end"):
         list(reading.pieces(Endless(), "somewhere"))
+
+
+def test_carriage_returns_alone_end_lines_however_long_the_file(write, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(reading, "_RUNAWAY_BYTES", 16)
+    assert list(read_corpus(write("ana\r" * 20)).lines()) == ["ana"] * 20
+
+
+def test_a_byte_order_mark_is_a_letter_further_on(write, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK_BYTES", 1)
+    assert list(read_corpus(write("a\n\ufeffb\n")).lines()) == ["a", "\ufeffb"]
 
 
 def test_a_pipe_is_read():

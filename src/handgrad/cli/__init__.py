@@ -2,13 +2,16 @@
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 COMMANDS = {
     "train": "train a model on a text file with one thing a line",
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
+    "check": "say which gradient line of a script or notebook is wrong, and why",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
 }
@@ -27,6 +30,7 @@ options:
 example:
   handgrad train               train on the built-in names: about half a minute
   handgrad sample runs/NAME    draw more from the run that it made
+  handgrad check mine.ipynb    which line of my own backward pass is wrong, and why
 """
 
 
@@ -46,7 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
-    return _guarded(words[0], words[1:])
+    with _one_ctrl_c():
+        return _guarded(words[0], words[1:])
+
+
+@contextmanager
+def _one_ctrl_c() -> Iterator[None]:
+    """Let the first Ctrl-C raise KeyboardInterrupt, and none after it disturb the saving that follows."""
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # elsewhere Ctrl-C is not for us: under nohup, say
+        signal.signal(signal.SIGINT, stop)
+    yield
+    if signal.getsignal(signal.SIGINT) is stop:
+        signal.signal(signal.SIGINT, before)
 
 
 def _guarded(name: str, words: list[str]) -> int:
@@ -60,9 +81,13 @@ def _guarded(name: str, words: list[str]) -> int:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
         return _fail(f"stopped. {interrupt}".strip(), code=130)
-    except BrokenPipeError:  # the reader, 'head' say, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except MemoryError as error:
+        return _fail(f"not enough memory. {error}. Choose smaller sizes.")
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries it again at its end
+        if isinstance(error, BrokenPipeError):  # the reader, 'head' say, has had enough
+            return 0
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror}.")
 
 
 def _fail(message: str, code: int = 2) -> int:

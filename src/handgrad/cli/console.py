@@ -1,6 +1,5 @@
 """What commands show: results on stdout, progress and remarks on stderr."""
 
-import math
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.table import Table
 
 PLAIN_LINE_SECONDS = 5.0
@@ -18,6 +18,11 @@ def console(stderr: bool = False) -> Console:
     """A console that never wraps at less than 80 columns and leaves numbers in peace."""
     shown = Console(stderr=stderr, highlight=False)
     return shown if shown.is_terminal else Console(stderr=stderr, highlight=False, width=max(shown.width, 100))
+
+
+def working(on: str) -> Status:
+    """A spinner on stderr, as a context manager; nothing where that is no terminal."""
+    return console(stderr=True).status(f"{on} …")
 
 
 def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -32,8 +37,10 @@ def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> N
 
 def show_losses(losses: dict[str, float]) -> None:
     """The loss and perplexity of each split or text."""
+    from handgrad.evaluation import perplexity
+
     names = {"val": "validation"}
-    rows = [(names.get(name, name), f"{loss:.4f}", f"{math.exp(loss):.3f}") for name, loss in losses.items()]
+    rows = [(names.get(name, name), f"{loss:.4f}", f"{perplexity(loss):#.5g}") for name, loss in losses.items()]
     show_figures(("loss", "nats a character", "perplexity"), rows)
 
 
@@ -44,8 +51,9 @@ class TrainingProgress:
     """
 
     def __init__(self, done: int, steps: int):  # noqa: D107
-        self.first, self.steps = done, steps
-        self.begun = self.spoken = time.monotonic()
+        self.steps = steps
+        self.spoken = time.monotonic()
+        self.first: tuple[float, int] | None = None
         self.console = console(stderr=True)
         self.bar = Progress(
             TextColumn("training"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
@@ -66,10 +74,11 @@ class TrainingProgress:
     def __call__(self, step: int, losses: np.ndarray) -> None:
         """Show how far training has come."""
         now = time.monotonic()
-        pace = (step - self.first) / max(now - self.begun, 1e-9)
-        status = f"loss {losses.mean():.4f}, {pace:,.0f} steps/s"
+        self.first = begun, done = self.first or (now, step)  # what came before was mostly loading torch
+        pace = (step - done) / (now - begun) if step > done else 0.0
+        status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
         self.bar.update(self.task, completed=step, status=status)
         if self.bar.disable and (now - self.spoken >= PLAIN_LINE_SECONDS or step == self.steps):
-            left = timedelta(seconds=round((self.steps - step) / pace))
-            self.console.print(f"step {step:,} of {self.steps:,}: {status}, {left} left")
+            left = f", {timedelta(seconds=round((self.steps - step) / pace))} left" if pace else ""
+            self.console.print(f"step {step:,} of {self.steps:,}: {status}{left}")
             self.spoken = now

@@ -1,7 +1,7 @@
 """`handgrad evaluate`."""
 
 import json as json_format
-import math
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -38,16 +38,17 @@ def evaluate(
         json: Print the figures as JSON.
     """
     from handgrad.evaluation import evaluate as losses_of
-    from handgrad.evaluation import log_likelihood
+    from handgrad.evaluation import log_likelihood, perplexity
     from handgrad.training.checkpoint import load
 
     model = load(run, corpus)
     losses = losses_of(model, text) if text or not line else {}
-    likelihoods = {word: log_likelihood(model, word) for word in line}
+    words = [unicodedata.normalize("NFC", word) for word in line]
+    likelihoods = {word: log_likelihood(model, word) for word in words}
     if json:
         content = {
             "loss": losses,
-            "perplexity": {name: math.exp(loss) for name, loss in losses.items()},
+            "perplexity": {name: perplexity(loss) for name, loss in losses.items()},
             "log_likelihood": likelihoods,
         }
         print(json_format.dumps(content, ensure_ascii=False, indent=2))

@@ -129,7 +129,7 @@ def _run(report: Report, corpus, steps: int) -> None:
     loss, comparisons = notebook.exercise_1(small, batch)
     report.figures([
         ("parameters", small.config.n_parameters, published.PARAMETERS_64),
-        ("loss of the first batch (bngain, bnbias unseeded there)", round(loss, 4), published.FIRST_LOSS),
+        ("loss of the first batch (of another names.txt there)", round(loss, 4), published.FIRST_LOSS),
     ])  # fmt: skip
     report.gradients(comparisons)
     report.remark(

@@ -1,6 +1,7 @@
 """`handgrad train`."""
 
 import json
+import math
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from rich.markup import escape
 
-from handgrad.cli.console import TrainingProgress, console, show_losses
+from handgrad.cli.console import TrainingProgress, console, show_losses, working
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
-    from handgrad.training.loop import Outcome, Run
+    from handgrad.training.loop import Every, Outcome, Run
 
 PROGRAM = "handgrad train"
 
@@ -72,15 +73,37 @@ def main(words: list[str]) -> None:
     else:
         _refuse_changes(options, base.config)
         run = loop.reopen(options.resume, options.text)
-    if not options.json:
+    try:
+        _carry_out(run, every, options.json)
+    except loop.Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise loop.Interrupted(run.folder, run.state.step) from None
+
+
+def _carry_out(run: "Run", every: "Every", json: bool) -> None:
+    from handgrad.training import loop
+
+    if not json:
         _show_start(run)
+    if run.settings.config.engine == "compiled":
+        _announce_compiling()
     with TrainingProgress(run.state.step, run.settings.config.steps) as progress:
         run = loop.take_steps(run, every, progress)
-    outcome = loop.finish(run)
-    if options.json:
+    with working("calibrating batch norm, measuring the loss"):
+        outcome = loop.finish(run)
+    if json:
         print(_as_json(run, outcome))
     else:
         _show_outcome(run, outcome)
+
+
+def _announce_compiling() -> None:
+    from handgrad.engine import is_compiled
+
+    if not is_compiled():
+        remark = "Compiling the training loop: some ten seconds, this first time only."
+        console(stderr=True).print(remark, style="dim")
 
 
 def _refuse_changes(options: Train, saved: TrainConfig) -> None:
@@ -102,7 +125,7 @@ def _show_start(run: "Run") -> None:
     show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
          f"n_hidden {model.n_hidden}")  # fmt: skip
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
-    rates = f"batch_size {config.batch_size}, lr {config.lr:g}, seed {config.seed}"
+    rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, seed {config.seed}"
     show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 
@@ -111,6 +134,8 @@ def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     show = console().print
     show()
     show_losses(outcome.losses)
+    if outcome.losses["train"] > math.log(run.settings.vocabulary.size):
+        show("Guessing would do better: the learning rate is too high, or the steps are too few.", style="yellow")
     show("\n[bold]20 samples[/]")
     for line in outcome.samples:
         show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")

@@ -1,7 +1,6 @@
 """Corpora that have a name: one that is built in, and some to download, each pinned by its sha256."""
 
 import difflib
-import hashlib
 import logging
 import os
 from collections.abc import Iterable
@@ -89,7 +88,7 @@ def cache_folder() -> Path:
     """Where fetched corpora are kept: the environment variable HANDGRAD_DATA, or else the user's cache folder."""
     import pooch
 
-    return Path(os.environ.get("HANDGRAD_DATA") or pooch.os_cache("handgrad"))
+    return Path(os.environ.get("HANDGRAD_DATA") or pooch.os_cache("handgrad")).absolute()
 
 
 def fetch(name: str, folder: Path | None = None) -> Path:
@@ -106,14 +105,13 @@ def fetch(name: str, folder: Path | None = None) -> Path:
         CorpusError: there is no such name, the network or the folder does not do its part, or what came is not the
             file the catalogue means. The message has the path to put the file at by hand.
     """
-    entry = _entry(name)
-    path = folder / entry.path().name if folder and not entry.built_in else entry.path()
-    if path.is_file() and _sha256(path) == entry.sha256:
-        return path
-
     import pooch
     import requests
 
+    entry = _entry(name)
+    if entry.built_in:
+        return entry.path()
+    path = (folder or cache_folder()) / entry.path().name
     pooch.get_logger().setLevel(logging.WARNING)
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S, stream=False)  # a stream would stay open on an error
     by_hand = f"Or download it by other means and put it at {path}."
@@ -163,8 +161,3 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     by_name = {Path(candidate).name: candidate for candidate in candidates}
     near = difflib.get_close_matches(name, by_name, n=1)
     return f"Did you mean {by_name[near[0]]}?" if near else "See what there is: handgrad data list."
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

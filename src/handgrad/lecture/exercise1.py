@@ -88,7 +88,7 @@ def backward(parameters: Parameters, Xb: Tensor, Yb: Tensor, v: Intermediates) -
     C, W1, W2, bngain = (parameters[k] for k in ("C", "W1", "W2", "bngain"))
     n, vocab_size = v.logits.shape
     # loss = -logprobs[range(n), Yb].mean()
-    dlogprobs = torch.zeros_like(v.logprobs).index_put((torch.arange(n), Yb), torch.tensor(-1.0 / n))
+    dlogprobs = torch.zeros_like(v.logprobs).index_put((torch.arange(n), Yb), v.logprobs.new_tensor(-1.0 / n))
     # logprobs = probs.log()
     dprobs = (1.0 / v.probs) * dlogprobs
     # probs = counts * counts_sum_inv

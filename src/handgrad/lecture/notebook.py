@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from handgrad import ops
+from handgrad import engine, ops
 from handgrad.data.corpus import Corpus
 from handgrad.data.dataset import Dataset, Splits, split
 from handgrad.lecture import exercise1
 from handgrad.lecture.cmp import Comparison, compare
 from handgrad.models import mlp
 from handgrad.models.config import PARAMETERS, MLPConfig, initial_parameters
-from handgrad.training.schedule import learning_rate
-from handgrad.training.sgd import one_thread
+from handgrad.training.schedule import step_decay
 
 SEED = 2147483647
 BN_SEED = SEED + 1
@@ -149,22 +148,21 @@ def exercise_4(
 
     Source: lecture, exercise 4 and the cell that calibrates the batch norm.
     """
-    parameters = dict(net.parameters)
+    arrays = {name: value.numpy() for name, value in net.parameters.items()}
     losses = np.empty(steps, np.float32)
-    dloss = torch.ones(())
     batch = Minibatch(torch.empty(0), torch.empty(0))
-    with one_thread(), torch.no_grad():
-        for start in range(0, steps, STEPS_A_CHUNK):
-            stop = min(start + STEPS_A_CHUNK, steps)
-            for step in range(start, stop):
-                batch = minibatch(net, train)
-                loss, cache = mlp.forward(parameters, *batch)
-                gradients = mlp.backward(dloss, cache)
-                lr = learning_rate(step, steps, LR)
-                parameters = {name: parameters[name] + -lr * gradients[name] for name in PARAMETERS}
-                losses[step] = loss.item()
-            if progress:
-                progress(stop, losses[start:stop])
+    for start in range(0, steps, STEPS_A_CHUNK):
+        stop = min(start + STEPS_A_CHUNK, steps)
+        # all at once they are the numbers that one draw a step gives
+        ix = torch.randint(0, len(train), (stop - start, BATCH_SIZE), generator=net.generator)
+        batches = _examples(train, ix)
+        rates = [step_decay(step, steps, LR) for step in range(start, stop)]
+        arrays, losses[start:stop] = engine.sgd_steps(arrays, batches.Xb.numpy(), batches.Yb.numpy(), rates)
+        batch = Minibatch(batches.Xb[-1], batches.Yb[-1])
+        if progress:
+            progress(stop, losses[start:stop])
+    parameters = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    with torch.no_grad():
         hpreact = mlp.hidden_preactivation(parameters, _everything(train).Xb)
         bnmean, bnvar = hpreact.mean(0, keepdim=True), hpreact.var(0, keepdim=True, unbiased=True)
     return Trained(parameters, losses, _compare_with_autograd(parameters, batch), bnmean, bnvar)

@@ -1,6 +1,7 @@
 """A trained model as its users hold it: NumPy in, NumPy out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from handgrad.errors import CorpusError
 from handgrad.models.config import MLPConfig
 
 BUILT_IN = "built-in:"
+MOVED = "Say where the unchanged file is, with --corpus FILE or 'train FILE --resume RUN', or train anew."
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class TextReference:
         Raises:
             CorpusError: it is not there, or is not the same text any more.
         """
+        if not self.source.startswith(BUILT_IN) and not Path(self.source).exists():
+            raise CorpusError(
+                "there is no such file any more: the text of this run", where=self.source, next_step=MOVED
+            )
         corpus = resolve_corpus(None) if self.source.startswith(BUILT_IN) else read_corpus(self.source)
         if corpus.sha256 != self.sha256:
             raise CorpusError(
@@ -44,7 +50,7 @@ class TextReference:
                 where=self.source,
                 got=f"sha256 {corpus.sha256[:12]}…",
                 expected=f"{self.sha256[:12]}…",
-                next_step="Give the unchanged file's path with --corpus, or train anew.",
+                next_step=MOVED,
             )
         return corpus
 
@@ -63,6 +69,13 @@ class Model:
         steps: training steps taken.
 
     `handgrad.train` and `handgrad.load` make one.
+
+    Example:
+        >>> import handgrad
+        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, block_size=3, out=folder / "run")
+        >>> beginnings = np.exp(model.log_probabilities(np.array([[0, 0, 0]])))
+        >>> beginnings.shape, round(float(beginnings.sum()), 3)
+        ((1, 27), 1.0)
     """
 
     config: MLPConfig
@@ -82,12 +95,6 @@ class Model:
         Returns:
             (N, vocab_size) float32; the exponentials of a row add up to 1.
         """
-        import torch
+        from handgrad import engine
 
-        from handgrad.models import mlp
-
-        with torch.no_grad():
-            parameters = {name: torch.from_numpy(value) for name, value in self.parameters.items()}
-            statistics = torch.from_numpy(self.bnmean), torch.from_numpy(self.bnvar)
-            scores = mlp.logits(parameters, *statistics, torch.from_numpy(contexts.astype(np.int64)))
-            return torch.log_softmax(scores, 1).numpy()
+        return engine.log_probabilities(self.parameters, self.bnmean, self.bnvar, contexts)

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from handgrad.data.vocabulary import Vocabulary
-from handgrad.errors import ConfigError, RunError
+from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.config import MLPConfig, initial_parameters
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 
 FORMAT = 1
+ADAM = "adam."
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ class State:
     Args:
         step: steps taken.
         parameters: seven float32 arrays by name.
+        moments: what Adam remembers, by name; empty for gradient descent.
         losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
     """
 
     step: int
     parameters: Mapping[str, np.ndarray]
+    moments: Mapping[str, np.ndarray]
     losses: np.ndarray
 
 
@@ -62,7 +65,7 @@ def initial_state(settings: Settings) -> State:
     """The state before the first step; a function of the settings alone."""
     draw = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
     parameters = initial_parameters(settings.model, lambda _, shape: draw.standard_normal(shape, np.float32))
-    return State(0, parameters, np.empty(settings.config.steps, np.float32))
+    return State(0, parameters, _first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
 
 
 def create(folder: Path, settings: Settings) -> None:
@@ -124,8 +127,11 @@ def read_settings(folder: Path) -> Settings:
             )  # fmt: skip
         known = {field.name for field in fields(TrainConfig)}
         config = TrainConfig(**{key: value for key, value in content["training"].items() if key in known})
-        return Settings(config, Vocabulary(content["vocabulary"]), TextReference(**content["text"]))
-    except (ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
+        text = TextReference(**content["text"])
+        if not all(isinstance(value, str) for value in vars(text).values()):
+            raise TypeError(f"text is {content['text']}")
+        return Settings(config, Vocabulary(content["vocabulary"]), text)
+    except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(folder / "config.json", error) from None
 
 
@@ -137,7 +143,8 @@ def save_state(folder: Path, state: State) -> None:
     """
     from safetensors.numpy import save
 
-    tensors = {**state.parameters, "losses": state.losses[: state.step], "step": np.array(state.step)}
+    moments = {f"{ADAM}{name}": value for name, value in state.moments.items()}
+    tensors = {**state.parameters, **moments, "losses": state.losses[: state.step], "step": np.array(state.step)}
     write(folder, "state.safetensors", save(tensors))
 
 
@@ -151,10 +158,15 @@ def read_state(folder: Path, settings: Settings) -> State:
         return initial_state(settings)
     tensors = _read_tensors(folder / "state.safetensors")
     parameters = _parameters(folder / "state.safetensors", tensors, settings.model)
-    step, losses = int(tensors.get("step", -1)), tensors.get("losses", np.empty(0))
+    step, losses = _count(folder / "state.safetensors", tensors, "step"), tensors.get("losses", np.empty(0))
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
         raise _damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
-    state = State(step, parameters, np.empty(settings.config.steps, np.float32))
+    moments = {}
+    for name, first in _first_moments(parameters, settings).items():
+        moments[name] = tensors.get(f"{ADAM}{name}", np.empty(0))
+        if (moments[name].shape, moments[name].dtype) != (first.shape, first.dtype):
+            raise _damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
+    state = State(step, parameters, moments, np.empty(settings.config.steps, np.float32))
     state.losses[:step] = losses
     return state
 
@@ -203,7 +215,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
     text = settings.text
     if corpus is not None:
         text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
-    steps = int(tensors.get("steps", 0))
+    steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, *statistics, text=text, steps=steps)
 
 
@@ -266,6 +278,14 @@ def _read_tensors(path: Path) -> dict[str, np.ndarray]:
         raise _damaged(path, error) from None
 
 
+def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
+    if settings.config.optimizer == "sgd":
+        return {}
+    from handgrad.engine.training import no_moments
+
+    return no_moments(parameters)
+
+
 def _parameters(path: Path, tensors: Mapping[str, np.ndarray], config: MLPConfig) -> dict[str, np.ndarray]:
     parameters = {}
     for name, shape in config.shapes.items():
@@ -273,6 +293,13 @@ def _parameters(path: Path, tensors: Mapping[str, np.ndarray], config: MLPConfig
             raise _damaged(path, f"no {name} of shape {shape}")
         parameters[name] = tensors[name]
     return parameters
+
+
+def _count(path: Path, tensors: Mapping[str, np.ndarray], name: str) -> int:
+    count = tensors.get(name, np.empty(0))
+    if count.shape != () or count.dtype != np.int64:
+        raise _damaged(path, f"no {name}")
+    return int(count)
 
 
 def _damaged(path: Path, why: Any) -> RunError:

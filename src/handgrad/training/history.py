@@ -30,10 +30,14 @@ def summarise(losses: np.ndarray, config: TrainConfig) -> list[HistoryRow]:
     """
     width = max(1, config.steps // ROWS)
     windows = [losses[start : start + width].astype(np.float64) for start in range(0, len(losses), width)]
+    smallest = np.finfo(np.float32).tiny  # a loss may be 0, whose logarithm no one can plot
     ends = [min(start + width, len(losses)) for start in range(0, len(losses), width)]
     return [
         HistoryRow(
-            end, float(window.mean()), float(np.log10(window).mean()), learning_rate(end - 1, config.steps, config.lr)
+            end,
+            float(window.mean()),
+            float(np.log10(np.maximum(window, smallest)).mean()),
+            learning_rate(end - 1, config),
         )
         for end, window in zip(ends, windows, strict=True)
     ]

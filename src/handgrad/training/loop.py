@@ -1,8 +1,11 @@
 """Training from the first step to the samples: start or reopen a run, take steps, save, measure, draw."""
 
+import importlib
 import itertools
 import math
+import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +16,7 @@ import numpy as np
 from handgrad.data.corpus import Corpus, resolve_corpus
 from handgrad.data.dataset import Dataset, Splits, split
 from handgrad.errors import ConfigError, DivergedError
-from handgrad.evaluation import calibrate, mean_loss
+from handgrad.evaluation import mean_loss
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import known_lines, sample
 from handgrad.training import checkpoint
@@ -22,8 +25,8 @@ from handgrad.training.config import TrainConfig
 from handgrad.training.history import summarise, to_csv
 from handgrad.training.plot import loss_curve
 from handgrad.training.schedule import learning_rate, minibatch_positions
-from handgrad.training.sgd import sgd_steps
 
+BACKENDS = {"compiled": "handgrad.engine", "torch": "handgrad.training.torch_steps"}
 SECONDS_A_CHUNK = 0.1
 CHECKPOINT_EXAMPLES = 100_000
 SAMPLES = 20
@@ -40,7 +43,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training, after the run was saved at `step` in `folder`."""
 
     def __init__(self, folder: Path, step: int):  # noqa: D107
-        super().__init__(f"saved at step {step:,} in {folder}")
+        super().__init__(f"Step {step:,} is saved; go on with 'handgrad train --resume {shlex.quote(str(folder))}'.")
         self.folder, self.step = folder, step
 
 
@@ -101,7 +104,7 @@ def train(
         >>> import handgrad
         >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> model.parameters["C"].shape
-        (27, 10)
+        (27, 32)
     """
     every = Every.parse(checkpoint_every)
     if resume is None:
@@ -153,8 +156,9 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     splits = split(corpus)
     settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
     folder = Path(out) if out is not None else _new_folder(corpus.name)
+    state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
-    return Run(folder, settings, corpus, splits, checkpoint.initial_state(settings))
+    return Run(folder, settings, corpus, splits, state)
 
 
 def reopen(folder: Path, text: str | Path | None = None) -> Run:
@@ -188,9 +192,10 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
             if every.due(stop - saved, now - saved_at):
                 save(replace(run, state=state))
                 saved, saved_at = stop, time.monotonic()
-            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / (now - begun))))
+            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(now - begun, 1e-6))))
     except KeyboardInterrupt:
-        save(replace(run, state=state))
+        if state.step > saved:
+            save(replace(run, state=state))
         raise Interrupted(run.folder, state.step) from None
     return replace(run, state=state)
 
@@ -204,8 +209,15 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     steps = range(state.step, stop)
     positions = minibatch_positions(config.seed, steps, config.batch_size, len(train_split))
     contexts, targets = train_split.contexts(positions, config.block_size), train_split.targets(positions)
-    rates = [learning_rate(step, config.steps, config.lr) for step in steps]
-    parameters, losses = sgd_steps(state.parameters, contexts, targets, rates)
+    rates = [learning_rate(step, config) for step in steps]
+    backend: Any = importlib.import_module(BACKENDS[config.engine])
+    moments: Mapping[str, np.ndarray] = {}
+    if config.optimizer == "adam":
+        parameters, moments, losses = backend.adam_steps(
+            state.parameters, state.moments, contexts, targets, rates, config.weight_decay
+        )
+    else:
+        parameters, losses = backend.sgd_steps(state.parameters, contexts, targets, rates)
     state.losses[state.step : stop] = losses
     finite = np.isfinite(losses)
     if not finite.all():
@@ -214,36 +226,45 @@ def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) 
     wrong = [value[~np.isfinite(value)] for value in parameters.values() if not np.isfinite(value).all()]
     if wrong:
         raise _diverged("a parameter", wrong[0][0], state.losses[:stop], config)
-    return State(stop, parameters, state.losses)
+    return State(stop, parameters, moments, state.losses)
 
 
 def save(run: Run) -> None:
-    """Write a checkpoint: the state, a model that can be sampled from, and the history so far."""
-    checkpoint.save_state(run.folder, run.state)
-    _save_model(run, limit=CHECKPOINT_EXAMPLES)
-    _save_history(run)
+    """Write a checkpoint: the state, a model that can be sampled from, and the history so far.
+
+    Raises:
+        DivergedError: the statistics of batch norm overflow; the checkpoint before this one stays.
+        RunError: the folder cannot be written.
+    """
+    _save(run, limit=CHECKPOINT_EXAMPLES)
 
 
 def finish(run: Run) -> Outcome:
     """Calibrate, measure, draw the loss curve and the samples, and write all of it to the run folder."""
     try:
-        checkpoint.save_state(run.folder, run.state)
-        model = _save_model(run)
-        _save_history(run)
+        model = _save(run)
         losses = {name: mean_loss(model, part) for name, part in run.splits._asdict().items()}
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
     except KeyboardInterrupt:
+        checkpoint.save_state(run.folder, run.state)
         raise Interrupted(run.folder, run.state.step) from None
     return Outcome(model, losses, samples, known_lines(run.corpus, samples))
 
 
-def _save_model(run: Run, limit: int | None = None) -> Model:
+def _save(run: Run, limit: int | None = None) -> Model:
+    from handgrad import engine
+
     settings, state = run.settings, run.state
     parameters = dict(state.parameters)
-    bnmean, bnvar = calibrate(parameters, settings.model, run.splits.train, limit)
+    bnmean, bnvar = engine.calibrate(parameters, run.splits.train.tokens, settings.model.block_size, limit)
+    wrong = [value for value in (*bnmean[0], *bnvar[0]) if not math.isfinite(value)]
+    if wrong:
+        raise _diverged("a statistic of batch norm", wrong[0], state.losses[: state.step], settings.config)
     model = Model(settings.model, settings.vocabulary, parameters, bnmean, bnvar, settings.text, state.step)
+    checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
+    _save_history(run)
     return model
 
 
@@ -258,11 +279,11 @@ def _save_history(run: Run) -> None:
 def _diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:
     """`what` has become `value` after the steps whose losses are `before`."""
     step = len(before)
-    rate = learning_rate(max(step - 1, 0), config.steps, config.lr)
+    rate = learning_rate(max(step - 1, 0), config)
     path = f", after {before[0]:.4g} at the first step and at most {before.max():.4g} since" if step else ""
     return DivergedError(
         f"{what} is no longer a finite number", where=f"step {step:,}", got=f"{value}{path}",
-        next_step=f"The learning rate {rate:g} is likely too high: try --lr {rate / 10:g}.",
+        next_step=f"The learning rate {rate:g} is likely too high: try --lr {min(rate / 10, 0.1):g}.",
     )  # fmt: skip
 
 

@@ -2,14 +2,32 @@
 
 import numpy as np
 
+from handgrad.training.config import TrainConfig
 
-def learning_rate(step: int, steps: int, lr: float) -> float:
-    """Step decay: `lr` for the first half of the steps, a tenth of it afterwards.
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """The learning rate of a step of this run: linear decay for Adam, step decay for gradient descent."""
+    decay = {"adam": linear_decay, "sgd": step_decay}[config.optimizer]
+    return decay(step, config.steps, config.lr)
+
+
+def linear_decay(step: int, steps: int, lr: float) -> float:
+    """From `lr` at step 0 in a straight line to 0 at the end of the steps.
+
+    Example:
+        >>> linear_decay(0, 1_000, 0.5), linear_decay(500, 1_000, 0.5)
+        (0.5, 0.25)
+    """
+    return lr * (1 - step / steps)
+
+
+def step_decay(step: int, steps: int, lr: float) -> float:
+    """`lr` for the first half of the steps, a tenth of it afterwards.
 
     Source: lecture, exercise 4 (0.1 below step 100,000 of 200,000, then 0.01).
 
     Example:
-        >>> learning_rate(99_999, 200_000, 0.1), learning_rate(100_000, 200_000, 0.1)
+        >>> step_decay(99_999, 200_000, 0.1), step_decay(100_000, 200_000, 0.1)
         (0.1, 0.01)
     """
     return lr if step < steps / 2 else lr / 10

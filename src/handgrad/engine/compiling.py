@@ -1,0 +1,58 @@
+"""How the engine's functions are compiled, and where what was compiled is kept."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where compiled code is kept: in NUMBA_CACHE_DIR or else the user's cache folder, apart for each version.
+
+    Numba looks at the file of the function it compiles, not at those of the functions called, so the folder's name
+    holds a digest of all of the engine's sources: after an upgrade everything is compiled anew.
+    """
+    import pooch
+
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
+
+
+def is_compiled() -> bool:
+    """Whether training steps have been compiled and kept, so that they start without a wait of some seconds."""
+    return any(cache_folder().rglob("training._steps*.nbc"))
+
+
+_OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
+"""A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one."""
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function that other compiled functions call."""
+    return numba.njit(**_OPTIONS)(function)
+
+
+def composed(function: Callable[..., Any]) -> Any:
+    """Like `compiled`, for a function that is little more than calls: it becomes part of its caller.
+
+    LLVM optimises a function together with all that it calls, so each level of calls would cost its compile time again.
+    """
+    return numba.njit(inline="always", **_OPTIONS)(function)
+
+
+def entry_point(function: Callable[..., Any]) -> Any:
+    """Compile a function that Python calls, at its first call, and keep the result; without a place for it, do not."""
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # no folder can be written to
+        return numba.njit(**_OPTIONS)(function)
+    finally:
+        config.CACHE_DIR = before

@@ -1,0 +1,274 @@
+"""The operations of `handgrad.ops`, compiled: the same formulas, results written into arrays given first.
+
+Rows are examples, as in the lecture.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from handgrad.engine.compiling import compiled, composed
+from handgrad.engine.elementary import exp, tanh
+from handgrad.engine.matmul import matmul
+
+_EPS = np.float32(1e-5)
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@compiled
+def number_letters(rows, letters, starts, row_of, contexts):
+    """Number the letters in use, place after place, in the order in which they come.
+
+    Args:
+        rows: (N, block_size), receives the number of each letter of `contexts` at its place.
+        letters: (N · block_size,), receives the letter of each number.
+        starts: (block_size + 1,), receives the first number of each place, and how many there are.
+        row_of: (vocab_size,), scratch.
+        contexts: (N, block_size).
+    """
+    n_examples, block_size = contexts.shape
+    count = 0
+    for place in range(block_size):
+        starts[place] = count
+        row_of[:] = -1
+        for n in range(n_examples):
+            letter = contexts[n, place]
+            if row_of[letter] < 0:
+                row_of[letter] = count
+                letters[count] = letter
+                count += 1
+            rows[n, place] = row_of[letter]
+    starts[block_size] = count
+
+
+@compiled
+def embedding_forward(emb, C, letters):
+    """`emb = C[letters]`."""
+    for u in range(emb.shape[0]):
+        copy(emb[u], C[letters[u]])
+
+
+@compiled
+def embedding_backward(dC, demb, letters, first):
+    """A letter's row of `dC` gains the sum over its uses, each in the columns of `demb` from `first` on."""
+    for u in range(letters.size):
+        row, letter = demb[u, first:], dC[letters[u]]
+        for e in range(letter.size):
+            letter[e] += row[e]
+
+
+@composed
+def linear_forward(y, x, weight):
+    """`y = x @ weight`; the bias is added elsewhere."""
+    matmul(y, x, weight)
+
+
+@composed
+def linear_backward(dx, dweight, dy, x, weight_transposed):
+    """`dx = dy @ weight.T` and `dweight = x.T @ dy`."""
+    matmul(dx, dy, weight_transposed)
+    matmul(dweight, x.T, dy)
+
+
+@compiled
+def bias_forward(y, bias):
+    """`y += bias`."""
+    for n in range(y.shape[0]):
+        add(y[n], bias)
+
+
+@compiled
+def bias_backward(dbias, dy):
+    """`dbias = dy.sum(0)`."""
+    fill(dbias, _ZERO)
+    for n in range(dy.shape[0]):
+        add(dbias, dy[n])
+
+
+@compiled
+def places_forward(y, contributions, rows):
+    """What the letters at all places contribute to each example: `y = contributions[rows].sum(1)`."""
+    for n in range(y.shape[0]):
+        copy(y[n], contributions[rows[n, 0]])
+        for place in range(1, rows.shape[1]):
+            add(y[n], contributions[rows[n, place]])
+
+
+@compiled
+def places_backward(dcontributions, dy, rows):
+    """A row's gradient is the sum over the examples that used it."""
+    fill(dcontributions, _ZERO)
+    for n in range(dy.shape[0]):
+        for place in range(rows.shape[1]):
+            add(dcontributions[rows[n, place]], dy[n])
+
+
+@compiled
+def batchnorm_forward(y, bnraw, bnmean, bnvar_inv, gain, bias):
+    """Normalise each column; `bnraw` has the input at first, and `bnmean` and `bnvar_inv` are results too."""
+    n_rows, n_columns = bnraw.shape
+    of_mean, of_variance = _ONE / np.float32(n_rows), _ONE / np.float32(n_rows - 1)
+    bias_backward(bnmean, bnraw)
+    for j in range(n_columns):
+        bnmean[j] *= of_mean
+    fill(bnvar_inv, _ZERO)
+    for n in range(n_rows):
+        raw = bnraw[n]
+        for j in range(n_columns):
+            raw[j] -= bnmean[j]
+            bnvar_inv[j] += raw[j] * raw[j]
+    for j in range(n_columns):
+        bnvar_inv[j] = _ONE / np.sqrt(bnvar_inv[j] * of_variance + _EPS)
+    for n in range(n_rows):
+        raw, out = bnraw[n], y[n]
+        for j in range(n_columns):
+            raw[j] *= bnvar_inv[j]
+            out[j] = gain[j] * raw[j] + bias[j]
+
+
+@compiled
+def batchnorm_backward(dx, dgain, dbias, bnraw, bnvar_inv, gain, scratch):
+    """The closed form; `dx` has the cotangent of `y` at first."""
+    n_rows, n_columns = dx.shape
+    bias_backward(dbias, dx)
+    fill(dgain, _ZERO)
+    for n in range(n_rows):
+        raw, out = bnraw[n], dx[n]
+        for j in range(n_columns):
+            dgain[j] += out[j] * raw[j]
+    scale, through_mean, through_variance = scratch[0], scratch[1], scratch[2]
+    for j in range(n_columns):
+        scale[j] = gain[j] * bnvar_inv[j]
+        through_mean[j] = dbias[j] / np.float32(n_rows)
+        through_variance[j] = dgain[j] / np.float32(n_rows - 1)
+    for n in range(n_rows):
+        raw, out = bnraw[n], dx[n]
+        for j in range(n_columns):
+            out[j] = scale[j] * (out[j] - through_mean[j] - through_variance[j] * raw[j])
+
+
+@compiled
+def batchnorm_inference(y, x, gain, bias, bnmean, bnvar, scratch):
+    """With a given mean and variance; `scratch` holds the factor and the term that they amount to."""
+    scale, shift = scratch[0], scratch[1]
+    for j in range(bnmean.size):
+        scale[j] = gain[j] / np.sqrt(bnvar[j] + _EPS)
+        shift[j] = bias[j] - bnmean[j] * scale[j]
+    for n in range(y.shape[0]):
+        row, out = x[n], y[n]
+        for j in range(row.size):
+            out[j] = row[j] * scale[j] + shift[j]
+
+
+@compiled
+def tanh_forward(h):
+    """In place."""
+    flat = h.reshape(h.size)
+    for i in range(flat.size):
+        flat[i] = tanh(flat[i])
+
+
+@compiled
+def tanh_backward(dx, h):
+    """`dx *= 1 - h²`; `dx` has the cotangent of `h` at first."""
+    flat, h_flat = dx.reshape(dx.size), h.reshape(h.size)
+    for i in range(flat.size):
+        flat[i] *= _ONE - h_flat[i] * h_flat[i]
+
+
+@compiled
+def softmax(logits, logit_maxes, counts_sum):
+    """In place; each row's maximum and the sum of its exponentials are results too."""
+    for n in range(logits.shape[0]):
+        row, highest = logits[n], greatest(logits[n])
+        for j in range(row.size):
+            row[j] = exp(row[j] - highest)
+        total = sum_of(row)
+        scale = _ONE / total
+        for j in range(row.size):
+            row[j] *= scale
+        logit_maxes[n], counts_sum[n] = highest, total
+
+
+@composed
+def cross_entropy_forward(logits, targets, logit_maxes, counts_sum):
+    """The mean loss; `logits` become probabilities."""
+    loss = 0.0
+    for n in range(logits.shape[0]):
+        loss -= logits[n, targets[n]]
+    softmax(logits, logit_maxes, counts_sum)
+    for n in range(logits.shape[0]):
+        loss += logit_maxes[n] + math.log(counts_sum[n])
+    return loss / logits.shape[0]
+
+
+@compiled
+def cross_entropy_backward(probs, targets):
+    """In place: `(probs - onehot) / N`."""
+    n_rows = probs.shape[0]
+    for n in range(n_rows):
+        probs[n, targets[n]] -= _ONE
+    flat, of_mean = probs.reshape(probs.size), _ONE / np.float32(n_rows)
+    for i in range(flat.size):
+        flat[i] *= of_mean
+
+
+@compiled
+def log_softmax(logits):
+    """In place."""
+    for n in range(logits.shape[0]):
+        row, highest, total = logits[n], greatest(logits[n]), 0.0
+        for j in range(row.size):
+            total += exp(row[j] - highest)
+        logarithm = np.float32(highest + math.log(total))
+        for j in range(row.size):
+            row[j] -= logarithm
+
+
+@compiled
+def fill(x, value):
+    """`x[:] = value`."""
+    flat = x.reshape(x.size)
+    for i in range(flat.size):
+        flat[i] = value
+
+
+@compiled
+def copy(out, x):
+    """`out[:] = x`, for vectors."""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+@compiled
+def add(out, x):
+    """`out += x`, for vectors."""
+    for i in range(out.size):
+        out[i] += x[i]
+
+
+@numba.njit(fastmath={"reassoc"}, nogil=True)
+def sum_of(x):
+    """`x.sum()`, in the order that is fastest, which is always the same."""
+    total = _ZERO
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@compiled
+def greatest(x):
+    """`x.max()`, NaN where there is one.
+
+    Compared as integers, which LLVM may do in any order: those of negative numbers fall as the numbers rise.
+    """
+    best = np.int32(-(2**31))
+    for i in range(x.size):
+        best = max(best, _swap_order_if_negative(np.float32(x[i]).view(np.int32)))
+    return np.int32(_swap_order_if_negative(best)).view(np.float32)
+
+
+@compiled
+def _swap_order_if_negative(bits):
+    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))

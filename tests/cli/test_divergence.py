@@ -1,0 +1,49 @@
+"""A learning rate that is far too high stops the training, and what was good stays."""
+
+import json
+
+import numpy as np
+import pytest
+
+import handgrad as library
+from handgrad.training.checkpoint import read_settings, read_state
+
+from .command import SMALL, assert_refused, listing
+
+SAYS = ("no longer a finite number", "The learning rate 1e+30 is likely too high", "try --lr")
+
+
+@pytest.mark.parametrize("every", ["10s", "1"])
+def test_it_stops_at_once(handgrad, work, every):
+    flags = (*SMALL, "--lr", "1e30", "--checkpoint-every", every)
+    assert_refused(handgrad("train", "names.txt", "--out", "wild", *flags, "--json", folder=work), "step 1: ", *SAYS)
+    before = listing(work)
+    assert_refused(handgrad("train", "--resume", "wild", "--json", folder=work), "step 1: ", *SAYS)
+    assert listing(work) == before
+    assert_refused(handgrad("sample", "wild", folder=work), "wild: no model yet")
+
+
+def test_the_last_good_checkpoint_stays(handgrad, work):
+    """A run of 20 good steps goes on with a rate that no run survives."""
+    config = work / "run" / "config.json"
+    content = json.loads(config.read_text())
+    content["training"] |= {"steps": 60, "lr": 1e30}
+    config.write_text(json.dumps(content))
+    before = listing(work)
+    for _ in range(2):
+        ended = handgrad("train", "--resume", "run", "--checkpoint-every", "1", "--json", folder=work)
+        assert_refused(ended, "step 21: ", *SAYS, "at the first step")
+        assert listing(work) == before
+    state, model = read_state(work / "run", read_settings(work / "run")), library.load(work / "run")
+    assert (state.step, model.steps) == (20, 20)
+    assert all(np.isfinite(array).all() for array in (*state.parameters.values(), *model.parameters.values()))
+    assert np.isfinite([*model.bnmean, *model.bnvar]).all()
+
+
+def test_a_loss_that_is_huge_but_finite_is_shown(handgrad, work):
+    ended = handgrad("train", "names.txt", "--out", "wild", *SMALL, "--lr", "1e6", folder=work)
+    assert (ended.code, ended.err.count("\n")) == (0, 1)
+    measured = handgrad("evaluate", "wild", "--json", folder=work)
+    content = json.loads(measured.out, parse_constant=pytest.fail)
+    assert min(content["loss"].values()) > 710
+    assert set(content["perplexity"].values()) == {np.exp(709.0)}

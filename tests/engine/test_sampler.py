@@ -1,0 +1,107 @@
+"""Lines follow the model's probabilities, and depend on the seed and their number alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from handgrad import engine
+from handgrad.data import Vocabulary
+from handgrad.engine.sampler import _random_numbers
+from handgrad.models.config import MLPConfig
+from handgrad.models.trained import Model, TextReference
+from handgrad.sampling import sample
+
+from .cases import case
+
+
+def model(**sizes):
+    parameters = case(**sizes).parameters
+    shape = parameters["bngain"].shape
+    return parameters, np.zeros(shape, np.float32), np.ones(shape, np.float32)
+
+
+def lines_of(tokens):
+    return [tuple(line) for line in np.split(tokens, np.flatnonzero(tokens == 0) + 1)[:-1]]
+
+
+SETTINGS = [
+    {},
+    {"temperature": 0.5},
+    {"prefix": [5, 1, 3, 2]},
+    {"prefix": [5], "max_length": 2},
+    {"max_length": 3},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_the_table_draws_what_the_network_draws(settings):
+    sizes = {"vocab_size": 9, "n_hidden": 20}
+    network, table = engine.Sampler(*model(**sizes), **settings), engine.Sampler(*model(**sizes), **settings)
+    table.draw(0, range(1000))
+    lines = [network.draw(7, range(start, start + 50)) for start in range(0, 50, 50)]
+    assert network._table is None
+    assert table._table is not None
+    assert np.array_equal(np.concatenate(lines), table.draw(7, range(50)))
+
+
+@pytest.mark.parametrize("vocab_size", [9, 300], ids=["table", "network"])
+def test_lines_do_not_depend_on_how_they_are_batched(vocab_size):
+    arguments = model(vocab_size=vocab_size, n_hidden=20)
+    whole = engine.Sampler(*arguments, max_length=12).draw(3, range(200))
+    parts = engine.Sampler(*arguments, max_length=12)
+    cuts = [0, 1, 3, 6, 50, 121, 200]
+    assert np.array_equal(np.concatenate([parts.draw(3, range(*cut)) for cut in itertools.pairwise(cuts)]), whole)
+
+
+def test_lines_are_those_of_the_torch_form():
+    vocabulary = Vocabulary("abcdefgh")
+    parameters, bnmean, bnvar = model(vocab_size=9, n_hidden=20)
+    reference = Model(MLPConfig(9, 3, 10, 20), vocabulary, parameters, bnmean, bnvar, TextReference("", "", ""), 0)
+    tokens = engine.Sampler(parameters, bnmean, bnvar).draw(11, range(500))
+    assert vocabulary.decode(tokens)[:-1].split("\n") == sample(reference, 500, seed=11)
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 2.0}, {"prefix": [1]}], ids=str)
+def test_frequencies_are_the_exact_probabilities(settings):
+    n, settings = 200_000, {"max_length": 3, **settings}
+    parameters, bnmean, bnvar = model(vocab_size=4, n_hidden=6, block_size=2)
+    counts = {}
+    for line in lines_of(engine.Sampler(parameters, bnmean, bnvar, **settings).draw(1, range(n))):
+        counts[line] = counts.get(line, 0) + 1
+
+    def distribution(context):
+        logprobs = engine.log_probabilities(parameters, bnmean, bnvar, np.array([context]))[0].astype(np.float64)
+        weights = np.exp(logprobs / settings.get("temperature", 1))
+        weights[0] *= any(context)
+        return weights / weights.sum()
+
+    def probabilities(line, probability):
+        if len(line) == settings["max_length"]:
+            return {(*line, 0): probability}
+        shares = distribution([0, 0, *line][-2:])
+        longer = {(*line, 0): probability * shares[0]} if line else {}
+        for letter in range(1, 4):
+            longer |= probabilities((*line, letter), probability * shares[letter])
+        return longer
+
+    expected = probabilities(tuple(settings.get("prefix", ())), 1.0)
+    assert sum(expected.values()) == pytest.approx(1)
+    assert counts.keys() <= expected.keys()
+    for line, probability in expected.items():
+        deviation = (n * probability * (1 - probability)) ** 0.5
+        assert abs(counts.get(line, 0) - n * probability) <= 5 * deviation + 1, line
+
+
+def test_random_numbers_are_those_of_numpy():
+    for seed, place in [(0, 0), (2**63 - 1, 41)]:
+        words = np.random.Philox(key=[seed, 1 + place], counter=2).random_raw(40)
+        ours = _random_numbers(np.uint64(seed), place, 8, 48)
+        assert np.array_equal(ours, (words >> np.uint64(32)).astype(np.uint32))
+
+
+def test_nothing_to_draw():
+    sampler = engine.Sampler(*model(vocab_size=4, n_hidden=6))
+    assert sampler.draw(1, range(5, 5)).size == 0
+    sampler.draw(1, range(1000))
+    assert sampler.draw(1, range(5, 5)).size == 0

@@ -1,0 +1,70 @@
+"""The loss over the steps, as a table and as a picture."""
+
+import csv
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from handgrad.training.config import TrainConfig
+from handgrad.training.history import HistoryRow, summarise, to_csv
+from handgrad.training.plot import loss_curve
+
+
+def test_each_row_is_the_mean_of_a_window():
+    config = TrainConfig(steps=2_000, optimizer="sgd", lr=0.5)
+    losses = np.random.default_rng(0).uniform(1, 4, 2_000).astype(np.float32)
+    rows = summarise(losses, config)
+    assert len(rows) == 200
+    for number, row in enumerate(rows):
+        window = losses[10 * number : 10 * number + 10].astype(np.float64)
+        assert row.step == 10 * number + 10
+        assert row.loss == pytest.approx(window.mean(), rel=1e-12)
+        assert row.log10_loss == pytest.approx(np.log10(window).mean(), rel=1e-12)
+        assert row.lr == (0.5 if number < 100 else 0.05)
+
+
+def test_the_windows_of_the_lecture_are_a_thousand_steps():
+    rows = summarise(np.full(200_000, 10, np.float32), TrainConfig(steps=200_000))
+    assert [row.step for row in rows] == list(range(1_000, 201_000, 1_000))
+    assert {row.log10_loss for row in rows} == {1.0}
+
+
+def test_a_run_that_has_not_ended_shows_its_last_window_in_part():
+    config = TrainConfig(steps=2_000)
+    assert [row.step for row in summarise(np.ones(25, np.float32), config)] == [10, 20, 25]
+    assert summarise(np.ones(0, np.float32), config) == []
+
+
+@pytest.mark.parametrize("steps", [1, 3, 199, 201, 399])
+def test_few_steps_have_a_row_each(steps):
+    assert [row.step for row in summarise(np.ones(steps, np.float32), TrainConfig(steps=steps))] == [
+        *range(1, steps + 1)
+    ]
+
+
+def test_the_table_can_be_read_back():
+    text = to_csv([HistoryRow(10, 2.5, 0.397940009, 0.1), HistoryRow(20, 2.25, 0.352182518, 0.01)]).decode()
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {"step": "10", "loss": "2.500000", "log10_loss": "0.397940", "lr": "0.1"},
+        {"step": "20", "loss": "2.250000", "log10_loss": "0.352183", "lr": "0.01"},
+    ]
+
+
+def picture(steps: int) -> np.ndarray:
+    losses = np.linspace(3.3, 2.1, steps, dtype=np.float32)
+    png = loss_curve(summarise(losses, TrainConfig(steps=steps)), "a title of one's own")
+    return matplotlib.image.imread(io.BytesIO(png), format="png")[..., :3]
+
+
+@pytest.mark.parametrize("steps", [2, 400])
+def test_the_picture_is_a_png_with_a_curve_from_side_to_side(steps):
+    image = picture(steps)
+    assert image.shape == (540, 960, 3)
+    blue = np.abs(image - np.array([0x1F, 0x6F, 0xEB]) / 255).max(2) < 0.02
+    assert blue.any(0).sum() > 700
+
+
+def test_one_step_has_a_picture_too():
+    assert len(np.unique(picture(1).reshape(-1, 3), axis=0)) > 1
