@@ -12,6 +12,7 @@ COMMANDS = {
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
     "check": "say which gradient line of a script or notebook is wrong, and why",
+    "learn": "a course in deriving gradients by hand, with the checker as the teacher",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
 }
