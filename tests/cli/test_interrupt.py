@@ -85,7 +85,7 @@ def test_ctrl_c_while_it_trains(handgrad, training, work, press: Callable[[subpr
     goes_on_to_its_end(handgrad, work, "new")
 
 
-def test_ctrl_c_while_torch_is_imported(handgrad, training, work):
+def test_ctrl_c_while_torch_is_imported(training):
     process = training("names.txt", "--out", "a new run", *LONG, "--engine", "torch")
     while not process.stdout.readline().startswith("run "):
         assert process.poll() is None

@@ -7,10 +7,13 @@ import re
 import shlex
 import sys
 import unicodedata
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+
+from handgrad.training.config import PRESETS
 
 from .command import ENVIRONMENT, SMALL, command
 
@@ -75,8 +78,7 @@ def test_the_lectures_preset_and_a_flag_beside_it(handgrad, work):
     words = ("--preset", "lecture", "--steps", "2", "--out", "lecture", "--json")
     assert handgrad("train", "names.txt", *words, folder=work).code == 0
     settings = json.loads((work / "lecture" / "config.json").read_text())["training"]
-    assert settings == {"steps": 2, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200,
-                        "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "engine": "compiled"}  # fmt: skip
+    assert settings == {**asdict(PRESETS["lecture"]), "steps": 2}
 
 
 def test_without_out_the_folder_is_named_after_the_text_and_the_time(handgrad, work):

@@ -32,7 +32,7 @@ options:
   --version    show the version
 
 example:
-  handgrad train               train on the built-in names: about half a minute
+  handgrad train               train on the built-in names: some ten seconds
   handgrad sample runs/NAME    draw more from the run that it made
   handgrad check mine.ipynb    which line of my own backward pass is wrong, and why
 """

@@ -30,7 +30,7 @@ class Train:
 
     examples:
       handgrad train                        the built-in US names of 2018
-      handgrad train towns.txt --steps 20000
+      handgrad train towns.txt --steps 5000
       handgrad train --resume runs/towns-2026-01-31-120000
     """
 
