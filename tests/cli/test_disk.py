@@ -91,7 +91,7 @@ def test_a_disk_of_a_hundred_kilobytes(work):
     if not shutil.which("unshare") or subprocess.run([*space, mount], capture_output=True, check=False).returncode:
         pytest.skip("needs a file system of its own, and 'unshare --mount' with 'mount' may not make one here")
     train = shlex.join(
-        command("train", "names.txt", "--out", "disk/run", "--n-hidden", 8, "--n-embd", 8, "--steps", 20, "--json")
+        command("train", "names.txt", "--out", "disk/run", "--n-hidden", 40, "--n-embd", 8, "--steps", 20, "--json")
     )
     script = f"{mount}; {train} 2>said; echo $? >code; ls -A disk/run >left"
     subprocess.run([*space, script], cwd=work, capture_output=True, check=False)
