@@ -13,7 +13,7 @@ from handgrad.checker.diagnose import diagnose
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
-from handgrad.checker.source import Source, read_source
+from handgrad.checker.source import Place, Source, read_source
 from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
@@ -95,24 +95,30 @@ def _advice(error: UserError) -> str:
     return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
 
 
+def _where(source: Source, place: Place) -> str:
+    """The file, where there is one, and the place in it."""
+    file = source.path or (None if place.file.startswith("<") else place.file)
+    return f"{file}, {place}" if file else str(place)
+
+
 def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
     where = source.path
     if unfit := [note for note in report.notes if note.startswith("the loss is")]:
         raise CheckError(unfit[0].rstrip("."), where=where, next_step="Mend the forward pass first.")
     if source.faults and not trace.losses:
         fault = source.faults[0]
-        raise CheckError(fault.message, where=f"{where}, {fault.place}", next_step="Mend this line first.")
+        raise CheckError(fault.message, where=_where(source, fault.place), next_step="Mend this line first.")
     if trace.timed_out and not trace.losses:
         raise CheckError(
-            f"stopped after the time limit in {trace.timed_out.place}",
-            where=where,
+            "stopped after the time limit",
+            where=_where(source, trace.timed_out.place),
             next_step="Shorten the loop, or raise --timeout.",
         )
     if trace.stops or trace.errors:
         error = (trace.stops + trace.errors)[0]
         raise CheckError(
             f"{error.message}{_advice(error)}",
-            where=f"{where}, {error.place}",
+            where=_where(source, error.place),
             next_step="This is raised by the program itself.",
         )
     if not trace.losses:

@@ -170,12 +170,13 @@ class Report:
         right = sum(v.verdict in ("exact", "close") for v in self.variables)
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
+        gradients = "gradient is" if checked == 1 else "gradients are"
+        if not faults and right == checked:
+            return "The gradient is right." if right == 1 else f"All {right} gradients are right."
         if not faults:
-            return (
-                f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
-            )
+            return f"{right} of {checked} {gradients} right."
         lines = "line is" if faults == 1 else "lines are"
-        return f"{right} of {checked} gradients are right; {faults} {lines} at fault."
+        return f"{right} of {checked} {gradients} right; {faults} {lines} at fault."
 
     def explanations(self) -> Iterator[str]:
         """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
