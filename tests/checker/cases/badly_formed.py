@@ -172,7 +172,9 @@ BADLY_FORMED = (
         2,
         ("import torch\n", "import torch\n\n\ndef f():\n    return f()\n\n\nf()\n"),
     ),
-    broken("no-loss", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "cost = (e**2).mean()\n")),
+    broken("no-loss", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "")),
+    broken("loss-printed-only", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "print((e**2).mean())\n")),
+    broken("loss-called-cost", (), 0, ("loss = (e**2).mean()\n", "cost = (e**2).mean()\n")),
     broken(
         "loss-is-a-number", ("loss", "scalar", "tensor"), 2, ("loss = (e**2).mean()", "loss = (e**2).mean().item()")
     ),
@@ -229,6 +231,13 @@ BADLY_FORMED = (
         ("db = dy.sum(0)", "def db(up):\n    return up.sum(0)"),
         blamed=("b",),
     ),
+    broken(
+        "helper-named-like-a-gradient",
+        (),
+        0,
+        ("db = dy.sum(0)", "def d_b(up):\n    return up.sum(0)\n\n\ndb = d_b(dy)"),
+    ),
+    broken("helper-never-called", (), 0, ("db = dy.sum(0)", "db = dy.sum(0)\n\n\ndef d_b(up):\n    return up.sum(0)")),
     broken("gradient-of-integers", ("int64", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0).long()"), blamed=("b",)),
     broken("gradient-of-booleans", ("bool", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0) > 0"), blamed=("b",)),
     broken("gradient-complex", ("complex", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0) * 1j"), blamed=("b",)),
