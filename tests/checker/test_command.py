@@ -222,6 +222,7 @@ AFTER_THE_LAST_GRADIENT = {
 OWN = {"forward-in-place-on-saved-values": ("y",)}
 """A forward pass that autograd refuses and the checker does not: the gradient written for it is wrong."""
 
+
 @pytest.mark.parametrize("case", BADLY_FORMED, ids=lambda case: case.id)
 def test_what_cannot_be_checked_ends_in_a_sentence(check, case):
     ended = check(case.source, "--json", "--timeout", ENDLESS_S if case.endless else TIMEOUT_S)

@@ -18,7 +18,7 @@ from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simpl
 from handgrad.checker.machine import compile_statement
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.source import Place
+from handgrad.checker.source import Place, segment
 from handgrad.checker.trace import Step, is_float
 
 TIME_FOR_ONE_LINE = 0.9
@@ -208,7 +208,7 @@ class _Search:
         else:
             message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
         place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
-        fix = _edited_text(self.judge.code(step), simple, edit)
+        fix = edited_text(self.judge.code(step), simple, edit)
         return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, simple.end_lineno or simple.lineno)
 
     def _worded(self, message: str) -> str:
@@ -456,22 +456,22 @@ def _shown(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
 
 
-def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
+def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
     statement = edit.edited
     whole = ast.unparse(ast.fix_missing_locations(statement))
     if isinstance(statement, ast.Pass):
         return ""
     old: Any = edit.old
-    segment = ast.get_source_segment(code, simple) if code else None
-    if not code or segment is None or old is simple or not hasattr(old, "lineno"):
+    if not code or old is simple or not hasattr(old, "lineno"):
         return whole
+    written = segment(code, simple)
     start = _offset(code, simple.lineno, simple.col_offset)
     begin = _offset(code, old.lineno, old.col_offset) - start
     end = _offset(code, old.end_lineno, old.end_col_offset) - start
     new = ast.unparse(ast.fix_missing_locations(edit.new))
     for text in (new, f"({new})"):
-        candidate = segment[:begin] + text + segment[end:]
+        candidate = written[:begin] + text + written[end:]
         try:
             if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
                 return textwrap.dedent(candidate)
@@ -486,4 +486,4 @@ def _offset(code: str, line: int, column: int) -> int:
     return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
 
 
-__all__ = ["MESSAGES", "diagnose"]
+__all__ = ["MESSAGES", "diagnose", "edited_text"]

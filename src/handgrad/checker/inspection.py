@@ -10,6 +10,7 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
+from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
@@ -281,7 +282,7 @@ class _Inspection:
             for name in names:
                 if name in inner or name in gradients or (name in roots and step.gradients):
                     reported.add(name)
-                    self.hazards.append(in_place_hazard(step, name, name in gradients))
+                    self.hazards.append(in_place_hazard(self.region, step, name, name in gradients))
         for _, judgement in judged:
             if judgement.rescued_by_clean:
                 for name, step in judgement.plan.shadowed.items():
@@ -309,39 +310,6 @@ def _absolute(actual: Tensor, judgement: Judgement) -> float:
     if actual.numel() != judgement.want.numel():
         return float("inf")
     return float((actual.double().reshape(-1) - judgement.want.double().reshape(-1)).abs().max())
-
-
-def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
-    """A statement that changes another variable through shared storage."""
-    target = next(iter(step.gradients), None)
-    what = "the gradient" if is_gradient else "the forward value"
-    message = (
-        f"{target} and {name} are one tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
-        if target
-        else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
-    )
-    return Hazard("in-place", name, step.statement.place, message, step.statement.text)
-
-
-def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:
-    """A line that reads a gradient before it is finished."""
-    message = (
-        f"{chain.name} reads {name} before {later.statement.place} has finished it; move this line below that one."
-    )
-    return Hazard("stale", name, chain.last.statement.place, message, chain.last.statement.text)
-
-
-def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
-    """A statement that gives a name of the forward pass another meaning."""
-    message = (
-        f"{name} belongs to the forward pass and gets another value here, which {chain.name} in "
-        f"{chain.last.statement.place} then uses; call it something else."
-    )
-    if name in step.changes:
-        reader = f"{chain.name} in {chain.last.statement.place}"
-        message = f"this changes {name} before {reader} has used it; change it afterwards."
-        return Hazard("in-place", name, step.statement.place, message, step.statement.text)
-    return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 
 
 def _merge(report: Report, one: _Inspection) -> None:

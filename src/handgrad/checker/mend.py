@@ -19,7 +19,7 @@ def mend(report: Report, path: Path) -> tuple[int, Path]:
     Returns:
         How many places were changed, and the copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
     """
-    fixes = [d for row in report.blamed if report.is_fault(row) for d in row.diagnosis if d.fix is not None and d.start]
+    fixes = report.repairs
     backup = _free_name(path)
     if not fixes:
         return 0, backup

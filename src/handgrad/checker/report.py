@@ -47,14 +47,14 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Hazard:
-    """A statement that changes a value that other statements rely on."""
+    """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it."""
 
     kind: str
     variable: str
     place: Place
     message: str
     text: str = ""
-    fix: str | None = None
+    repair: Diagnosis | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
@@ -147,6 +147,13 @@ class Report:
         """The rows whose own lines are at fault, warnings about shapes included."""
         return [v for v in self.variables if v.cause == "own"]
 
+    @property
+    def repairs(self) -> list[Diagnosis]:
+        """The edits that make the lines at fault right, each once."""
+        found = [d for row in self.blamed if self.is_fault(row) for d in row.diagnosis]
+        found += [hazard.repair for hazard in self.hazards if hazard.repair]
+        return list({(d.place, d.start, d.end): d for d in reversed(found) if d.fix is not None and d.start}.values())
+
     def to_json(self) -> dict[str, Any]:
         """The report for a program."""
         return {
@@ -184,8 +191,9 @@ class Report:
             yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
         yield from self.faults
         for hazard in self.hazards:
+            fix = hazard.repair.fix if hazard.repair else None
             yield self._explain(
-                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, hazard.fix)]
+                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, fix)]
             )
 
     def _explain(self, place, text, name, diagnosis, warning: bool = False) -> str:

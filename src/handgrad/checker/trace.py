@@ -27,6 +27,7 @@ from handgrad.checker.source import Source, Statement, inner
 
 TRAINING_STEPS = 2
 _LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
+_UNCOUNTED = re.compile(r"\.data\b|numpy")
 
 
 @dataclass(eq=False)
@@ -175,6 +176,12 @@ def _version(tensor: Tensor) -> int:
 
 def _storage(value: Any) -> int | None:
     return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
+
+
+def _counts_changes(statement: Statement, value: Any) -> bool:
+    """Whether a change of the value would show in its version, so that `h.exp().mul_(d)` is seen to leave `h` alone."""
+    tensor = isinstance(value, Tensor) and not value.is_inference()
+    return tensor and not _UNCOUNTED.search(statement.text)
 
 
 def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
@@ -399,7 +406,8 @@ class Tracer:
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
         touched = {n for n in found.called if is_object(namespace.get(n))}
-        step.changes = (written | touched | (found.changes & set(after))) - step.binds
+        shown = {n for n in found.changes & set(after) if n in written or not _counts_changes(statement, namespace[n])}
+        step.changes = (written | touched | shown) - step.binds
         if step.error:
             step.binds |= found.binds
             step.changes |= found.changes - step.binds
