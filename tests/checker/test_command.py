@@ -87,6 +87,20 @@ def test_fix_write_keeps_a_backup_and_mends(check, handgrad, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.py", "mine.py.bak"]
 
 
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        ("dw = x.T @ dy * 2  # the weights", "dw = x.T @ dy  # the weights"),
+        ("k = 3; dw = x.T @ dy * 2; m = 'é'", "k = 3; dw = x.T @ dy; m = 'é'"),
+        ("if True: dw = x.T @ dy * 2", "if True: dw = x.T @ dy"),
+    ],
+)
+def test_fix_write_keeps_what_else_is_on_the_line(check, tmp_path, written, mended):
+    ended = check(SMALL.replace("dw = x.T @ dy", written), "--fix", "--write")
+    assert "line 7: dw = x.T @ dy * 2" in ended.out
+    assert (tmp_path / "mine.py").read_text() == SMALL.replace("dw = x.T @ dy", mended)
+
+
 def test_fix_alone_changes_nothing(check, tmp_path):
     check(WRONG.source, "--fix", "--hint", 3)
     assert listing(tmp_path) == {"mine.py": WRONG.source.encode()}

@@ -6,6 +6,7 @@ import math
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simpl
 from handgrad.checker.machine import compile_statement
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.source import Place, segment
+from handgrad.checker.source import Place, around, segment
 from handgrad.checker.trace import Step, is_float
 
 TIME_FOR_ONE_LINE = 0.9
@@ -209,7 +210,9 @@ class _Search:
             message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
         place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
         fix = edited_text(self.judge.code(step), simple, edit)
-        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, simple.end_lineno or simple.lineno)
+        kept = around(step.statement.code, simple)
+        end = simple.end_lineno or simple.lineno
+        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, end, kept)
 
     def _worded(self, message: str) -> str:
         if self.judgement.fault == "masked":
@@ -252,7 +255,7 @@ class _Search:
         if found is None:
             again = self._edits(_brings_a_path) or self._edits(_brings_a_path, late=True)
             if again is not None:
-                return Diagnosis("missing-path", self._worded(message), again.fix, again.place, again.start, again.end)
+                return replace(again, kind="missing-path", message=self._worded(message))
         return self._diagnosis("missing-path", message, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
@@ -261,7 +264,7 @@ class _Search:
         if found is not None and found.kind in ("scale", "wrong-constant"):
             return found
         if found is not None:
-            return Diagnosis("extra-path", self._worded(message), found.fix, found.place, found.start, found.end)
+            return replace(found, kind="extra-path", message=self._worded(message))
         return self._diagnosis("extra-path", message, None)
 
     def _added_terms(self, names: list[str]) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import method
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis, Hazard
-from handgrad.checker.source import Place, Statement
+from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Region, Step
 
 
@@ -57,7 +57,9 @@ def _with_copy(statement: Statement, simple: ast.Assign, value: ast.expr) -> Dia
     edit = Edit("in-place", 0.0, value, method(value, "clone"), simple)
     place = Place(statement.place.file, simple.lineno, statement.place.cell)
     fix = edited_text(statement.code, simple, edit)
-    return Diagnosis("in-place", "start from a copy.", fix, place, simple.lineno, simple.end_lineno or simple.lineno)
+    end = simple.end_lineno or simple.lineno
+    kept = around(statement.code, simple)
+    return Diagnosis("in-place", "start from a copy.", fix, place, simple.lineno, end, kept)
 
 
 def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:

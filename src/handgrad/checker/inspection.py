@@ -222,7 +222,7 @@ class _Inspection:
         return row
 
     def _text_at(self, chain: Chain, place) -> str:
-        for step in chain.region.steps:
+        for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place:
                 return step.statement.text
         return chain.last.statement.text

@@ -48,7 +48,8 @@ def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     for fix in sorted(fixes, key=lambda d: (d.start, d.end), reverse=True):
         model = lines[fix.start - 1] if fix.end >= fix.start else lines[min(fix.end, len(lines)) - 1]
         indent = model[: len(model) - len(model.lstrip())]
-        new = textwrap.indent(textwrap.dedent(fix.fix or "pass"), indent).split("\n")
+        before, after = fix.around
+        new = textwrap.indent(before + textwrap.dedent(fix.fix or "pass") + after, indent).split("\n")
         lines[fix.start - 1 : max(fix.end, fix.start - 1)] = new
     return "\n".join(lines)
 

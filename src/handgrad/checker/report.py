@@ -31,6 +31,7 @@ class Diagnosis:
     """Why a line is wrong: its kind, one sentence, and the line as it should be, where one edit repairs it.
 
     `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
+    `around` is what else stands on these lines, before and after, and stays.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Diagnosis:
     place: Place | None = None
     start: int = 0
     end: int = 0
+    around: tuple[str, str] = ("", "")
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""

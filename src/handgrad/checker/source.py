@@ -201,6 +201,18 @@ def segment(code: str, node: Any) -> str:
     return b"".join(lines).decode()
 
 
+def around(code: str, node: Any) -> tuple[str, str]:
+    """What else stands on the lines of a node: other statements before it; those after it, and a comment.
+
+    >>> code = "x = 1; y = 2; z = 3  # three"
+    >>> around(code, ast.parse(code).body[1])
+    ('x = 1; ', '; z = 3  # three')
+    """
+    lines = _lines(code)
+    before = lines[node.lineno - 1][: node.col_offset].decode().lstrip()
+    return before, lines[node.end_lineno - 1][node.end_col_offset :].decode().rstrip()
+
+
 def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
     for node in body:
         yield Statement(node, segment(text, node), Place(file, node.lineno, cell), text)
