@@ -59,3 +59,12 @@ def test_a_copy_changed_in_place_is_no_hazard(line, check_text):
     report = check_text(text.replace("dhpreact = (1.0 - h**2) * dh", line))
     assert not report.hazards
     assert report.right
+
+
+def test_a_temporary_that_is_an_alias_is_one_hazard(check_text):
+    text = program("lecture_chunked")
+    assert text.count("dhpreact = (1.0 - h**2) * dh") == 1
+    alias = "slope = h\nslope *= -h\nslope += 1\ndhpreact = slope * dh"
+    report = check_text(text.replace("dhpreact = (1.0 - h**2) * dh", alias))
+    (hazard,) = report.hazards
+    assert (hazard.variable, hazard.repair.fix) == ("h", "slope = h.clone()")

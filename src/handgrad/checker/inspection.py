@@ -271,7 +271,8 @@ class _Inspection:
             return
         reached = set().union(*(forward.ancestors(loss) for loss in losses))
         first = min(loss.step.index if loss.step else -1 for loss in losses)
-        inner = {n for v in reached if not v.root for n in v.names}
+        last = max(loss.step.index if loss.step else -1 for loss in losses)
+        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
         roots = {n for v in reached if v.root for n in v.names} - inner
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
