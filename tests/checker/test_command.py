@@ -148,6 +148,17 @@ def test_json_field_for_field(check):
     assert (hazard["kind"], hazard["variable"]) == ("in-place", "dbndiff")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "def d_w(up):\n    return x.T @ up\ndw = d_w(dy)",
+        "dw = x.T @ dy\ndef d_w(up):\n    return x.T @ up",
+    ],
+)
+def test_a_function_named_like_a_gradient_is_none_where_there_is_another(check, lines):
+    assert check(SMALL.replace("dw = x.T @ dy", lines)).code == 0
+
+
 def test_strict_makes_faults_of_warnings(check):
     unwritten = SMALL.replace("dw = x.T @ dy\n", "")
     broadcasts = program("lecture_chunked").replace(

@@ -231,13 +231,6 @@ BADLY_FORMED = (
         ("db = dy.sum(0)", "def db(up):\n    return up.sum(0)"),
         blamed=("b",),
     ),
-    broken(
-        "helper-named-like-a-gradient",
-        (),
-        0,
-        ("db = dy.sum(0)", "def d_b(up):\n    return up.sum(0)\n\n\ndb = d_b(dy)"),
-    ),
-    broken("helper-never-called", (), 0, ("db = dy.sum(0)", "db = dy.sum(0)\n\n\ndef d_b(up):\n    return up.sum(0)")),
     broken("gradient-of-integers", ("int64", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0).long()"), blamed=("b",)),
     broken("gradient-of-booleans", ("bool", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0) > 0"), blamed=("b",)),
     broken("gradient-complex", ("complex", "dtype"), 1, ("db = dy.sum(0)", "db = dy.sum(0) * 1j"), blamed=("b",)),
