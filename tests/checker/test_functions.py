@@ -129,6 +129,21 @@ def test_arguments_are_left_as_they_were(inputs):
     assert not any(t.requires_grad for t in inputs)
 
 
+def not_finite_forward(x):
+    y = x.log()
+    return y, y
+
+
+def not_finite_backward(dy, _y):
+    return dy
+
+
+def test_messages_speak_of_no_file_where_there_is_none():
+    with pytest.raises(CheckError, match="no gradient can be judged") as refused:
+        check(not_finite_forward, not_finite_backward, -torch.ones(3))
+    assert "None" not in str(refused.value)
+
+
 def test_too_few_arguments_are_an_error():
     with pytest.raises(CheckError, match="also needs gain"):
         check(rms_forward, rms_backward, torch.randn(2, 3))

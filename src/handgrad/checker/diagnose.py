@@ -6,6 +6,7 @@ import math
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simpl
 from handgrad.checker.machine import compile_statement
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.source import Place
+from handgrad.checker.source import Place, around, segment
 from handgrad.checker.trace import Step, is_float
 
 TIME_FOR_ONE_LINE = 0.9
@@ -208,8 +209,10 @@ class _Search:
         else:
             message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
         place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
-        fix = _edited_text(self.judge.code(step), simple, edit)
-        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, simple.end_lineno or simple.lineno)
+        fix = edited_text(self.judge.code(step), simple, edit)
+        kept = around(step.statement.code, simple)
+        end = simple.end_lineno or simple.lineno
+        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, end, kept)
 
     def _worded(self, message: str) -> str:
         if self.judgement.fault == "masked":
@@ -252,7 +255,7 @@ class _Search:
         if found is None:
             again = self._edits(_brings_a_path) or self._edits(_brings_a_path, late=True)
             if again is not None:
-                return Diagnosis("missing-path", self._worded(message), again.fix, again.place, again.start, again.end)
+                return replace(again, kind="missing-path", message=self._worded(message))
         return self._diagnosis("missing-path", message, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
@@ -261,7 +264,7 @@ class _Search:
         if found is not None and found.kind in ("scale", "wrong-constant"):
             return found
         if found is not None:
-            return Diagnosis("extra-path", self._worded(message), found.fix, found.place, found.start, found.end)
+            return replace(found, kind="extra-path", message=self._worded(message))
         return self._diagnosis("extra-path", message, None)
 
     def _added_terms(self, names: list[str]) -> tuple[str, int] | None:
@@ -456,22 +459,22 @@ def _shown(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
 
 
-def _edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
+def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
     statement = edit.edited
     whole = ast.unparse(ast.fix_missing_locations(statement))
     if isinstance(statement, ast.Pass):
         return ""
     old: Any = edit.old
-    segment = ast.get_source_segment(code, simple) if code else None
-    if not code or segment is None or old is simple or not hasattr(old, "lineno"):
+    if not code or old is simple or not hasattr(old, "lineno"):
         return whole
+    written = segment(code, simple)
     start = _offset(code, simple.lineno, simple.col_offset)
     begin = _offset(code, old.lineno, old.col_offset) - start
     end = _offset(code, old.end_lineno, old.end_col_offset) - start
     new = ast.unparse(ast.fix_missing_locations(edit.new))
     for text in (new, f"({new})"):
-        candidate = segment[:begin] + text + segment[end:]
+        candidate = written[:begin] + text + written[end:]
         try:
             if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
                 return textwrap.dedent(candidate)
@@ -486,4 +489,4 @@ def _offset(code: str, line: int, column: int) -> int:
     return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
 
 
-__all__ = ["MESSAGES", "diagnose"]
+__all__ = ["MESSAGES", "diagnose", "edited_text"]

@@ -13,7 +13,7 @@ from handgrad.checker.inspection import CheckError, check_source
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Report
-from handgrad.checker.source import Place, Source, Statement
+from handgrad.checker.source import Place, Source, Statement, segment
 
 SYNTHETIC = "<check>"
 LOSS, UPSTREAM = "handgrad_loss", "handgrad_upstream"
@@ -125,16 +125,14 @@ class _Layout:
         function, file, text = definition
         for node in function.body[:-1]:
             if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-                segment = ast.get_source_segment(text, node) or ast.unparse(node)
-                self.statements.append(Statement(node, segment, Place(file, node.lineno), text))
+                self.statements.append(Statement(node, segment(text, node), Place(file, node.lineno), text))
         return function.body[-1]
 
     def _assign(self, target: str, value: ast.expr, file: str, text: str) -> None:
         node = ast.Assign([ast.Name(target, ast.Store())], value)
         ast.copy_location(node, value)
         ast.fix_missing_locations(node)
-        segment = ast.get_source_segment(text, value) or ast.unparse(value)
-        self.statements.append(Statement(node, segment, Place(file, value.lineno), text))
+        self.statements.append(Statement(node, segment(text, value), Place(file, value.lineno), text))
 
     def forward(self, parameters: list[str], args: tuple[Any, ...], context: str | None = None) -> None:
         """Lay out the forward half; its outputs become `handgrad_out` and `handgrad_cache`."""

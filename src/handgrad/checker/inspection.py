@@ -10,11 +10,12 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
+from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
-from handgrad.checker.source import Source, read_source
-from handgrad.checker.trace import Region, Step, Trace, Tracer
+from handgrad.checker.source import Place, Source, read_source
+from handgrad.checker.trace import Region, Step, Trace, Tracer, holds
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -74,6 +75,12 @@ def check_source(
     report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
+    if source.path and not report.faults and _without_parameters(source, trace):
+        raise CheckError(
+            "no tensor has requires_grad=True, so the file has no parameters",
+            where=source.path,
+            next_step="Make each parameter with requires_grad=True.",
+        )
     return report
 
 
@@ -95,24 +102,37 @@ def _advice(error: UserError) -> str:
     return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
 
 
+def _without_parameters(source: Source, trace: Trace) -> bool:
+    """Whether no tensor needs a gradient, nor ever did as far as the text shows."""
+    if any("requires_grad" in s.code or "Parameter" in s.code for s in source.statements):
+        return False
+    return not any(holds(lambda t: t.requires_grad, value) for value in trace.machine.namespace.values())
+
+
+def _where(source: Source, place: Place) -> str:
+    """The file, where there is one, and the place in it."""
+    file = source.path or (None if place.file.startswith("<") else place.file)
+    return f"{file}, {place}" if file else str(place)
+
+
 def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | None) -> None:
     where = source.path
     if unfit := [note for note in report.notes if note.startswith("the loss is")]:
         raise CheckError(unfit[0].rstrip("."), where=where, next_step="Mend the forward pass first.")
     if source.faults and not trace.losses:
         fault = source.faults[0]
-        raise CheckError(fault.message, where=f"{where}, {fault.place}", next_step="Mend this line first.")
+        raise CheckError(fault.message, where=_where(source, fault.place), next_step="Mend this line first.")
     if trace.timed_out and not trace.losses:
         raise CheckError(
-            f"stopped after the time limit in {trace.timed_out.place}",
-            where=where,
+            "stopped after the time limit",
+            where=_where(source, trace.timed_out.place),
             next_step="Shorten the loop, or raise --timeout.",
         )
     if trace.stops or trace.errors:
         error = (trace.stops + trace.errors)[0]
         raise CheckError(
             f"{error.message}{_advice(error)}",
-            where=f"{where}, {error.place}",
+            where=_where(source, error.place),
             next_step="This is raised by the program itself.",
         )
     if not trace.losses:
@@ -202,7 +222,7 @@ class _Inspection:
         return row
 
     def _text_at(self, chain: Chain, place) -> str:
-        for step in chain.region.steps:
+        for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place:
                 return step.statement.text
         return chain.last.statement.text
@@ -251,7 +271,8 @@ class _Inspection:
             return
         reached = set().union(*(forward.ancestors(loss) for loss in losses))
         first = min(loss.step.index if loss.step else -1 for loss in losses)
-        inner = {n for v in reached if not v.root for n in v.names}
+        last = max(loss.step.index if loss.step else -1 for loss in losses)
+        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
         roots = {n for v in reached if v.root for n in v.names} - inner
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
@@ -262,7 +283,7 @@ class _Inspection:
             for name in names:
                 if name in inner or name in gradients or (name in roots and step.gradients):
                     reported.add(name)
-                    self.hazards.append(in_place_hazard(step, name, name in gradients))
+                    self.hazards.append(in_place_hazard(self.region, step, name, name in gradients))
         for _, judgement in judged:
             if judgement.rescued_by_clean:
                 for name, step in judgement.plan.shadowed.items():
@@ -290,39 +311,6 @@ def _absolute(actual: Tensor, judgement: Judgement) -> float:
     if actual.numel() != judgement.want.numel():
         return float("inf")
     return float((actual.double().reshape(-1) - judgement.want.double().reshape(-1)).abs().max())
-
-
-def in_place_hazard(step, name: str, is_gradient: bool) -> Hazard:
-    """A statement that changes another variable through shared storage."""
-    target = next(iter(step.gradients), None)
-    what = "the gradient" if is_gradient else "the forward value"
-    message = (
-        f"{target} and {name} are one tensor, so this changes {what} {name} too; start from a copy: {name}.clone()."
-        if target
-        else f"this changes {what} {name} in place; work on a copy: {name}.clone()."
-    )
-    return Hazard("in-place", name, step.statement.place, message, step.statement.text)
-
-
-def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:
-    """A line that reads a gradient before it is finished."""
-    message = (
-        f"{chain.name} reads {name} before {later.statement.place} has finished it; move this line below that one."
-    )
-    return Hazard("stale", name, chain.last.statement.place, message, chain.last.statement.text)
-
-
-def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
-    """A statement that gives a name of the forward pass another meaning."""
-    message = (
-        f"{name} belongs to the forward pass and gets another value here, which {chain.name} in "
-        f"{chain.last.statement.place} then uses; call it something else."
-    )
-    if name in step.changes:
-        reader = f"{chain.name} in {chain.last.statement.place}"
-        message = f"this changes {name} before {reader} has used it; change it afterwards."
-        return Hazard("in-place", name, step.statement.place, message, step.statement.text)
-    return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
 
 
 def _merge(report: Report, one: _Inspection) -> None:

@@ -19,7 +19,7 @@ def mend(report: Report, path: Path) -> tuple[int, Path]:
     Returns:
         How many places were changed, and the copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
     """
-    fixes = [d for row in report.blamed if report.is_fault(row) for d in row.diagnosis if d.fix is not None and d.start]
+    fixes = report.repairs
     backup = _free_name(path)
     if not fixes:
         return 0, backup
@@ -48,7 +48,8 @@ def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     for fix in sorted(fixes, key=lambda d: (d.start, d.end), reverse=True):
         model = lines[fix.start - 1] if fix.end >= fix.start else lines[min(fix.end, len(lines)) - 1]
         indent = model[: len(model) - len(model.lstrip())]
-        new = textwrap.indent(textwrap.dedent(fix.fix or "pass"), indent).split("\n")
+        before, after = fix.around
+        new = textwrap.indent(before + textwrap.dedent(fix.fix or "pass") + after, indent).split("\n")
         lines[fix.start - 1 : max(fix.end, fix.start - 1)] = new
     return "\n".join(lines)
 

@@ -204,6 +204,7 @@ class _Runner:
         else:
             if step.randomness:
                 step.randomness.restore(namespace)
+            self._spare(step)
             try:
                 self.machine.run(step.code)
             except Exception as error:
@@ -211,6 +212,20 @@ class _Runner:
                 return
             self.register(sorted(step.writes), step)
         self.forward.history.append((step.index, {n: namespace[n] for n in step.writes if n in namespace}))
+
+    def _spare(self, step: Step) -> None:
+        """Give values changed in place after a loss new tensors: the old ones are part of earlier products."""
+        namespace = self.machine.namespace
+        after_a_loss = any(_scalar(value.leaf) for value in self.forward.values)
+        for name in step.changes if self.cut and after_a_loss else ():
+            tensor = namespace.get(name)
+            value, version = self.bound.get(id(tensor), (None, 0))
+            if value is not None and isinstance(tensor, Tensor) and tensor._version == version:
+                del self.bound[id(tensor)]
+                value.bound = fresh = value.leaf.clone()
+                self.bound[id(fresh)] = value, fresh._version
+                _replace(namespace, tensor, fresh)
+                namespace.update({n: fresh for n, held in namespace.items() if held is tensor})
 
     def register(self, names: Iterable[str], step: Step | None) -> None:
         namespace = self.machine.namespace

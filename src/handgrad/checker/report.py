@@ -31,6 +31,7 @@ class Diagnosis:
     """Why a line is wrong: its kind, one sentence, and the line as it should be, where one edit repairs it.
 
     `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
+    `around` is what else stands on these lines, before and after, and stays.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Diagnosis:
     place: Place | None = None
     start: int = 0
     end: int = 0
+    around: tuple[str, str] = ("", "")
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
@@ -47,14 +49,14 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Hazard:
-    """A statement that changes a value that other statements rely on."""
+    """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it."""
 
     kind: str
     variable: str
     place: Place
     message: str
     text: str = ""
-    fix: str | None = None
+    repair: Diagnosis | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
@@ -147,6 +149,13 @@ class Report:
         """The rows whose own lines are at fault, warnings about shapes included."""
         return [v for v in self.variables if v.cause == "own"]
 
+    @property
+    def repairs(self) -> list[Diagnosis]:
+        """The edits that make the lines at fault right, each once."""
+        found = [d for row in self.blamed if self.is_fault(row) for d in row.diagnosis]
+        found += [hazard.repair for hazard in self.hazards if hazard.repair]
+        return list({(d.place, d.start, d.end): d for d in reversed(found) if d.fix is not None and d.start}.values())
+
     def to_json(self) -> dict[str, Any]:
         """The report for a program."""
         return {
@@ -170,12 +179,13 @@ class Report:
         right = sum(v.verdict in ("exact", "close") for v in self.variables)
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
+        gradients = "gradient is" if checked == 1 else "gradients are"
+        if not faults and right == checked:
+            return "The gradient is right." if right == 1 else f"All {right} gradients are right."
         if not faults:
-            return (
-                f"{right} of {checked} gradients are right." if right < checked else f"All {right} gradients are right."
-            )
+            return f"{right} of {checked} {gradients} right."
         lines = "line is" if faults == 1 else "lines are"
-        return f"{right} of {checked} gradients are right; {faults} {lines} at fault."
+        return f"{right} of {checked} {gradients} right; {faults} {lines} at fault."
 
     def explanations(self) -> Iterator[str]:
         """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
@@ -183,8 +193,9 @@ class Report:
             yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
         yield from self.faults
         for hazard in self.hazards:
+            fix = hazard.repair.fix if hazard.repair else None
             yield self._explain(
-                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, hazard.fix)]
+                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, fix)]
             )
 
     def _explain(self, place, text, name, diagnosis, warning: bool = False) -> str:

@@ -1,6 +1,7 @@
 """Read a script or a notebook into statements that know where they stand."""
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -176,17 +177,48 @@ def _silence(lines: list[str], number: int) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=16)
+def _lines(code: str) -> list[bytes]:
+    return [line.encode() for line in _LINE.findall(code)]
+
+
+_LINE = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)
+"""A line as Python counts them, which `str.splitlines` does not."""
+
+
+def segment(code: str, node: Any) -> str:
+    """The text of a node, like `ast.get_source_segment`, but splitting the code into lines only once.
+
+    >>> code = "x = 1; y = (2,\\n 3)"
+    >>> segment(code, ast.parse(code).body[1])
+    'y = (2,\\n 3)'
+    """
+    lines = _lines(code)[node.lineno - 1 : node.end_lineno]
+    if not lines:
+        return ast.unparse(node)
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return b"".join(lines).decode()
+
+
+def around(code: str, node: Any) -> tuple[str, str]:
+    """What else stands on the lines of a node: other statements before it; those after it, and a comment.
+
+    >>> code = "x = 1; y = 2; z = 3  # three"
+    >>> around(code, ast.parse(code).body[1])
+    ('x = 1; ', '; z = 3  # three')
+    """
+    lines = _lines(code)
+    before = lines[node.lineno - 1][: node.col_offset].decode().lstrip()
+    return before, lines[node.end_lineno - 1][node.end_col_offset :].decode().rstrip()
+
+
 def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
     for node in body:
-        segment = ast.get_source_segment(text, node) or ast.unparse(node)
-        yield Statement(node, segment, Place(file, node.lineno, cell), text)
+        yield Statement(node, segment(text, node), Place(file, node.lineno, cell), text)
 
 
 def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
     """The statements of a block inside `statement`, such as a loop's body."""
     place = statement.place
-    code = statement.code
-    return [
-        Statement(n, ast.get_source_segment(code, n) or ast.unparse(n), Place(place.file, n.lineno, place.cell), code)
-        for n in body
-    ]
+    return list(_statements(body, statement.code, place.file, place.cell))

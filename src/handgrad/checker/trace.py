@@ -4,7 +4,7 @@ import ast
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeGuard
@@ -27,6 +27,7 @@ from handgrad.checker.source import Source, Statement, inner
 
 TRAINING_STEPS = 2
 _LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
+_UNCOUNTED = re.compile(r"\.data\b|numpy")
 
 
 @dataclass(eq=False)
@@ -95,15 +96,20 @@ def is_float(value: Any) -> TypeGuard[Tensor]:
 
 def holds_float(value: Any, depth: int = 3) -> bool:
     """Whether a float tensor is the value or lies in it."""
+    return holds(Tensor.is_floating_point, value, depth)
+
+
+def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
+    """Whether a tensor that passes the test is the value or lies in it."""
     if isinstance(value, Tensor):
-        return value.is_floating_point()
+        return test(value)
     if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
         return False
     if isinstance(value, list | tuple):
-        return any(holds_float(v, depth - 1) for v in value[:64])
+        return any(holds(test, v, depth - 1) for v in value[:64])
     if isinstance(value, dict):
-        return any(holds_float(v, depth - 1) for v in itertools.islice(value.values(), 64))
-    return any(holds_float(v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
+        return any(holds(test, v, depth - 1) for v in itertools.islice(value.values(), 64))
+    return any(holds(test, v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
 
 
 def callable_module(value: Any) -> bool:
@@ -172,6 +178,12 @@ def _storage(value: Any) -> int | None:
     return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
 
 
+def _counts_changes(statement: Statement, value: Any) -> bool:
+    """Whether a change of the value would show in its version, so that `h.exp().mul_(d)` is seen to leave `h` alone."""
+    tensor = isinstance(value, Tensor) and not value.is_inference()
+    return tensor and not _UNCOUNTED.search(statement.text)
+
+
 def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
     return {
         name: (id(value), _version(value) if isinstance(value, Tensor) else 0)
@@ -190,8 +202,11 @@ class Tracer:
         binds = [uses(s.node) for s in source.statements]
         self.all_names = {n for n, v in machine.namespace.items() if is_float(v)}
         self.all_names |= set().union(*(u.binds | u.changes for u in binds)) if binds else set()
+        self.all_reads: set[str] = set()
         for s in source.statements:
             for node in ast.walk(s.node):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    self.all_reads.add(node.id)
                 if isinstance(node, ast.FunctionDef):
                     inside = [uses(n) for n in node.body]
                     self.all_names |= set().union(*(u.binds | u.changes for u in inside)) | {
@@ -391,7 +406,8 @@ class Tracer:
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
         touched = {n for n in found.called if is_object(namespace.get(n))}
-        step.changes = (written | touched | (found.changes & set(after))) - step.binds
+        shown = {n for n in found.changes & set(after) if n in written or not _counts_changes(statement, namespace[n])}
+        step.changes = (written | touched | shown) - step.binds
         if step.error:
             step.binds |= found.binds
             step.changes |= found.changes - step.binds
@@ -419,7 +435,8 @@ class Tracer:
 
     def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
         if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
-            self._note_error(error, stops=bool(written) and not step.backward)
+            endless = error.message.startswith("RecursionError")
+            self._note_error(error, stops=(bool(written) or endless) and not step.backward)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -430,11 +447,7 @@ class Tracer:
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = gradient_of(name, known - {name})
-                if (
-                    variable
-                    and not isinstance(namespace.get(name), type | torch.Generator)
-                    and not callable(namespace.get(name))
-                ):
+                if variable and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
         sources = self.tainted | self.gradient_names
@@ -443,6 +456,16 @@ class Tracer:
             self.tainted |= step.writes
         else:
             self.tainted -= step.binds
+
+    def _can_be_a_gradient(self, name: str, variable: str) -> bool:
+        """Not a class or a generator; a function only where nobody calls it and nothing else is the gradient."""
+        value = self.machine.namespace.get(name)
+        if isinstance(value, type | torch.Generator):
+            return False
+        if not callable(value):
+            return True
+        others = self.all_names - {name}
+        return name not in self.all_reads and all(gradient_of(other, {variable}) is None for other in others)
 
     def _written_knowingly(self, step: Step, found: Uses) -> set[str]:
         """The written names without those that changed only because they share storage with a gradient written here."""

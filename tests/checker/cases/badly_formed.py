@@ -172,7 +172,9 @@ BADLY_FORMED = (
         2,
         ("import torch\n", "import torch\n\n\ndef f():\n    return f()\n\n\nf()\n"),
     ),
-    broken("no-loss", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "cost = (e**2).mean()\n")),
+    broken("no-loss", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "")),
+    broken("loss-printed-only", ("loss", "--loss"), 2, ("loss = (e**2).mean()\n", "print((e**2).mean())\n")),
+    broken("loss-called-cost", (), 0, ("loss = (e**2).mean()\n", "cost = (e**2).mean()\n")),
     broken(
         "loss-is-a-number", ("loss", "scalar", "tensor"), 2, ("loss = (e**2).mean()", "loss = (e**2).mean().item()")
     ),

@@ -1,0 +1,70 @@
+"""What spoils another value is mended where the repair is evident, and a change of a copy is no hazard."""
+
+import json
+
+import pytest
+
+from handgrad.checker import check
+from handgrad.checker.mend import mend
+
+from .cases import MISTAKES
+from .cases.schema import program
+
+IN_PLACE = [m for m in MISTAKES if m.hazard and m.kind == "in-place"]
+WITHOUT_REPAIR = {
+    *("lecture_chunked/W2-updated-too-soon", "lecture_fused/weights-updated-before-use"),
+    *("swiglu/weights-updated-first", "rms_norm/head-updated-first"),
+}
+"""A statement that comes too soon has to be moved."""
+
+
+@pytest.mark.parametrize("mistake", IN_PLACE, ids=lambda m: m.id)
+def test_the_repair_of_an_alias_makes_the_program_right(mistake, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(mistake.source)
+    report = check(path)
+    assert [hazard.repair is None for hazard in report.hazards] == [mistake.id in WITHOUT_REPAIR]
+    if mistake.id not in WITHOUT_REPAIR:
+        report.show_fix = True
+        assert f"right: {report.hazards[0].repair.fix}" in str(report)
+        mend(report, path)
+        assert check(path).right
+
+
+def test_an_alias_is_mended_in_its_own_cell_and_once(tmp_path):
+    text = program("lecture_chunked").replace("dhprebn = dbndiff.clone()\n", "dhprebn = dbndiff\n# --- next\n")
+    parts = text.split("# --- next\n")
+    cells = [{"cell_type": "code", "execution_count": None, "source": part} for part in parts]
+    path = tmp_path / "mine.ipynb"
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}))
+    report = check(path)
+    (hazard,) = report.hazards
+    assert (hazard.place.cell, hazard.repair.place.cell) == (2, 1)
+    assert "start from a copy in cell 1, line" in hazard.message
+    assert mend(report, path)[0] == 1
+    assert check(path).right
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dhpreact = (1.0 - h.clone().pow_(2)) * dh",
+        "dhpreact = h.square().neg_().add_(1).mul_(dh)",
+        "dhpreact = dh.clone().mul_(1.0 - h**2)",
+    ],
+)
+def test_a_copy_changed_in_place_is_no_hazard(line, check_text):
+    text = program("lecture_chunked")
+    assert text.count("dhpreact = (1.0 - h**2) * dh") == 1
+    report = check_text(text.replace("dhpreact = (1.0 - h**2) * dh", line))
+    assert not report.hazards
+    assert report.right
+
+
+def test_a_temporary_that_is_an_alias_is_one_hazard(check_text):
+    text = program("lecture_chunked")
+    assert text.count("dhpreact = (1.0 - h**2) * dh") == 1
+    alias = "slope = h\nslope *= -h\nslope += 1\ndhpreact = slope * dh"
+    report = check_text(text.replace("dhpreact = (1.0 - h**2) * dh", alias))
+    (hazard,) = report.hazards
+    assert (hazard.variable, hazard.repair.fix) == ("h", "slope = h.clone()")
