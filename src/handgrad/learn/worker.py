@@ -118,7 +118,8 @@ def _findings(report: Report) -> list[Finding]:
             found.append(Finding(row.line, row.text, row.gradient, one.kind, one.message, one.fix))
     by_line = {hazard.place.line: hazard for hazard in reversed(report.hazards)}  # names may share a tensor
     for hazard in by_line.values():
-        found.append(Finding(hazard.place.line, hazard.text, hazard.variable, hazard.kind, hazard.message, hazard.fix))
+        fix = hazard.repair.fix if hazard.repair else None
+        found.append(Finding(hazard.place.line, hazard.text, hazard.variable, hazard.kind, hazard.message, fix))
     return found
 
 
