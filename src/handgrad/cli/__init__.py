@@ -4,8 +4,12 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from handgrad import ctrl_c
 
 COMMANDS = {
     "train": "train a model on a text file with one thing a line",
@@ -17,6 +21,7 @@ COMMANDS = {
     "data": "list, fetch and show texts to train on",
 }
 
+DEAF_SECONDS = 3.0
 TORCH_EXTRA = ("torch", "jaxtyping", "nbformat", "watchfiles")
 """Modules that only `handgrad[torch]` installs."""
 
@@ -60,18 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _one_ctrl_c() -> Iterator[None]:
-    """Let the first Ctrl-C raise KeyboardInterrupt, and none after it disturb the saving that follows."""
+    """Let Ctrl-C raise KeyboardInterrupt, and none just after it disturb the saving that follows."""
+    heard_at = -DEAF_SECONDS
+    ctrl_c.pressed = False
 
-    def stop(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal heard_at
+        if time.monotonic() - heard_at >= DEAF_SECONDS:
+            heard_at, ctrl_c.pressed = time.monotonic(), True
+            raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
+    def lost(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):  # of that one `ctrl_c.pressed` knows
+            sys.__unraisablehook__(unraisable)
+
+    before, sys.unraisablehook = signal.getsignal(signal.SIGINT), lost
     if before is signal.default_int_handler:  # elsewhere Ctrl-C is not for us: under nohup, say
         signal.signal(signal.SIGINT, stop)
     yield
     if signal.getsignal(signal.SIGINT) is stop:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = sys.__unraisablehook__
 
 
 def _guarded(name: str, words: list[str]) -> int:
@@ -84,6 +98,7 @@ def _guarded(name: str, words: list[str]) -> int:
     except HandgradError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more, while Python ends, would show a traceback
         return _fail(f"stopped. {interrupt}".strip(), code=130)
     except ModuleNotFoundError as error:
         if error.name not in TORCH_EXTRA:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from handgrad import ctrl_c
 from handgrad.data.corpus import Corpus, resolve_corpus
 from handgrad.data.dataset import Dataset, Splits, split
 from handgrad.errors import ConfigError, DivergedError
@@ -190,6 +191,8 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
             now = time.monotonic()
             if progress:
                 progress(stop, state.losses[before:stop])
+            if ctrl_c.pressed:
+                raise KeyboardInterrupt
             if every.due(stop - saved, now - saved_at):
                 save(replace(run, state=state))
                 saved, saved_at = stop, time.monotonic()
