@@ -23,7 +23,9 @@ def loss_curve(rows: list[HistoryRow], title: str) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.plot([row.step for row in rows], [row.log10_loss for row in rows], color="#1f6feb", linewidth=1.5)
-    drop = next((row.step for before, row in pairwise(rows) if row.lr < before.lr / 5), None)
+    drop = next(
+        (row.step for before, row in pairwise(rows) if row.lr < before.lr / 5 and before.lr == rows[0].lr), None
+    )
     if drop is not None:
         axes.axvline(drop, color="#999999", linewidth=1, linestyle=":")
         axes.annotate("learning rate / 10", (drop, 1), xycoords=("data", "axes fraction"), xytext=(6, -14),
