@@ -27,7 +27,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/installed: $(FILES) | $(BIN)/python
-	@echo "installing into .venv (PyTorch is large: this can take a few minutes the first time)"
+	@echo "installing into .venv"
 	$(PIP) --editable .
 	@touch $@
 
