@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from handgrad.engine import elementary
-from handgrad.engine.matmul import NARROW, TALL, WIDE, aligned_zeros, matmul, padded, transpose
+from handgrad.engine.matmul import TALL, matmul, transpose
+from handgrad.engine.vectors import NARROW, WIDE, aligned_zeros, padded
 
 
 @numba.njit

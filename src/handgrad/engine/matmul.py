@@ -11,34 +11,20 @@ Matrices that take part have rows of a multiple of NARROW, and as many rows in m
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from handgrad.engine.compiling import compiled, composed
+from handgrad.engine.vectors import NARROW, WIDE
 
-_AVX512 = llvmlite.binding.get_host_cpu_features().get("avx512f", False)
-TALL, WIDE = (8, 32) if _AVX512 else (6, 16)
-NARROW = WIDE // 2
+TALL = 8 if WIDE == 32 else 6
+"""So many rows of WIDE sums, and a row of `b`, fit into the processor's registers."""
 DEEP = 256
 """So many rows of WIDE columns of `b` stay in the first cache."""
 
 _WORD, _NUMBER, _FUSED = ir.IntType(64), ir.FloatType(), {"flags": ("contract",)}
-
-
-def padded(size: int) -> int:
-    """The next multiple of NARROW."""
-    return -(-size // NARROW) * NARROW
-
-
-def aligned_zeros(*shape: int) -> np.ndarray:
-    """Zeros in float32, from a multiple of 64 bytes on, as vectors like it."""
-    size = int(np.prod(shape))
-    room = np.zeros(size + 16, np.float32)
-    start = -room.ctypes.data % 64 // 4
-    return room[start : start + size].reshape(shape)
 
 
 def _load(builder: Any, address: Any, kind: ir.Type) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
 from handgrad.engine.inference import log_probabilities
-from handgrad.engine.matmul import padded
+from handgrad.engine.vectors import padded
 
 TABLE_NUMBERS = 2**25
 """Most numbers in the table: 128 MB, enough for 4 letters of 27 before the next, or for 2 of 256."""
