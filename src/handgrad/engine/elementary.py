@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from handgrad.engine.compiling import composed
+from handgrad.engine.compiling import compiled
 from handgrad.engine.vectors import times_power_of_two, where_less
 
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -17,14 +17,14 @@ _POLYNOMIAL = np.polynomial.Chebyshev.interpolate(np.exp2, _DEGREE, domain=[-0.5
 _P0, _P1, _P2, _P3, _P4, _P5, _P6 = _POLYNOMIAL.convert(kind=np.polynomial.Polynomial).coef.astype(np.float32)
 
 
-@composed
+@compiled
 def _clip(x, lowest, highest):
     """NaN stays NaN."""
     x = where_less(highest, x, highest, x)
     return where_less(x, lowest, lowest, x)
 
 
-@composed
+@compiled
 def _exp2(x):
     r"""$2^x = 2^k 2^r$ for −100 ≤ x ≤ 127, where k is x rounded.
 
@@ -38,7 +38,7 @@ def _exp2(x):
     return times_power_of_two(power, shifted)
 
 
-@composed
+@compiled
 def exp(x):
     """The exponential of x ≤ 88, within 1.5e-7 · max(1, |x|) of it relatively.
 
@@ -48,7 +48,7 @@ def exp(x):
     return where_less(scaled, _LOWEST, _ZERO, _exp2(_clip(scaled, _LOWEST, _HIGHEST)))
 
 
-@composed
+@compiled
 def tanh(x):
     r"""The hyperbolic tangent, within 2e-7 of it: $1 - 2 / (e^{2x} + 1)$."""
     return _ONE - _TWO / (_exp2(_clip(x * _TWICE_LOG2_E, -_TANH_IS_ONE, _TANH_IS_ONE)) + _ONE)

@@ -1,4 +1,4 @@
-"""The seven parameters in one flat vector, rows and columns padded for `matmul`; optimisers see the vector alone."""
+"""The seven parameters in one flat vector, rows and columns padded for `matmul`; Adam sees the vector alone."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,8 @@
 """The operations of `handgrad.ops`, compiled: the same formulas, results written into arrays given first.
 
-Rows are examples, as in the lecture. Where each column is on its own, a strip of WIDE columns is worked through from the
-first row to the last, so that sums over rows stay in registers and what was written is read again from the cache.
+Rows are examples, as in the lecture. Gradients of parameters are added to what is there, times a factor. Where columns
+do not depend on each other, a strip of WIDE of them is worked through from the first row to the last, so that sums over
+rows stay in registers, and what was written is read again from the cache.
 """
 
 import math
@@ -11,7 +12,7 @@ import numpy as np
 
 from handgrad.engine.compiling import compiled, composed
 from handgrad.engine.elementary import exp, tanh
-from handgrad.engine.matmul import matmul
+from handgrad.engine.matmul import add_product, matmul
 from handgrad.engine.vectors import WIDE, load, spread, square_root, store
 
 _EPS = np.float32(1e-5)
@@ -52,12 +53,12 @@ def embedding_forward(emb, C, letters):
 
 
 @compiled
-def embedding_backward(dC, demb, letters, first):
+def embedding_backward(dC, demb, letters, first, factor):
     """A letter's row of `dC` gains the sum over its uses, each in the columns of `demb` from `first` on."""
     for u in range(letters.size):
         row, letter = demb[u, first:], dC[letters[u]]
         for e in range(letter.size):
-            letter[e] += row[e]
+            letter[e] += factor * row[e]
 
 
 @composed
@@ -67,10 +68,10 @@ def linear_forward(y, x, weight):
 
 
 @composed
-def linear_backward(dx, dweight, dy, x, weight_transposed):
-    """`dx = dy @ weight.T` and `dweight = x.T @ dy`."""
+def linear_backward(dx, dweight, dy, x, weight_transposed, factor):
+    """`dx = dy @ weight.T` and `dweight += factor * x.T @ dy`."""
     matmul(dx, dy, weight_transposed)
-    matmul(dweight, x.T, dy)
+    add_product(dweight, x.T, dy, factor)
 
 
 @compiled
@@ -81,13 +82,13 @@ def bias_forward(y, bias):
 
 
 @compiled
-def bias_backward(dbias, dy):
-    """`dbias = dy.sum(0)`."""
+def bias_backward(dbias, dy, factor):
+    """`dbias += factor * dy.sum(0)`."""
     for j in range(0, dbias.size, WIDE):
         total = spread(_ZERO)
         for n in range(dy.shape[0]):
             total += load(dy[n], j)
-        store(dbias, j, total)
+        store(dbias, j, load(dbias, j) + total * factor)
 
 
 @compiled
@@ -110,7 +111,7 @@ def places_backward(dcontributions, dy, rows):
 
 @compiled
 def batchnorm_tanh_forward(h, bnraw, bnmean, bnvar_inv, gain, bias):
-    """Normalise each column, then tanh; `bnraw` has the input at first, and `bnmean` and `bnvar_inv` are results too."""
+    """Normalise each column, then tanh; `bnraw` has the input at first, `bnmean` and `bnvar_inv` are results too."""
     n_rows, n_columns = bnraw.shape
     for j in range(0, n_columns, WIDE):
         total, squares = spread(_ZERO), spread(_ZERO)
@@ -131,10 +132,11 @@ def batchnorm_tanh_forward(h, bnraw, bnmean, bnvar_inv, gain, bias):
 
 
 @compiled
-def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain):
-    """The closed form; `dx` has the cotangent of `h` at first."""
+def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain, factor):
+    """The closed form; `dx` has the cotangent of `h` at first. `dgain` may be `gain`."""
     n_rows, n_columns = dx.shape
     for j in range(0, n_columns, WIDE):
+        scale = load(gain, j) * load(bnvar_inv, j)
         dbias_here, dgain_here = spread(_ZERO), spread(_ZERO)
         for n in range(n_rows):
             tangent = load(h[n], j)
@@ -142,9 +144,8 @@ def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain):
             store(dx[n], j, dy)
             dbias_here += dy
             dgain_here += dy * load(bnraw[n], j)
-        store(dbias, j, dbias_here)
-        store(dgain, j, dgain_here)
-        scale = load(gain, j) * load(bnvar_inv, j)
+        store(dbias, j, load(dbias, j) + dbias_here * factor)
+        store(dgain, j, load(dgain, j) + dgain_here * factor)
         through_mean, through_variance = dbias_here / n_rows, dgain_here / (n_rows - 1)
         for n in range(n_rows):
             store(dx[n], j, scale * (load(dx[n], j) - through_mean - through_variance * load(bnraw[n], j)))

@@ -16,7 +16,6 @@ from handgrad.engine.operations import (
     cross_entropy_forward,
     embedding_backward,
     embedding_forward,
-    fill,
     linear_backward,
     linear_forward,
     number_letters,
@@ -100,33 +99,36 @@ def hidden_preactivation(w, p, contexts, sizes):
 
 
 @composed
-def hidden_preactivation_backward(d, p, w, contexts, sizes):
+def hidden_preactivation_backward(d, factor, p, w, contexts, sizes):
     """Gradients of `C` and `W1` from that of `hprebn`, which is in `w.dh`."""
     transpose(w.W1_transposed, p.W1)
     W1_transposed = w.W1_transposed[: sizes.n_hidden]
-    fill(d.C, np.float32(0))
     if w.by_letter:
         places_backward(w.dcontributions[: w.starts[-1]], w.dh, w.rows)
         for place in range(sizes.block_size):
             rows, inputs = _of_place(place, w.starts, sizes.n_embd)
             dcontributions, emb = w.dcontributions[rows], w.emb[rows]
-            linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs])
-        embedding_backward(d.C, w.demb, w.letters[: w.starts[-1]], 0)
+            linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs], factor)
+        embedding_backward(d.C, w.demb, w.letters[: w.starts[-1]], 0, factor)
     else:
-        linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed)
+        linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed, factor)
         for place in range(sizes.block_size):
-            embedding_backward(d.C, w.demb, contexts[:, place], place * sizes.n_embd)
+            embedding_backward(d.C, w.demb, contexts[:, place], place * sizes.n_embd, factor)
 
 
 @composed
-def gradients(d, p, w, contexts, targets, sizes):
-    """The loss of a minibatch; its gradients go into `d`.
+def add_gradients(d, factor, p, w, contexts, targets, sizes):
+    """The loss of a minibatch; `factor` times its gradients is added to `d`.
 
-    What `b1` adds to `hprebn` the batch's mean takes away again. So it is not added, and its gradient stays 0, which it
-    is but for rounding in `handgrad.models.mlp`.
+    Where `d` is `p` itself, and the factor minus the learning rate, that is a step of gradient descent: nothing of a
+    parameter is read after its gradient is added.
+
+    What `b1` adds to `hprebn` the batch's mean takes away again. So it is not added, and its gradient is left 0, which
+    it is but for rounding in `handgrad.models.mlp`.
 
     Args:
-        d: receives the gradients of the parameters `p`.
+        d: like `p`.
+        factor: float32.
         p: the parameters.
         w: from `work_for`.
         contexts: (N, block_size) int32.
@@ -143,11 +145,11 @@ def gradients(d, p, w, contexts, targets, sizes):
 
     dlogits = w.logits
     cross_entropy_backward(dlogits, targets)
-    bias_backward(d.b2, dlogits)
+    bias_backward(d.b2, dlogits, factor)
     transpose(w.W2_transposed, p.W2)
-    linear_backward(w.dh, d.W2, dlogits, w.h, w.W2_transposed[: sizes.vocab_size])
-    batchnorm_tanh_backward(w.dh, d.bngain, d.bnbias, w.h, w.hprebn, w.bnvar_inv, p.bngain)
-    hidden_preactivation_backward(d, p, w, contexts, sizes)
+    linear_backward(w.dh, d.W2, dlogits, w.h, w.W2_transposed[: sizes.vocab_size], factor)
+    batchnorm_tanh_backward(w.dh, d.bngain, d.bnbias, w.h, w.hprebn, w.bnvar_inv, p.bngain, factor)
+    hidden_preactivation_backward(d, factor, p, w, contexts, sizes)
     return loss
 
 

@@ -8,8 +8,8 @@ are shorter, LLVM takes several for one.
     for j in range(0, row.size, WIDE):
         store(out, j, tanh(load(row, j) * 2))
 
-Rows are whole multiples of NARROW, half a vector. Where only half a vector is left at the end of a row, the vector holds
-it twice, and twice the same is stored: sums over rows need not care, sums along a row would count it twice.
+Rows are whole multiples of NARROW, half a vector. Where only half a vector is left at the end of a row, the vector
+holds it twice, and twice the same is stored: sums over rows need not care, sums along a row would count it twice.
 """
 
 import operator
@@ -20,9 +20,9 @@ import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import lower_builtin, models, overload, register_model, type_callable
 
-from handgrad.engine.compiling import composed
+from handgrad.engine.compiling import compiled, intrinsic
 
 WIDE = 32 if llvmlite.binding.get_host_cpu_features().get("avx512f", False) else 16
 """Two of the processor's vectors (on Arm, four), so that one is computed while the other waits for its result."""
@@ -76,15 +76,15 @@ def _places(places: Any) -> ir.Constant:
     return ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen)
 
 
+def _spread(builder: Any, number: Any) -> Any:
+    single = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), number, ir.IntType(32)(0))
+    return builder.shuffle_vector(single, single, _places([0] * WIDE))
+
+
 @intrinsic
 def spread(_, number):
     """A vector of one number, WIDE times."""
-
-    def codegen(_, builder, __, arguments):
-        single = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), arguments[0], ir.IntType(32)(0))
-        return builder.shuffle_vector(single, single, _places([0] * WIDE))
-
-    return VECTOR(types.float32), codegen
+    return VECTOR(types.float32), lambda _, builder, __, arguments: _spread(builder, *arguments)
 
 
 @intrinsic
@@ -108,13 +108,13 @@ def _store(_, first, second, vector):
     return types.none(types.intp, types.intp, VECTOR), codegen
 
 
-@composed
+@compiled
 def load(row, j):
     """The vector `row[j : j + WIDE]`."""
     return _load(row.ctypes.data + 4 * j, row.ctypes.data + 4 * min(j + NARROW, row.size - NARROW))
 
 
-@composed
+@compiled
 def store(row, j, vector):
     """`row[j : j + WIDE] = vector`."""
     _store(row.ctypes.data + 4 * j, row.ctypes.data + 4 * min(j + NARROW, row.size - NARROW), vector)
@@ -123,22 +123,19 @@ def store(row, j, vector):
 def _arithmetic(operation: Callable[..., Any], instruction: str) -> None:
     """Teach Numba an operator between vectors, and between a vector and a number."""
 
-    @intrinsic
-    def apply(_, a, b):
-        def codegen(_, builder, __, arguments):
-            return getattr(builder, instruction)(*arguments, **_FUSED)
+    @type_callable(operation)
+    def typed(_):
+        return lambda a, b: VECTOR if VECTOR in (a, b) else None
 
-        return VECTOR(VECTOR, VECTOR), codegen
+    def codegen(context, builder, signature, arguments):
+        vectors = [
+            argument if kind is VECTOR else _spread(builder, context.cast(builder, argument, kind, types.float32))
+            for kind, argument in zip(signature.args, arguments, strict=True)
+        ]
+        return getattr(builder, instruction)(*vectors, **_FUSED)
 
-    @overload(operation, inline="always")
-    def operator_on_vectors(a, b):
-        if a is VECTOR and b is VECTOR:
-            return lambda a, b: apply(a, b)
-        if a is VECTOR and isinstance(b, types.Number):
-            return lambda a, b: apply(a, spread(np.float32(b)))
-        if b is VECTOR and isinstance(a, types.Number):
-            return lambda a, b: apply(spread(np.float32(a)), b)
-        return None
+    for kinds in ((VECTOR, VECTOR), (VECTOR, types.Number), (types.Number, VECTOR)):
+        lower_builtin(operation, *kinds)(codegen)
 
 
 for _operation, _instruction in {
