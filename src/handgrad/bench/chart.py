@@ -28,13 +28,15 @@ def bar_chart(result: dict[str, Any]) -> bytes:
     FigureCanvasAgg(figure)
     for number, axes in figure.subplot_mosaic(mosaic, gridspec_kw={"height_ratios": heights}).items():
         _panel(axes, shapes[number])
-    figure.suptitle("Time of a training step, in times the engine's", fontsize=11)
+    threads = result["method"]["threads"]
+    others = f" (the others on {threads} threads)" if threads > 1 else ""
+    figure.suptitle(f"Time of a training step, in times the engine's{others}", fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
 
 
-def _places(n: int) -> list[list[int]]:
+def _places(n: int) -> list[list[Any]]:
     """The first of an odd number over the whole width, the others in two columns, downwards."""
     first, half = n % 2, n // 2
     width = 2 if half else 1

@@ -53,14 +53,16 @@ def _cells(result: dict[str, Any]) -> Iterator[list[str]]:
         yield [shape["title"], *own, spread(engine["times_floor"], times), *ratios]
 
 
-def conclusion(shape: dict[str, Any]) -> str:
-    """One sentence on a shape: how fast the engine is there."""
+def conclusion(result: dict[str, Any]) -> list[str]:
+    """How fast the engine is at the first of the shapes, in a sentence or two."""
+    shape, threads = result["shapes"][0], result["method"]["threads"]
     lecture = Shape(**shape["shape"]) == LECTURE
     us, autograd = row_of(shape, ENGINE)["us"]["median"], row_of(shape, AUTOGRAD)
-    step = "a step of the lecture" if lecture else f"a step of {shape['title']},"
+    step = "a lecture's step" if lecture else f"a step of {shape['title']},"
     said = f"On this machine the engine takes {step} in {microseconds(us)} µs"
     if autograd:
         said += f": {times(autograd['times_engine']['median'])} times as fast as {AUTOGRAD}"
-    if lecture:
-        said += f"; its {LECTURE_STEPS:,} steps take about {us * LECTURE_STEPS / 1e6:.0f} s"
-    return f"{said}."
+    if autograd and threads > 1:
+        said += f" on {threads} threads"
+    steps = f"The {LECTURE_STEPS:,} steps of the lecture take about {us * LECTURE_STEPS / 1e6:.0f} s."
+    return [f"{said}.", *([steps] if lecture else [])]

@@ -44,7 +44,7 @@ class Bench:
     rounds: Annotated[int, arg(metavar="N")] = 15
     """In each round everyone takes a turn."""
     threads: Annotated[int, arg(metavar="N")] = 1
-    """Threads for PyTorch, JAX and the floor; the engine takes a step in one. With several, wall time counts."""
+    """For PyTorch, JAX and the floor; the engine's step takes one. Several want a quiet machine: wall time counts."""
     source: Annotated[Path | None, arg(name="from", metavar="FILE", help_behavior_hint="")] = None
     """Measure nothing, and show what an earlier --json printed."""
     json: bool = False
@@ -83,13 +83,11 @@ def main(words: list[str]) -> None:
         _measure(options, done)
     except KeyboardInterrupt:
         done = [measurement for measurement in done if measurement.floor_us]
+        if not done:
+            raise KeyboardInterrupt("Nothing was measured yet.") from None
         _show(_result(options, done), options)
-        last = (
-            f"{done[-1].shape}: {len(done[-1].floor_us)} of {options.rounds} rounds."
-            if done
-            else "Nothing is measured."
-        )
-        raise KeyboardInterrupt(last) from None
+        reached = f"{done[-1].shape}: {len(done[-1].floor_us)} of {options.rounds} rounds."
+        raise KeyboardInterrupt(reached) from None
     _show(_result(options, done), options)
 
 
@@ -121,10 +119,11 @@ def _progress(shapes: Sequence[Shape], rounds: int, parts: int) -> Iterator[Call
     screen = console(stderr=True)
     columns = BarColumn(24), TextColumn("{task.description}")
     with Progress(*columns, console=screen, transient=True, auto_refresh=False, disable=not screen.is_terminal) as bar:
-        seconds = 5 * round(len(shapes) * (SECONDS_A_SHAPE + SECONDS_A_ROUND * rounds) / 5)
         if screen.is_terminal:
-            long = f"{rounds} rounds, about {seconds:,} s; up to a minute more the first time, to compile."
-            screen.print(f"{len(shapes)} sizes, {long}" if len(shapes) > 1 else f"{shapes[0]}: {long}", style="dim")
+            seconds = 5 * round(len(shapes) * (SECONDS_A_SHAPE + SECONDS_A_ROUND * rounds) / 5)
+            what = f"{len(shapes)} sizes" if len(shapes) > 1 else str(shapes[0])
+            long = f"about {seconds:,} s, up to a minute more the first time, to compile"
+            screen.print(f"{what}, {rounds} round{'s' * (rounds > 1)}: {long}.", style="dim")
         task = bar.add_task("", total=parts)
         yield lambda what: bar.update(task, description=what, advance=1, refresh=True)
 
@@ -137,12 +136,13 @@ def _result(options: Bench, done: "list[Measurement]") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from handgrad.bench.report import markdown
+    from handgrad.bench.report import conclusion, markdown
 
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        markdown(result)
-    except (ValueError, LookupError, TypeError) as error:
+        markdown(result), conclusion(result), _made_on(result)  # what is shown is there
+        [shape["not_measured"].items() for shape in result["shapes"]]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = "this is not what 'handgrad bench --json' prints"
         raise ConfigError(what, got=f"{type(error).__name__}: {error}", where=path) from None
     return result
@@ -157,7 +157,7 @@ def _show(result: dict[str, Any], options: Bench) -> None:
         print(markdown(result), end="")
     else:
         _show_tables(result)
-    if options.png and result["shapes"]:
+    if options.png:
         from handgrad.bench.chart import bar_chart
 
         options.png.write_bytes(bar_chart(result))
@@ -182,7 +182,11 @@ def _show_tables(result: dict[str, Any]) -> None:
         for name, reason in shape["not_measured"].items():
             show(f"{name}: {reason}", style="dim", markup=False)
         show()
-    if result["shapes"]:
-        show(conclusion(result["shapes"][0]))
-        known = {**result["machine"], **result["method"]}
-        show(", ".join(f"{name} {value}" for name, value in known.items()), style="dim", markup=False)
+    for sentence in conclusion(result):
+        show(sentence)
+    for line in _made_on(result):
+        show(line, style="dim", markup=False)
+
+
+def _made_on(result: dict[str, Any]) -> list[str]:
+    return [", ".join(f"{key} {value}" for key, value in result[part].items()) for part in ("machine", "method")]
