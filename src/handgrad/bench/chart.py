@@ -61,4 +61,4 @@ def _panel(axes: "Axes", shape: dict[str, Any]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0, fontsize=8, frameon=False)
