@@ -135,7 +135,7 @@ def torch_compiled(problem: Problem) -> Steps:
     def compiled(p: dict[str, Any], Xb: Any, Yb: Any) -> tuple[dict[str, Any], Any]:
         loss, cache = mlp.forward(p, Xb, Yb)
         gradients = mlp.backward(torch.ones(()), cache)
-        # not sub(..., alpha=RATE): torch.compile 2.13 drops the factor where it fuses that with a matrix product
+        # not torch.add(value, gradient, alpha=-RATE), of which torch.compile 2.13 drops the factor on a CPU
         return {name: value - RATE * gradients[name] for name, value in p.items()}, loss
 
     return _in_torch(problem, lambda p, Xb, Yb: p.update(compiled(p, Xb, Yb)[0]))

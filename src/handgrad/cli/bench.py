@@ -180,12 +180,12 @@ def _show_tables(result: dict[str, Any]) -> None:
         show(f"[bold]{shape['title']}[/]: arithmetic floor {spread(shape['floor_us'], microseconds)} µs")
         show_figures(("", "µs a step", "× engine", "× floor"), rows)
         for name, reason in shape["not_measured"].items():
-            show(f"{name}: {reason}", style="dim", markup=False)
+            show(f"{name}: {reason}", style="dim", markup=False, soft_wrap=True)
         show()
     for sentence in conclusion(result):
-        show(sentence)
+        show(sentence, soft_wrap=True)
     for line in _made_on(result):
-        show(line, style="dim", markup=False)
+        show(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _made_on(result: dict[str, Any]) -> list[str]:
