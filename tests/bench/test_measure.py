@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handgrad import ctrl_c
-from handgrad.bench.measure import Measurement, choose_clock, operations
+from handgrad.bench.measure import Measurement, Round, choose_clock, operations
 from handgrad.bench.rivals import engine
 from handgrad.bench.shapes import Shape
 
@@ -37,7 +37,7 @@ ROUNDED = changed(lambda _, after: {k: value * np.float32(1 + 2e-7) for k, value
 def test_what_computes_something_else_is_not_timed(mistake):
     measurement = Measurement(SMALL)
     measurement.run(1, rivals={"engine": engine, "rounded": ROUNDED, "wrong": MISTAKES[mistake]})
-    assert list(measurement.times_us[0]) == ["engine", "rounded"]
+    assert list(measurement.done[0].times_us) == ["engine", "rounded"]
     assert measurement.not_measured["wrong"].startswith("does not compute the same: after 8 steps ")
     assert measurement.summary()["not_measured"] == measurement.not_measured
 
@@ -51,7 +51,7 @@ def test_a_rival_that_fails_costs_no_other():
 
     measurement = Measurement(SMALL)
     measurement.run(2, rivals={"engine": engine, "broken": broken, "missing": missing, "rounded": ROUNDED})
-    assert [list(times) for times in measurement.times_us] == [["engine", "rounded"]] * 2
+    assert [list(a_round.times_us) for a_round in measurement.done] == [["engine", "rounded"]] * 2
     assert measurement.not_measured == {
         "broken": "fails here, RuntimeError: no room",
         "missing": "jax is not installed; pip install jax",
@@ -59,8 +59,9 @@ def test_a_rival_that_fails_costs_no_other():
 
 
 def test_ratios_are_taken_within_a_round():
-    times = [{"engine": 1.0, "slow": 10.0}, {"engine": 2.0, "slow": 24.0}, {"engine": 4.0, "slow": 44.0}]
-    summary = Measurement(SMALL, "process_time", [0.5, 1.0, 1.0], times).summary()
+    times = [(0.5, 1.0, 10.0), (1.0, 2.0, 24.0), (1.0, 4.0, 44.0)]
+    rounds = [Round(floor, {"engine": engine, "slow": slow}) for floor, engine, slow in times]
+    summary = Measurement(SMALL, done=rounds).summary()
     own, slow = summary["rows"]
     assert own["us"] == {"median": 2.0, "q1": 1.5, "q3": 3.0}
     assert own["times_engine"] == {"median": 1.0, "q1": 1.0, "q3": 1.0}
@@ -81,8 +82,8 @@ def test_the_time_is_that_of_one_step():
 
     measurement = Measurement(SMALL, "perf_counter")
     measurement.run(1, rivals={"engine": engine, "sleepy": sleepy})
-    assert measurement.times_us[0]["sleepy"] >= 2000
-    assert measurement.times_us[0]["engine"] < 1000
+    assert measurement.done[0].times_us["sleepy"] >= 2000
+    assert measurement.done[0].times_us["engine"] < 1000
 
 
 def test_a_ctrl_c_whose_exception_was_lost_ends_it(monkeypatch):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,13 @@ to its size. Rounding stays below a third of that; a variance divided by N for N
 Rivals = Mapping[str, Callable[[Problem], Steps]]
 
 
+class Round(NamedTuple):
+    """Microseconds of a step's matrix products at the rate of a large one, and of a step by the name of the rival."""
+
+    floor_us: float
+    times_us: dict[str, float]
+
+
 @dataclass
 class Measurement:
     """The times of one shape. `run` fills it round by round, so that after a Ctrl-C it holds the rounds before.
@@ -36,15 +43,13 @@ class Measurement:
     Args:
         shape: of the minibatches and the model.
         clock: a function of `time`. `process_time` counts the processor's work, which other programs hardly lengthen.
-        floor_us: for each round the microseconds of a step's matrix products at the rate of a large one.
-        times_us: for each round the microseconds of a step by the name of the rival.
-        not_measured: for each other rival the reason.
+        done: the rounds.
+        not_measured: for each rival that is not in them the reason.
     """
 
     shape: Shape
     clock: str = "process_time"
-    floor_us: list[float] = field(default_factory=list)
-    times_us: list[dict[str, float]] = field(default_factory=list)
+    done: list[Round] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)
 
     def run(self, rounds: int, progress: Callable[[str], object] = lambda _: None, rivals: Rivals = RIVALS) -> None:
@@ -79,15 +84,13 @@ class Measurement:
         for number in range(1, rounds + 1):
             self._announce(progress, f"round {number} of {rounds}")
             times = {name: self._seconds(take, n) / n * 1e6 for name, (take, n) in turns.items()}
-            floor = operations(self.shape) / self._product_rate() * 1e6
-            self.times_us.append(times)
-            self.floor_us.append(floor)
+            self.done.append(Round(operations(self.shape) / self._product_rate() * 1e6, times))
 
     def summary(self) -> dict[str, Any]:
         """Median and quartiles over the rounds: of the floor, and for each rival of its time and of its two ratios."""
-        names = list(self.times_us[0])
-        times = {name: np.array([row[name] for row in self.times_us]) for name in names}
-        floor = np.array(self.floor_us)
+        names = list(self.done[0].times_us)
+        times = {name: np.array([a_round.times_us[name] for a_round in self.done]) for name in names}
+        floor = np.array([a_round.floor_us for a_round in self.done])
         rows = [
             {
                 "name": name,

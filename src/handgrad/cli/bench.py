@@ -82,11 +82,11 @@ def main(words: list[str]) -> None:
     try:
         _measure(options, done)
     except KeyboardInterrupt:
-        done = [measurement for measurement in done if measurement.floor_us]
+        done = [measurement for measurement in done if measurement.done]
         if not done:
             raise KeyboardInterrupt("Nothing was measured yet.") from None
         _show(_result(options, done), options)
-        reached = f"{done[-1].shape}: {len(done[-1].floor_us)} of {options.rounds} rounds."
+        reached = f"{done[-1].shape}: {len(done[-1].done)} of {options.rounds} rounds."
         raise KeyboardInterrupt(reached) from None
     _show(_result(options, done), options)
 
