@@ -118,7 +118,7 @@ SECOND_NOT_EXPLAINED = frozenset(
         "second/vanilla_rnn/state-one-off",
     }
 )
-"""Of the second set: explained as `unknown`, by a kind that misleads, or by an edit that holds for these numbers alone."""
+"""Of the second set: `unknown`, or a kind that misleads, or an edit that holds for these numbers alone."""
 
 SECOND_FAILS = SECOND_RAISES | SECOND_ALARMS | SECOND_BLAMED_ELSEWHERE
 

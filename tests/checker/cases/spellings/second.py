@@ -141,7 +141,7 @@ ROWS = (
         train,
         ("history = []", "history = []\nvelocity = [torch.zeros_like(p) for p in parameters]"),
         (
-            "        for p, grad in zip(parameters, grads):\n            p.data += -lr * grad",
+            "        for p, grad in zip(parameters, grads, strict=True):\n            p.data += -lr * grad",
             "        for p, v, grad in zip(parameters, velocity, grads):\n            v.mul_(0.9).add_(grad)\n            p.data -= lr * v",
         ),
     ),

@@ -58,7 +58,7 @@ for step in range(400):
 
         grads = [dC, dW1, dW2, db2, dgain, dbias]
         lr = 0.1 if step < 200 else 0.05
-        for p, grad in zip(parameters, grads):  # noqa: B905
+        for p, grad in zip(parameters, grads, strict=True):
             p.data += -lr * grad
     history.append(loss.log10().item())
     if step % 100 == 0:
