@@ -16,6 +16,7 @@ ALIAS = BY_ID["checker-md-15"]
 STUB = BY_ID["lecture_chunked/dC-stub"]
 
 
+@pytest.mark.tables
 @pytest.mark.parametrize(("check", "case"), ROWS)
 def test_case_is_sound(check, case):
     assert check(case) == []
