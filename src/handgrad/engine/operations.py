@@ -94,19 +94,24 @@ def bias_backward(dbias, dy, factor):
 @compiled
 def places_forward(y, contributions, rows):
     """What the letters at all places contribute to each example: `y = contributions[rows].sum(1)`."""
-    for n in range(y.shape[0]):
-        copy(y[n], contributions[rows[n, 0]])
-        for place in range(1, rows.shape[1]):
-            add(y[n], contributions[rows[n, place]])
+    for j in range(0, y.shape[1], WIDE):
+        for n in range(y.shape[0]):
+            total = load(contributions[rows[n, 0]], j)
+            for place in range(1, rows.shape[1]):
+                total += load(contributions[rows[n, place]], j)
+            store(y[n], j, total)
 
 
 @compiled
 def places_backward(dcontributions, dy, rows):
     """A row's gradient is the sum over the examples that used it."""
     fill(dcontributions, _ZERO)
-    for n in range(dy.shape[0]):
-        for place in range(rows.shape[1]):
-            add(dcontributions[rows[n, place]], dy[n])
+    for j in range(0, dy.shape[1], WIDE):
+        for n in range(dy.shape[0]):
+            dy_here = load(dy[n], j)
+            for place in range(rows.shape[1]):
+                row = dcontributions[rows[n, place]]
+                store(row, j, load(row, j) + dy_here)
 
 
 @compiled
