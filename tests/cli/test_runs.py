@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import handgrad as library
 from handgrad.training.checkpoint import read_settings, read_state
@@ -47,6 +49,27 @@ def test_for_a_program(handgrad, work):
     assert (content["steps"], len(content["samples"]), content["diverged"]) == (20, 20, [])
     again = json.loads(handgrad("train", "--resume", "three", "--json", folder=work).out)
     assert again == content
+
+
+def test_one_that_diverges_is_named_and_the_others_go_on(handgrad, work):
+    assert handgrad("train", "names.txt", "--out", "three", *RUNS, folder=work).code == 0
+    config, state = work / "three" / "config.json", work / "three" / "seed-5" / "state.safetensors"
+    config.write_text(config.read_text().replace('"steps": 20', '"steps": 40'))
+    tensors = load_file(state)
+    save_file({**tensors, "b2": np.full_like(tensors["b2"], np.inf)}, state)
+    ended = handgrad("train", "--resume", "three", folder=work)
+    assert ended.code == 0, ended.err
+    assert re.search(r"^seed 5 stopped: step 20: the loss is no longer a finite number", ended.out, re.MULTILINE)
+    assert re.findall(r"^seed (\d).* \d\.\d{4}$", ended.out, re.MULTILINE) == ["4", "6"]
+    content = json.loads(handgrad("train", "--resume", "three", "--json", folder=work).out)
+    assert [each["seed"] for each in content["runs"]] == [4, 6]
+    assert [each["seed"] for each in content["diverged"]] == [5]
+    assert (content["steps"], content["seed"] in (4, 6)) == (40, True)
+
+
+def test_where_all_diverge_it_is_refused(handgrad, work):
+    ended = handgrad("train", "names.txt", "--out", "three", *RUNS, "--lr", "1e30", "--json", folder=work)
+    assert_refused(ended, "step 1: the loss is no longer a finite number", "try --lr")
 
 
 def test_ctrl_c_and_on(handgrad, work):

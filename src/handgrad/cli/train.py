@@ -48,7 +48,7 @@ class Train:
     )
     """The run folder to make."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="")] = None
-    """A run folder to go on with; it keeps its settings."""
+    """A run folder to go on with; it keeps its settings, but for '--device'."""
     checkpoint_every: Annotated[str, tyro.conf.arg(metavar="STEPS|SECONDSs")] = "10s"
     """How often to save: a number of steps such as 1000, or of seconds such as 30s."""
     preset: Literal["default", "lecture"] = "default"

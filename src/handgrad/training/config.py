@@ -44,7 +44,7 @@ class TrainConfig:
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
     runs: int = 1
-    """How many models to train at once, with the seeds `seed`, `seed + 1`, …; the best is kept in front."""
+    """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
     engine: Engine = "auto"
     """What takes the steps: 'compiled' loops, or the same operations in 'torch'; 'auto' is 'torch' on a GPU only."""
     device: Device = "cpu"
