@@ -1,5 +1,7 @@
 """The examples of README and docs run as they stand; links lead somewhere."""
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -12,6 +14,7 @@ import torch
 
 import handgrad
 from handgrad import ops
+from handgrad.bench.report import markdown
 from handgrad.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +59,7 @@ def _a_model(folder: Path) -> handgrad.Model:
 
 
 def test_readme_commands_are_accepted(tmp_path):
-    """Every '$ handgrad …' line of the README runs, with fewer steps and on a small text."""
+    """Every '$ handgrad …' line of the README runs, with fewer steps, on a small text, and nothing compiled in C++."""
     towns = [f"new{a}{b}town" for a in "abcdefghijklmnopqrstuvwxyz" for b in "xyzw"]
     (tmp_path / "towns.txt").write_text("\n".join(towns))
     (tmp_path / "names.txt").write_text("\n".join(towns))
@@ -65,8 +68,10 @@ def test_readme_commands_are_accepted(tmp_path):
     assert {shlex.split(command)[1] for command in commands} == set(COMMANDS)
     for command in commands:
         words = shlex.split(command.replace("2000", "20"))[1:]
-        words += ["--steps", "20"] if words[0] == "lecture" else []
-        run = subprocess.run([sys.executable, "-m", "handgrad", *words], cwd=tmp_path, capture_output=True, text=True)
+        words += {"lecture": ["--steps", "20"], "bench": ["--rounds", "1"]}.get(words[0], [])
+        process = [sys.executable, "-m", "handgrad", *words]
+        environment = {**os.environ, "CXX": "no-such-compiler"}
+        run = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert run.returncode == 0, f"{command}\n{run.stderr}"
 
 
@@ -74,3 +79,8 @@ def test_readme_commands_are_accepted(tmp_path):
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_table_of_the_performance_page_is_what_was_measured():
+    measured = json.loads((ROOT / "bench" / "compare.json").read_text(encoding="utf-8"))
+    assert markdown(measured) in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")

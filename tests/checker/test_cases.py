@@ -42,16 +42,98 @@ NOT_EXPLAINED = frozenset(
 )
 """Explained as `unknown`, or by another edit that is as right: it takes two edits, or one that no rule proposes."""
 
+SECOND_RAISES = frozenset(
+    {
+        "second/vanilla_rnn/difference-not-sign",
+        "grad-switched-off",
+        "gradient-is-sparse",
+        "deep-expression",
+    }
+)
+"""Of the second set: the checker stops with an exception of its own."""
+
+SECOND_ALARMS = frozenset(
+    {
+        "second/accumulating_micro_batches",
+        "second/batch_norm_inline",
+        "second/dropout_residual",
+        "second/dropout_residual/nearly-all-dropped",
+        "second/dropout_residual/no-dropout-at-all",
+        "swallowed-exception",
+    }
+)
+"""Of the second set: a right line is blamed. Batch norm's closed form with a value named only in the backward pass,
+a second pass after an update, and a line that raises within `try`."""
+
+SECOND_BLAMED_ELSEWHERE = frozenset(
+    {
+        "second/attention_einsum/stream-by-alias",
+        "second/attention_pool/batch-mean-that-is-not-there",
+        "second/dropout_residual/decay-forgotten",
+        "second/dropout_residual/decay-not-doubled",
+        "second/dropout_residual/decay-of-the-other",
+        "second/dropout_residual/error-not-doubled",
+        "second/dropout_residual/gain-keepdim",
+        "second/dropout_residual/mask-divided-again",
+        "second/dropout_residual/mask-forgotten",
+        "second/dropout_residual/relu-of-output-gradient",
+        "second/dropout_residual/relu-reversed",
+        "second/dropout_residual/second-mask-for-the-first",
+        "second/dropout_residual/skip-lost",
+    }
+)
+"""Of the second set: another line is blamed, or one more. In `dropout_residual` it is the alarm above."""
+
+SECOND_NOT_EXPLAINED = frozenset(
+    {
+        "second/attention_einsum/softmax-like-a-sigmoid",
+        "second/attention_pool/average-over-all",
+        "second/attention_pool/lengths-forgotten",
+        "second/cnn_loops/pool-spread",
+        "second/cnn_loops/unpadded-corner",
+        "second/distillation/hard-labels",
+        "second/distillation/teacher-for-student",
+        "second/dropout_residual/norm-with-bessel",
+        "second/ffn_block/density-no-half",
+        "second/ffn_block/density-no-minus",
+        "second/ffn_block/density-no-root",
+        "second/fused_train/epsilon-forgotten",
+        "second/group_norm/std-over-channels",
+        "second/gru_time/reset-bias-of-update",
+        "second/gru_time/update-gate-state",
+        "second/layernorm_functions/dgamma-no-xhat",
+        "second/layernorm_functions/mean-of-products-lost",
+        "second/lstm_time/steps-crossed",
+        "second/matrix_factorisation/huber-slope-everywhere",
+        "second/moe_gate/balance-no-experts",
+        "second/moe_gate/gate-not-backpropagated",
+        "second/ninja_cells/embedding-of-the-targets",
+        "second/ninja_cells/sum-not-mean",
+        "second/rotary/sine-and-cosine-swapped",
+        "second/rotary/weights-swapped",
+        "second/skipgram/sample-axis",
+        "second/triplet/clamp-ignored",
+        "second/vae/kl-unweighted",
+        "second/vae/sigmoid-twice",
+        "second/vanilla_rnn/state-one-off",
+    }
+)
+"""Of the second set: `unknown`, or a kind that misleads, or an edit that holds for these numbers alone."""
+
+SECOND_FAILS = SECOND_RAISES | SECOND_ALARMS | SECOND_BLAMED_ELSEWHERE
+
 
 def blamed(report: Report) -> set[str]:
     return {row.name for row in report.blamed if row.verdict != "shape"}
 
 
 def by_id(rows):
-    return [pytest.param(row, id=row.id) for row in rows]
+    """The rows as parameters; what is known to fail has to fail, so that the tables of exceptions stay true."""
+    fails = pytest.mark.xfail(strict=True, reason="known, see the tables of exceptions")
+    return [pytest.param(row, id=row.id, marks=[fails] if row.id in SECOND_FAILS else []) for row in rows]
 
 
-@pytest.mark.parametrize("mistake", by_id(cases.MISTAKES))
+@pytest.mark.parametrize("mistake", by_id(cases.MISTAKES + cases.SECOND.mistakes))
 def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     report = check_text(mistake.source)
     if mistake.id in NOT_FOUND:
@@ -64,26 +146,28 @@ def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     assert hazards == ({mistake.variable} if mistake.hazard else set())
     own = {row.name for row in report.blamed}
     assert own == (set() if mistake.hazard else {mistake.variable})
-    if mistake.id not in NOT_EXPLAINED:
+    if mistake.id not in NOT_EXPLAINED | SECOND_NOT_EXPLAINED:
         kinds = {d.kind for row in report.blamed for d in row.diagnosis} | {h.kind for h in report.hazards}
         assert kinds & {mistake.kind, *mistake.also}
 
 
-@pytest.mark.parametrize("several", by_id(cases.SEVERAL))
+@pytest.mark.parametrize("several", by_id(cases.SEVERAL + cases.SECOND.several))
 def test_several_mistakes_are_each_blamed_on_their_own_line(several, check_text):
     report = check_text(several.source)
     assert blamed(report) == {e.variable for e in several.edits if not e.hazard and not e.warning}
     assert {h.variable for h in report.hazards} == {e.variable for e in several.edits if e.hazard}
 
 
-@pytest.mark.parametrize("spelling", by_id([*cases.PROGRAMS, *cases.SPELLINGS]))
+@pytest.mark.parametrize(
+    "spelling", by_id([*cases.PROGRAMS, *cases.SPELLINGS, *cases.SECOND.programs, *cases.SECOND.spellings])
+)
 def test_a_right_program_gives_no_alarm(spelling, check_text):
     report = check_text(spelling.source)
     assert report.right
     assert not [row for row in report.variables if row.verdict in ("wrong", "masked")]
 
 
-@pytest.mark.parametrize("program", by_id(cases.BADLY_FORMED))
+@pytest.mark.parametrize("program", by_id(cases.BADLY_FORMED + cases.SECOND.badly_formed))
 def test_a_file_that_cannot_be_checked_gives_a_sentence(program, check_text):
     endless = getattr(program, "endless", False)
     try:
@@ -102,3 +186,23 @@ def test_the_rates_are_reached():
     assert len(cases.SPELLINGS) >= 80
     assert len(BLAMED_ELSEWHERE | NOT_FOUND) <= 0.02 * total
     assert len(NOT_EXPLAINED | BLAMED_ELSEWHERE | NOT_FOUND) <= 0.10 * total
+
+
+def test_the_rates_of_the_second_set():
+    ids = {mistake.id for mistake in cases.SECOND.mistakes}
+    right = {case.id for case in (*cases.SECOND.programs, *cases.SECOND.spellings)}
+    raises, blamed_elsewhere, not_explained = SECOND_RAISES & ids, SECOND_BLAMED_ELSEWHERE, SECOND_NOT_EXPLAINED
+    assert ids >= blamed_elsewhere | not_explained
+    lost = [raises, raises | blamed_elsewhere, raises | blamed_elsewhere | not_explained]
+    detected, blamed_right, explained = (1 - len(some) / len(ids) for some in lost)
+    alarms = len(SECOND_ALARMS & right)
+    print(
+        f"second set: detected {detected:.1%}, blamed right {blamed_right:.1%}, explained {explained:.1%}, "
+        f"false alarms {alarms} of {len(right)}"
+    )
+    assert len(ids) >= 150
+    assert len(cases.SECOND.spellings) >= 60
+    assert detected >= 0.99
+    assert blamed_right >= 0.95
+    assert explained >= 0.80
+    assert alarms <= 5

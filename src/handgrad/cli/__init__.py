@@ -19,6 +19,7 @@ COMMANDS = {
     "learn": "a course in deriving gradients by hand, with the checker as the teacher",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
+    "bench": "time a training step beside PyTorch and JAX on this machine",
 }
 
 DEAF_SECONDS = 3.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numba.extending
 
 
 @functools.cache
@@ -44,6 +45,11 @@ def composed(function: Callable[..., Any]) -> Any:
     LLVM optimises a function together with all that it calls, so each level of calls would cost its compile time again.
     """
     return numba.njit(inline="always", **_OPTIONS)(function)
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """A function that other compiled functions call, and that returns its type and the generator of its code."""
+    return numba.extending.intrinsic(function)
 
 
 def entry_point(function: Callable[..., Any]) -> Any:

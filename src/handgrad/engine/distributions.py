@@ -7,7 +7,7 @@ import numpy as np
 from handgrad.engine.compiling import compiled, entry_point
 from handgrad.engine.elementary import exp
 from handgrad.engine.inference import Blocks
-from handgrad.engine.matmul import padded
+from handgrad.engine.vectors import padded
 from handgrad.threads import share
 
 NUMBERS_KEPT = 2**24

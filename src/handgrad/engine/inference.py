@@ -15,6 +15,7 @@ from handgrad.engine.operations import (
 )
 from handgrad.engine.step import hidden_preactivation, work_for
 from handgrad.engine.training import read_batches, refuse_outside
+from handgrad.engine.vectors import aligned_zeros
 from handgrad.threads import share
 
 Arrays = Mapping[str, np.ndarray]
@@ -145,6 +146,12 @@ class Block:
         # By letter whatever their number, so that a row has the same bits in any block.
         self.work = work_for(n_at_once, sizes, by_letter=True)
 
+    def as_row(self, statistic: np.ndarray) -> np.ndarray:
+        """A statistic of the hidden layer, padded."""
+        row = aligned_zeros(self.sizes.hidden_padded)
+        row[: self.sizes.n_hidden] = statistic.reshape(-1)
+        return row
+
     def hidden(self, contexts: np.ndarray) -> np.ndarray:
         """`hprebn` of the contexts, to be read before the next call."""
         refuse_outside(contexts, self.sizes.vocab_size, "a token", "the vocabulary")
@@ -154,20 +161,22 @@ class Block:
     def log_probabilities(self, contexts: np.ndarray, bnmean: np.ndarray, bnvar: np.ndarray) -> np.ndarray:
         """As the function of that name, to be read before the next call."""
         self.hidden(contexts)
-        statistics = bnmean.reshape(-1), bnvar.reshape(-1)
+        statistics = self.as_row(bnmean), self.as_row(bnvar)
         _log_probabilities(self.flat, self.work, len(contexts), *statistics, self.sizes)
         return self.work.logits[: len(contexts), : self.sizes.vocab_size]
 
 
 @entry_point
 def _hidden(flat, w, contexts, sizes):
-    hidden_preactivation(w, views(flat, sizes), contexts, sizes)
+    p = views(flat, sizes)
+    hidden_preactivation(w, p, contexts, sizes)
+    bias_forward(w.hprebn[: len(contexts)], p.b1)
 
 
 @entry_point
 def _log_probabilities(flat, w, n, bnmean, bnvar, sizes):
     p = views(flat, sizes)
-    batchnorm_inference(w.h[:n], w.hprebn[:n], p.bngain, p.bnbias, bnmean, bnvar, w.batchnorm)
+    batchnorm_inference(w.h[:n], w.hprebn[:n], p.bngain, p.bnbias, bnmean, bnvar)
     tanh_forward(w.h[:n])
     linear_forward(w.logits[:n], w.h[:n], p.W2)
     bias_forward(w.logits[:n], p.b2)

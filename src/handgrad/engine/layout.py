@@ -1,4 +1,4 @@
-"""The seven parameters in one flat vector, rows and columns padded for `matmul`; optimisers see the vector alone."""
+"""The seven parameters in one flat vector, rows and columns padded for `matmul`; Adam sees the vector alone."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.engine.compiling import composed
-from handgrad.engine.matmul import aligned_zeros, padded
+from handgrad.engine.vectors import aligned_zeros, padded
 
 NEVER = np.float32(-1e30)
 """The bias of letters that only pad `b2`: softmax gives them nothing, and so they have no gradient."""

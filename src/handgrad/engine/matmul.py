@@ -11,34 +11,20 @@ Matrices that take part have rows of a multiple of NARROW, and as many rows in m
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from handgrad.engine.compiling import compiled, composed
+from handgrad.engine.compiling import compiled, composed, intrinsic
+from handgrad.engine.vectors import NARROW, WIDE
 
-_AVX512 = llvmlite.binding.get_host_cpu_features().get("avx512f", False)
-TALL, WIDE = (8, 32) if _AVX512 else (6, 16)
-NARROW = WIDE // 2
+TALL = 8 if WIDE == 32 else 6
+"""So many rows of WIDE sums, and a row of `b`, fit into the processor's registers."""
 DEEP = 256
 """So many rows of WIDE columns of `b` stay in the first cache."""
 
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _WORD, _NUMBER, _FUSED = ir.IntType(64), ir.FloatType(), {"flags": ("contract",)}
-
-
-def padded(size: int) -> int:
-    """The next multiple of NARROW."""
-    return -(-size // NARROW) * NARROW
-
-
-def aligned_zeros(*shape: int) -> np.ndarray:
-    """Zeros in float32, from a multiple of 64 bytes on, as vectors like it."""
-    size = int(np.prod(shape))
-    room = np.zeros(size + 16, np.float32)
-    start = -room.ctypes.data % 64 // 4
-    return room[start : start + size].reshape(shape)
 
 
 def _load(builder: Any, address: Any, kind: ir.Type) -> Any:
@@ -56,9 +42,9 @@ def _nth(builder: Any, base: Any, stride: Any, n: int) -> Any:
 def _tile(width: int) -> Callable[..., Any]:
     """An intrinsic that computes a tile of the product, of up to TALL rows and `width` columns.
 
-    Its arguments: how many rows; whether the sum goes on from what the tile holds; the addresses of the tile, of its
-    rows of `a` and of its columns of `b`; the strides between rows of the product, rows and columns of `a`, and rows
-    of `b`, in bytes; and how many products make a sum.
+    Its arguments: how many rows; the factors of the product and of what the tile held before; the addresses of the
+    tile, of its rows of `a` and of its columns of `b`; the strides between rows of the product, rows and columns of
+    `a`, and rows of `b`, in bytes; and how many products make a sum.
     """
     vector = ir.VectorType(_NUMBER, width)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
@@ -68,11 +54,10 @@ def _tile(width: int) -> Callable[..., Any]:
         return builder.shuffle_vector(single, single, everywhere)
 
     def tile_of(rows: int, builder: Any, end: Any, arguments: Any) -> None:
-        go_on, out, a, b, out_row, a_row, a_column, b_row, depth = arguments
+        alpha, beta, out, a, b, out_row, a_row, a_column, b_row, depth = arguments
         start, loop = builder.block, builder.append_basic_block()
         places = [_nth(builder, out, out_row, row) for row in range(rows)]
         zero = ir.Constant(vector, None)
-        starts = [builder.select(go_on, _load(builder, place, vector), zero) for place in places]
         builder.branch(loop)
 
         builder.position_at_end(loop)
@@ -85,7 +70,8 @@ def _tile(width: int) -> Callable[..., Any]:
             product = builder.fmul(spread(builder, a_number), b_vector, **_FUSED)
             new_sums.append(builder.fadd(total, product, **_FUSED))
         new_k, new_a, new_b = builder.add(k, _WORD(1)), builder.add(a_now, a_column), builder.add(b_now, b_row)
-        phis, firsts, nexts = [k, a_now, b_now, *sums], [_WORD(0), a, b, *starts], [new_k, new_a, new_b, *new_sums]
+        phis, nexts = [k, a_now, b_now, *sums], [new_k, new_a, new_b, *new_sums]
+        firsts = [_WORD(0), a, b, *[zero] * rows]
         for phi, first, following in zip(phis, firsts, nexts, strict=True):
             phi.add_incoming(first, start)
             phi.add_incoming(following, loop)
@@ -93,8 +79,11 @@ def _tile(width: int) -> Callable[..., Any]:
         builder.cbranch(builder.icmp_signed("<", new_k, depth), loop, after)
 
         builder.position_at_end(after)
+        alphas, betas = spread(builder, alpha), spread(builder, beta)
+        overwrite = builder.fcmp_ordered("==", beta, _NUMBER(0))
         for place, total in zip(places, new_sums, strict=True):
-            _store(builder, total, place)
+            before = builder.select(overwrite, zero, builder.fmul(betas, _load(builder, place, vector)))
+            _store(builder, builder.fadd(before, builder.fmul(alphas, total, **_FUSED), **_FUSED), place)
         builder.branch(end)
 
     def codegen(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
@@ -110,8 +99,8 @@ def _tile(width: int) -> Callable[..., Any]:
         return n_rows
 
     @intrinsic
-    def tile(_, n_rows, go_on, out, a, b, out_row, a_row, a_column, b_row, depth):
-        return types.intp(types.intp, types.boolean, *[types.intp] * 8), codegen
+    def tile(_, n_rows, alpha, beta, out, a, b, out_row, a_row, a_column, b_row, depth):
+        return types.intp(types.intp, types.float32, types.float32, *[types.intp] * 8), codegen
 
     return tile
 
@@ -128,27 +117,39 @@ def matmul(out, a, b):
         a: (M, K) or larger, any strides, so that `x.T` will do.
         b: (K, N) or wider, rows contiguous.
     """
+    _gemm(out, a, b, _ONE, _ZERO)
+
+
+@composed
+def add_product(out, a, b, factor):
+    """`out += factor * (a @ b)`, of arrays as in `matmul`."""
+    _gemm(out, a, b, factor, _ONE)
+
+
+@composed
+def _gemm(out, a, b, alpha, beta):
+    """`out = alpha * (a @ b) + beta * out`, as in BLAS; where beta is 0, what was in `out` does not matter."""
     sizes = out.shape[0], out.shape[1], b.shape[0]
     strides = out.strides[0], a.strides[0], a.strides[1], b.strides[0]
-    _matmul(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides)
+    _gemm_at(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides, alpha, beta)
 
 
 @compiled
-def _matmul(out, a, b, sizes, strides):
-    """`matmul` of addresses: so it is compiled once, not once for each kind of array."""
+def _gemm_at(out, a, b, sizes, strides, alpha, beta):
+    """Of addresses: so it is compiled once, not once for each kind of array."""
     n_rows, n_columns, n_products = sizes
     out_row, a_row, a_column, b_row = strides
     for k in range(0, n_products, DEEP):
-        depth = min(DEEP, n_products - k)
+        depth, keep = min(DEEP, n_products - k), _ONE if k else beta
         for column in range(0, n_columns, WIDE):
             for row in range(0, n_rows, TALL):
                 rows = min(TALL, n_rows - row)
                 out_now, b_now = out + row * out_row + 4 * column, b + k * b_row + 4 * column
                 a_now = a + row * a_row + k * a_column
                 if n_columns - column >= WIDE:
-                    _wide_tile(rows, k > 0, out_now, a_now, b_now, out_row, a_row, a_column, b_row, depth)
+                    _wide_tile(rows, alpha, keep, out_now, a_now, b_now, out_row, a_row, a_column, b_row, depth)
                 else:
-                    _narrow_tile(rows, k > 0, out_now, a_now, b_now, out_row, a_row, a_column, b_row, depth)
+                    _narrow_tile(rows, alpha, keep, out_now, a_now, b_now, out_row, a_row, a_column, b_row, depth)
 
 
 @intrinsic
@@ -177,5 +178,4 @@ def transpose(out, x):
     for i in range(0, x.shape[0], NARROW):
         for j in range(0, x.shape[1], NARROW):
             out_now = out.ctypes.data + j * out.strides[0] + 4 * i
-            # pyrefly: ignore[missing-argument]  (the first one comes from Numba)
             _transposed_tile(out_now, x.ctypes.data + i * x.strides[0] + 4 * j, out.strides[0], x.strides[0])

@@ -1,6 +1,8 @@
 """The operations of `handgrad.ops`, compiled: the same formulas, results written into arrays given first.
 
-Rows are examples, as in the lecture.
+Rows are examples, as in the lecture. Gradients of parameters are added to what is there, times a factor. Where columns
+do not depend on each other, a strip of WIDE of them is worked through from the first row to the last, so that sums over
+rows stay in registers, and what was written is read again from the cache.
 """
 
 import math
@@ -10,7 +12,8 @@ import numpy as np
 
 from handgrad.engine.compiling import compiled, composed
 from handgrad.engine.elementary import exp, tanh
-from handgrad.engine.matmul import matmul
+from handgrad.engine.matmul import add_product, matmul
+from handgrad.engine.vectors import WIDE, load, spread, square_root, store
 
 _EPS = np.float32(1e-5)
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -50,12 +53,12 @@ def embedding_forward(emb, C, letters):
 
 
 @compiled
-def embedding_backward(dC, demb, letters, first):
+def embedding_backward(dC, demb, letters, first, factor):
     """A letter's row of `dC` gains the sum over its uses, each in the columns of `demb` from `first` on."""
     for u in range(letters.size):
         row, letter = demb[u, first:], dC[letters[u]]
         for e in range(letter.size):
-            letter[e] += row[e]
+            letter[e] += factor * row[e]
 
 
 @composed
@@ -65,10 +68,10 @@ def linear_forward(y, x, weight):
 
 
 @composed
-def linear_backward(dx, dweight, dy, x, weight_transposed):
-    """`dx = dy @ weight.T` and `dweight = x.T @ dy`."""
+def linear_backward(dx, dweight, dy, x, weight_transposed, factor):
+    """`dx = dy @ weight.T` and `dweight += factor * x.T @ dy`."""
     matmul(dx, dy, weight_transposed)
-    matmul(dweight, x.T, dy)
+    add_product(dweight, x.T, dy, factor)
 
 
 @compiled
@@ -79,11 +82,13 @@ def bias_forward(y, bias):
 
 
 @compiled
-def bias_backward(dbias, dy):
-    """`dbias = dy.sum(0)`."""
-    fill(dbias, _ZERO)
-    for n in range(dy.shape[0]):
-        add(dbias, dy[n])
+def bias_backward(dbias, dy, factor):
+    """`dbias += factor * dy.sum(0)`."""
+    for j in range(0, dbias.size, WIDE):
+        total = spread(_ZERO)
+        for n in range(dy.shape[0]):
+            total += load(dy[n], j)
+        store(dbias, j, load(dbias, j) + total * factor)
 
 
 @compiled
@@ -105,76 +110,63 @@ def places_backward(dcontributions, dy, rows):
 
 
 @compiled
-def batchnorm_forward(y, bnraw, bnmean, bnvar_inv, gain, bias):
-    """Normalise each column; `bnraw` has the input at first, and `bnmean` and `bnvar_inv` are results too."""
+def batchnorm_tanh_forward(h, bnraw, bnmean, bnvar_inv, gain, bias):
+    """Normalise each column, then tanh; `bnraw` has the input at first, `bnmean` and `bnvar_inv` are results too."""
     n_rows, n_columns = bnraw.shape
-    of_mean, of_variance = _ONE / np.float32(n_rows), _ONE / np.float32(n_rows - 1)
-    bias_backward(bnmean, bnraw)
-    for j in range(n_columns):
-        bnmean[j] *= of_mean
-    fill(bnvar_inv, _ZERO)
-    for n in range(n_rows):
-        raw = bnraw[n]
-        for j in range(n_columns):
-            raw[j] -= bnmean[j]
-            bnvar_inv[j] += raw[j] * raw[j]
-    for j in range(n_columns):
-        bnvar_inv[j] = _ONE / np.sqrt(bnvar_inv[j] * of_variance + _EPS)
-    for n in range(n_rows):
-        raw, out = bnraw[n], y[n]
-        for j in range(n_columns):
-            raw[j] *= bnvar_inv[j]
-            out[j] = gain[j] * raw[j] + bias[j]
+    for j in range(0, n_columns, WIDE):
+        total, squares = spread(_ZERO), spread(_ZERO)
+        for n in range(n_rows):
+            total += load(bnraw[n], j)
+        mean = total / n_rows
+        for n in range(n_rows):
+            bndiff = load(bnraw[n], j) - mean
+            squares += bndiff * bndiff
+        scale = _ONE / square_root(squares / (n_rows - 1) + _EPS)
+        gain_here, bias_here = load(gain, j), load(bias, j)
+        for n in range(n_rows):
+            raw = (load(bnraw[n], j) - mean) * scale
+            store(bnraw[n], j, raw)
+            store(h[n], j, tanh(gain_here * raw + bias_here))
+        store(bnmean, j, mean)
+        store(bnvar_inv, j, scale)
 
 
 @compiled
-def batchnorm_backward(dx, dgain, dbias, bnraw, bnvar_inv, gain, scratch):
-    """The closed form; `dx` has the cotangent of `y` at first."""
+def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain, factor):
+    """The closed form; `dx` has the cotangent of `h` at first. `dgain` may be `gain`."""
     n_rows, n_columns = dx.shape
-    bias_backward(dbias, dx)
-    fill(dgain, _ZERO)
-    for n in range(n_rows):
-        raw, out = bnraw[n], dx[n]
-        for j in range(n_columns):
-            dgain[j] += out[j] * raw[j]
-    scale, through_mean, through_variance = scratch[0], scratch[1], scratch[2]
-    for j in range(n_columns):
-        scale[j] = gain[j] * bnvar_inv[j]
-        through_mean[j] = dbias[j] / np.float32(n_rows)
-        through_variance[j] = dgain[j] / np.float32(n_rows - 1)
-    for n in range(n_rows):
-        raw, out = bnraw[n], dx[n]
-        for j in range(n_columns):
-            out[j] = scale[j] * (out[j] - through_mean[j] - through_variance[j] * raw[j])
+    for j in range(0, n_columns, WIDE):
+        scale = load(gain, j) * load(bnvar_inv, j)
+        dbias_here, dgain_here = spread(_ZERO), spread(_ZERO)
+        for n in range(n_rows):
+            tangent = load(h[n], j)
+            dy = load(dx[n], j) * (_ONE - tangent * tangent)
+            store(dx[n], j, dy)
+            dbias_here += dy
+            dgain_here += dy * load(bnraw[n], j)
+        store(dbias, j, load(dbias, j) + dbias_here * factor)
+        store(dgain, j, load(dgain, j) + dgain_here * factor)
+        through_mean, through_variance = dbias_here / n_rows, dgain_here / (n_rows - 1)
+        for n in range(n_rows):
+            store(dx[n], j, scale * (load(dx[n], j) - through_mean - through_variance * load(bnraw[n], j)))
 
 
 @compiled
-def batchnorm_inference(y, x, gain, bias, bnmean, bnvar, scratch):
-    """With a given mean and variance; `scratch` holds the factor and the term that they amount to."""
-    scale, shift = scratch[0], scratch[1]
-    for j in range(bnmean.size):
-        scale[j] = gain[j] / np.sqrt(bnvar[j] + _EPS)
-        shift[j] = bias[j] - bnmean[j] * scale[j]
-    for n in range(y.shape[0]):
-        row, out = x[n], y[n]
-        for j in range(row.size):
-            out[j] = row[j] * scale[j] + shift[j]
+def batchnorm_inference(y, x, gain, bias, bnmean, bnvar):
+    """With a given mean and variance."""
+    for j in range(0, bnmean.size, WIDE):
+        scale = load(gain, j) / square_root(load(bnvar, j) + _EPS)
+        shift = load(bias, j) - load(bnmean, j) * scale
+        for n in range(y.shape[0]):
+            store(y[n], j, load(x[n], j) * scale + shift)
 
 
 @compiled
 def tanh_forward(h):
     """In place."""
-    flat = h.reshape(h.size)
-    for i in range(flat.size):
-        flat[i] = tanh(flat[i])
-
-
-@compiled
-def tanh_backward(dx, h):
-    """`dx *= 1 - h²`; `dx` has the cotangent of `h` at first."""
-    flat, h_flat = dx.reshape(dx.size), h.reshape(h.size)
-    for i in range(flat.size):
-        flat[i] *= _ONE - h_flat[i] * h_flat[i]
+    for n in range(h.shape[0]):
+        for j in range(0, h.shape[1], WIDE):
+            store(h[n], j, tanh(load(h[n], j)))
 
 
 @compiled
@@ -182,8 +174,8 @@ def softmax(logits, logit_maxes, counts_sum):
     """In place; each row's maximum and the sum of its exponentials are results too."""
     for n in range(logits.shape[0]):
         row, highest = logits[n], greatest(logits[n])
-        for j in range(row.size):
-            row[j] = exp(row[j] - highest)
+        for j in range(0, row.size, WIDE):
+            store(row, j, exp(load(row, j) - highest))
         total = sum_of(row)
         scale = _ONE / total
         for j in range(row.size):
@@ -243,9 +235,9 @@ def copy(out, x):
 
 @compiled
 def add(out, x):
-    """`out += x`, for vectors."""
-    for i in range(out.size):
-        out[i] += x[i]
+    """`out += x`, for rows."""
+    for j in range(0, out.size, WIDE):
+        store(out, j, load(out, j) + load(x, j))
 
 
 @numba.njit(fastmath={"reassoc"}, nogil=True)

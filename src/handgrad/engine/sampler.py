@@ -6,8 +6,8 @@ import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
 from handgrad.engine.distributions import Distributions, Met
-from handgrad.engine.matmul import padded
 from handgrad.engine.philox import philox
+from handgrad.engine.vectors import padded
 from handgrad.threads import share
 
 TABLE_NUMBERS = 2**25

@@ -6,25 +6,23 @@ import numpy as np
 
 from handgrad.engine.compiling import composed
 from handgrad.engine.layout import Sizes
-from handgrad.engine.matmul import NARROW, aligned_zeros, padded, transpose
+from handgrad.engine.matmul import transpose
 from handgrad.engine.operations import (
-    batchnorm_backward,
-    batchnorm_forward,
+    batchnorm_tanh_backward,
+    batchnorm_tanh_forward,
     bias_backward,
     bias_forward,
     cross_entropy_backward,
     cross_entropy_forward,
     embedding_backward,
     embedding_forward,
-    fill,
     linear_backward,
     linear_forward,
     number_letters,
     places_backward,
     places_forward,
-    tanh_backward,
-    tanh_forward,
 )
+from handgrad.engine.vectors import NARROW, aligned_rows, aligned_zeros, padded
 
 
 class Work(NamedTuple):
@@ -47,7 +45,6 @@ class Work(NamedTuple):
     hprebn: np.ndarray
     bnmeani: np.ndarray
     bnvar_inv: np.ndarray
-    batchnorm: np.ndarray
     h: np.ndarray
     logits: np.ndarray
     logit_maxes: np.ndarray
@@ -71,15 +68,14 @@ def work_for(n_examples: int, sizes: Sizes, by_letter: bool) -> Work:
         contributions=aligned_zeros(n_rows, hidden),
         dcontributions=aligned_zeros(n_rows, hidden),
         emb=aligned_zeros(n_rows if by_letter else n_examples * sizes.block_size, sizes.n_embd),
-        hprebn=aligned_zeros(n_examples, hidden),
+        hprebn=aligned_rows(n_examples, hidden),
         bnmeani=aligned_zeros(hidden),
         bnvar_inv=aligned_zeros(hidden),
-        batchnorm=aligned_zeros(3, hidden),
-        h=aligned_zeros(n_examples, hidden),
+        h=aligned_rows(n_examples, hidden),
         logits=aligned_zeros(n_examples, vocab),
         logit_maxes=aligned_zeros(n_examples),
         counts_sum=aligned_zeros(n_examples),
-        dh=aligned_zeros(n_examples, hidden),
+        dh=aligned_rows(n_examples, hidden),
         demb=aligned_zeros(n_rows, padded(sizes.n_embd)) if by_letter else aligned_zeros(n_examples, inputs),
         W1_transposed=aligned_zeros(hidden, inputs + NARROW),
         W2_transposed=aligned_zeros(vocab, hidden),
@@ -88,7 +84,7 @@ def work_for(n_examples: int, sizes: Sizes, by_letter: bool) -> Work:
 
 @composed
 def hidden_preactivation(w, p, contexts, sizes):
-    """`hprebn` of the contexts, and on the way what the backward needs."""
+    """`hprebn` of the contexts without the bias `b1`, and on the way what the backward needs."""
     n = contexts.shape[0]
     if w.by_letter:
         number_letters(w.rows[:n], w.letters, w.starts, w.row_of, contexts)
@@ -100,35 +96,39 @@ def hidden_preactivation(w, p, contexts, sizes):
     else:
         embedding_forward(w.emb[: n * sizes.block_size], p.C, contexts.reshape(contexts.size))
         linear_forward(w.hprebn[:n], _embcat(w.emb, sizes), p.W1)
-    bias_forward(w.hprebn[:n], p.b1)
 
 
 @composed
-def hidden_preactivation_backward(d, p, w, contexts, sizes):
-    """Gradients of `C`, `W1` and `b1` from that of `hprebn`, which is in `w.dh`."""
-    bias_backward(d.b1, w.dh)
+def hidden_preactivation_backward(d, factor, p, w, contexts, sizes):
+    """Gradients of `C` and `W1` from that of `hprebn`, which is in `w.dh`."""
     transpose(w.W1_transposed, p.W1)
     W1_transposed = w.W1_transposed[: sizes.n_hidden]
-    fill(d.C, np.float32(0))
     if w.by_letter:
         places_backward(w.dcontributions[: w.starts[-1]], w.dh, w.rows)
         for place in range(sizes.block_size):
             rows, inputs = _of_place(place, w.starts, sizes.n_embd)
             dcontributions, emb = w.dcontributions[rows], w.emb[rows]
-            linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs])
-        embedding_backward(d.C, w.demb, w.letters[: w.starts[-1]], 0)
+            linear_backward(w.demb[rows], d.W1[inputs], dcontributions, emb, W1_transposed[:, inputs], factor)
+        embedding_backward(d.C, w.demb, w.letters[: w.starts[-1]], 0, factor)
     else:
-        linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed)
+        linear_backward(w.demb, d.W1, w.dh, _embcat(w.emb, sizes), W1_transposed, factor)
         for place in range(sizes.block_size):
-            embedding_backward(d.C, w.demb, contexts[:, place], place * sizes.n_embd)
+            embedding_backward(d.C, w.demb, contexts[:, place], place * sizes.n_embd, factor)
 
 
 @composed
-def gradients(d, p, w, contexts, targets, sizes):
-    """The loss of a minibatch; its gradients go into `d`.
+def add_gradients(d, factor, p, w, contexts, targets, sizes):
+    """The loss of a minibatch; `factor` times its gradients is added to `d`.
+
+    Where `d` is `p` itself, and the factor minus the learning rate, that is a step of gradient descent: nothing of a
+    parameter is read after its gradient is added.
+
+    What `b1` adds to `hprebn` the batch's mean takes away again. So it is not added, and its gradient is left 0, which
+    it is but for rounding in `handgrad.models.mlp`.
 
     Args:
-        d: receives the gradients of the parameters `p`.
+        d: like `p`.
+        factor: float32.
         p: the parameters.
         w: from `work_for`.
         contexts: (N, block_size) int32.
@@ -138,20 +138,18 @@ def gradients(d, p, w, contexts, targets, sizes):
     Source: lecture, exercise 4.
     """
     hidden_preactivation(w, p, contexts, sizes)
-    batchnorm_forward(w.h, w.hprebn, w.bnmeani, w.bnvar_inv, p.bngain, p.bnbias)
-    tanh_forward(w.h)
+    batchnorm_tanh_forward(w.h, w.hprebn, w.bnmeani, w.bnvar_inv, p.bngain, p.bnbias)
     linear_forward(w.logits, w.h, p.W2)
     bias_forward(w.logits, p.b2)
     loss = cross_entropy_forward(w.logits, targets, w.logit_maxes, w.counts_sum)
 
     dlogits = w.logits
     cross_entropy_backward(dlogits, targets)
-    bias_backward(d.b2, dlogits)
+    bias_backward(d.b2, dlogits, factor)
     transpose(w.W2_transposed, p.W2)
-    linear_backward(w.dh, d.W2, dlogits, w.h, w.W2_transposed[: sizes.vocab_size])
-    tanh_backward(w.dh, w.h)
-    batchnorm_backward(w.dh, d.bngain, d.bnbias, w.hprebn, w.bnvar_inv, p.bngain, w.batchnorm)
-    hidden_preactivation_backward(d, p, w, contexts, sizes)
+    linear_backward(w.dh, d.W2, dlogits, w.h, w.W2_transposed[: sizes.vocab_size], factor)
+    batchnorm_tanh_backward(w.dh, d.bngain, d.bnbias, w.h, w.hprebn, w.bnvar_inv, p.bngain, factor)
+    hidden_preactivation_backward(d, factor, p, w, contexts, sizes)
     return loss
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from handgrad.engine.adam import adam_update
 from handgrad.engine.compiling import entry_point
 from handgrad.engine.layout import NEVER, Sizes, pack, unpack, views
-from handgrad.engine.optimisers import adam_update, sgd_update
-from handgrad.engine.step import gradients, work_for
+from handgrad.engine.operations import fill
+from handgrad.engine.step import add_gradients, work_for
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -15,6 +16,7 @@ PRODUCTS_A_CALL = 1e9
 """Multiplications, about, in a call of compiled code, which Ctrl-C cannot interrupt: some hundredths of a second."""
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
 _MOMENTS = ("mean", "square")
+_NO_MOMENTS = [np.empty(0, np.float32)] * 2
 
 
 def sgd_steps(
@@ -47,7 +49,7 @@ def sgd_steps(
         (1,)
     """
     flat = pack(parameters, NEVER)
-    losses, _ = _take_steps(parameters, flat, [np.empty(0, np.float32)] * 2, contexts, targets, rates)
+    losses = _take_steps(parameters, flat, flat, _NO_MOMENTS, contexts, targets, rates)
     return unpack(flat, Sizes.of(parameters)), losses
 
 
@@ -81,7 +83,8 @@ def adam_steps(
     sizes, done = Sizes.of(parameters), int(moments["steps"])
     flat = pack(parameters, NEVER)
     flat_moments = [pack({name: moments[f"{moment}_{name}"] for name in parameters}) for moment in _MOMENTS]
-    losses, _ = _take_steps(parameters, flat, flat_moments, contexts, targets, rates, done, weight_decay)
+    gradient = np.zeros_like(flat)
+    losses = _take_steps(parameters, flat, gradient, flat_moments, contexts, targets, rates, done, weight_decay)
     new_moments = {"steps": np.array(done + len(losses))}
     for moment, values in zip(_MOMENTS, flat_moments, strict=True):
         new_moments |= {f"{moment}_{name}": value for name, value in unpack(values, sizes).items()}
@@ -107,8 +110,8 @@ def loss_and_gradients(
     Source: lecture, exercise 4.
     """
     flat = pack(parameters, NEVER)
-    nothing = [np.empty(0, np.float32)] * 2
-    losses, gradient = _take_steps(parameters, flat, nothing, contexts[None], targets[None], [0.0])
+    gradient = np.zeros_like(flat)
+    losses = _take_steps(parameters, flat, gradient, _NO_MOMENTS, contexts[None], targets[None], rates=[-1.0])
     return float(losses[0]), unpack(gradient, Sizes.of(parameters))
 
 
@@ -138,8 +141,8 @@ def read_batches(tokens: np.ndarray, positions: np.ndarray, block_size: int) -> 
     return contexts, targets
 
 
-def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0, decay=0.0):
-    """Change `flat` and `moments` step by step; the losses, and the last step's gradient."""
+def _take_steps(parameters, flat, gradient, moments, contexts, targets, rates, done=0, decay=0.0):
+    """Change `flat`, `gradient` and `moments` step by step, as `_steps` does; the losses."""
     sizes = Sizes.of(parameters)
     contexts, targets = (np.ascontiguousarray(letters, np.int32) for letters in (contexts, targets))
     rates = np.ascontiguousarray(rates, np.float32)
@@ -149,15 +152,15 @@ def _take_steps(parameters, flat, moments, contexts, targets, rates, done=0, dec
         raise ValueError(f"the shapes do not fit: {shapes}, block_size {sizes.block_size}")
     for letters in (contexts, targets):
         refuse_outside(letters, sizes.vocab_size, "a token", "the vocabulary")
-    gradient, w = np.zeros_like(flat), work_for(n_examples, sizes, by_letter=n_examples > 2 * sizes.vocab_size)
+    w = work_for(n_examples, sizes, by_letter=n_examples > 2 * sizes.vocab_size)
     losses = np.empty(n_steps, np.float32)
     a_step = 3 * n_examples * sizes.n_hidden * (sizes.vocab_size + sizes.block_size * sizes.n_embd)
     at_once = max(1, int(PRODUCTS_A_CALL / a_step))
     for start in range(0, n_steps, at_once):
         now = slice(start, start + at_once)
         batches = losses[now], contexts[now], targets[now], rates[now]
-        _steps(flat, *moments, gradient, w, *batches, sizes, done + start, decay)
-    return losses, gradient
+        _steps(flat, gradient, *moments, w, *batches, sizes, done + start, decay)
+    return losses
 
 
 def refuse_outside(values: np.ndarray, end: int, what: str, of: str) -> None:
@@ -167,15 +170,17 @@ def refuse_outside(values: np.ndarray, end: int, what: str, of: str) -> None:
 
 
 @entry_point
-def _steps(flat, mean, square, gradient, w, losses, contexts, targets, rates, sizes, done, decay):
-    """Adam where there are moments, else gradient descent."""
+def _steps(flat, gradient, mean, square, w, losses, contexts, targets, rates, sizes, done, decay):
+    """Adam where there are moments. Else `gradient` loses the rate times the gradient: it may be `flat`."""
     p, d = views(flat, sizes), views(gradient, sizes)
+    with_adam = mean.size > 0
     for step in range(len(rates)):
-        losses[step] = gradients(d, p, w, contexts[step], targets[step], sizes)
-        if mean.size:
+        if with_adam:
+            fill(gradient, np.float32(0))
+        factor = np.float32(1) if with_adam else -rates[step]
+        losses[step] = add_gradients(d, factor, p, w, contexts[step], targets[step], sizes)
+        if with_adam:
             adam_update(flat, gradient, mean, square, rates[step], done + step + 1, BETA1, BETA2, EPS, decay)
-        else:
-            sgd_update(flat, gradient, rates[step])
 
 
 @entry_point

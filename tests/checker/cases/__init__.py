@@ -1,12 +1,13 @@
 """The checker's cases as data: right programs, planted mistakes, other spellings, and files that cannot be checked.
 
 `PROGRAMS`, `MISTAKES`, `SEVERAL`, `SPELLINGS` and `BADLY_FORMED` are tuples of the records in `schema`; ids are unique
-within each. `validate` shows, without the checker, that what they say is so.
+within each. `SECOND` is another set of the same five. `validate` shows, without the checker, that what they say is so.
 """
 
 from .badly_formed import BADLY_FORMED
 from .mistakes import MISTAKES
 from .schema import PROGRAMS_FOLDER, BadlyFormed, CaseError, Edit, Mistake, Program, Several, Spelling
+from .second import SECOND
 from .several import SEVERAL
 from .spellings import SPELLINGS
 
@@ -16,6 +17,7 @@ __all__ = [
     "BADLY_FORMED",
     "MISTAKES",
     "PROGRAMS",
+    "SECOND",
     "SEVERAL",
     "SPELLINGS",
     "BadlyFormed",

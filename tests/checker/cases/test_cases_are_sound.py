@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from . import BADLY_FORMED, MISTAKES, PROGRAMS, SEVERAL, SPELLINGS
+from . import BADLY_FORMED, MISTAKES, PROGRAMS, SECOND, SEVERAL, SPELLINGS
 from .schema import KINDS, CaseError, Mistake, Several, Spelling, changed, program
 from .validate import CHECKS, check_mistake, check_several, check_spelling
 
@@ -16,12 +16,13 @@ ALIAS = BY_ID["checker-md-15"]
 STUB = BY_ID["lecture_chunked/dC-stub"]
 
 
+@pytest.mark.tables
 @pytest.mark.parametrize(("check", "case"), ROWS)
 def test_case_is_sound(check, case):
     assert check(case) == []
 
 
-@pytest.mark.parametrize("table", [PROGRAMS, MISTAKES, SEVERAL, SPELLINGS, BADLY_FORMED])
+@pytest.mark.parametrize("table", [PROGRAMS, MISTAKES, SEVERAL, SPELLINGS, BADLY_FORMED, *vars(SECOND).values()])
 def test_ids_are_unique(table):
     ids = [case.id for case in table]
     assert len(ids) == len(set(ids))

@@ -23,7 +23,7 @@ from functools import lru_cache
 
 import torch
 
-from . import BADLY_FORMED, MISTAKES, PROGRAMS, SEVERAL, SPELLINGS
+from . import BADLY_FORMED, MISTAKES, PROGRAMS, SECOND, SEVERAL, SPELLINGS
 from .schema import KINDS, BadlyFormed, Mistake, Program, Several, Spelling, changed
 
 PASSES = 3
@@ -44,6 +44,20 @@ class Pass:
     truth: dict[str, torch.Tensor]
     written: dict[str, object] = field(default_factory=dict)
     names: dict[str, object] = field(default_factory=dict)
+
+
+def spellings(variable: str) -> tuple[str, ...]:
+    """What the gradient of `variable` may be called."""
+    return f"d{variable}", f"d_{variable}", f"grad_{variable}", f"{variable}_grad"
+
+
+def truth_of(name: str, truth: dict[str, torch.Tensor]) -> torch.Tensor | None:
+    """The true gradient of the variable whose gradient is called `name`; None where there is none."""
+    return next((gradient for variable, gradient in truth.items() if name in spellings(variable)), None)
+
+
+def like_a_gradient(name: str) -> bool:
+    return name.startswith(("d", "grad_")) or name.endswith("_grad")
 
 
 @lru_cache(maxsize=1024)
@@ -89,7 +103,7 @@ def is_no_grad(statement: ast.stmt) -> bool:
 def instrumented(source: str) -> ast.Module:
     """The script with the calls to `__loss__` and `__seen__` in place."""
     tree = ast.parse(source)
-    for name in sorted({name for s in tree.body for name in writes(s) if name.startswith("d")}):
+    for name in sorted({name for s in tree.body for name in writes(s) if like_a_gradient(name)}):
         body = home(tree.body, name)
         last = max(i for i, statement in enumerate(body) if name in writes(statement))
         body.insert(last + 1, ast.parse(f"{name} = __seen__({name!r}, {name})").body[0])
@@ -155,7 +169,7 @@ class Run:
         self._seen = {}
 
     def _on_seen(self, name: str, value: object) -> object:
-        truth = self._truth_of(name)
+        truth = truth_of(name, self.passes[-1].truth) if self.passes else None
         if truth is None:
             return value
         self.passes[-1].names = self._snapshot()
@@ -163,12 +177,6 @@ class Run:
         if self._replace is None or not isinstance(value, torch.Tensor):
             return value
         return self._replace(name, value, truth)
-
-    def _truth_of(self, name: str) -> torch.Tensor | None:
-        if not self.passes or not name.startswith("d"):
-            return None
-        truth = self.passes[-1].truth
-        return truth.get(name[1:], truth.get(name[2:]) if name[1:2] == "_" else None)
 
     def _snapshot(self) -> dict[str, object]:
         return {
@@ -183,7 +191,7 @@ class Run:
             return
         current = self.passes[-1]
         for name, value in self._snapshot().items():
-            if self._truth_of(name) is not None and fingerprint(self._names[name]) != self._before.get(name):
+            if truth_of(name, current.truth) is not None and fingerprint(self._names[name]) != self._before.get(name):
                 current.written[name] = self._seen.get(name, value) if self._replace else value
 
 
@@ -193,6 +201,8 @@ def fingerprint(value: object) -> tuple[int, int]:
 
 def distance(value: object, truth: torch.Tensor, scale: float) -> float:
     """The largest difference relative to the truth; infinite where it cannot be taken."""
+    if isinstance(value, int | float) and truth.ndim == 0:
+        value = torch.tensor(value, dtype=torch.float64)
     if not isinstance(value, torch.Tensor) or value.shape != truth.shape or value.is_complex():
         return float("inf")
     if not truth.numel():
@@ -208,9 +218,7 @@ def wrong_names(run: Run, tolerance: float) -> set[str]:
     for done in run.passes:
         largest = max((t.abs().max().item() for t in done.truth.values() if t.numel()), default=0.0)
         for name, value in done.written.items():
-            truth = done.truth.get(name[1:])
-            truth = done.truth[name[2:]] if truth is None else truth
-            if not distance(value, truth, 1e-3 * largest) <= tolerance:
+            if not distance(value, truth_of(name, done.truth), 1e-3 * largest) <= tolerance:
                 found.add(name)
     return found
 
@@ -223,7 +231,7 @@ def random_but_for(target: str) -> Callable[[str, torch.Tensor, torch.Tensor], t
     """A replacement that hides nothing: random wherever the true gradient is not exactly zero."""
 
     def replace(name: str, value: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        if name in (f"d{target}", f"d_{target}"):
+        if name in spellings(target):
             return value
         generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
         return torch.randn(truth.shape, generator=generator, dtype=truth.dtype) * (truth != 0)
@@ -233,7 +241,7 @@ def random_but_for(target: str) -> Callable[[str, torch.Tensor, torch.Tensor], t
 
 def gradient_name(run: Run, variable: str) -> str:
     names = {name for done in run.passes for name in done.written}
-    return f"d_{variable}" if f"d_{variable}" in names else f"d{variable}"
+    return next((name for name in spellings(variable) if name in names), f"d{variable}")
 
 
 def right_program(source: str, ignore: Iterable[str] = (), least: int = 1) -> list[str]:
@@ -269,7 +277,8 @@ def check_mistake(case: Mistake) -> list[str]:
     if not case.runs and run.error is not None and not run.passes and case.kind != "missing":
         problems.append("stops before it computes anything")
     if case.kind == "missing":
-        if not any(done.names.get(f"d{case.variable}", 0) is None for done in run.passes or [Pass({})]):
+        names = [done.names.get(gradient_name(run, case.variable), 0) for done in run.passes]
+        if None not in names:
             problems.append(f"d{case.variable} is not None")
     elif case.hazard:
         problems += check_hazard(case)
@@ -347,6 +356,11 @@ CHECKS: tuple[tuple[tuple, Callable], ...] = (
     (MISTAKES, check_mistake),
     (SEVERAL, check_several),
     (BADLY_FORMED, check_badly_formed),
+    (SECOND.programs, check_program),
+    (SECOND.spellings, check_spelling),
+    (SECOND.mistakes, check_mistake),
+    (SECOND.several, check_several),
+    (SECOND.badly_formed, check_badly_formed),
 )
 
 
@@ -358,7 +372,7 @@ def main() -> int:
             for problem in check(case):
                 failures += 1
                 print(f"{type(case).__name__} {case.id}: {problem}")
-    kinds = Counter(mistake.kind for mistake in MISTAKES)
+    kinds = Counter(mistake.kind for mistake in MISTAKES + SECOND.mistakes)
     print(*(f"{kind} {number}" for kind, number in kinds.most_common()), sep=", ")
     print(", ".join(f"{len(cases)} {check.__name__.removeprefix('check_')}" for cases, check in CHECKS))
     print(f"{failures} problems, {time.perf_counter() - start:.0f} s")

@@ -1,17 +1,10 @@
-"""Rules by which a gradient moves the parameters: one pass over flat vectors."""
+"""Adam, in one pass over flat vectors."""
 
 import numpy as np
 
 from handgrad.engine.compiling import compiled
 
 _NOTHING = np.float32(1e-30)
-
-
-@compiled
-def sgd_update(flat, gradient, rate):
-    """Gradient descent."""
-    for i in range(flat.size):
-        flat[i] -= rate * gradient[i]
 
 
 @compiled

@@ -1,0 +1,41 @@
+"""The sizes at which training steps are compared. No NumPy: threads are chosen before it is imported."""
+
+from dataclasses import dataclass
+
+from handgrad.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a minibatch and of the model.
+
+    Raises:
+        ConfigError: a size makes no sense, naming it and what would.
+
+    Example:
+        >>> print(Shape(batch_size=256, n_embd=12))
+        batch 256, hidden 200, embedding 12
+    """
+
+    batch_size: int = 32
+    """Characters predicted in a step."""
+    n_hidden: int = 200
+    """Units of the hidden layer."""
+    block_size: int = 3
+    """Characters of context."""
+    n_embd: int = 10
+    """Features of a character's embedding."""
+
+    def __post_init__(self):  # noqa: D105
+        TrainConfig(**vars(self))
+
+    def __str__(self) -> str:
+        """As tables show it: what is as in the lecture is left out, but for the two sizes that matter most."""
+        words = {"batch": "batch_size", "hidden": "n_hidden", "context": "block_size", "embedding": "n_embd"}
+        shown = {word: getattr(self, name) for word, name in words.items()}
+        usual = {"context": Shape.block_size, "embedding": Shape.n_embd}
+        return ", ".join(f"{word} {size}" for word, size in shown.items() if usual.get(word) != size)
+
+
+LECTURE = Shape()
+SHAPES = (LECTURE, *(Shape(batch_size, n_hidden) for batch_size in (256, 2048) for n_hidden in (64, 200, 1024)))

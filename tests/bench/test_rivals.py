@@ -1,0 +1,42 @@
+"""Each rival computes what the engine does, whatever the sizes."""
+
+import pytest
+
+from handgrad.bench.measure import COMPARED_STEPS, require_agreement
+from handgrad.bench.rivals import LOOP_EXAMPLES, RIVALS, UnavailableError, draw, engine, notebook_loop, torch_compiled
+from handgrad.bench.shapes import LECTURE, SHAPES, Shape
+
+SIZES = [LECTURE, Shape(2, 5, 1, 3), Shape(7, 11, 4, 2), Shape(100, 64, 8, 24)]
+
+
+@pytest.mark.parametrize("shape", SIZES, ids=str)
+@pytest.mark.parametrize("name", list(RIVALS)[1:])
+def test_it_computes_what_the_engine_does(name, shape, monkeypatch):
+    if "JAX" in name:
+        pytest.importorskip("jax")
+    # what is compiled is the same function, and every run of the command compares it again
+    monkeypatch.setattr("torch.compile", lambda **_: lambda function: function)
+    monkeypatch.setattr("shutil.which", lambda compiler: compiler)
+    problem = draw(shape, COMPARED_STEPS)
+    start = {parameter: value.copy() for parameter, value in problem.parameters.items()}
+    steps = RIVALS[name](problem)
+    for _ in range(2):
+        require_agreement(start, engine(problem)(COMPARED_STEPS), steps(COMPARED_STEPS))
+
+
+def test_the_python_loop_is_spared_large_batches():
+    notebook_loop(draw(Shape(LOOP_EXAMPLES), 1))
+    with pytest.raises(UnavailableError, match="left out above 128 examples"):
+        notebook_loop(draw(Shape(LOOP_EXAMPLES + 1), 1))
+
+
+def test_without_a_compiler_it_says_so(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UnavailableError, match=r"no C\+\+ compiler: torch.compile looks for no-such-compiler"):
+        torch_compiled(draw(LECTURE, 1))
+
+
+def test_shapes_are_named_by_what_is_not_as_in_the_lecture():
+    assert [str(shape) for shape in SHAPES[:2]] == ["batch 32, hidden 200", "batch 256, hidden 64"]
+    assert str(Shape(7, 11, 4, 2)) == "batch 7, hidden 11, context 4, embedding 2"
+    assert len({str(shape) for shape in SHAPES}) == len(SHAPES) == 7
