@@ -1,46 +1,58 @@
-"""Names a second, on one core: from the table, from the network, and with the tokens turned into strings.
+"""Lines a second, on one core: from the table, from the distributions met so far, and turned into strings.
 
 Run: python bench/sampling.py
 """
 
+import os
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["HANDGRAD_THREADS"] = "1"
 
 import numpy as np
 
+import handgrad
 from handgrad import engine
-from handgrad.data import resolve_corpus, split
-from handgrad.models.config import MLPConfig, initial_parameters
+from handgrad.training.config import PRESETS
 
-LINES, ROUNDS, STEPS = 1_000_000, 7, 10_000
+ROUNDS = 5
 
 
-def rates() -> dict[str, list[float]]:
-    """Lines a second of each way, one number a round, from a model of the lecture's sizes."""
-    corpus = resolve_corpus()
-    train = split(corpus).train
-    draw = np.random.default_rng(1)
-    config = MLPConfig(corpus.vocabulary.size)
-    parameters = initial_parameters(config, lambda _, shape: draw.standard_normal(shape, np.float32))
-    contexts, targets = engine.read_batches(train.tokens, draw.integers(0, len(train), (STEPS, 32)), 3)
-    parameters, _ = engine.sgd_steps(parameters, contexts, targets, np.full(STEPS, 0.1))
-    model = parameters, *engine.calibrate(parameters, train.tokens, 3)
-    table = engine.Sampler(*model)
-    table.draw(1, range(LINES))
-    result: dict[str, list[float]] = {"table": [], "table, as strings": [], "network": []}
+def a_second(n_lines: int, draw: Callable[[], object]) -> list[float]:
+    """Lines per second of processor time, one number a round."""
+    rates = []
     for _ in range(ROUNDS):
         begun = time.process_time()
-        tokens = table.draw(1, range(LINES))
-        drawn = time.process_time()
-        corpus.vocabulary.decode(tokens).split("\n")
-        result["table"].append(LINES / (drawn - begun))
-        result["table, as strings"].append(LINES / (time.process_time() - begun))
-        begun = time.process_time()
-        engine.Sampler(*model).draw(1, range(2000))  # too few for a table
-        result["network"].append(2000 / (time.process_time() - begun))
-    return result
+        draw()
+        rates.append(n_lines / (time.process_time() - begun))
+    return rates
+
+
+def rates(folder: Path) -> dict[str, list[float]]:
+    """Of models of the lecture's and of the default sizes, trained on the built-in names."""
+    lecture = handgrad.train(config=PRESETS["lecture"], steps=20_000, out=folder / "lecture")
+    default = handgrad.train(out=folder / "default")
+    table, decode = sampler(lecture), lecture.vocabulary.decode
+    table.draw(1, range(1_000_000))
+    sampler(default).draw(1, range(100))
+    return {
+        "lecture's sizes, table": a_second(1_000_000, lambda: table.draw(1, range(1_000_000))),
+        "the same as strings": a_second(1_000_000, lambda: decode(table.draw(1, range(1_000_000))).split("\n")),
+        "lecture's sizes, 2,000 lines": a_second(2_000, lambda: sampler(lecture).draw(1, range(2_000))),
+        "default sizes, 2,000 lines": a_second(2_000, lambda: sampler(default).draw(1, range(2_000))),
+        "default sizes, 1,000,000 lines": a_second(1_000_000, lambda: sampler(default).draw(1, range(1_000_000))),
+    }
+
+
+def sampler(model: handgrad.Model) -> engine.Sampler:
+    """One that has drawn nothing yet."""
+    return engine.Sampler(model.parameters, model.bnmean, model.bnvar)
 
 
 if __name__ == "__main__":
-    for name, values in rates().items():
-        q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
-        print(f"{name:<18} {median:>10,.0f} ({q1:,.0f} to {q3:,.0f}) lines a second")
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, values in rates(Path(temporary)).items():
+            q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
+            print(f"{name:<30} {median:>10,.0f} ({q1:,.0f} to {q3:,.0f}) lines a second")

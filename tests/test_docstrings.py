@@ -24,7 +24,7 @@ EXAMPLES = [
 
 def test_there_are_examples():
     names = {case.id for case in EXAMPLES}
-    assert {"handgrad.training.loop.train", "handgrad.sampling.sample", "handgrad.lecture.cmp.cmp"} <= names
+    assert {"handgrad.training.train.train", "handgrad.sampling.sample", "handgrad.lecture.cmp.cmp"} <= names
 
 
 @pytest.mark.parametrize("test", EXAMPLES)

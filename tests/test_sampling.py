@@ -76,10 +76,11 @@ def test_the_same_seed_draws_the_same_lines():
 
 
 @pytest.mark.parametrize("settings", [{}, {"unique": True}, {"prefix": "ab"}], ids=str)
-@pytest.mark.parametrize("at_once", [4, 12, 1024])
+@pytest.mark.parametrize("at_once", [4, 13, 1024])
 def test_how_many_are_drawn_at_once_changes_nothing(monkeypatch, at_once, settings):
     expected = handgrad.sample(MODEL, 99, seed=5, **settings)
-    monkeypatch.setattr(sampling, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(sampling, "FEWEST_AT_ONCE", at_once)
+    monkeypatch.setattr(sampling, "MOST_AT_ONCE", at_once)
     assert handgrad.sample(MODEL, 99, seed=5, **settings) == expected
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from handgrad.sampling import sample as sample
     from handgrad.training.checkpoint import load as load
     from handgrad.training.config import TrainConfig as TrainConfig
-    from handgrad.training.loop import train as train
+    from handgrad.training.train import train as train
 
 _HOME = {
     "HandgradError": "handgrad.errors",
@@ -30,7 +30,7 @@ _HOME = {
     "load": "handgrad.training.checkpoint",
     "load_ipython_extension": "handgrad.checker.magics",
     "sample": "handgrad.sampling",
-    "train": "handgrad.training.loop",
+    "train": "handgrad.training.train",
 }
 
 __all__ = [

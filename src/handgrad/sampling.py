@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from handgrad.data.corpus import Corpus
     from handgrad.models.trained import Model
 
-LINES_AT_ONCE = 4096
+FEWEST_AT_ONCE, MOST_AT_ONCE = 2**12, 2**18
 TRIES_A_LINE = 200
-LINES_A_DRAW = 4  # of Philox
 
 
 @dataclass(frozen=True)
@@ -95,23 +94,24 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
     corpus = model.text.read() if config.new_only else None
     choosy = config.unique or config.new_only
     tries = n * (TRIES_A_LINE if choosy else 1)
-    at_once = LINES_AT_ONCE if choosy else min(LINES_AT_ONCE, -(-n // LINES_A_DRAW) * LINES_A_DRAW)
     prefix = model.vocabulary.encode(unicodedata.normalize("NFC", config.prefix))
     sampler = Sampler(model.parameters, model.bnmean, model.bnvar, config.temperature, prefix, config.max_length)
-    found: list[str] = []
-    seen: set[str] = set()
-    for start in range(0, tries, at_once):
-        tokens = sampler.draw(seed, range(start, min(start + at_once, tries)))
+    found: dict[str, None] | list[str] = {} if config.unique else []
+    tried = 0
+    while len(found) < n and tried < tries:
+        wanted = n - len(found)
+        at_once = min(max(wanted, FEWEST_AT_ONCE) if choosy else wanted, MOST_AT_ONCE, tries - tried)
+        tokens = sampler.draw(seed, range(tried, tried + at_once))
+        tried += at_once
         lines = model.vocabulary.decode(tokens)[:-1].split("\n")
-        known = known_lines(corpus, lines) if corpus else set()
-        for line in lines:
-            if line in known or (config.unique and line in seen):
-                continue
-            seen.add(line)
-            found.append(line)
-        if len(found) >= n:
-            break
-    return found[:n]
+        if corpus:
+            known = known_lines(corpus, lines)
+            lines = [line for line in lines if line not in known]
+        if isinstance(found, dict):
+            found.update(dict.fromkeys(lines))
+        else:
+            found += lines
+    return list(found)[:n]
 
 
 def known_lines(corpus: "Corpus", lines: list[str]) -> set[str]:

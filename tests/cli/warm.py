@@ -13,7 +13,7 @@ from importlib import import_module
 
 for name in ("torch", "matplotlib.figure", "matplotlib.backends.backend_agg", "safetensors.numpy", "rich.progress",
              "handgrad.models.mlp", "handgrad.cli.train", "handgrad.cli.sample", "handgrad.cli.evaluate",
-             "handgrad.training.loop", "handgrad.training.plot",
+             "handgrad.training.runs", "handgrad.training.train", "handgrad.training.plot",
              "handgrad.cli.check", "handgrad.checker.mend", "rich.table"):  # fmt: skip
     import_module(name)
 

@@ -44,6 +44,20 @@ def test_a_row_does_not_depend_on_the_others():
         assert np.array_equal(engine.log_probabilities(parameters, bnmean, bnvar, contexts[0][part]), together[part])
 
 
+def test_no_result_depends_on_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr("handgrad.engine.inference.NUMBERS_AT_ONCE", 10_000)
+    parameters, contexts, _ = case(batch_size=1000)
+    bnmean, bnvar = statistics(parameters)
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("HANDGRAD_THREADS", threads)
+        logprobs = engine.log_probabilities(parameters, bnmean, bnvar, contexts[0])
+        loss = engine.mean_loss(parameters, bnmean, bnvar, text(27), 3)
+        mean, variance = engine.calibrate(parameters, text(27), 3)
+        results.append((logprobs.tobytes(), loss, mean.tobytes(), variance.tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
 @pytest.mark.parametrize("sizes", [SIZES[0], SIZES[3], SIZES[4]], ids=str)
 def test_mean_loss_is_that_of_float64(sizes):
     parameters, _, _ = case(**sizes)

@@ -7,7 +7,8 @@ import pytest
 
 from handgrad import engine
 from handgrad.data import Vocabulary
-from handgrad.engine.sampler import _random_numbers
+from handgrad.engine import distributions, inference, sampler
+from handgrad.engine.philox import philox
 from handgrad.models.config import MLPConfig
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import sample
@@ -39,13 +40,57 @@ def test_the_table_draws_what_the_network_draws(settings):
     sizes = {"vocab_size": 9, "n_hidden": 20}
     network, table = engine.Sampler(*model(**sizes), **settings), engine.Sampler(*model(**sizes), **settings)
     table.draw(0, range(1000))
-    lines = [network.draw(7, range(start, start + 50)) for start in range(0, 50, 50)]
+    lines = network.draw(7, range(50))
     assert network._table is None
     assert table._table is not None
-    assert np.array_equal(np.concatenate(lines), table.draw(7, range(50)))
+    assert np.array_equal(lines, table.draw(7, range(50)))
 
 
-@pytest.mark.parametrize("vocab_size", [9, 300], ids=["table", "network"])
+WAYS = pytest.mark.parametrize("vocab_size", [9, 300], ids=["table", "network"])
+
+
+def smaller(monkeypatch, threads: int) -> None:
+    """So many threads, and limits at which there is something for each to do, and too little room to keep it."""
+    monkeypatch.setenv("HANDGRAD_THREADS", str(threads))
+    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", 32 * 16)
+    monkeypatch.setattr(sampler, "LINES_AT_ONCE", 64)
+
+
+@WAYS
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_lines_do_not_depend_on_the_number_of_threads(monkeypatch, vocab_size, threads):
+    arguments = model(vocab_size=vocab_size, n_hidden=20)
+    expected = engine.Sampler(*arguments, max_length=12).draw(3, range(500))
+    smaller(monkeypatch, threads)
+    assert np.array_equal(engine.Sampler(*arguments, max_length=12).draw(3, range(500)), expected)
+
+
+@pytest.mark.parametrize("kept", [1, 5, 200])
+def test_lines_do_not_depend_on_how_many_contexts_are_kept(monkeypatch, kept):
+    arguments = model(vocab_size=30, n_hidden=20, block_size=4)
+    expected = engine.Sampler(*arguments, max_length=12).draw(3, range(500))
+    monkeypatch.setattr(distributions, "NUMBERS_KEPT", kept * (distributions.padded(30) + 4))
+    few = engine.Sampler(*arguments, max_length=12)
+    assert np.array_equal(few.draw(3, range(500)), expected)
+    assert np.array_equal(few.draw(3, range(500)), expected)
+    assert few._met._kept == kept
+
+
+def test_a_context_met_again_is_not_computed_again(monkeypatch):
+    fill, asked = distributions.Distributions.fill, []
+    monkeypatch.setattr(
+        distributions.Distributions, "fill", lambda self, out, new: (asked.append(new.copy()), fill(self, out, new))
+    )
+    draw = engine.Sampler(*model(vocab_size=30, n_hidden=20, block_size=4))
+    draw.draw(3, range(500))
+    contexts = np.concatenate(asked)
+    assert len(np.unique(contexts, axis=0)) == len(contexts) > 500
+    asked.clear()
+    draw.draw(3, range(500))
+    assert sum(map(len, asked)) == 0
+
+
+@WAYS
 def test_lines_do_not_depend_on_how_they_are_batched(vocab_size):
     arguments = model(vocab_size=vocab_size, n_hidden=20)
     whole = engine.Sampler(*arguments, max_length=12).draw(3, range(200))
@@ -95,9 +140,8 @@ def test_frequencies_are_the_exact_probabilities(settings):
 
 def test_random_numbers_are_those_of_numpy():
     for seed, place in [(0, 0), (2**63 - 1, 41)]:
-        words = np.random.Philox(key=[seed, 1 + place], counter=2).random_raw(40)
-        ours = _random_numbers(np.uint64(seed), place, 8, 48)
-        assert np.array_equal(ours, (words >> np.uint64(32)).astype(np.uint32))
+        words = np.random.Philox(key=[seed, place], counter=2).random_raw(40)
+        assert [word for counter in range(3, 13) for word in philox(counter, np.uint64(seed), place)] == words.tolist()
 
 
 def test_nothing_to_draw():

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from handgrad.training import checkpoint, loop
+from handgrad.training import checkpoint
 from handgrad.training.config import TrainConfig
+from handgrad.training.loop import advance
+from handgrad.training.run import Run, save, start
 
 CONFIG = TrainConfig(steps=4, batch_size=3, block_size=2, n_embd=2, n_hidden=3)
 DIED = 9
@@ -66,31 +68,31 @@ def die_at_each(
 def main(folder: Path, text: Path) -> None:
     os.fsync = lambda _: None  # a kill, unlike a power cut, loses nothing that was written
 
-    def create(run_folder: Path) -> loop.Run:
-        return loop.start(text, CONFIG, run_folder)
+    def create(run_folder: Path) -> Run:
+        return start(text, CONFIG, run_folder)
 
-    def advanced(run: loop.Run, step: int) -> loop.Run:
-        return replace(run, state=loop.advance(run.state, CONFIG, run.splits.train, step))
+    def advanced(run: Run, step: int) -> Run:
+        return replace(run, state=advance(run.state, CONFIG, run.splits.train, step))
 
     old = advanced(create(folder / "old"), 2)
-    loop.save(old)
+    save(old)
     shutil.copytree(old.folder, folder / "new")
     new = advanced(replace(old, folder=folder / "new"), 3)
-    loop.save(new)
+    save(new)
 
-    def save(run_folder: Path) -> None:
-        loop.save(replace(new, folder=run_folder))
+    def save_in(run_folder: Path) -> None:
+        save(replace(new, folder=run_folder))
 
     def save_over_old(run_folder: Path) -> None:
         shutil.copytree(old.folder, run_folder)
-        save(run_folder)
+        save_in(run_folder)
 
     die_at_each(itertools.count(1), die_before_line, create, folder / "create")
     die_at_each(itertools.count(1), die_before_line, save_over_old, folder / "save")
     sizes = range(0, (folder / "new" / "state.safetensors").stat().st_size + 200, 50)
     for size in sizes:
         shutil.copytree(old.folder, folder / "torn" / str(size))
-    die_at_each(sizes, die_at_size, save, folder / "torn")
+    die_at_each(sizes, die_at_size, save_in, folder / "torn")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ BAD = {
     "weight_decay": [-0.1, float("nan"), float("inf"), "0.1", True],
     "optimizer": ["lion", None],
     "engine": ["jax", 1],
+    "device": ["gpu", 0],
+    "runs": [0, 1001, 1.0],
     "seed": [-1, 2**63, 1.0],
 }
 
@@ -36,6 +38,20 @@ def test_a_batch_of_one_is_refused_with_the_reason():
         TrainConfig(batch_size=1)
 
 
+def test_seeds_follow_one_another_and_all_can_be_seeds():
+    assert list(TrainConfig(seed=7, runs=3).seeds) == [7, 8, 9]
+    assert TrainConfig(seed=2**63 - 3, runs=3).seeds[-1] == 2**63 - 1
+    with pytest.raises(ConfigError, match="seed makes no sense"):
+        TrainConfig(seed=2**63 - 2, runs=3)
+
+
+def test_the_engine_follows_the_device_unless_it_is_said():
+    assert [TrainConfig(device=device).chosen_engine for device in ("cpu", "cuda")] == ["compiled", "torch"]
+    assert [TrainConfig(engine=engine).chosen_engine for engine in ("compiled", "torch")] == ["compiled", "torch"]
+    with pytest.raises(ConfigError, match=r"compiled engine does not run on a GPU .*expected engine torch"):
+        TrainConfig(engine="compiled", device="cuda")
+
+
 def test_the_model_has_the_sizes_of_the_run():
     config = TrainConfig(block_size=4, n_embd=5, n_hidden=6)
     assert config.model(7) == MLPConfig(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
@@ -44,7 +60,8 @@ def test_the_model_has_the_sizes_of_the_run():
 def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
         "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
-        "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "engine": "compiled",
+        "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "runs": 1, "engine": "auto",
+        "device": "cpu",
     }  # fmt: skip
     assert PRESETS["default"] == TrainConfig()
 

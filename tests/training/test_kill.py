@@ -13,7 +13,8 @@ import pytest
 
 import handgrad
 from handgrad.errors import RunError
-from handgrad.training import checkpoint, loop
+from handgrad.training import checkpoint
+from handgrad.training.run import reopen
 
 SETTINGS = {"steps": 600, "n_hidden": 16, "batch_size": 8}
 RESULTS = ("model.safetensors", "state.safetensors", "history.csv", "samples.txt")
@@ -48,7 +49,7 @@ class Server:
         self.text = text
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload([
-            "torch", "handgrad.training.loop", "handgrad.models.mlp", "safetensors.numpy", "matplotlib.figure",
+            "torch", "handgrad.training.train", "handgrad.models.mlp", "safetensors.numpy", "matplotlib.figure",
             "matplotlib.backends.backend_agg",
         ])  # fmt: skip
         warm_up = self.context.Process(target=int)
@@ -153,7 +154,7 @@ def test_dead_before_any_line_that_makes_a_run_it_can_be_made_or_gone_on_with(de
         if not made[-1]:
             checkpoint.create(folder, settings)
         assert checkpoint.read_settings(folder) == settings
-        assert loop.reopen(folder).state.step == 0
+        assert reopen(folder).state.step == 0
         assert files(folder).keys() == {"config.json"}
     assert len(made) > 20
     assert set(made) == {False, True}
@@ -163,7 +164,7 @@ def files_after_death(folder: Path, deaths: Path) -> dict[str, bytes]:
     """What a death while saving left, once it can be gone on with: of each file the old one or the new one."""
     old, new = files(deaths / "old"), files(deaths / "new")
     assert steps_saved(folder) in (2, 3)
-    assert loop.reopen(folder).state.step == steps_saved(folder)
+    assert reopen(folder).state.step == steps_saved(folder)
     ours = files(folder)
     assert ours.keys() == old.keys()
     assert [name for name in ours if ours[name] not in (old[name], new[name])] == []

@@ -11,6 +11,7 @@ from handgrad.errors import ConfigError, CorpusError, DivergedError, HandgradErr
 from handgrad.training import loop
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
+from handgrad.training.run import Interrupted
 
 TINY = TrainConfig(steps=40, batch_size=4, block_size=2, n_embd=3, n_hidden=7, seed=5)
 FILES = {"config.json", "state.safetensors", "model.safetensors", "history.csv", "loss.png", "samples.txt"}
@@ -75,7 +76,7 @@ def test_how_often_it_is_saved_changes_nothing(some_names, run, tmp_path, every)
 @pytest.mark.parametrize("step", [1, 20, 40])
 def test_stopped_by_ctrl_c_it_goes_on_to_the_same_end(some_names, run, tmp_path, step):
     folder = tmp_path / "run"
-    with pytest.raises(loop.Interrupted) as interrupt:
+    with pytest.raises(Interrupted) as interrupt:
         handgrad.train(some_names, TINY, out=folder, progress=stop_after(step))
     assert isinstance(interrupt.value, KeyboardInterrupt)
     saved = read_state(folder, read_settings(folder)).step
@@ -95,7 +96,7 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
 
 
 def test_a_resumed_run_keeps_its_settings(run, tmp_path):
-    for options in ({"config": TINY}, {"steps": 5}, {"out": tmp_path / "other"}):
+    for options in ({"config": TINY}, {"steps": 5}, {"runs": 2}, {"out": tmp_path / "other"}):
         with pytest.raises(ConfigError, match="a resumed run keeps its settings"):
             handgrad.train(resume=run, **options)
 
@@ -104,7 +105,7 @@ def test_the_text_may_have_moved_but_not_changed(some_names, run, tmp_path):
     folder = tmp_path / "run"
     text = tmp_path / "text"
     text.write_bytes(some_names.read_bytes())
-    with pytest.raises(loop.Interrupted):
+    with pytest.raises(Interrupted):
         handgrad.train(text, TINY, out=folder, progress=stop_after(20))
     moved = text.rename(tmp_path / "moved")
     with pytest.raises(HandgradError, match=re.escape(str(text))):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from handgrad.training.loop import Progress as Reported
 
 PLAIN_LINE_SECONDS = 5.0
 
@@ -45,40 +49,45 @@ def show_losses(losses: dict[str, float]) -> None:
 
 
 class TrainingProgress:
-    """A bar with loss, steps/s and time left; where stderr is no terminal, a plain line now and then.
+    """A bar a run with loss, steps/s and time left; where stderr is no terminal, a plain line now and then.
 
-    Use it as a context manager, and call it as `handgrad.training.loop.Progress` says.
+    Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says.
     """
 
-    def __init__(self, done: int, steps: int):  # noqa: D107
+    def __init__(self, steps: int):  # noqa: D107
         self.steps = steps
-        self.spoken = time.monotonic()
-        self.first: tuple[float, int] | None = None
         self.console = console(stderr=True)
-        self.bar = Progress(
-            TextColumn("training"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
+        self.bars = Progress(
+            TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console,
             disable=not self.console.is_terminal,
         )  # fmt: skip
-        self.task = self.bar.add_task("training", total=steps, completed=done, status="")
 
     def __enter__(self) -> "TrainingProgress":
-        """Show the bar."""
-        self.bar.start()
+        """Show the bars."""
+        self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
-        self.bar.stop()
+        """Take the bars away."""
+        self.bars.stop()
 
-    def __call__(self, step: int, losses: np.ndarray) -> None:
-        """Show how far training has come."""
-        now = time.monotonic()
-        self.first = begun, done = self.first or (now, step)  # what came before was mostly loading torch
-        pace = (step - done) / (now - begun) if step > done else 0.0
-        status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
-        self.bar.update(self.task, completed=step, status=status)
-        if self.bar.disable and (now - self.spoken >= PLAIN_LINE_SECONDS or step == self.steps):
-            left = f", {timedelta(seconds=round((self.steps - step) / pace))} left" if pace else ""
-            self.console.print(f"step {step:,} of {self.steps:,}: {status}{left}")
-            self.spoken = now
+    def of(self, run: str = "", done: int = 0) -> "Reported":
+        """The bar of one run, `done` steps of which are done already."""
+        task = self.bars.add_task(run or "training", total=self.steps, completed=done, status="")
+        begun, first, spoken = 0.0, 0, time.monotonic()
+
+        def show(step: int, losses: np.ndarray) -> None:
+            nonlocal begun, first, spoken
+            now = time.monotonic()
+            if not begun:
+                begun, first = now, step  # what came before was mostly loading
+            pace = (step - first) / (now - begun) if step > first else 0.0
+            status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
+            self.bars.update(task, completed=step, status=status)
+            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == self.steps):
+                left = f", {timedelta(seconds=round((self.steps - step) / pace))} left" if pace else ""
+                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {self.steps:,}: {status}{left}")
+                spoken = now
+
+        return show

@@ -43,7 +43,7 @@ def sample(
     if json:
         print(json_format.dumps({"seed": config.seed, "lines": lines}, ensure_ascii=False, indent=2))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
         if sys.stdout.isatty():
             print(f"(--seed {config.seed} draws these again)", file=sys.stderr)
     if len(lines) < n:

@@ -5,20 +5,23 @@ import math
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.markup import escape
 
-from handgrad.cli.console import TrainingProgress, console, show_losses, working
+from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
-    from handgrad.training.loop import Every, Outcome, Run
+    from handgrad.training.loop import Every
+    from handgrad.training.run import Outcome, Run
+    from handgrad.training.runs import Results
 
 PROGRAM = "handgrad train"
+MEASURING = "calibrating batch norm, measuring the loss"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Train:
     examples:
       handgrad train                        the built-in US names of 2018
       handgrad train towns.txt --steps 5000
+      handgrad train towns.txt --runs 4     four seeds at once; the best is kept in front
       handgrad train --resume runs/towns-2026-01-31-120000
     """
 
@@ -44,7 +48,7 @@ class Train:
     )
     """The run folder to make."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="")] = None
-    """A run folder to go on with; it keeps its settings."""
+    """A run folder to go on with; it keeps its settings, but for '--device'."""
     checkpoint_every: Annotated[str, tyro.conf.arg(metavar="STEPS|SECONDSs")] = "10s"
     """How often to save: a number of steps such as 1000, or of seconds such as 30s."""
     preset: Literal["default", "lecture"] = "default"
@@ -63,51 +67,97 @@ class Train:
 
 def main(words: list[str]) -> None:
     """Parse, train, and show what came of it."""
-    from handgrad.training import loop
+    from handgrad.training import run as runs
+    from handgrad.training.loop import Every
 
     base = parse(Train, PROGRAM, words, Train()).rebased()
     options = parse(Train, PROGRAM, words, base)
-    every = loop.Every.parse(options.checkpoint_every)
+    every = Every.parse(options.checkpoint_every)
     if options.resume is None:
-        run = loop.start(options.text, options.config, options.out)
+        run = runs.start(options.text, options.config, options.out)
     else:
         _refuse_changes(options, base.config)
-        run = loop.reopen(options.resume, options.text)
+        run = runs.reopen(options.resume, options.text, options.config.device)
+    one = run.settings.config.runs == 1
     try:
-        _carry_out(run, every, options.json)
-    except loop.Interrupted:
+        if not options.json:
+            _show_start(run)
+        _remark(run, base.config)
+        (_train_one if one else _train_several)(run, every, options.json)
+    except runs.Interrupted:
         raise
     except KeyboardInterrupt:
-        raise loop.Interrupted(run.folder, run.state.step) from None
+        raise runs.Interrupted(run.folder, run.state.step if one else None) from None
 
 
-def _carry_out(run: "Run", every: "Every", json: bool) -> None:
-    from handgrad.training import loop
+def _train_one(run: "Run", every: "Every", json: bool) -> None:
+    from handgrad.training.loop import take_steps
+    from handgrad.training.run import finish
 
-    if not json:
-        _show_start(run)
-    if run.settings.config.engine == "compiled":
-        _announce_compiling()
-    with TrainingProgress(run.state.step, run.settings.config.steps) as progress:
-        run = loop.take_steps(run, every, progress)
-    with working("calibrating batch norm, measuring the loss"):
-        outcome = loop.finish(run)
+    with TrainingProgress(run.settings.config.steps) as progress:
+        run = take_steps(run, every, progress.of(done=run.state.step))
+    with working(MEASURING):
+        outcome = finish(run)
     if json:
-        print(_as_json(run, outcome))
-    else:
-        _show_outcome(run, outcome)
+        _print_json(_content(run, outcome))
+        return
+    console().print()
+    show_losses(outcome.losses)
+    _show_outcome(run, outcome)
 
 
-def _announce_compiling() -> None:
-    from handgrad.engine import is_compiled
+def _train_several(run: "Run", every: "Every", json: bool) -> None:
+    from handgrad.training.runs import finish_all, folder_of, take_all_steps
 
-    if not is_compiled():
-        remark = "Compiling the training loop: some ten seconds, this first time only."
+    with TrainingProgress(run.settings.config.steps) as progress:
+        diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}"))
+    with working(MEASURING):
+        results = finish_all(run, diverged)
+    best = results.outcomes[results.best]
+    if json:
+        each = [
+            {"seed": seed, "run": str(folder_of(run, seed)), "loss": outcome.losses}
+            for seed, outcome in results.outcomes.items()
+        ]
+        stopped = [{"seed": seed, "error": str(error)} for seed, error in results.diverged.items()]
+        summary = {"seed": results.best, "mean": results.mean, "standard_deviation": results.deviation}
+        _print_json({**_content(run, best), **summary, "runs": each, "diverged": stopped})
+        return
+    console().print()
+    _show_runs(results)
+    _show_outcome(run, best)
+
+
+def _show_runs(results: "Results") -> None:
+    """The losses of each run, their mean and standard deviation."""
+    rows = [
+        (f"seed {seed}{' (best)' * (seed == results.best)}", *(f"{loss:.4f}" for loss in outcome.losses.values()))
+        for seed, outcome in results.outcomes.items()
+    ]
+    for name, losses in (("mean", results.mean), ("standard deviation", results.deviation)):
+        rows += [(name, *(f"{loss:.4f}" for loss in losses.values()))] if losses else []
+    show_figures(("loss, nats a character", "train", "validation", "test"), rows)
+    for seed, error in results.diverged.items():
+        console().print(f"seed {seed} stopped: {escape(str(error))}", style="yellow")
+
+
+def _remark(run: "Run", began: TrainConfig) -> None:
+    """What its user had better know before the first step."""
+    config = run.settings.config
+    if config.device != began.device:
+        remark = f"The run began on {began.device}; on {config.device} sums round differently."
         console(stderr=True).print(remark, style="dim")
+    if config.chosen_engine == "compiled":
+        from handgrad.engine import is_compiled
+
+        if not is_compiled():
+            remark = "Compiling the training loop: some ten seconds, this first time only."
+            console(stderr=True).print(remark, style="dim")
 
 
 def _refuse_changes(options: Train, saved: TrainConfig) -> None:
-    changed = [f.name for f in fields(TrainConfig) if getattr(options.config, f.name) != getattr(saved, f.name)]
+    settings = [f.name for f in fields(TrainConfig) if f.name != "device"]
+    changed = [name for name in settings if getattr(options.config, name) != getattr(saved, name)]
     flags = [f"--{name.replace('_', '-')}" for name in changed] + ["--out"] * (options.out is not None)
     if flags or options.preset != "default":
         raise ConfigError(
@@ -125,15 +175,14 @@ def _show_start(run: "Run") -> None:
     show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
          f"n_hidden {model.n_hidden}")  # fmt: skip
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
-    rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, seed {config.seed}"
+    seeds = f"seed {config.seed}" if config.runs == 1 else f"seeds {config.seed} to {config.seeds[-1]}"
+    rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, {seeds}"
     show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 
 
 def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     show = console().print
-    show()
-    show_losses(outcome.losses)
     if outcome.losses["train"] > math.log(run.settings.vocabulary.size):
         show("Guessing would do better: the learning rate is too high, or the steps are too few.", style="yellow")
     show("\n[bold]20 samples[/]")
@@ -145,7 +194,10 @@ def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     show(f"        handgrad evaluate {folder} --line {escape(shlex.quote(outcome.samples[0]))}")
 
 
-def _as_json(run: "Run", outcome: "Outcome") -> str:
+def _content(run: "Run", outcome: "Outcome") -> dict[str, Any]:
     samples = [{"line": line, "new": line not in outcome.known} for line in outcome.samples]
-    content = {"run": str(run.folder), "steps": run.state.step, "loss": outcome.losses, "samples": samples}
-    return json.dumps(content, ensure_ascii=False, indent=2)
+    return {"run": str(run.folder), "steps": outcome.model.steps, "loss": outcome.losses, "samples": samples}
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2))

@@ -1,6 +1,6 @@
 """Losses, log-probabilities and batch-norm statistics over many contexts, in blocks that stay in the cache."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from handgrad.engine.operations import (
 from handgrad.engine.step import hidden_preactivation, work_for
 from handgrad.engine.training import read_batches, refuse_outside
 from handgrad.engine.vectors import aligned_zeros
+from handgrad.threads import share
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -42,10 +43,18 @@ def log_probabilities(parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray,
 
     Source: lecture, `split_loss`.
     """
-    block = _Block(parameters, len(contexts))
-    logprobs = np.empty((len(contexts), block.sizes.vocab_size), np.float32)
-    for now in block.parts(len(contexts)):
-        logprobs[now] = block.log_probabilities(contexts[now], bnmean, bnvar)
+    blocks = Blocks(parameters, len(contexts))
+    logprobs = np.empty((len(contexts), blocks.sizes.vocab_size), np.float32)
+
+    def begin() -> Callable[[slice], None]:
+        block = blocks.begin()
+
+        def measure(now: slice) -> None:
+            logprobs[now] = block.log_probabilities(contexts[now], bnmean, bnvar)
+
+        return measure
+
+    share(blocks.parts, begin)
     return logprobs
 
 
@@ -59,12 +68,19 @@ def mean_loss(parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray, tokens:
         tokens: lines, each followed by one 0, flat.
         block_size: tokens of a context.
     """
-    block, total = _Block(parameters, len(tokens)), 0.0
-    for now in block.parts(len(tokens)):
-        contexts, targets = read_batches(tokens, np.arange(now.start, now.stop), block_size)
-        logprobs = block.log_probabilities(contexts, bnmean, bnvar)
-        total -= np.take_along_axis(logprobs, targets[:, None], 1).sum(dtype=np.float64)
-    return total / len(tokens)
+    blocks = Blocks(parameters, len(tokens))
+
+    def begin() -> Callable[[slice], float]:
+        block = blocks.begin()
+
+        def measure(now: slice) -> float:
+            contexts, targets = read_batches(tokens, np.arange(now.start, now.stop), block_size)
+            logprobs = block.log_probabilities(contexts, bnmean, bnvar)
+            return float(np.take_along_axis(logprobs, targets[:, None], 1).sum(dtype=np.float64))
+
+        return measure
+
+    return -sum(share(blocks.parts, begin)) / len(tokens)
 
 
 def calibrate(
@@ -86,12 +102,20 @@ def calibrate(
     Source: lecture, "calibrate the batch norm at the end of training"; Chan, Golub and LeVeque 1983, eq. 2.1.
     """
     tokens = tokens[:limit]
-    block, n_hidden = _Block(parameters, len(tokens)), parameters["W1"].shape[1]
+    blocks, n_hidden = Blocks(parameters, len(tokens)), parameters["W1"].shape[1]
+
+    def begin() -> Callable[[slice], list[np.ndarray]]:
+        block = blocks.begin()
+
+        def measure(now: slice) -> list[np.ndarray]:
+            contexts, _ = read_batches(tokens, np.arange(now.start, now.stop), block_size)
+            return [moment[:n_hidden] for moment in _column_moments(block.hidden(contexts))]
+
+        return measure
+
     count, mean, squares = 0, np.zeros(n_hidden), np.zeros(n_hidden)
-    for now in block.parts(len(tokens)):
-        contexts, _ = read_batches(tokens, np.arange(now.start, now.stop), block_size)
-        block_mean, block_squares = (moment[:n_hidden] for moment in _column_moments(block.hidden(contexts)))
-        delta, added = block_mean - mean, len(contexts)
+    for now, (block_mean, block_squares) in zip(blocks.parts, share(blocks.parts, begin), strict=True):
+        delta, added = block_mean - mean, now.stop - now.start
         mean += delta * (added / (count + added))
         squares += block_squares + delta**2 * (count * added / (count + added))
         count += added
@@ -99,31 +123,43 @@ def calibrate(
     return mean[None].astype(np.float32), variance[None].astype(np.float32)
 
 
-class _Block:
-    """Parameters and work arrays for some thousands of contexts at a time."""
+class Blocks:
+    """Contexts in blocks of some hundreds, always the same ones, so that no sum depends on the number of threads."""
 
-    def __init__(self, parameters: Arrays, n_contexts: int):
+    def __init__(self, parameters: Arrays, n_contexts: int):  # noqa: D107
         self.sizes = Sizes.of(parameters)
         self.n_at_once = max(1, min(n_contexts, NUMBERS_AT_ONCE // self.sizes.hidden_padded))
         self.flat = pack(parameters, NEVER)
-        # By letter whatever their number, so that a row has the same bits in any block.
-        self.work = work_for(self.n_at_once, self.sizes, by_letter=True)
+        starts = range(0, n_contexts, self.n_at_once)
+        self.parts = [slice(start, min(start + self.n_at_once, n_contexts)) for start in starts]
 
-    def parts(self, n_contexts: int) -> Iterator[slice]:
-        for start in range(0, n_contexts, self.n_at_once):
-            yield slice(start, min(start + self.n_at_once, n_contexts))
+    def begin(self) -> "Block":
+        """Work arrays for a thread of its own."""
+        return Block(self.flat, self.sizes, self.n_at_once)
+
+
+class Block:
+    """One block after another, in the same arrays."""
+
+    def __init__(self, flat: np.ndarray, sizes: Sizes, n_at_once: int):  # noqa: D107
+        self.flat, self.sizes = flat, sizes
+        # By letter whatever their number, so that a row has the same bits in any block.
+        self.work = work_for(n_at_once, sizes, by_letter=True)
 
     def as_row(self, statistic: np.ndarray) -> np.ndarray:
+        """A statistic of the hidden layer, padded."""
         row = aligned_zeros(self.sizes.hidden_padded)
         row[: self.sizes.n_hidden] = statistic.reshape(-1)
         return row
 
     def hidden(self, contexts: np.ndarray) -> np.ndarray:
+        """`hprebn` of the contexts, to be read before the next call."""
         refuse_outside(contexts, self.sizes.vocab_size, "a token", "the vocabulary")
         _hidden(self.flat, self.work, np.ascontiguousarray(contexts, np.int32), self.sizes)
         return self.work.hprebn[: len(contexts)]
 
     def log_probabilities(self, contexts: np.ndarray, bnmean: np.ndarray, bnvar: np.ndarray) -> np.ndarray:
+        """As the function of that name, to be read before the next call."""
         self.hidden(contexts)
         statistics = self.as_row(bnmean), self.as_row(bnvar)
         _log_probabilities(self.flat, self.work, len(contexts), *statistics, self.sizes)

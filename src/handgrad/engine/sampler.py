@@ -1,17 +1,22 @@
-"""Drawing lines, letter by letter: from a table of all distributions where that pays, else from the network."""
+"""Drawing lines, letter by letter: from a table of all distributions where that pays, else from those met so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
-from handgrad.engine.inference import log_probabilities
+from handgrad.engine.distributions import Distributions, Met
+from handgrad.engine.philox import philox
 from handgrad.engine.vectors import padded
+from handgrad.threads import share
 
 TABLE_NUMBERS = 2**25
 """Most numbers in the table: 128 MB, enough for 4 letters of 27 before the next, or for 2 of 256."""
 LETTERS_A_LINE = 8
 """About; a table is made once as many letters have been drawn as it has rows."""
+LETTERS_AT_ONCE = 2**22
+"""Room for the letters of lines that are drawn together: 16 MB."""
+LINES_AT_ONCE = 2**15
 _LINES_A_DRAW = 4
 """Philox makes four numbers at once: those of four lines at the same place."""
 
@@ -49,12 +54,14 @@ class Sampler:
         prefix: Sequence[int] | np.ndarray = (),
         max_length: int = 100,
     ):
-        self.vocab_size = len(parameters["C"])
-        self.block_size = len(parameters["W1"]) // parameters["C"].shape[1]
+        self._distributions = Distributions(parameters, bnmean, bnvar, temperature)
+        self.vocab_size, self.block_size = self._distributions.vocab_size, self._distributions.block_size
         self.prefix, self.max_length = np.asarray(prefix, np.int32), max_length
-        self._model, self._temperature = (parameters, bnmean, bnvar), temperature
+        room = LETTERS_AT_ONCE // (self.block_size + max_length + 1) // _LINES_A_DRAW * _LINES_A_DRAW
+        self._at_once = min(max(_LINES_A_DRAW, room), LINES_AT_ONCE)
         self._drawn = 0
         self._table: np.ndarray | None = None
+        self._met: Met | None = None
 
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, in order.
@@ -70,54 +77,41 @@ class Sampler:
         n_contexts = self.vocab_size**self.block_size
         most = min(LETTERS_A_LINE * self._drawn, TABLE_NUMBERS // padded(self.vocab_size))
         if self._table is None and n_contexts <= most:
-            self._table = self._thresholds(_all_contexts(self.vocab_size, self.block_size))
-        return self._from_network(seed, lines) if self._table is None else self._from_table(self._table, seed, lines)
+            self._table = self._distributions.table()
+        starts = range(lines.start, lines.stop, self._at_once)
+        parts = [range(start, min(start + self._at_once, lines.stop)) for start in starts]
+        drawn = [self._from_met(seed, part) for part in parts] if self._table is None else self._from_table(seed, parts)
+        return np.concatenate([*drawn, np.empty(0, np.int32)])
 
-    def _thresholds(self, contexts: np.ndarray) -> np.ndarray:
-        """Where in the 2³² random numbers each letter's share ends, (N, padded vocabulary) uint32.
+    def _from_table(self, seed: int, parts: list[range]) -> list[np.ndarray]:
+        settings = np.uint64(seed), self.prefix, self.max_length, self.vocab_size, self.block_size
 
-        A token is drawn by counting the thresholds that are no greater than the random number. No line is empty: in the
-        context where none of its letters is known, 0 has no share.
-        """
-        log_weights = log_probabilities(*self._model, contexts).astype(np.float64) / self._temperature
-        log_weights[~contexts.any(1), 0] = -np.inf
-        ends = np.exp(log_weights - log_weights.max(1, keepdims=True)).cumsum(1)
-        thresholds = np.full((len(contexts), padded(self.vocab_size)), 2**32 - 1, np.uint32)
-        thresholds[:, : self.vocab_size - 1] = np.minimum(ends[:, :-1] / ends[:, -1:] * 2**32, 2**32 - 1)
-        return thresholds
+        def begin() -> Callable[[range], np.ndarray]:
+            room = np.empty((self._at_once + _LINES_A_DRAW) * (self.max_length + 1), np.int32)
 
-    def _from_table(self, table: np.ndarray, seed: int, lines: range) -> np.ndarray:
-        room = max(_LINES_A_DRAW, TABLE_NUMBERS // 8 // (self.max_length + 1)) // _LINES_A_DRAW * _LINES_A_DRAW
-        parts = []
-        for start in range(lines.start, lines.stop, room):
-            stop = min(start + room, lines.stop)
-            drawn = np.empty((stop - start + _LINES_A_DRAW) * (self.max_length + 1), np.int32)
-            settings = np.uint64(seed), self.prefix, self.max_length, self.vocab_size, self.block_size
-            length = _draw_from_table(drawn, table, start, stop, *settings)
-            parts.append(drawn[:length].copy())
-        return np.concatenate(parts) if parts else np.empty(0, np.int32)
+            def draw(part: range) -> np.ndarray:
+                length = _draw_from_table(room, self._table, part.start, part.stop, *settings)
+                return room[:length].copy()
 
-    def _from_network(self, seed: int, lines: range) -> np.ndarray:
+            return draw
+
+        return share(parts, begin)
+
+    def _from_met(self, seed: int, part: range) -> np.ndarray:
+        met = self._met = self._met or Met(self._distributions, self._at_once)
         begin = self.block_size + len(self.prefix)
-        history = np.zeros((len(lines), self.block_size + self.max_length + 1), np.int32)
+        history = np.zeros((len(part), self.block_size + self.max_length + 1), np.int32)
         history[:, self.block_size : begin] = self.prefix
-        unfinished = np.arange(len(lines))
+        unfinished = np.arange(len(part))
         for place in range(len(self.prefix), self.max_length):
             if not len(unfinished):
                 break
-            thresholds = self._thresholds(history[unfinished, place : place + self.block_size])
-            numbers = _random_numbers(np.uint64(seed), place, lines.start, lines.stop)[unfinished]
-            drawn = (thresholds[:, : self.vocab_size - 1] <= numbers[:, None]).sum(1)
-            history[unfinished, self.block_size + place] = drawn
-            unfinished = unfinished[drawn != 0]
-        letters = history[:, self.block_size :]
-        ends = (letters == 0).argmax(1)
-        return letters[np.arange(letters.shape[1]) <= ends[:, None]]
-
-
-def _all_contexts(vocab_size: int, block_size: int) -> np.ndarray:
-    """(vocab_size ** block_size, block_size): the digits of 0, 1, 2, … to the base of the vocabulary."""
-    return np.indices((vocab_size,) * block_size, np.int32).reshape(block_size, -1).T
+            rows = met.look_up(history, unfinished, place)
+            letters = history[:, self.block_size + place]
+            settings = self.vocab_size - 1, np.uint64(seed), place, part.start
+            n_unfinished = _draw(letters, unfinished, rows, met.thresholds, *settings)
+            unfinished = unfinished[:n_unfinished]
+        return _flatten(history[:, self.block_size :])
 
 
 @entry_point
@@ -136,15 +130,11 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
         for place in range(prefix.size, max_length):
             if n_unfinished == 0:
                 break
-            words = _philox(group + 1, seed, 1 + place)
+            words = philox(group + 1, seed, 1 + place)
             for i in range(_LINES_A_DRAW):
                 if lengths[i] < place:
                     continue
-                row, number = thresholds[contexts[i]], np.uint32(words[i] >> np.uint64(32))
-                letter = np.int32(0)
-                for j in range(row.size):
-                    letter += np.int32(row[j] <= number)
-                letter = min(letter, np.int32(n_letters))
+                letter = _letter(thresholds[contexts[i]], words[i], n_letters)
                 lines[i, place] = letter
                 contexts[i] = (contexts[i] * vocab_size + letter) % n_contexts
                 n_unfinished -= letter == 0
@@ -159,39 +149,42 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
 
 
 @entry_point
-def _random_numbers(seed, place, start, stop):
-    """A number below 2³² for each line at this place."""
-    numbers = np.empty(stop - start, np.uint32)
-    for line in range(start, stop):
-        words = _philox(line // _LINES_A_DRAW + 1, seed, 1 + place)
-        numbers[line - start] = np.uint32(words[line % _LINES_A_DRAW] >> np.uint64(32))
-    return numbers
+def _draw(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
+    """Draw a letter for each unfinished line from its row of thresholds; return how many are unfinished now."""
+    n_unfinished, group = 0, np.int64(-1)
+    words = philox(0, 0, 0)
+    for i in range(unfinished.size):
+        line = unfinished[i]
+        if group != (start + line) // _LINES_A_DRAW:
+            group = (start + line) // _LINES_A_DRAW
+            words = philox(group + 1, seed, 1 + place)
+        letter = _letter(thresholds[rows[i]], words[(start + line) % _LINES_A_DRAW], n_letters)
+        letters[line] = letter
+        if letter != 0:
+            unfinished[n_unfinished] = line
+            n_unfinished += 1
+    return n_unfinished
 
 
-_MULTIPLIER0, _MULTIPLIER1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
-_WEYL0, _WEYL1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
-_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+@entry_point
+def _flatten(letters):
+    """Each row up to its first 0 and with it, one after another."""
+    n_lines, room = letters.shape
+    flat = np.empty(n_lines * room, np.int32)
+    end = 0
+    for line in range(n_lines):
+        for place in range(room):
+            flat[end] = letters[line, place]
+            end += 1
+            if letters[line, place] == 0:
+                break
+    return flat[:end].copy()
 
 
 @compiled
-def _philox(counter, key0, key1):
-    """Four random words that depend on nothing but the arguments: Philox4x64-10, as in `np.random.Philox`.
-
-    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", sec. 4.
-    """
-    x0, x1, x2, x3 = np.uint64(counter), np.uint64(0), np.uint64(0), np.uint64(0)
-    k0, k1 = np.uint64(key0), np.uint64(key1)
-    for _ in range(10):
-        high0, high1 = _high_word(_MULTIPLIER0, x0), _high_word(_MULTIPLIER1, x2)
-        x0, x1, x2, x3 = high1 ^ x1 ^ k0, _MULTIPLIER1 * x2, high0 ^ x3 ^ k1, _MULTIPLIER0 * x0
-        k0, k1 = k0 + _WEYL0, k1 + _WEYL1
-    return x0, x1, x2, x3
-
-
-@compiled
-def _high_word(a, b):
-    """The upper half of the product of two 64-bit words."""
-    a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
-    middle = a_high * b_low + ((a_low * b_low) >> _HALF)
-    other = a_low * b_high + (middle & _LOW)
-    return a_high * b_high + (middle >> _HALF) + (other >> _HALF)
+def _letter(thresholds, word, n_letters):
+    """How many thresholds are no greater than the random number; those that only pad may be, if it is the highest."""
+    number, letter = np.uint32(word >> np.uint64(32)), np.int32(0)
+    for j in range(thresholds.size):
+        letter += np.int32(thresholds[j] <= number)
+    return min(letter, np.int32(n_letters))

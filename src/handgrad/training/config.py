@@ -6,7 +6,8 @@ from typing import Literal, get_args
 from handgrad.errors import ConfigError
 from handgrad.models.config import MLPConfig, require_integer
 
-Engine = Literal["compiled", "torch"]
+Engine = Literal["auto", "compiled", "torch"]
+Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
@@ -42,8 +43,12 @@ class TrainConfig:
     """What Adam takes off each parameter in a step, in units of the learning rate; 'sgd' has none."""
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
-    engine: Engine = "compiled"
-    """What takes the steps: compiled loops, or the same operations in PyTorch."""
+    runs: int = 1
+    """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
+    engine: Engine = "auto"
+    """What takes the steps: 'compiled' loops, or the same operations in 'torch'; 'auto' is 'torch' on a GPU only."""
+    device: Device = "cpu"
+    """Where the steps are taken: on the processor, or on an NVIDIA GPU."""
 
     def __post_init__(self):  # noqa: D105
         require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
@@ -57,15 +62,35 @@ class TrainConfig:
         require_integer("block_size", self.block_size, at_least=1, at_most=1_000)
         require_integer("n_embd", self.n_embd, at_least=1, at_most=100_000)
         require_integer("n_hidden", self.n_hidden, at_least=1, at_most=100_000)
-        require_integer("seed", self.seed, at_least=0, at_most=2**63 - 1)
+        require_integer("runs", self.runs, at_least=1, at_most=1_000)
+        require_integer("seed", self.seed, at_least=0, at_most=2**63 - self.runs)
         if isinstance(self.lr, bool) or not isinstance(self.lr, int | float) or not 0 < self.lr <= MAX_LR:
             raise ConfigError("lr makes no sense", got=self.lr, expected=f"a number above 0, at most {MAX_LR:g}")
         decay = self.weight_decay
         if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay <= MAX_LR:
             raise ConfigError("weight_decay makes no sense", got=decay, expected="a number of at least 0, 0 for none")
-        for name, choices in (("optimizer", get_args(Optimizer)), ("engine", get_args(Engine))):
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=" or ".join(choices))
+        for name, choices in (("optimizer", Optimizer), ("engine", Engine), ("device", Device)):
+            if getattr(self, name) not in get_args(choices):
+                expected = " or ".join(get_args(choices))
+                raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=expected)
+
+        if (self.engine, self.device) == ("compiled", "cuda"):
+            raise ConfigError(
+                "the compiled engine does not run on a GPU", where="device cuda", got="engine compiled",
+                expected="engine torch", next_step="Leave out --engine, or leave out --device.",
+            )  # fmt: skip
+
+    @property
+    def chosen_engine(self) -> Engine:
+        """What 'auto' stands for: the compiled loops, but PyTorch on a GPU."""
+        if self.engine != "auto":
+            return self.engine
+        return "compiled" if self.device == "cpu" else "torch"
+
+    @property
+    def seeds(self) -> range:
+        """The seed of each run."""
+        return range(self.seed, self.seed + self.runs)
 
     def model(self, vocab_size: int) -> MLPConfig:
         """The model's sizes for a vocabulary of `vocab_size`."""

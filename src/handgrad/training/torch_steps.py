@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from handgrad.engine.training import BETA1, BETA2, EPS
 from handgrad.models import mlp
@@ -15,17 +16,18 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def sgd_steps(
-    parameters: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float]
+    parameters: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float], device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Take one step of gradient descent a minibatch, each gradient by its closed form.
 
-    One thread does it, so that sums keep their order.
+    One thread does it, so that sums keep their order. On a GPU the order of some may change from run to run.
 
     Args:
         parameters: seven float32 arrays by name; they are not changed.
-        contexts: (steps, N, block_size) int64.
-        targets: (steps, N) int64.
+        contexts: (steps, N, block_size) integers.
+        targets: (steps, N) integers.
         rates: (steps,) learning rates.
+        device: where PyTorch takes the steps; parameters, batches and losses move there and back once a call.
 
     Returns:
         The new parameters, and the losses, (steps,) float32 in nats, each before its step.
@@ -37,7 +39,7 @@ def sgd_steps(
         for name in PARAMETERS:
             now[name].sub_(gradients[name], alpha=rate)
 
-    return _take_steps(parameters, contexts, targets, rates, update)
+    return _take_steps(parameters, contexts, targets, rates, update, device)
 
 
 def adam_steps(
@@ -47,6 +49,7 @@ def adam_steps(
     targets: np.ndarray,
     rates: Sequence[float],
     weight_decay: float = 0.0,
+    device: str = "cpu",
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
     r"""Take one step of Adam with decoupled weight decay a minibatch.
 
@@ -60,6 +63,7 @@ def adam_steps(
         targets: as in `sgd_steps`.
         rates: as in `sgd_steps`; η above.
         weight_decay: λ above.
+        device: as in `sgd_steps`.
 
     Returns:
         The new parameters, the new moments, and the losses as in `sgd_steps`.
@@ -67,7 +71,7 @@ def adam_steps(
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2019, arXiv:1711.05101.
     """
     done = int(moments["steps"])
-    kept = {name: torch.from_numpy(value).clone() for name, value in moments.items() if name != "steps"}
+    kept = _moved({name: value for name, value in moments.items() if name != "steps"}, device)
 
     def update(now: dict[str, Any], gradients: dict[str, Any], step: int, rate: float) -> None:
         t = done + step + 1
@@ -78,20 +82,32 @@ def adam_steps(
             denominator = (v / (1 - BETA2**t)).sqrt_().add_(EPS)
             now[name].mul_(1 - rate * weight_decay).addcdiv_(m, denominator, value=-rate / (1 - BETA1**t))
 
-    new, losses = _take_steps(parameters, contexts, targets, rates, update)
-    steps = np.array(done + len(rates))
-    return new, {**{name: value.numpy() for name, value in kept.items()}, "steps": steps}, losses
+    new, losses = _take_steps(parameters, contexts, targets, rates, update, device)
+    return new, {**_returned(kept), "steps": np.array(done + len(rates))}, losses
 
 
 def _take_steps(
-    parameters: Arrays, contexts: np.ndarray, targets: np.ndarray, rates: Sequence[float], update: Callable[..., None]
+    parameters: Arrays,
+    contexts: np.ndarray,
+    targets: np.ndarray,
+    rates: Sequence[float],
+    update: Callable[..., None],
+    device: str,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    Xs, Ys = torch.from_numpy(contexts), torch.from_numpy(targets)
-    losses = torch.empty(len(rates))
-    dloss = torch.ones(())
+    Xs, Ys = (torch.from_numpy(letters).to(device).long() for letters in (contexts, targets))
+    losses = torch.empty(len(rates), device=device)
+    dloss = torch.ones((), device=device)
     with one_thread(), torch.no_grad():
-        now = {name: torch.from_numpy(parameters[name]).clone() for name in PARAMETERS}
+        now = _moved({name: parameters[name] for name in PARAMETERS}, device)
         for step, rate in enumerate(rates):
             losses[step], cache = mlp.forward(now, Xs[step], Ys[step])
             update(now, mlp.backward(dloss, cache), step, rate)
-    return {name: value.numpy() for name, value in now.items()}, losses.numpy()
+    return _returned(now), losses.cpu().numpy()
+
+
+def _moved(arrays: Arrays, device: str) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value).to(device, copy=True) for name, value in arrays.items()}
+
+
+def _returned(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.cpu().numpy() for name, value in tensors.items()}

@@ -1,0 +1,62 @@
+"""Work shared among threads: results in order, errors and Ctrl-C at once."""
+
+import threading
+import time
+
+import pytest
+
+from handgrad.errors import ConfigError
+from handgrad.threads import n_threads, share
+
+
+@pytest.mark.parametrize("threads", ["1", "3", "8"])
+def test_results_come_in_the_order_of_the_parts(monkeypatch, threads):
+    monkeypatch.setenv("HANDGRAD_THREADS", threads)
+
+    def later_if_earlier(number):
+        time.sleep((5 - number) / 1000)
+        return number * 10
+
+    assert share(range(5), lambda: later_if_earlier) == [0, 10, 20, 30, 40]
+    assert share([], lambda: later_if_earlier) == []
+
+
+def test_each_thread_begins_once_and_all_work_at_the_same_time(monkeypatch):
+    monkeypatch.setenv("HANDGRAD_THREADS", "3")
+    together, begun = threading.Barrier(3, timeout=30), []
+
+    def begin():
+        begun.append(threading.current_thread())
+        return lambda _: together.wait()
+
+    assert sorted(share(range(3), begin)) == [0, 1, 2]
+    assert len(set(begun)) == len(begun) == 3
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_ends_the_work(monkeypatch, threads, error):
+    monkeypatch.setenv("HANDGRAD_THREADS", threads)
+    done = []
+
+    def fail(number):
+        done.append(number)
+        if number == 1:
+            raise error("here")
+        time.sleep(0.01)
+
+    with pytest.raises(error, match="here"):
+        share(range(1000), lambda: fail)
+    assert len(done) < 20
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "two", "1.5", "1025"])
+def test_a_number_of_threads_that_is_none(monkeypatch, word):
+    monkeypatch.setenv("HANDGRAD_THREADS", word)
+    with pytest.raises(ConfigError, match="no number of threads"):
+        n_threads()
+
+
+def test_without_a_wish_there_is_at_least_one(monkeypatch):
+    monkeypatch.delenv("HANDGRAD_THREADS", raising=False)
+    assert n_threads() >= 1
