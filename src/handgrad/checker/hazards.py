@@ -3,7 +3,7 @@
 import ast
 
 from handgrad.checker.blame import Chain
-from handgrad.checker.diagnose import edited_text
+from handgrad.checker.rewrite import edited_text
 from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import method
 from handgrad.checker.names import uses

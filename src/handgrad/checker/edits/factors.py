@@ -98,6 +98,12 @@ def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
         return
     if isinstance(node, ast.Name) and node.id not in ctx.tensors:
         return
+    if ctx.role in ("value", "operand"):
+        for other, tensor in ctx.integers.items():
+            if tensor.dim() == 1:
+                size = f"{ctx.variable}.shape[-1]"
+                hot = f"F.one_hot({other}, {size})" if "F" in ctx.values else f"torch.eye({size})[{other}]"
+                yield "missing-term", 2.2, binary(node, ast.Sub, expression(hot))
     for other, tensor in ctx.tensors.items():
         if other in ctx.gradients and ctx.role not in ("value", "operand"):
             continue
