@@ -52,6 +52,7 @@ class Candidates:
             continues=own and step is not chain.steps[0],
             related=self.related,
             accumulates=own and step is not chain.last,
+            mentioned=uses(node).reads,
             locals=uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set(),
             counters=uses(node).counters,
         )

@@ -1,5 +1,6 @@
 """Two edits that repair a chain only together, found without trying every pair."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -29,11 +30,11 @@ def _fitting(trials: Trials) -> Iterator[tuple[Change, Change]]:
     if got is None or got.shape != want.shape or not len(trials.sampled):
         return
     g, w = (t.reshape(-1)[trials.sampled].to(torch.float64) for t in (got, want))
-    results = [(change, made) for change, made in trials.results if bool(torch.isfinite(made).all())]
-    results = [(change, made) for change, made in results if not torch.equal(made, g)][:MOST_RESULTS]
-    if not results or not bool(torch.isfinite(g).all()):
+    unchanged = g.tolist()
+    results = [r for r in trials.results if r[1] != unchanged and all(map(math.isfinite, r[1]))][:MOST_RESULTS]
+    if not results or not all(map(math.isfinite, unchanged)):
         return
-    made = torch.stack([m for _, m in results])
+    made = torch.tensor([m for _, m in results], dtype=torch.float64)
     size = w.abs() + g.abs() + 1e-30
     additive = _close(made[:, None] + made[None], g + w, size)
     multiplicative = _close(made[:, None] * made[None], g * w, size**2)

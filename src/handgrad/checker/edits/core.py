@@ -39,19 +39,22 @@ class Edit:
 
 def fresh(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a tree that have no place in the user's text yet, since a rule made them."""
-    located = "lineno" in tree._attributes
-    if located and hasattr(tree, "lineno"):
-        return
-    if located:
-        yield tree
-    for child in ast.iter_child_nodes(tree):
-        yield from fresh(child)
+    queue: list[Any] = [tree]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, list):
+            queue += node
+        elif isinstance(node, ast.AST) and not hasattr(node, "lineno"):
+            queue += [getattr(node, key, None) for key in node._fields]
+            if node._attributes:
+                yield node
 
 
 def locate(new: Any, like: Any) -> Any:
     """The tree, its new parts put in the place of the node they stand for."""
+    place = {key: getattr(like, key) for key in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
     for part in list(fresh(new)):
-        ast.copy_location(part, like)
+        part.__dict__.update(place)
     return new
 
 
@@ -105,6 +108,7 @@ class Context:
     continues: bool = False
     accumulates: bool = False
     related: set[str] = field(default_factory=set)
+    mentioned: set[str] = field(default_factory=set)
     locals: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     in_index: bool = False

@@ -107,7 +107,7 @@ def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
     for other, tensor in ctx.tensors.items():
         if other in ctx.gradients and ctx.role not in ("value", "operand"):
             continue
-        cost = 2.3 if other in ctx.related else 2.7
+        cost = 2.0 if other in ctx.mentioned else 2.3 if other in ctx.related else 2.7
         for text in (other, f"{other}[:, None]") if tensor.dim() == 1 else (other,):
             yield "missing-term", cost, binary(node, ast.Sub, expression(text))
             yield "missing-term", cost, binary(node, ast.Add, expression(text))
