@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
+from handgrad.checker.edits import Edit
 from handgrad.checker.machine import InDouble, Machine
 from handgrad.checker.names import gradient_of
 from handgrad.checker.reduce import RELATIONS, Reduction, reduced
@@ -240,6 +241,7 @@ class Judge:
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
         self.skipped: dict[Chain, int] = {}
+        self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}

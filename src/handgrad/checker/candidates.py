@@ -22,8 +22,9 @@ class Candidate:
 class Candidates:
     """The edits of one chain's statements, of the temporaries it uses, and of the functions it calls."""
 
-    def __init__(self, judge: Judge, judgement: Judgement):
-        """Collect the names at hand."""
+    def __init__(self, judge: Judge, judgement: Judgement, raises: bool = False):
+        """Collect the names at hand; `raises` says that the line ends in an exception as it stands."""
+        self.raises = raises
         self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
         case = judgement.failing or judgement.cases[0]
         reads = set().union(*(s.reads for s in self.plan.steps))
@@ -49,6 +50,7 @@ class Candidates:
             self.values,
             self.gradients,
             self.judge.constants,
+            raises=self.raises,
             continues=own and step is not chain.steps[0],
             related=self.related,
             accumulates=own and step is not chain.last,

@@ -194,10 +194,27 @@ class _Terms:
             x, target = (ast.unparse(a) for a in arguments)
             hot = f"torch.eye({x}.shape[1])[{target}]"
             yield from self.of(arguments[0], f"{_product(up)} * (torch.softmax({x}, 1) - {hot}) / {x}.shape[0]")
+        elif what in ("repeat", "repeat_interleave"):
+            yield from self._repeated(what, value, arguments, up)
         elif what in OPERATORS and len(arguments) == 2:
             yield from self._binary(value, arguments[0], OPERATORS[what], arguments[1], up)
         elif arguments and (text := self._of_one(what, value, arguments, up, result)):
             yield from self.of(arguments[0], text)
+
+    def _repeated(self, what: str, value: ast.Call, arguments: list[ast.expr], up: str) -> Iterator[str]:
+        """Copies lie behind one another, or each beside its original; they are summed."""
+        x, text = _bracketed(arguments[0]), f"({up})"
+        if what == "repeat":
+            for dim in range(len(arguments) - 1):
+                if _number(arguments[dim + 1]) != 1:
+                    text += f".unflatten({dim}, (-1, {x}.shape[{dim}])).sum({dim})"
+        else:
+            named = [ast.unparse(k.value) for k in value.keywords if k.arg == "dim"]
+            dim = named[0] if named else ast.unparse(arguments[2]) if len(arguments) > 2 else ""
+            if not dim.isdigit():
+                return
+            text += f".unflatten({dim}, ({x}.shape[{dim}], -1)).sum({int(dim) + 1})"
+        yield from self.of(arguments[0], text)
 
     def _joined(self, what: str, value: ast.Call, arguments: list[ast.expr], up: str) -> Iterator[str]:
         items = arguments[0].elts if isinstance(arguments[0], ast.Tuple | ast.List) else []

@@ -42,9 +42,9 @@ class _Search:
     def __init__(self, judge: Judge, judgement: Judgement):
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
         self.place = self.chain.last.statement.place
-        self.candidates = Candidates(judge, judgement)
-        self.gradients = self.candidates.gradients
         self.trials = Trials(judge, judgement)
+        self.candidates = Candidates(judge, judgement, raises=self.trials.full.outcome.error is not None)
+        self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
         self.formulas = Formulas(judge, self.chain, self.case)
         self.full = self.trials.full
@@ -54,7 +54,7 @@ class _Search:
         if (found := self._not_a_tensor()) is not None:
             return [found]
         attempts = [
-            *(self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
+            *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
             *(self._late_edits, self._later_statements, self._rewritten),
         ]
         if self.place.line:  # else a function whose lines are not at hand
@@ -73,6 +73,7 @@ class _Search:
                 if self.trials.exhausted():
                     return None
                 if self._repairs(candidate):
+                    self.judge.repairs.append((candidate.edit, candidate.step))
                     return self._repaired(candidate.edit, candidate.step)
         return None
 
@@ -83,6 +84,13 @@ class _Search:
             return True
         self.failed.add(candidate.edit)
         return False
+
+    def _known_repairs(self) -> Diagnosis | None:
+        """An edit that mended another gradient of the same loop."""
+        for edit, step in self.judge.repairs:
+            if step in self.judgement.plan.steps and self.trials.right((edit, step)):
+                return self._repaired(edit, step)
+        return None
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
@@ -178,7 +186,10 @@ class _Search:
                 return again
             if again is not None:
                 return replace(again, kind="missing-path", message=self._worded(message))
-        return self._diagnosis("missing-path", message, found or self._added_terms(names))
+        found = found or self._added_terms(names)
+        if found is None and (whole := self._rewritten()) is not None:
+            return replace(whole, kind="missing-path", message=self._worded(message))
+        return self._diagnosis("missing-path", message, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
         message = f"the path through {names[0]} is counted twice"
@@ -232,6 +243,8 @@ class _Search:
         got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
         if got is None or constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
             return None
+        if (found := self._edits(lambda e: e.kind in ("scale", "bessel"))) is not None:
+            return found
         gradient = self.chain.name
         for factor in scales(self.candidates.context()):
             text = ast.unparse(factor)

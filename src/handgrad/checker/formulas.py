@@ -16,7 +16,7 @@ from handgrad.checker.names import uses
 
 DEEPEST = 3
 """How many forward statements without a gradient of their own a formula passes through."""
-LONGEST = 300
+LONGEST = 400
 """Characters beyond which a formula explains nothing."""
 
 

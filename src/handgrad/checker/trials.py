@@ -64,12 +64,14 @@ class Setting:
     reduction: Reduction | None = None
     cost: float = field(init=False)
     outcome: Outcome = field(init=False)
+    changed: set[str] = field(init=False)
 
     def __post_init__(self):
         """Run the user's own line once, to see what it makes and what it costs."""
         with Effort() as effort:
             self.outcome = evaluate(self.judge.machine, self.plan, self.cases[0])
         self.cost = effort.cost
+        self.changed = {*self.outcome.changed, *(n for s in self.plan.steps for n in (*s.changes, *s.gradients))}
 
     def step(self, step: Step) -> Step:
         """The step that stands for one of the program's."""
@@ -80,12 +82,14 @@ class Setting:
         return compile_statement(self.reduction.node(node) if self.reduction else node, file)
 
     def got(self, case: Case, codes: dict[Step, tuple[CodeType, set[str]]]) -> Tensor | None:
-        """What the plan makes with other code for some steps, where it has the right shape."""
+        """What the plan makes with other code for some steps, where it has the right shape and spoils nothing else."""
         plan, missing = self.plan, [s for s in codes if s not in self.plan.steps]
         if missing:
             plan = Plan(plan.chain, [*missing, *plan.steps], plan.gradients, plan.shadowed, plan.clean)
-        got = evaluate(self.judge.machine, plan, case, codes).got
-        tensor = None if got is None else as_tensor(got, case.want)
+        outcome = evaluate(self.judge.machine, plan, case, codes)
+        if outcome.got is None or outcome.changed.keys() - self.changed:
+            return None
+        tensor = as_tensor(outcome.got, case.want)
         if tensor is None or (tensor.shape != case.want.shape and not tensor.numel() == case.want.numel() == 1):
             return None
         return tensor

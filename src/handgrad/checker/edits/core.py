@@ -105,6 +105,7 @@ class Context:
     values: dict[str, Any]
     gradients: set[str]
     constants: tuple[float, ...] = ()
+    raises: bool = False
     continues: bool = False
     accumulates: bool = False
     related: set[str] = field(default_factory=set)
