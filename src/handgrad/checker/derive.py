@@ -50,7 +50,7 @@ OVER_A_DIMENSION: dict[str, str] = {
     "norm": "{wide} * {x} / {top}",
     "var": "{wide} * 2 * ({x} - {x}.mean({dim}, keepdim=True)) / ({n} - 1)",
 }
-"""The same where elements of a dimension, or all, go together; `wide` is `up`, and `top` is y, with the dimension put back."""
+"""The same over a dimension, or over all elements; `wide` is `up`, and `top` is y, with the dimension put back."""
 
 OPERATORS: dict[str, type[ast.operator]] = {
     **{"add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "div": ast.Div, "pow": ast.Pow},
@@ -155,10 +155,7 @@ class _Terms:
             return text
         if op is not ast.MatMult and not self._has_shape(text, whole):
             text = f"{_product(text)} * torch.ones_like({ast.unparse(whole)})"
-        if op is ast.MatMult:
-            extra = len(made) - len(used) if len(used) > 1 else 0
-        else:
-            extra = len(made) - len(used)
+        extra = 0 if op is ast.MatMult and len(used) == 1 else len(made) - len(used)
         if not used:
             return f"({text}).sum()"
         if extra > 0:
@@ -186,10 +183,9 @@ class _Terms:
         if what in ("cat", "concat", "stack") and arguments:
             yield from self._joined(what, value, arguments, up)
         elif what == "where" and len(arguments) == 3:
-            mask, yes, no = (ast.unparse(a) for a in arguments)
-            for part, text in ((arguments[1], f"torch.where({mask}, {up}, 0)"), (arguments[2], None)):
-                text = text or f"torch.where({mask}, 0, {up})"
-                yield from self.of(part, self._summed(text, value, part))
+            mask = ast.unparse(arguments[0])
+            for part, text in zip(arguments[1:], (f"{up}, 0", f"0, {up}"), strict=True):
+                yield from self.of(part, self._summed(f"torch.where({mask}, {text})", value, part))
         elif what == "cross_entropy" and len(arguments) == 2:
             x, target = (ast.unparse(a) for a in arguments)
             hot = f"torch.eye({x}.shape[1])[{target}]"
@@ -238,14 +234,18 @@ class _Terms:
             return None
         if dim and dim.startswith("(") and not keeps and ("{wide}" in pattern or "{top}" in pattern):
             return None
-        y = result or (f"{x}.{what}()" if what in ("max", "min") else _bracketed(value))
+        y = result or _bracketed(value)
+        top = y if keeps or dim is None else f"{y}.unsqueeze({dim})"
+        if result is None and what in ("max", "min") and dim is not None:
+            top = f"{x}.a{what}({dim}, keepdim=True)"
         up = _product(up)
+        scalar = self.shape_of(ast.parse(up, mode="eval").body) == ()
         return pattern.format(
             up=up,
-            wide=up if keeps or dim is None or self.shape_of(ast.parse(up, mode="eval").body) == () else f"({up}).unsqueeze({dim})",
+            wide=up if keeps or dim is None or scalar else f"({up}).unsqueeze({dim})",
             x=x,
             y=y,
-            top=y if keeps or dim is None else f"{y}.unsqueeze({dim})",
+            top=top,
             n=_count(self.variable if self._alike(arguments[0]) else x, dim),
             dim=dim,
             first=ast.unparse(others[0]) if others else "",

@@ -243,7 +243,7 @@ class _Search:
         got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
         if got is None or constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
             return None
-        if (found := self._edits(lambda e: e.kind in ("scale", "bessel"))) is not None:
+        if (found := self._edits(_rescales)) is not None:
             return found
         gradient = self.chain.name
         for factor in scales(self.candidates.context()):
@@ -327,6 +327,11 @@ class _Search:
 def _brings_a_path(edit: Edit) -> bool:
     """Whether an edit may do more than change what is there."""
     return edit.kind not in ("sign", "scale", "bessel", "wrong-constant", "shape", "transpose", "extra-term")
+
+
+def _rescales(edit: Edit) -> bool:
+    """Whether an edit may multiply everything by the same number."""
+    return edit.kind in ("scale", "bessel") or (edit.kind == "missing-factor" and edit.cost < 1.6)
 
 
 def _factor(text: str) -> str:

@@ -138,8 +138,8 @@ def _summands(node: ast.expr) -> Iterator[ast.expr]:
 def _kind(old: ast.expr, new: ast.expr) -> str:
     """What kind of mistake makes one expression of another."""
     before, after = uses(old).reads, uses(new).reads
-    if _count(new, _is_sum) > _count(old, _is_sum) and before == after:
-        return "missing-sum" if _count(new, _is_term) == _count(old, _is_term) else "missing-term"
+    if _count(new, _is_sum) > _count(old, _is_sum) and before <= after:
+        return "missing-sum" if _count(new, _is_term) <= _count(old, _is_term) else "missing-term"
     if before < after:
         return "missing-term" if _count(new, _is_term) > _count(old, _is_term) else "missing-factor"
     if after < before:

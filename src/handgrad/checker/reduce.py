@@ -29,17 +29,20 @@ class Reduction:
 
     def node(self, node: Any) -> Any:
         """A statement with the sizes that are written in it as numbers made small too."""
-        if not any(self._becomes_another(part) for part in ast.walk(node)):
+        if all(self._small(part) is None for part in ast.walk(node)):
             return node
         node = copy.deepcopy(node)
         for part in ast.walk(node):
-            if self._becomes_another(part):
-                part.value = type(part.value)(self.sizes[part.value])
+            if (small := self._small(part)) is not None:
+                vars(part)["value"] = small
         return node
 
-    def _becomes_another(self, part: ast.AST) -> bool:
+    def _small(self, part: ast.AST) -> int | float | None:
+        """The number that stands for one that is a size; None for all else."""
         number = part.value if isinstance(part, ast.Constant) else None
-        return isinstance(number, int | float) and self.sizes.get(number, number) != number
+        if not isinstance(number, int | float):
+            return None
+        return next((type(number)(small) for size, small in self.sizes.items() if size == number != small), None)
 
 
 def small_sizes(sizes: Iterable[int], relations: Relations) -> dict[int, int]:
@@ -128,8 +131,10 @@ class _Shrink:
             return self.sizes.get(value, value)
         if isinstance(value, list) and value and all(type(v) is int for v in value):
             return self.indices(torch.tensor(value)).tolist()
-        if type(value) in (list, tuple) and len(value) < 256:
-            return type(value)(self.value(v) for v in value)
+        if type(value) is list and len(value) < 256:
+            return [self.value(v) for v in value]
+        if type(value) is tuple:
+            return tuple(self.value(v) for v in value)
         return value
 
     def cut(self, tensor: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
         if isinstance(value, int) and value > 2:
             yield binary(name(n), ast.Sub, ast.Constant(1))
             yield binary(name(n), ast.Div, binary(name(n), ast.Sub, ast.Constant(1)))
+            yield binary(name(n), ast.Pow, ast.Constant(0.5))
     yield ast.Constant(3)
 
 

@@ -55,8 +55,9 @@ def transposed(node: Any) -> ast.expr:
 def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term or a factor that does not belong."""
     if isinstance(node.op, ast.Add | ast.Sub):
+        complement = isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1
         yield "extra-term", 1.2, node.left
-        yield "extra-term", 1.2, node.right
+        yield "wrong-operator" if complement else "extra-term", 1.2, node.right
     elif isinstance(node.op, ast.Mult | ast.Div):
         yield factor_kind(node.right, ctx, "extra-factor"), 1.2, node.left
         if isinstance(node.op, ast.Mult):
