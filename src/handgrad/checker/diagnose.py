@@ -106,6 +106,9 @@ class _Search:
         for candidate in rewritten(self.formulas, self.candidates):
             if self._repairs(candidate):
                 found = self._repaired(candidate.edit, candidate.step)
+                if self.full.outcome.error is not None:
+                    raised = self._unknown()
+                    return replace(found, kind=raised.kind, message=raised.message)
                 misshapen = self.own is not None and self.own.shape != self.case.want.shape
                 return replace(found, kind="shape", message=self._worded(MESSAGES["shape"])) if misshapen else found
         return None
