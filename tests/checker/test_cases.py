@@ -17,30 +17,14 @@ NOT_FOUND = frozenset({"dropout/keep-as-a-mask"})
 BLAMED_ELSEWHERE = frozenset({"rnn_unrolled/dh3-alias"})
 """A gradient turned in place into another: the hazard is named, and the two lines besides."""
 
-NOT_EXPLAINED = frozenset(
-    {
-        "attention/dmasked-like-a-sigmoid",
-        "cosine/dlogits-no-eye",
-        "cosine/dnorm_i-power",
-        "cosine/dzi-not-normalised",
-        "layer_norm/dstd-power",
-        "lecture_chunked/dC-every-row",
-        "lecture_chunked/dC-target-rows",
-        "lecture_chunked/dlogits-maximum-everywhere",
-        "lecture_fused/dhprebn-sum-of-products",
-        "lecture_fused/dlogits-no-target",
-        "lstm_cell/dgates-forget-raw",
-        "pooling/dW0-flat-axis",
-        "pooling/dlogits-no-exp",
-        "pooling/dx-peak-everywhere",
-        "residual/dp2-relu",
-        "rms_norm/dmargin-inner-sign",
-        "rms_norm/dmargin-other-side",
-        "rnn_unrolled/dWh-shifted",
-        "softmax_nll/dlogits-diagonal-only",
-    }
-)
-"""Explained as `unknown`, or by another edit that is as right: it takes two edits, or one that no rule proposes."""
+AS_RIGHT = {
+    "cosine/dnorm_i-power": "wrong-variable",
+    "cosine/dzi-not-normalised": "wrong-variable",
+    "layer_norm/dstd-power": "wrong-variable",
+    "rms_norm/dmargin-inner-sign": "extra-factor",
+    "rms_norm/dmargin-other-side": "sign",
+}
+"""Explained by another single edit, which is as right as the one the case names."""
 
 SECOND_RAISES = frozenset(
     {
@@ -146,9 +130,9 @@ def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     assert hazards == ({mistake.variable} if mistake.hazard else set())
     own = {row.name for row in report.blamed}
     assert own == (set() if mistake.hazard else {mistake.variable})
-    if mistake.id not in NOT_EXPLAINED | SECOND_NOT_EXPLAINED:
+    if mistake.id not in SECOND_NOT_EXPLAINED:
         kinds = {d.kind for row in report.blamed for d in row.diagnosis} | {h.kind for h in report.hazards}
-        assert kinds & {mistake.kind, *mistake.also}
+        assert kinds & {mistake.kind, *mistake.also, AS_RIGHT.get(mistake.id)}
 
 
 @pytest.mark.parametrize("several", by_id(cases.SEVERAL + cases.SECOND.several))
@@ -185,7 +169,7 @@ def test_the_rates_are_reached():
     assert total >= 135
     assert len(cases.SPELLINGS) >= 80
     assert len(BLAMED_ELSEWHERE | NOT_FOUND) <= 0.02 * total
-    assert len(NOT_EXPLAINED | BLAMED_ELSEWHERE | NOT_FOUND) <= 0.10 * total
+    assert len(AS_RIGHT.keys() | BLAMED_ELSEWHERE | NOT_FOUND) <= 0.10 * total
 
 
 def test_the_rates_of_the_second_set():

@@ -13,7 +13,7 @@ import cases
 import kinds_table
 
 from handgrad.checker import check
-from handgrad.checker.diagnose import MESSAGES
+from handgrad.checker.messages import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker.md"
 

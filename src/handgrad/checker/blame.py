@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
+from handgrad.checker.edits import Edit
 from handgrad.checker.machine import InDouble, Machine
 from handgrad.checker.names import gradient_of
+from handgrad.checker.reduce import RELATIONS, Reduction, reduced
 from handgrad.checker.reference import (
     Forward,
     Value,
@@ -239,10 +241,12 @@ class Judge:
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
         self.skipped: dict[Chain, int] = {}
+        self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[str, dict[Value, Tensor]] = {}
+        self._smaller: dict[str, tuple[Judge, Reduction]] = {}
         self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
         self.gradient_names = {n: v for s in region.steps for n, v in s.gradients.items()}
         self.forward_names = {n for v in self.forward.values for n in v.names} | {
@@ -260,6 +264,16 @@ class Judge:
         plain = {n for s in self.region.steps if not s.backward for n in s.writes if not is_float(s.after.get(n))}
         carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
         return within | plain | carried
+
+    def smaller(self) -> Iterator[tuple["Judge", Reduction]]:
+        """Judges of the same region in small sizes, as far as its forward pass runs in them."""
+        for relations in RELATIONS:
+            if relations not in self._smaller:
+                reduction = reduced(self.region, relations)
+                self._smaller[relations] = Judge(self.trace, reduction.region), reduction
+            judge, _ = self._smaller[relations]
+            if not judge.forward.failed and judge.double == self.double:
+                yield self._smaller[relations]
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
@@ -438,7 +452,7 @@ class Judge:
 
         Where several losses depend on the variable, the gradient of any of them is right.
         """
-        first = self._judge(chain)
+        first = self.judge_once(chain)
         if first is None or first.fault in (None, "shape", "missing"):
             return first
         if self._is_no_gradient(first):
@@ -446,7 +460,7 @@ class Judge:
             return None
         while True:
             self.skipped[chain] = self.skipped.get(chain, 0) + 1
-            other = self._judge(chain)
+            other = self.judge_once(chain)
             if other is None:
                 del self.skipped[chain]
                 return first
@@ -474,7 +488,8 @@ class Judge:
         )
         return foreign and not any(v in within and not v.root for v in values)
 
-    def _judge(self, chain: Chain) -> Judgement | None:
+    def judge_once(self, chain: Chain) -> Judgement | None:
+        """Judge one chain for the one loss whose turn it is."""
         if self.find(self.forward, chain) is None:
             return None
         plan = self.plan(chain)

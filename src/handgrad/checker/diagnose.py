@@ -1,63 +1,38 @@
-"""Say why a line is wrong: hypotheses from the numbers, then a search over single edits of the user's own lines."""
+"""Say why a line is wrong: hypotheses from the numbers, then a search over edits of the user's own lines."""
 
 import ast
 import itertools
 import math
-import textwrap
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from handgrad.checker.blame import Case, Judge, Judgement, Plan, evaluate
+from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.candidates import Candidate, Candidates
 from handgrad.checker.compare import agrees, align, as_tensor
-from handgrad.checker.derive import terms
-from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simple_statements
-from handgrad.checker.machine import compile_statement
+from handgrad.checker.edits import Edit, in_place, scales
+from handgrad.checker.formulas import Formulas, rewritten
+from handgrad.checker.messages import MESSAGES
 from handgrad.checker.names import uses
+from handgrad.checker.numbers import constant_ratio, missing_sum
+from handgrad.checker.pairs import repairing_pair
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.source import Place, around, segment
+from handgrad.checker.rewrite import edited_text, shown
+from handgrad.checker.source import Place, around
 from handgrad.checker.trace import Step, is_float
+from handgrad.checker.trials import MOST_WORK, Change, Trials
 
-TIME_FOR_ONE_LINE = 0.9
-
-MESSAGES = {
-    "sign": "the sign is wrong",
-    "scale": "it is off by a constant factor",
-    "bessel": "n and n - 1 are confused (Bessel's correction)",
-    "missing-path": "a path is missing",
-    "extra-path": "a path is counted twice",
-    "missing-sum": "a sum is missing: a value that was broadcast collects the gradients of all its copies",
-    "misplaced-sum": "the sum stands in the wrong place: multiply first, then sum",
-    "extra-sum": "there is a sum too many",
-    "wrong-dim": "the dimension is wrong",
-    "transpose": "a transpose, or the order of the factors, is wrong",
-    "shape": "the shape is not that of the variable",
-    "wrong-variable": "the wrong variable is used",
-    "wrong-constant": "a constant is wrong",
-    "wrong-operator": "an operator or function is wrong",
-    "wrong-index": "the index is wrong",
-    "missing-factor": "a factor is missing",
-    "extra-factor": "there is a factor too many",
-    "missing-term": "a term is missing",
-    "extra-term": "there is a term too many",
-    "epsilon": "the epsilon is not that of the forward pass",
-    "overwrite": "it overwrites where it should add",
-    "bad-start": "it starts from the wrong values",
-    "stale": "it is left over from an earlier pass",
-    "missing": "not written yet",
-    "unknown": "it is wrong, and no single edit that was tried repairs it",
-}
+SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim in (0, 1, -1)), "({0}).sum()")
+"""What may have to be done to a product before it is a gradient."""
 
 
-def diagnose(judge: Judge, judgement: Judgement) -> Diagnosis:
-    """Why the chain is at fault, as simply as it can be said."""
+def diagnose(judge: Judge, judgement: Judgement) -> list[Diagnosis]:
+    """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are."""
     chain = judgement.chain
     if judgement.fault == "missing":
-        return Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)
+        return [Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)]
     return _Search(judge, judgement).run()
 
 
@@ -65,162 +40,118 @@ class _Search:
     """One line's diagnosis."""
 
     def __init__(self, judge: Judge, judgement: Judgement):
-        self.judge, self.judgement = judge, judgement
-        self.machine, self.plan, self.chain = judge.machine, judgement.plan, judgement.chain
-        self.case = judgement.failing or judgement.cases[0]
-        self.others = [c for c in judgement.cases if c is not self.case]
-        self.deadline, self.tries = time.process_time() + TIME_FOR_ONE_LINE, 0
-        self.late = False
-        self.candidates: dict[bool, list[tuple[float, Edit, Step, Plan]]] = {}
-        self.failed: set[int] = set()
-        self.outcome = evaluate(self.machine, self.plan, self.case)
-        self.got = as_tensor(self.outcome.got, self.case.want)
-        reads = set().union(*(s.reads for s in self.plan.steps))
-        at_hand = reads | judge.names_at_hand(self.chain)
-        forward = {n: v for n, v in self.case.values.items() if n in at_hand}
-        self.values = {**{n: v for n, v in forward.items() if not n.startswith("__")}, **self.case.gradients}
-        self.gradients = set(self.case.gradients) - {self.chain.name}
-        consumers = judge.between(self.plan) | {n for n, _ in self.case.parts}
-        makers = [s for n in consumers for s in judge.makers(n)]
-        self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
-        self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
+        self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
+        self.place = self.chain.last.statement.place
+        self.trials = Trials(judge, judgement)
+        self.candidates = Candidates(judge, judgement, raises=self.trials.full.outcome.error is not None)
+        self.gradients = self.candidates.gradients
+        self.case, self.own = self.trials.case, self.trials.own
+        self.formulas = Formulas(judge, self.chain, self.case)
+        self.full = self.trials.full
+        self.failed: set[Edit] = set()
 
-    def run(self) -> Diagnosis:
+    def run(self) -> list[Diagnosis]:
         if (found := self._not_a_tensor()) is not None:
-            return found
+            return [found]
         attempts = [
-            *(self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
-            *(self._late_edits, self._later_statements, self._numbers),
+            *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
+            *(self._late_edits, self._later_statements, self._rewritten),
         ]
-        if self.chain.last.statement.place.line == 0:  # a function whose lines are not at hand
-            attempts = [self._numbers]
-        for attempt in attempts:
-            if (found := attempt()) is not None:
-                return found
-        return self._unknown()
-
-    def _late(self) -> bool:
-        """Whether the time for this line is over; the clock is read now and then, since it is slow."""
-        self.tries += 1
-        if self.tries % 32 == 0 and not self.late:
-            self.late = time.process_time() > self.deadline
-        return self.late
-
-    # --- trying --------------------------------------------------------------------------------------------------
-
-    def _right(self, plan: Plan, codes: dict, case: Case) -> bool:
-        got = evaluate(self.machine, plan, case, codes).got
-        if got is None:
-            return False
-        tensor = as_tensor(got, case.want)
-        if tensor is None or (tensor.shape != case.want.shape and not tensor.numel() == case.want.numel() == 1):
-            return False
-        return agrees(tensor, case.want, case.noise, self.judge.tolerance)
-
-    def _try(self, step: Step, node: ast.AST, new: ast.AST, plan: Plan | None = None) -> bool:
-        """Whether the plan is right in every case once the step runs `node`, in which only `new` is not the user's."""
-        plan = plan or self.plan
-        try:
-            code = compile_statement(node, step.statement.place.file)
-        except (SyntaxError, ValueError, TypeError):
-            return False
-        reads = {n.id for n in ast.walk(new) if isinstance(n, ast.Name)} - step.reads
-        reads |= self.machine.names_read_by_functions(reads)
-        codes = {step: (code, reads | step.reads)}
-        if not self._right(plan, codes, self.case):
-            return False
-        return all(self._right(plan, codes, other) for other in self.others)
+        if self.place.line:  # else a function whose lines are not at hand
+            for attempt in attempts:
+                if (found := attempt()) is not None:
+                    return [found]
+            if pair := repairing_pair(self.trials):
+                return self._both(*pair)
+        return [self._numbers() or self._unknown()]
 
     # --- edits ---------------------------------------------------------------------------------------------------
 
-    def _candidates(self, late: bool) -> Iterator[tuple[float, Edit, Step, Plan]]:
-        constants = self.judge.constants
-        for position, (step, plan) in enumerate(self._editable()):
-            own = step in self.chain.steps
-            for simple in simple_statements(step.statement.node):
-                context = Context(
-                    self.chain.name,
-                    self.chain.variable,
-                    self.values,
-                    self.gradients,
-                    constants,
-                    continues=own and step is not self.chain.steps[0],
-                    related=self.related,
-                    accumulates=own and step is not self.chain.last,
-                    locals=_locals(step.statement.node),
-                    counters=uses(step.statement.node).counters,
-                )
-                written = uses(simple).binds & self.gradients
-                if written and not own:
-                    continue
-                for edit in edits(simple, context, late):
-                    yield edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step, plan
-
-    def _editable(self) -> Iterator[tuple[Step, Plan]]:
-        """The plan's steps, last first, then the definitions of the user's functions they call."""
-        for step in reversed(self.plan.steps):
-            yield step, self.plan
-        reads = set().union(*(s.reads for s in self.plan.steps))
-        for step in self.chain.region.steps:
-            if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
-                p = self.plan
-                yield step, Plan(p.chain, [step, *p.steps], p.gradients, p.shadowed, p.clean)
-
     def _edits(self, only: Callable[[Edit], bool] | None = None, late: bool = False) -> Diagnosis | None:
-        if late not in self.candidates:
-            self.candidates[late] = sorted(self._candidates(late), key=lambda c: c[0])
-        candidates = [c for c in self.candidates[late] if only is None or only(c[1])]
-        for _, edit, step, plan in candidates:
-            if self._late():
-                return None
-            if id(edit) in self.failed:
-                continue
-            if self._try_edit(edit, step, plan):
-                return self._repaired(edit, step)
-            self.failed.add(id(edit))
+        for candidate in self.candidates.sorted(late):
+            if only is None or only(candidate.edit):
+                if self.trials.exhausted():
+                    return None
+                if self._repairs(candidate):
+                    self.judge.repairs.append((candidate.edit, candidate.step))
+                    return self._repaired(candidate.edit, candidate.step)
         return None
 
-    def _try_edit(self, edit: Edit, step: Step, plan: Plan) -> bool:
-        whole = step.statement.node
-        if edit.old is whole:
-            return self._try(step, ast.fix_missing_locations(ast.copy_location(edit.new, whole)), edit.new, plan)
-        with in_place(whole, edit.old, edit.new) as found:
-            return found and self._try(step, whole, edit.new, plan)
+    def _repairs(self, candidate: Candidate) -> bool:
+        if candidate.edit in self.failed:
+            return False
+        if self.trials.right((candidate.edit, candidate.step)):
+            return True
+        self.failed.add(candidate.edit)
+        return False
+
+    def _known_repairs(self) -> Diagnosis | None:
+        """An edit that mended another gradient of the same loop."""
+        for edit, step in self.judge.repairs:
+            if step in self.judgement.plan.steps and self.trials.right((edit, step)):
+                return self._repaired(edit, step)
+        return None
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
 
-    def _late_edits(self) -> Diagnosis | None:
-        return self._edits(late=True)
-
     def _plain_edits(self) -> Diagnosis | None:
         return self._edits(lambda e: e.cost < 1.35)
 
+    def _late_edits(self) -> Diagnosis | None:
+        return self._edits(late=True)
+
+    def _rewritten(self) -> Diagnosis | None:
+        """The line, or one term of it, as the forward pass has it."""
+        for candidate in rewritten(self.formulas, self.candidates):
+            if self._repairs(candidate):
+                found = self._repaired(candidate.edit, candidate.step)
+                if self.full.outcome.error is not None:
+                    raised = self._unknown()
+                    return replace(found, kind=raised.kind, message=raised.message)
+                misshapen = self.own is not None and self.own.shape != self.case.want.shape
+                return replace(found, kind="shape", message=self._worded(MESSAGES["shape"])) if misshapen else found
+        return None
+
     def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
         simple = edit.statement
-        old, new = _shown(edit.old), _shown(edit.new)
-        kind = edit.kind
-        if self.judgement.fault == "shape":
-            kind = (
-                "shape" if kind in ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term") else kind
-            )
-        if isinstance(edit.new, ast.Pass):
-            message = f"{MESSAGES[kind]}: leave this line out"
-        else:
-            message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
         place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
         fix = edited_text(self.judge.code(step), simple, edit)
         kept = around(step.statement.code, simple)
         end = simple.end_lineno or simple.lineno
-        return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, end, kept)
+        return Diagnosis(self._kind(edit), self._worded(self._told(edit)), fix, place, simple.lineno, end, kept)
+
+    def _both(self, first: Change, second: Change) -> list[Diagnosis]:
+        """Two edits that are needed together; where they are of one statement, the first shows it with both."""
+        found = [replace(self._repaired(*change), kind=self._kind(change[0])) for change in (first, second)]
+        if first[0].statement is second[0].statement:
+            whole = first[0].statement
+            with in_place(whole, first[0].old, first[0].new), in_place(whole, second[0].old, second[0].new):
+                fix = ast.unparse(whole)
+            found = [replace(found[0], fix=fix), replace(found[1], fix=None)]
+        found.sort(key=lambda d: (d.fix is None, d.start))
+        found[1] = replace(found[1], message=f"and besides: {found[1].message}")
+        return found
+
+    def _kind(self, edit: Edit) -> str:
+        of_shape = ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term")
+        return "shape" if self.judgement.fault == "shape" and edit.kind in of_shape else edit.kind
+
+    def _told(self, edit: Edit) -> str:
+        message = MESSAGES[self._kind(edit)]
+        if isinstance(edit.new, ast.Pass):
+            return f"{message}: leave this line out"
+        old, new = shown(edit.old), shown(edit.new)
+        return f"{message}: {new} in place of {old}" if len(old) + len(new) < 90 else message
 
     def _worded(self, message: str) -> str:
+        outcome = self.full.outcome
         if self.judgement.fault == "masked":
             return f"invisible here, wrong in general: {message}."
-        if isinstance(self.outcome.got, Tensor) and not self.outcome.got.is_floating_point():
-            message = f"the dtype is {str(self.outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
-        if self.outcome.error is not None:
-            return f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]} ({message})."
+        if isinstance(outcome.got, Tensor) and not outcome.got.is_floating_point():
+            message = f"the dtype is {str(outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
+        if outcome.error is not None:
+            return f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]} ({message})."
         return f"{message}."
 
     # --- paths ---------------------------------------------------------------------------------------------------
@@ -228,7 +159,7 @@ class _Search:
     def _paths(self) -> Diagnosis | None:
         """A consumer's share that is missing, or there twice."""
         case = self.case
-        got = align(self.got, case.want) if self.got is not None else None
+        got = align(self.own, case.want) if self.own is not None else None
         if got is None or not bool(torch.isfinite(got).all()) or got.is_complex():
             return None
         difference = case.want - got.to(case.want.dtype)
@@ -248,14 +179,19 @@ class _Search:
         return None
 
     def _missing_path(self, names: list[str]) -> Diagnosis:
-        variable = self.chain.variable
         through = " and ".join(names)
-        message = f"a path is missing: {variable} also reaches the loss through {through}"
-        found = self._added_terms(names)
+        message = f"a path is missing: {self.chain.variable} also reaches the loss through {through}"
+        named = all(self.formulas.upstream(name) for name in names)
+        found = self._added_terms(names) if named else None
         if found is None:
             again = self._edits(_brings_a_path) or self._edits(_brings_a_path, late=True)
+            if again is not None and again.kind == "misplaced-sum":
+                return again
             if again is not None:
                 return replace(again, kind="missing-path", message=self._worded(message))
+        found = found or self._added_terms(names)
+        if found is None and (whole := self._rewritten()) is not None:
+            return replace(whole, kind="missing-path", message=self._worded(message))
         return self._diagnosis("missing-path", message, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
@@ -271,73 +207,49 @@ class _Search:
         """A line to add that brings the missing path, and the line after which it belongs."""
         if len(names) != 1:
             return None
-        for text in self._terms_through(names[0]):
-            for template in (
-                "{0}",
-                "({0}).sum(0)",
-                "({0}).sum(0, keepdim=True)",
-                "({0}).sum(1, keepdim=True)",
-                "({0}).sum(-1, keepdim=True)",
-                "({0}).sum()",
-            ):
-                if self._late():
-                    return None
-                line = f"{self.chain.name} += {template.format(text)}"
-                if self._try_after(line) or self._try_after(line := line.replace("+=", f"= {self.chain.name} +")):
-                    return line, self._after(line)
+        for text, template in itertools.product(self._terms_through(names[0]), SUMMED):
+            if self.trials.exhausted():
+                return None
+            line = f"{self.chain.name} += {template.format(text)}"
+            for spelled in (line, line.replace("+=", f"= {self.chain.name} +", 1)):
+                if self.trials.right_after(spelled):
+                    return spelled, self._after(spelled)
         return None
 
     def _terms_through(self, consumer: str) -> Iterator[str]:
-        upstream = next(
-            (g for g, v in self.judge.gradient_names.items() if v == consumer and g in self.gradients), None
-        )
-        if upstream is None and consumer in self.judge.trace.losses:
-            upstream = "1.0"
-        if upstream is None:
-            return
-        yield upstream
-        for step in self.judge.makers(consumer):
-            node = step.statement.node
-            if isinstance(node, ast.Assign) and node.value is not None:
-                yield from terms(node.value, self.chain.variable, upstream)
-        for other in self.values:
-            if is_float(self.values[other]) and other not in self.gradients and upstream != "1.0":
-                yield f"{upstream} * {other}"
-
-    def _try_after(self, line: str) -> bool:
-        last = self.chain.last
-        try:
-            addition = ast.parse(line).body[0]
-        except SyntaxError:
-            return False
-        both = ast.If(ast.Constant(True), [last.statement.node, addition], [])
-        return self._try(last, ast.fix_missing_locations(ast.copy_location(both, last.statement.node)), addition)
+        upstream = self.formulas.upstream(consumer)
+        copies = f" * torch.ones_like({self.chain.variable})"
+        through = [text.removesuffix(copies) for text in self.formulas.through(consumer)]
+        yield from dict.fromkeys(text for text in (" + ".join(through), *through, upstream) if text)
+        if upstream not in (None, "1.0"):
+            for other, value in self.candidates.values.items():
+                if is_float(value) and other not in self.gradients:
+                    yield f"{upstream} * {other}"
 
     def _after(self, line: str) -> int:
         """The last line that has to have run before the added one can."""
         reads = uses(ast.parse(line)).reads & self.gradients
         steps = [s for s in self.chain.region.steps if set(s.gradients) & reads] + [self.chain.last]
-        here = self.chain.last.statement.place
-        return max(s.statement.node.end_lineno or 0 for s in steps if s.statement.place.cell == here.cell)
+        return max(s.statement.node.end_lineno or 0 for s in steps if s.statement.place.cell == self.place.cell)
 
     def _diagnosis(self, kind: str, message: str, added: tuple[str, int] | None) -> Diagnosis:
-        place = self.chain.last.statement.place
         if added is None:
-            return Diagnosis(kind, self._worded(message), place=place)
+            return Diagnosis(kind, self._worded(message), place=self.place)
         line, after = added
-        message = f"{message}; add a line after line {after}" if after != place.line else f"{message}; add a line"
-        return Diagnosis(kind, self._worded(message), line, place, after + 1, after)
+        message = f"{message}; add a line after line {after}" if after != self.place.line else f"{message}; add a line"
+        return Diagnosis(kind, self._worded(message), line, self.place, after + 1, after)
 
     # --- later statements and numbers -----------------------------------------------------------------------------
 
     def _scaled(self) -> Diagnosis | None:
         """A line that divides or multiplies by a size, where all elements are off by the same factor."""
-        got = align(self.got, self.case.want) if self.got is not None and not self.got.is_complex() else None
-        if got is None or _constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
+        got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
+        if got is None or constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
             return None
+        if (found := self._edits(_rescales)) is not None:
+            return found
         gradient = self.chain.name
-        context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
-        for factor in scales(context):
+        for factor in scales(self.candidates.context()):
             text = ast.unparse(factor)
             for op in ("/", "*"):
                 kind = "bessel" if "/" in text else "scale"
@@ -347,95 +259,72 @@ class _Search:
 
     def _later_statements(self) -> Diagnosis | None:
         """A line that has to be added: a factor, a sum, another path."""
-        self.late, self.deadline = False, time.process_time() + TIME_FOR_ONE_LINE / 3
-        for consumer in dict.fromkeys(n for n, _ in self.case.parts):
+        self.trials.most_work = self.trials.work + MOST_WORK / 3
+        for consumer in self.formulas.consumers:
             if (added := self._added_terms([consumer])) is not None:
                 return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
         gradient = self.chain.name
-        context = Context(gradient, self.chain.variable, self.values, self.gradients, self.judge.constants)
-        names = [n for n in context.tensors if n not in self.gradients]
+        names = [n for n in self.candidates.context().tensors if n not in self.gradients]
         for name in names:
-            for text in (
-                f"{gradient} * {name}",
-                f"{gradient} / {name}",
-                f"{gradient} * ({name} > 0)",
-                f"{gradient} * (1 - {name}**2)",
-            ):
-                if (found := self._try_line("missing-factor", f"{gradient} = {text}")) is not None:
+            for pattern in ("{0} * ({1} > 0)", "{0} * {1}", "{0} / {1}", "{0} * (1 - {1}**2)"):
+                line = f"{gradient} = {pattern.format(gradient, name)}"
+                if (found := self._try_line("missing-factor", line)) is not None:
                     return found
-        for upstream in sorted(self.gradients):
-            for text in (upstream, f"-{upstream}", *(f"{upstream} * {n}" for n in names)):
-                if (found := self._try_line("missing-term", f"{gradient} = {gradient} + {text}")) is not None:
-                    return found
-        for name in names:
-            for text in (f"2 * {name}", name):
-                if (found := self._try_line("missing-term", f"{gradient} = {gradient} + {text}")) is not None:
-                    return found
+        terms = [t for g in sorted(self.gradients) for t in (g, f"-{g}", *(f"{g} * {n}" for n in names))]
+        for text in (*terms, *(t for n in names for t in (f"2 * {n}", n))):
+            if (found := self._try_line("missing-term", f"{gradient} = {gradient} + {text}")) is not None:
+                return found
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
-        if self._late() or not self._try_after(line):
+        if self.trials.exhausted() or not self.trials.right_after(line):
             return None
         return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
 
     def _numbers(self) -> Diagnosis | None:
         """What the values alone say, where no edit repairs the line."""
-        got, want = self.got, self.case.want
-        place = self.chain.last.statement.place
+        case, tolerance = self.full.cases[0], self.judge.tolerance
+        got, want = as_tensor(self.full.outcome.got, case.want), case.want
         if got is None:
             return None
-        if got.shape != want.shape and (fixed := self._by_shape(got, want)) is not None:
-            return Diagnosis(*fixed, place=place)
-        aligned = align(got, want)
-        if aligned is None:
-            return None
-        ratio = _constant_ratio(aligned.double(), want.double(), self.judge.tolerance)
-        if ratio is not None:
-            if math.isclose(ratio, -1, rel_tol=1e-6):
-                return Diagnosis("sign", self._worded(MESSAGES["sign"]), place=place)
-            return Diagnosis("scale", self._worded(f"it has to be multiplied by {ratio:.6g}"), place=place)
-        return None
-
-    def _by_shape(self, got: Tensor, want: Tensor) -> tuple[str, str] | None:
-        dims = range(got.dim())
-        for count in (1, 2, 3):
-            for chosen in itertools.combinations(dims, count):
-                for keep in (False, True):
-                    summed = got.sum(chosen, keepdim=keep)
-                    if agrees(summed, want, self.case.noise, self.judge.tolerance):
-                        return "missing-sum", self._worded(f"{MESSAGES['missing-sum']} (over dimensions {chosen})")
-        if got.dim() == 2 and agrees(got.T, want, self.case.noise, self.judge.tolerance):
-            return "transpose", self._worded(MESSAGES["transpose"])
-        return None
+        kind, message = None, ""
+        if got.shape != want.shape and (dims := missing_sum(got, want, case.noise, tolerance)):
+            kind, message = "missing-sum", f"{MESSAGES['missing-sum']} (over dimensions {dims})"
+        elif got.shape != want.shape and got.dim() == 2 and agrees(got.T, want, case.noise, tolerance):
+            kind, message = "transpose", MESSAGES["transpose"]
+        elif (aligned := align(got, want)) is not None:
+            ratio = constant_ratio(aligned.double(), want.double(), tolerance)
+            if ratio is not None and math.isclose(ratio, -1, rel_tol=1e-6):
+                kind, message = "sign", MESSAGES["sign"]
+            elif ratio is not None:
+                kind, message = "scale", f"it has to be multiplied by {ratio:.6g}"
+        return Diagnosis(kind, self._worded(message), place=self.place) if kind else None
 
     def _not_a_tensor(self) -> Diagnosis | None:
-        got, want = self.outcome.got, self.case.want
-        if isinstance(got, Tensor) or self.outcome.error is not None or got is None:
+        outcome, want = self.full.outcome, self.full.cases[0].want
+        got = outcome.got
+        if isinstance(got, Tensor) or outcome.error is not None or got is None:
             return None
         if isinstance(got, int | float) and want.numel() == 1:
             return None
-        kind = "shape" if self.got is not None or isinstance(got, int | float | list) else "unknown"
+        kind = "shape" if as_tensor(got, want) is not None or isinstance(got, int | float | list) else "unknown"
         message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
-        return Diagnosis(kind, message, place=self.chain.last.statement.place)
+        return Diagnosis(kind, message, place=self.place)
 
     def _unknown(self) -> Diagnosis:
-        place = self.chain.last.statement.place
-        if self.outcome.error is not None:
-            error = f"{type(self.outcome.error).__name__}: {str(self.outcome.error).splitlines()[0]}"
-            return Diagnosis("unknown", f"this line raises {error}", place=place)
-        want = self.case.want
-        if self.got is None:
-            kind = type(self.outcome.got).__name__
-            return Diagnosis("unknown", f"this is a {kind}, not a tensor of shape {tuple(want.shape)}.", place=place)
-        if align(self.got, want) is None:
-            message = f"the shape is {tuple(self.got.shape)}, that of {self.chain.variable} {tuple(want.shape)}"
-            return Diagnosis("shape", self._worded(message), place=place)
-        return Diagnosis("unknown", self._worded(MESSAGES["unknown"]), place=place)
-
-
-def _locals(node: ast.stmt) -> set[str]:
-    """Names that a compound statement binds for itself, such as its counters."""
-    return uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+        outcome, want = self.full.outcome, self.full.cases[0].want
+        got = as_tensor(outcome.got, want)
+        if outcome.error is not None:
+            error = f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]}"
+            return Diagnosis("unknown", f"this line raises {error}", place=self.place)
+        if got is None:
+            kind = type(outcome.got).__name__
+            message = f"this is a {kind}, not a tensor of shape {tuple(want.shape)}."
+            return Diagnosis("unknown", message, place=self.place)
+        if align(got, want) is None:
+            message = f"the shape is {tuple(got.shape)}, that of {self.chain.variable} {tuple(want.shape)}"
+            return Diagnosis("shape", self._worded(message), place=self.place)
+        return Diagnosis("unknown", self._worded(MESSAGES["unknown"]), place=self.place)
 
 
 def _brings_a_path(edit: Edit) -> bool:
@@ -443,50 +332,13 @@ def _brings_a_path(edit: Edit) -> bool:
     return edit.kind not in ("sign", "scale", "bessel", "wrong-constant", "shape", "transpose", "extra-term")
 
 
+def _rescales(edit: Edit) -> bool:
+    """Whether an edit may multiply everything by the same number."""
+    return edit.kind in ("scale", "bessel") or (edit.kind == "missing-factor" and edit.cost < 1.6)
+
+
 def _factor(text: str) -> str:
     return f"({text})" if " " in text else text
 
 
-def _constant_ratio(got: Tensor, want: Tensor, tolerance: float) -> float | None:
-    top = got.abs().max() if got.numel() else torch.tensor(0.0)
-    if not bool(torch.isfinite(got).all()) or float(top) == 0:
-        return None
-    ratio = float((got * want).sum() / (got * got).sum())
-    return ratio if ratio and agrees(got * ratio, want, 0.0, max(tolerance, 1e-6)) else None
-
-
-def _shown(node: ast.AST) -> str:
-    return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
-
-
-def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
-    """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
-    statement = edit.edited
-    whole = ast.unparse(ast.fix_missing_locations(statement))
-    if isinstance(statement, ast.Pass):
-        return ""
-    old: Any = edit.old
-    if not code or old is simple or not hasattr(old, "lineno"):
-        return whole
-    written = segment(code, simple)
-    start = _offset(code, simple.lineno, simple.col_offset)
-    begin = _offset(code, old.lineno, old.col_offset) - start
-    end = _offset(code, old.end_lineno, old.end_col_offset) - start
-    new = ast.unparse(ast.fix_missing_locations(edit.new))
-    for text in (new, f"({new})"):
-        candidate = written[:begin] + text + written[end:]
-        try:
-            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
-                return textwrap.dedent(candidate)
-        except (SyntaxError, IndexError):
-            continue
-    return whole
-
-
-def _offset(code: str, line: int, column: int) -> int:
-    lines = code.split("\n")
-    before = sum(len(part) + 1 for part in lines[: line - 1])
-    return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
-
-
-__all__ = ["MESSAGES", "diagnose", "edited_text"]
+__all__ = ["diagnose"]

@@ -3,11 +3,11 @@
 import ast
 
 from handgrad.checker.blame import Chain
-from handgrad.checker.diagnose import edited_text
 from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import method
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis, Hazard
+from handgrad.checker.rewrite import edited_text
 from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Region, Step
 

@@ -213,7 +213,7 @@ class _Inspection:
         )
         if judgement.fault:
             row.cause = "own"
-            row.diagnosis = [diagnose(self.judge, judgement)]
+            row.diagnosis = diagnose(self.judge, judgement)
             place = row.diagnosis[0].place
             if place is not None:
                 row.place, row.text = place, self._text_at(chain, place)

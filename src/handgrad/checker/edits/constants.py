@@ -54,6 +54,8 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     for other in dict.fromkeys([*candidates, *ctx.constants]):
         if other != value and (not ctx.in_index or other == int(other)):
             cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
+            cost += 0.3 if value == 1 and ctx.role == "operand" and other not in (0, 2) else 0.0
+            cost += 0.8 if _hides_a_size(value, other, ctx) else 0.0
             yield kind, cost, number(int(other) if ctx.in_index else other)
     if ctx.in_index:
         for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
@@ -61,6 +63,14 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     else:
         for n in ctx.sizes:
             yield kind, 1.7, name(n)
+
+
+def _hides_a_size(value: float, other: float, ctx: Context) -> bool:
+    """Whether a size by which something is divided would stand in the new number: `0.125` for `1 / n`."""
+    shapes = [ctx.values[n].shape for n in (ctx.variable, *ctx.gradients) if n in ctx.tensors]
+    sizes = {*ctx.sizes.values(), *(size for shape in shapes for size in shape)}
+    ratios = [abs(a / b) for a, b in ((1, other), (value, other), (other, value)) if a and b]
+    return any(ratio > 2 and ratio in sizes for ratio in ratios)
 
 
 def _einsum(text: str) -> Iterator[Proposal]:

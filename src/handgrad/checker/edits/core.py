@@ -16,20 +16,46 @@ Proposal = tuple[str, float, ast.AST]
 Rule = Callable[[Any, "Context"], Iterator[Proposal]]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Edit:
-    """One edit of a statement: its kind, and the node that another takes the place of."""
+    """One edit of a statement: its kind, the node that another takes the place of, and the names the new one brings."""
 
     kind: str
     cost: float
     old: ast.AST
     new: ast.AST
     statement: ast.stmt
+    names: set[str] = field(init=False)
+
+    def __post_init__(self):
+        """Note the names while it can be seen which parts are new."""
+        self.names = {part.id for part in fresh(self.new) if isinstance(part, ast.Name)}
 
     @property
     def edited(self) -> ast.stmt:
         """The statement as it should be."""
         return substitute(self.statement, self.old, self.new)
+
+
+def fresh(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree that have no place in the user's text yet, since a rule made them."""
+    queue: list[Any] = [tree]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, list):
+            queue += node
+        elif isinstance(node, ast.AST) and not hasattr(node, "lineno"):
+            queue += [getattr(node, key, None) for key in node._fields]
+            if node._attributes:
+                yield node
+
+
+def locate(new: Any, like: Any) -> Any:
+    """The tree, its new parts put in the place of the node they stand for."""
+    place = {key: getattr(like, key) for key in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+    for part in list(fresh(new)):
+        part.__dict__.update(place)
+    return new
 
 
 @contextlib.contextmanager
@@ -40,7 +66,7 @@ def in_place(tree: ast.AST, old: ast.AST, new: ast.AST) -> Iterator[bool]:
         yield False
         return
     holder, key = slot
-    ast.fix_missing_locations(ast.copy_location(new, old)) if hasattr(old, "lineno") else None
+    locate(new, old if hasattr(old, "lineno") else tree)
     _put(holder, key, new)
     try:
         yield True
@@ -79,9 +105,11 @@ class Context:
     values: dict[str, Any]
     gradients: set[str]
     constants: tuple[float, ...] = ()
+    raises: bool = False
     continues: bool = False
     accumulates: bool = False
     related: set[str] = field(default_factory=set)
+    mentioned: set[str] = field(default_factory=set)
     locals: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     in_index: bool = False
@@ -146,8 +174,20 @@ def method(receiver: Any, called: str, *args: ast.expr, **keywords: Any) -> ast.
 
 
 def expression(text: str) -> ast.expr:
-    """The syntax tree of an expression."""
-    return ast.parse(text, mode="eval").body
+    """The syntax tree of an expression, as yet without a place."""
+    return _without_place(ast.parse(text, mode="eval").body)
+
+
+def statement(text: str) -> ast.stmt:
+    """The syntax tree of a statement, as yet without a place."""
+    return _without_place(ast.parse(text).body[0])
+
+
+def _without_place(tree: Any) -> Any:
+    for part in ast.walk(tree):
+        for position in part._attributes:
+            delattr(part, position)
+    return tree
 
 
 def same(a: ast.AST, b: ast.AST) -> bool:

@@ -1,13 +1,14 @@
 """A factor or a term that was forgotten."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
 from handgrad.checker.edits.core import Context, Proposal, binary, expression, factor_kind, method, name, number, rule
-from handgrad.checker.trace import is_float
+from handgrad.checker.trace import holds_float, is_float
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, ast.Constant)
@@ -49,6 +50,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
         if isinstance(value, int) and value > 2:
             yield binary(name(n), ast.Sub, ast.Constant(1))
             yield binary(name(n), ast.Div, binary(name(n), ast.Sub, ast.Constant(1)))
+            yield binary(name(n), ast.Pow, ast.Constant(0.5))
     yield ast.Constant(3)
 
 
@@ -77,6 +79,18 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
 
 
+@rule(ast.Name)
+def a_factor_of_the_step(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A derivative that was left out altogether in a loop over time, where the values lie in a list."""
+    if ctx.role != "value" or not ctx.counters:
+        return
+    lists = [n for n, v in ctx.values.items() if isinstance(v, list | dict) and holds_float(v)]
+    for listed, counter, shift in itertools.product(lists, sorted(ctx.counters), ("", " + 1", " - 1")):
+        element = f"{listed}[{counter}{shift}]"
+        for pattern in ("(1 - {0}**2)", "{0}", "{0} * (1 - {0})", "({0} > 0)"):
+            yield "missing-factor", 1.25, binary(node, ast.Mult, expression(pattern.format(element)))
+
+
 @rule(ast.BinOp, ast.Name, ast.Call, late=True)
 def a_normaliser(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A softmax sends back `p * (g - (g * p).sum(1, keepdim=True))`; the sum is often forgotten."""
@@ -89,6 +103,21 @@ def a_normaliser(node: Any, ctx: Context) -> Iterator[Proposal]:
                 yield "missing-term", 2.2, binary(node, ast.Sub, binary(factor, ast.Mult, total))
 
 
+@rule(ast.Name, ast.BinOp, late=True)
+def a_mean(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """What normalising sends back lacks `g.mean()`, or `x * (g * x).mean()`."""
+    is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
+    if ctx.role == "operand" or ctx.in_index or not (is_sum or getattr(node, "id", "") in ctx.gradients):
+        return
+    for gradient in sorted(ctx.gradients & ctx.mentioned):
+        others = [n for n, t in ctx.tensors.items() if t.shape == ctx.tensors[gradient].shape and n in ctx.related]
+        products = [(None, gradient), *((n, f"({gradient} * {n})") for n in others if n not in ctx.gradients)]
+        for (other, product), dim, what in itertools.product(products, (0, 1, -1), ("mean", "sum")):
+            text = f"{product}.{what}({dim}, keepdim=True)"
+            term = expression(f"{other} * {text}" if other else text)
+            yield "missing-term", 2.1, binary(node, ast.Sub, term)
+
+
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript, late=True)
 def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term that was forgotten inside an expression."""
@@ -98,10 +127,16 @@ def a_term(node: Any, ctx: Context) -> Iterator[Proposal]:
         return
     if isinstance(node, ast.Name) and node.id not in ctx.tensors:
         return
+    if ctx.role in ("value", "operand", "factor"):
+        for other, tensor in ctx.integers.items():
+            if tensor.dim() == 1:
+                size = f"{ctx.variable}.shape[-1]"
+                hot = f"F.one_hot({other}, {size})" if "F" in ctx.values else f"torch.eye({size})[{other}]"
+                yield "missing-term", 2.2, binary(node, ast.Sub, expression(hot))
     for other, tensor in ctx.tensors.items():
         if other in ctx.gradients and ctx.role not in ("value", "operand"):
             continue
-        cost = 2.3 if other in ctx.related else 2.7
+        cost = 2.0 if other in ctx.mentioned else 2.3 if other in ctx.related else 2.7
         for text in (other, f"{other}[:, None]") if tensor.dim() == 1 else (other,):
             yield "missing-term", cost, binary(node, ast.Sub, expression(text))
             yield "missing-term", cost, binary(node, ast.Add, expression(text))

@@ -89,6 +89,14 @@ def a_function(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "wrong-operator", 2.5, expression(offset.format(node.id))
 
 
+@rule(ast.BinOp, late=True)
+def a_function_of_a_difference(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`logits - lse` where its exponential was meant."""
+    if isinstance(node.op, ast.Add | ast.Sub) and not ctx.in_index:
+        for what in ("exp", "tanh", "sigmoid", "log", "sqrt"):
+            yield "missing-factor" if ctx.role == "value" else "wrong-operator", 2.2, method(node, what)
+
+
 @rule(ast.List, ast.Tuple)
 def parts_exchanged(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`cat([dq, dv, dk])` where `cat([dq, dk, dv])` was meant."""

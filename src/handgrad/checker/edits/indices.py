@@ -1,6 +1,7 @@
 """An index or a slice that should be another."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,10 +62,21 @@ def another_index(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-sum", 1.4, method(node.value, "sum", number(0))
 
 
+@rule(ast.Subscript)
+def a_row_of_another(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`Yb[k]` in a loop where `Xb[k, j]` was meant."""
+    if not (isinstance(node.value, ast.Name) and node.value.id in ctx.integers and isinstance(node.ctx, ast.Load)):
+        return
+    for other, tensor in ctx.integers.items():
+        for counters in itertools.permutations(sorted(ctx.counters), tensor.dim()):
+            if other != node.value.id and counters:
+                yield "wrong-index", 1.2, expression(f"{other}[{', '.join(counters)}]")
+
+
 @rule(ast.AugAssign)
 def a_missing_index(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`dC += demb[k, j]` where `dC[ix] += demb[k, j]` was meant."""
     if isinstance(node.target, ast.Name):
         for index in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
-            target = ast.Subscript(node.target, name(index), ast.Store())
+            target = ast.Subscript(name(node.target.id), name(index), ast.Store())
             yield "wrong-index", 1.2, ast.AugAssign(target, node.op, node.value)

@@ -19,7 +19,7 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
                     near = tensor.shape == shape
                     akin = (other in ctx.gradients) == (node.id in ctx.gradients)
                     far = 0.0 if other in ctx.related or other in ctx.gradients else 0.45
-                    yield kind, (1.0 if near else 2.0) + (0 if akin else 0.4) + far, name(other)
+                    yield kind, (1.0 if near else 1.1 if ctx.raises else 2.0) + (0 if akin else 0.4) + far, name(other)
     if node.id in ctx.sizes:
         for other, size in ctx.sizes.items():
             if other != node.id and size != ctx.sizes[node.id]:
@@ -60,13 +60,13 @@ def one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
 
 
 @rule(ast.BinOp)
-def not_one_less(node: Any, _ctx: Context) -> Iterator[Proposal]:
+def not_one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`n - 1` where `n` was meant."""
     if isinstance(node.op, ast.Sub | ast.Add) and isinstance(node.right, ast.Constant) and node.right.value == 1:
-        yield "bessel", 0.9, node.left
+        yield "wrong-index" if ctx.in_index else "bessel", 0.9, node.left
 
 
-@rule(ast.Name, ast.BinOp, ast.Call)
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`1 - h` where `1 - h**2` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function", "receiver-function"):
@@ -74,6 +74,8 @@ def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     if isinstance(node, ast.Name) and node.id not in ctx.tensors and node.id not in ctx.sizes:
         return
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Sub):
+        return
+    if isinstance(node, ast.Subscript) and ctx.role not in ("operand", "factor"):
         return
     if isinstance(node, ast.Call) and called(node) in ("range", "len", "arange", "sum", "one_hot"):
         return

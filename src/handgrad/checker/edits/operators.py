@@ -20,7 +20,10 @@ OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
 @rule(ast.BinOp)
 def another_operator(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`*` where `/` was meant."""
+    one = isinstance(node.left, ast.Constant) and node.left.value == 1
     for op, kind in OTHER_OPERATORS.get(type(node.op), ()):
+        if one and op is ast.Mult:
+            continue
         yield kind, 0.9, binary(node.left, op, node.right)
 
 
@@ -52,8 +55,9 @@ def transposed(node: Any) -> ast.expr:
 def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term or a factor that does not belong."""
     if isinstance(node.op, ast.Add | ast.Sub):
+        complement = isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1
         yield "extra-term", 1.2, node.left
-        yield "extra-term", 1.2, node.right
+        yield "wrong-operator" if complement else "extra-term", 1.2, node.right
     elif isinstance(node.op, ast.Mult | ast.Div):
         yield factor_kind(node.right, ctx, "extra-factor"), 1.2, node.left
         if isinstance(node.op, ast.Mult):
@@ -112,6 +116,8 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.integers:
         yield "wrong-operator", 1.2, ast.UnaryOp(ast.Invert(), node)
     elif node.id in ctx.tensors and node.id not in ctx.gradients and not ctx.in_index and ctx.role != "function":
+        if ctx.role == "factor":
+            yield "wrong-operator", 1.3, ast.Compare(node, [ast.Gt()], [ast.Constant(0)])
         yield "missing-term", 1.7, binary(ast.Constant(1), ast.Sub, node)
         yield "missing-factor", 2.2, binary(node, ast.Mult, binary(ast.Constant(1), ast.Sub, node))
         yield "missing-term", 2.2, binary(ast.Constant(1), ast.Sub, binary(node, ast.Pow, ast.Constant(2)))
@@ -126,6 +132,14 @@ def no_complement(node: Any, _ctx: Context) -> Iterator[Proposal]:
     if isinstance(node.op, ast.Mult | ast.Pow):
         yield "missing-term", 1.8, binary(ast.Constant(1), ast.Sub, node)
         yield "missing-term", 2.0, binary(ast.Constant(1), ast.Add, node)
+
+
+@rule(ast.BinOp)
+def a_whole_derivative(node: Any, _ctx: Context) -> Iterator[Proposal]:
+    """`1 - s` where `s * (1 - s)`, of a sigmoid, was meant."""
+    one = isinstance(node.left, ast.Constant) and node.left.value == 1
+    if one and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Name | ast.Subscript):
+        yield "missing-factor", 1.2, binary(node.right, ast.Mult, node)
 
 
 @rule(ast.UnaryOp)

@@ -100,8 +100,11 @@ def a_sum_over_more(node: Any, ctx: Context) -> Iterator[Proposal]:
     # a factor one level further out: (c * a) * b.sum(0)
     product = isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult)
     if product and called(node.right) in ("sum", "mean") and is_method(node.right, ctx):
-        moved = on_receiver(node.right, binary(node.left.right, ast.Mult, node.right.func.value), False)
-        yield "misplaced-sum", 1.2, binary(node.left.left, ast.Mult, moved)
+        a = node.left.right
+        summed = called(a) == called(node.right) and is_method(a, ctx)
+        for factor in (a, a.func.value) if summed else (a,):
+            moved = on_receiver(node.right, binary(factor, ast.Mult, node.right.func.value), False)
+            yield "misplaced-sum", 1.2, binary(node.left.left, ast.Mult, moved)
 
 
 @rule(ast.Name, ast.BinOp, ast.Call)

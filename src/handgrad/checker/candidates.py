@@ -1,0 +1,91 @@
+"""Everything that may be edited to mend a chain, and what an edit may draw on."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.edits import Context, Edit, edits, simple_statements
+from handgrad.checker.names import uses
+from handgrad.checker.trace import Step
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An edit of a step's statement; the cheapest that repairs the chain is reported."""
+
+    cost: float
+    edit: Edit
+    step: Step
+
+
+class Candidates:
+    """The edits of one chain's statements, of the temporaries it uses, and of the functions it calls."""
+
+    def __init__(self, judge: Judge, judgement: Judgement, raises: bool = False):
+        """Collect the names at hand; `raises` says that the line ends in an exception as it stands."""
+        self.raises = raises
+        self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
+        case = judgement.failing or judgement.cases[0]
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        at_hand = reads | judge.names_at_hand(self.chain)
+        self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
+        self.values.update(case.gradients)
+        self.gradients = set(case.gradients) - {self.chain.name}
+        consumers = judge.between(self.plan) | {n for n, _ in case.parts}
+        makers = [s for n in consumers for s in judge.makers(n)]
+        self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
+        namespace = judge.machine.namespace
+        self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
+        self._sorted: dict[bool, list[Candidate]] = {}
+
+    def context(self, step: Step | None = None) -> Context:
+        """What an edit of a step may draw on."""
+        chain = self.chain
+        own = step in chain.steps
+        node = step.statement.node if step else ast.Pass()
+        return Context(
+            chain.name,
+            chain.variable,
+            self.values,
+            self.gradients,
+            self.judge.constants,
+            raises=self.raises,
+            continues=own and step is not chain.steps[0],
+            related=self.related,
+            accumulates=own and step is not chain.last,
+            mentioned=uses(node).reads,
+            locals=uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set(),
+            counters=uses(node).counters,
+        )
+
+    def sorted(self, late: bool) -> list[Candidate]:
+        """All edits that the early rules propose, or the late ones, the cheapest first."""
+        if late not in self._sorted:
+            self._sorted[late] = sorted(self._all(late), key=lambda c: c.cost)
+        return self._sorted[late]
+
+    def _all(self, late: bool) -> Iterator[Candidate]:
+        for position, step in enumerate(self._editable()):
+            own = step in self.chain.steps
+            context, unfinished = self.context(step), self.not_yet(step)
+            for simple in simple_statements(step.statement.node):
+                if uses(simple).binds & self.gradients and not own:
+                    continue
+                for edit in edits(simple, context, late):
+                    if not edit.names & unfinished:
+                        yield Candidate(edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step)
+
+    def not_yet(self, step: Step) -> set[str]:
+        """The gradients that are written only after a step, so that it cannot use them."""
+        steps = self.chain.region.steps
+        before = {n for s in steps[: steps.index(step) + 1] for n in s.gradients}
+        return {n for s in steps for n in s.gradients} - before
+
+    def _editable(self) -> Iterator[Step]:
+        """The plan's steps, last first, then the definitions of the user's functions they call."""
+        yield from reversed(self.plan.steps)
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        for step in self.chain.region.steps:
+            if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
+                yield step

@@ -1,0 +1,253 @@
+"""Mistakes of exercises other than the lecture's: each is explained, and its repair makes the program right."""
+
+import pytest
+
+from handgrad.checker.mend import mended
+
+HEAD = """
+import torch
+import torch.nn.functional as F
+g = torch.Generator().manual_seed(5)
+n, d, k = 8, 6, 5
+X = torch.randn(n, d, generator=g)
+W = torch.randn(d, k, generator=g, requires_grad=True)
+A = torch.randn(k, k, generator=g, requires_grad=True)
+goal = torch.randn(n, k, generator=g)
+Y = torch.randint(0, k, (n,), generator=g)
+"""
+
+PROGRAMS = {
+    "centred": """
+x = X @ W
+y = x - x.mean(0)
+loss = (y * goal).sum() + (y**3).sum()
+dy = goal + 3 * y**2
+dx = {}
+""",
+    "bilinear": """
+x = X @ W
+q = ((x @ A) * x).sum(1)
+loss = (q**2).sum()
+dq = 2 * q
+dx = {}
+""",
+    "form": """
+x = W[0] * 1.0
+q = x @ A @ x
+loss = q**2
+dq = 2 * q
+dx = {}
+""",
+    "maximum": """
+x = X @ W
+m = x.max(1, keepdim=True).values
+y = x - m
+loss = (y**3).sum()
+dy = 3 * y**2
+dm = -dy.sum(1, keepdim=True)
+dx = dy + {} * dm
+""",
+    "interleaved": """
+x = X @ W
+r = x.repeat_interleave(3, 0)
+w = torch.randn(3 * n, k, generator=g)
+loss = (r * w).sum()
+dr = w.clone()
+dx = {}
+""",
+    "repeated": """
+x = X @ W
+r = x.repeat(3, 1)
+w = torch.randn(3 * n, k, generator=g)
+loss = (r * w).sum()
+dr = w.clone()
+dx = {}
+""",
+    "log-softmax": """
+x = X @ W
+logp = F.log_softmax(x, 1)
+loss = -logp[range(n), Y].mean()
+dlogp = torch.zeros_like(logp)
+dlogp[range(n), Y] = -1.0 / n
+dx = {}
+""",
+    "softmax": """
+x = X @ W
+p = torch.softmax(x, 1)
+loss = (p * goal).sum() + (p**2).sum()
+dp = goal + 2 * p
+dx = {}
+""",
+    "cross-entropy": """
+x = X @ W
+e = x.exp()
+p = e / e.sum(1, keepdim=True)
+loss = -p[range(n), Y].log().mean()
+dx = {}
+""",
+    "layer norm": """
+x = X @ W
+mu = x.mean(1, keepdim=True)
+var = ((x - mu)**2).mean(1, keepdim=True)
+rstd = (var + 1e-5)**-0.5
+xhat = (x - mu) * rstd
+loss = (xhat * goal).sum() + (xhat**3).sum()
+dxhat = goal + 3 * xhat**2
+dx = {}
+""",
+    "mean": """
+x = X @ W
+loss = ((x - goal)**2).mean(0).sum()
+dx = {}
+""",
+    "relu": """
+x = X @ W
+r = torch.relu(x)
+loss = ((r @ A)**3).sum()
+dr = 3 * (r @ A)**2 @ A.T
+dx = {}
+""",
+    "sigmoid": """
+x = X @ W
+s = torch.sigmoid(x)
+loss = (s * goal).sum()
+ds = goal.clone()
+dx = {}
+""",
+}
+
+MISTAKES = [
+    ("centred", "dy", "missing-term", "dy - dy.mean(0, keepdim=True)"),
+    ("centred", "dy - dy.sum(0)", "scale", "dy - dy.mean(0)"),
+    ("bilinear", "dq[:, None] * (x @ A)", "missing-term", "@ A.T"),
+    ("bilinear", "2 * dq[:, None] * (x @ A)", "wrong-operator", "@ A.T + "),
+    ("form", "dq * (A @ x)", "missing-term", "dx += dq * (x @ A)"),
+    ("maximum", "(x == x.min(1, keepdim=True).values)", "wrong-operator", "x.max(1, keepdim=True).values"),
+    ("maximum", "torch.ones_like(x)", "wrong-variable", "(x == m)"),
+    ("interleaved", "dr.reshape(3, n, k).sum(0)", "transpose", "dr.reshape(n, 3, k)"),
+    ("interleaved", "dr[::3]", "missing-sum", ".sum(1)"),
+    ("repeated", "dr.reshape(n, 3, k).sum(1)", "transpose", "dr.reshape(3, n, k)"),
+    ("repeated", "dr.reshape(3, n, k).mean(0)", "scale", "sum(0)"),
+    ("log-softmax", "dlogp", "missing-term", "dlogp.sum(-1, keepdim=True)"),
+    ("log-softmax", "dlogp - logp * dlogp.sum(1, keepdim=True)", "wrong-operator", "logp.exp()"),
+    ("softmax", "p * dp", "missing-term", "(p * dp).sum(-1, keepdim=True)"),
+    ("softmax", "p * (1 - p) * dp", "missing-sum", ".sum(1, keepdim=True)"),
+    ("softmax", "p * (dp - dp.sum(1, keepdim=True))", "missing-factor", "(dp * p).sum(1, keepdim=True)"),
+    ("cross-entropy", "p / n", "missing-term", "(p - F.one_hot(Y, x.shape[-1])) / n"),
+    ("cross-entropy", "p - F.one_hot(Y, k)", "scale", "(p - F.one_hot(Y, k)) / n"),
+    (
+        "layer norm",
+        "rstd * (dxhat - xhat * (dxhat * xhat).mean(1, keepdim=True))",
+        "missing-path",
+        "- dxhat.mean(1, keepdim=True)",
+    ),
+    (
+        "layer norm",
+        "rstd * (dxhat - dxhat.mean(1, keepdim=True))",
+        "missing-path",
+        "(dxhat * xhat).mean(1, keepdim=True)",
+    ),
+    ("mean", "2 * (x - goal)", "scale", "/ n"),
+    ("relu", "dr", "missing-factor", "dr * (x > 0)"),
+    ("relu", "r * dr", "wrong-operator", "(r > 0) * dr"),
+    ("sigmoid", "(1 - s) * ds", "missing-factor", "s * (1 - s) * ds"),
+]
+
+RECURRENT = """
+T, H = 5, 4
+seq = torch.randn(T, n, d, generator=g)
+Wx = torch.randn(d, H, generator=g, requires_grad=True)
+Wh = torch.randn(H, H, generator=g, requires_grad=True)
+b = torch.randn(H, generator=g, requires_grad=True)
+hs = [torch.zeros(n, H)]
+for t in range(T):
+    hs.append(torch.tanh(seq[t] @ Wx + hs[t] @ Wh + b))
+last = hs[-1]
+loss = (last**2).sum()
+dlast = 2 * last
+dWx, dWh, db = torch.zeros_like(Wx), torch.zeros_like(Wh), torch.zeros_like(b)
+dh = dlast.clone()
+for t in reversed(range(T)):
+    da = dh * (1 - hs[t + 1]**2)
+    dWx += seq[t].T @ da
+    dWh += hs[t].T @ da
+    db += da.sum(0)
+    dh = da @ Wh.T
+"""
+
+IN_A_LOOP = [
+    ("da = dh * (1 - hs[t + 1]**2)", "da = dh * (1 - hs[t]**2)", "wrong-index"),
+    ("da = dh * (1 - hs[t + 1]**2)", "da = dh * (1 - hs[t + 1])", "wrong-constant"),
+    ("da = dh * (1 - hs[t + 1]**2)", "da = dh", "missing-factor"),
+    ("dWx += seq[t].T @ da", "dWx += seq[t].T @ dh", "wrong-variable"),
+    ("dWh += hs[t].T @ da", "dWh += hs[t + 1].T @ da", "wrong-index"),
+    ("db += da.sum(0)", "db -= da.sum(0)", "sign"),
+    ("db += da.sum(0)", "db += da.mean(0)", "scale"),
+    ("dh = da @ Wh.T", "dh = da @ Wh", "transpose"),
+    ("dh = da @ Wh.T", "dh = da @ Wx.T", "wrong-variable"),
+    ("dh = da @ Wh.T", "dh = 2 * da @ Wh.T", "scale"),
+]
+
+TWO_PATHS = """
+x = X @ W
+y = torch.tanh(x)
+u = y * goal
+v = y**3
+loss = (u**2).sum() + (v * goal).sum()
+dv = goal.clone()
+du = 2 * u
+dy = {}
+{}
+dx = (1 - y**2) * dy
+"""
+
+PAIRS = [
+    ("du * y", "dy += dv * 3 * y", {"dy = du * goal", "dy += dv * 3 * y ** 2"}),
+    ("-du * goal", "dy += 2 * dv * y**2", {"dy = du * goal", "dy += 3 * dv * y**2"}),
+    ("du / goal - dv * 3 * y**2", "", {"dy = du * goal + dv * 3 * y ** 2"}),
+]
+
+
+def kinds(report) -> set[str]:
+    return {d.kind for row in report.blamed for d in row.diagnosis}
+
+
+@pytest.mark.parametrize(("program", "wrong", "kind", "repair"), MISTAKES)
+def test_a_mistake_of_another_exercise(program, wrong, kind, repair, check_text):
+    text = HEAD + PROGRAMS[program].format(wrong)
+    report = check_text(text)
+    assert [row.name for row in report.blamed] == ["x"]
+    assert kinds(report) == {kind}
+    assert repair in report.blamed[0].diagnosis[0].fix
+    assert check_text(mended(text, report.repairs)).right
+
+
+@pytest.mark.parametrize(("right", "wrong", "kind"), IN_A_LOOP)
+def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
+    assert RECURRENT.count(right) == 1
+    text = HEAD + RECURRENT.replace(right, wrong)
+    report = check_text(text)
+    assert kinds(report) == {kind}
+    assert check_text(mended(text, report.repairs)).right
+
+
+@pytest.mark.parametrize(("first", "second", "repairs"), PAIRS)
+def test_two_mistakes_in_one_gradient(first, second, repairs, check_text):
+    text = HEAD + TWO_PATHS.format(first, second)
+    report = check_text(text)
+    assert {d.fix for row in report.blamed for d in row.diagnosis if d.fix} == repairs
+    assert check_text(mended(text, report.repairs)).right
+
+
+def test_a_repair_changes_no_other_gradient(check_text):
+    """`dx = dy` and then `dx -= ...` would be right for x and change dy."""
+    text = HEAD + PROGRAMS["centred"].format("dy") + "dW = X.T @ dx\n"
+    report = check_text(text)
+    again = check_text(mended(text, report.repairs))
+    assert again.right
+    assert not again.hazards
+
+
+def test_a_diagnosis_is_the_same_each_time(check_text):
+    text = HEAD + TWO_PATHS.format("du * y", "dy += dv * 3 * y")
+    assert check_text(text).to_json() == check_text(text).to_json()
