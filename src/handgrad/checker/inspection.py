@@ -11,6 +11,7 @@ from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
+from handgrad.checker.local_modules import importable
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
@@ -53,7 +54,7 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
-    with _undisturbed():
+    with _undisturbed(), importable(where.parent if where else None):
         with time_limit(timeout):
             trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]

@@ -3,7 +3,7 @@
 import contextlib
 import json as json_format
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,7 +49,7 @@ def check(
         write: With '--fix', write these lines into the file; the old file is kept beside it.
         strict: A gradient that is not there, or whose shape only broadcasts, is a fault too.
         timeout: How long the program may run.
-        watch: Check again each time the file is saved, until Ctrl-C.
+        watch: Check again each time the file, or a module beside it that it imports, is saved, until Ctrl-C.
         json: Print the report as JSON.
     """
     if write and not fix:
@@ -98,28 +98,43 @@ def _write(report: "Report", file: Path) -> None:
 
 
 def _watched(once: Callable[[], int], file: Path) -> int:
-    """Check now and after each save; Ctrl-C ends it with the last answer."""
-    from watchfiles import watch
-
+    """Check now and after each save of the file or of a module it imports; Ctrl-C ends it with the last answer."""
+    from handgrad.checker.local_modules import files_of
     from handgrad.checker.source import read_source
 
     read_source(file)
-    code = None
-    changes_of = watch(
-        file.absolute().parent,
-        watch_filter=lambda _, path: Path(path).name == file.name,
-        rust_timeout=LOOK_EVERY_MS,
-        yield_on_timeout=True,
-        recursive=False,
-        raise_interrupt=False,
-    )
+    code = 0
     with contextlib.suppress(KeyboardInterrupt):
+        files: set[Path] = files_of(file)
+        for _ in _saves(files):
+            try:
+                code = once()
+            except HandgradError as error:
+                code = 2
+                print(f"handgrad: {error}", file=sys.stderr)
+            print(f"watching {file}; Ctrl-C ends", file=sys.stderr, flush=True)
+            files |= files_of(file)
+    return code
+
+
+def _saves(files: set[Path]) -> Iterator[None]:
+    """Once now, then after each save of one of the files, which may become more in the meantime."""
+    from watchfiles import watch
+
+    due = True
+    while True:
+        folders = {path.parent for path in files}
+        changes_of = watch(
+            *folders,
+            watch_filter=lambda _, path: Path(path) in files,
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
+            recursive=False,
+            raise_interrupt=True,
+        )
         for changes in changes_of:
-            if changes or code is None:
-                try:
-                    code = once()
-                except HandgradError as error:
-                    code = 2
-                    print(f"handgrad: {error}", file=sys.stderr)
-                print(f"watching {file}; Ctrl-C ends", file=sys.stderr, flush=True)
-    return code or 0
+            if due or changes:
+                due = False
+                yield
+            if {path.parent for path in files} != folders:
+                break
