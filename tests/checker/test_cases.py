@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_checked_gives_a_sentence(program, check_text):
         message = str(error)
         assert message.endswith(".") and not program.blamed  # noqa: PT018
         return
-    assert blamed(report) <= set(program.blamed) or program.id == "forward-in-place-on-saved-values"
+    assert blamed(report) <= set(program.blamed)
     assert str(report)
 
 

@@ -16,7 +16,7 @@ from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, t
 from handgrad.checker.names import variables_of
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Place, Source, read_source
-from handgrad.checker.trace import Region, Step, Trace, Tracer, holds
+from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -76,12 +76,6 @@ def check_source(
     report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    if source.path and not report.faults and _without_parameters(source, trace):
-        raise CheckError(
-            "no tensor has requires_grad=True, so the file has no parameters",
-            where=source.path,
-            next_step="Make each parameter with requires_grad=True.",
-        )
     return report
 
 
@@ -101,13 +95,6 @@ def _undisturbed():
 
 def _advice(error: UserError) -> str:
     return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
-
-
-def _without_parameters(source: Source, trace: Trace) -> bool:
-    """Whether no tensor needs a gradient, nor ever did as far as the text shows."""
-    if any("requires_grad" in s.code or "Parameter" in s.code for s in source.statements):
-        return False
-    return not any(holds(lambda t: t.requires_grad, value) for value in trace.machine.namespace.values())
 
 
 def _where(source: Source, place: Place) -> str:

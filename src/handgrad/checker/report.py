@@ -132,7 +132,7 @@ class Report:
     def right(self) -> bool:
         """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone.
 
-        `faults` are lines that Python itself refuses, or that raise.
+        `faults` are lines that Python itself refuses, or that raise: with them the program cannot be run as it is.
         """
         return not self.hazards and not self.faults and not any(self.is_fault(v) for v in self.variables)
 

@@ -4,6 +4,7 @@ import contextlib
 import json as json_format
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -33,8 +34,8 @@ def check(
     """Say which gradient line of a script or notebook is wrong, why, and what it should be.
 
     The file is checked as it is: a forward pass in named steps, a scalar loss, and lines that compute dNAME for a NAME
-    of the forward pass. Training loops are run for two steps. Exit code 0: all right, 1: a line is at fault, 2: the
-    file cannot be checked.
+    of the forward pass. Training loops are run for two steps. Exit code 0: all right, 1: a gradient is at fault, 2: the
+    file cannot be run as it is; what can be judged of it is shown all the same.
 
     examples:
       handgrad check backprop.ipynb
@@ -65,6 +66,8 @@ def check(
         _show(report, json)
         if write and not report.right:
             _write(report, file)
+        if report.faults:
+            return 2
         return 0 if report.right else 1
 
     return _watched(once, file) if watch else once()
@@ -76,14 +79,15 @@ def main(words: list[str]) -> int | None:
 
 
 def _show(report: "Report", as_json: bool) -> None:
+    """The report on stdout; on stderr the lines that Python refuses or that raise, and beside JSON the notes."""
     if as_json:
         print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-        for said in [*report.faults, *(f"note: {note}" for note in report.notes)]:
-            print(f"handgrad: {said}", file=sys.stderr)
-        return
-    from handgrad.cli.console import console
+    else:
+        from handgrad.cli.console import console
 
-    console().print(report, soft_wrap=True)
+        console().print(replace(report, faults=[]), soft_wrap=True)
+    for said in [*report.faults, *(f"note: {note}" for note in report.notes if as_json)]:
+        print(f"handgrad: {said}", file=sys.stderr)
 
 
 def _write(report: "Report", file: Path) -> None:
