@@ -178,7 +178,17 @@ class _Inspection:
                 if row.verdict in ("wrong", "missing", "masked"):
                     self.unsound.add(chain.name)
         self._list_missing()
+        self._name_the_loss([chain for chain, _ in judged])
+
+    def _name_the_loss(self, chains: list[Chain]) -> None:
+        """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
         losses = self.judge.losses(self.judge.own, 1 << 60)
+        taken = [self.judge.located(chain)[0].name for chain in chains]
+        if len(losses) > 1 and taken and not any(loss.name in self.trace.evident for loss in losses):
+            name = max(taken, key=taken.count)
+            losses.sort(key=lambda loss: loss.name != name)
+            others = ", ".join(loss.name for loss in losses[1:])
+            self.notes.append(f"{name} is taken to be the loss, not {others} (--loss NAME).")
         self.loss = float(losses[0].data) if losses else None
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:

@@ -87,6 +87,8 @@ class Trace:
     timed_out: UserError | None = None
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
+    evident: set[str] = field(default_factory=set)
+    """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
 
 
 def is_float(value: Any) -> TypeGuard[Tensor]:
@@ -213,6 +215,7 @@ class Tracer:
                         a.arg for a in node.args.args
                     }
         self.loss_name = loss
+        self.called_losses = set().union(*(_called_backward(s.node) for s in source.statements))
         self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
         self.loss_seen = False
         self.tainted: set[str] = set()
@@ -229,8 +232,7 @@ class Tracer:
         with contextlib.chdir(folder) if folder else contextlib.nullcontext():
             self._open_region()
             try:
-                for statement in statements[: last + 1]:
-                    self._run(statement)
+                self._run_all(statements[: last + 1])
             except SystemExit:
                 self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
@@ -247,9 +249,14 @@ class Tracer:
             return False
         if self.loss_name:
             return name == self.loss_name
-        if self.named_losses:
-            return name in self.named_losses
-        return value.dim() == 0 and not variables_of_known(name, self.all_names)
+        if value.dim() == 0 and any(gradient_of(other, {name}) for other in self.all_names):
+            self.trace.evident.add(name)
+        if name in self.named_losses | self.called_losses | self.trace.evident:
+            self.trace.evident.add(name)
+            return not variables_of_known(name, self.all_names)
+        if value.dim() or variables_of_known(name, self.all_names):
+            return False
+        return not (self.named_losses or self.called_losses & set(self.trace.losses))
 
     def _may_matter(self, node: ast.stmt) -> bool:
         written = set()
@@ -268,7 +275,8 @@ class Tracer:
             return False
         for part in _straight(node.body):
             found = uses(part)
-            if (found.binds & (self.named_losses | {self.loss_name})) - found.reads - {None}:
+            losses = self.named_losses | self.called_losses | {self.loss_name}
+            if (found.binds & losses) - found.reads - {None}:
                 return True
             if self._is_training_loop(part):
                 return True
@@ -314,8 +322,34 @@ class Tracer:
         return None
 
     def _run_block(self, statement: Statement, body: list[ast.stmt]) -> None:
-        for part in inner(statement, body):
-            self._run(part)
+        self._run_all(inner(statement, body))
+
+    def _run_all(self, statements: list[Statement]) -> None:
+        """Run a block, each pass that follows an update of the parameters in a region of its own."""
+        for i, statement in enumerate(statements):
+            if self.updates and self._a_pass_begins(statements[i:]) and self._has_moved():
+                self._open_region()
+            self._run(statement)
+
+    def _a_pass_begins(self, statements: list[Statement]) -> bool:
+        """Whether a loss is computed anew before the next gradient is."""
+        for statement in statements:
+            found = uses(statement.node)
+            if found.binds & set(self.trace.losses):
+                return True
+            if any(self._spelled_like_a_gradient(n) for n in found.binds | found.changes):
+                return False
+        return False
+
+    def _has_moved(self) -> bool:
+        """Whether a tensor has another value than the forward pass began with, since something was computed from it."""
+        region = self.trace.regions[-1]
+        began = {n: v for n, v in region.start.items() if is_float(v)}
+        for step in region.steps:
+            began.update({n: v for n, v in step.after.items() if step.plain and is_float(v)})
+        return any(
+            is_float(now := self.machine.namespace.get(n)) and not torch.equal(now, v) for n, v in began.items()
+        )
 
     def _run_if(self, statement: Statement) -> None:
         node = statement.node
@@ -379,7 +413,7 @@ class Tracer:
         if self.trace.regions and not self.trace.regions[-1].steps:
             self.trace.regions.pop()
         self.trace.regions.append(Region(copy_values(namespace, _clone)))
-        self.tainted, self.loss_seen = set(), False
+        self.tainted, self.loss_seen, self.updates = set(), False, False
 
     def _run_step(self, statement: Statement) -> None:
         machine, namespace = self.machine, self.machine.namespace
@@ -454,6 +488,7 @@ class Tracer:
         step.tainted = not step.gradients and bool(step.reads & sources)
         if step.tainted:
             self.tainted |= step.writes
+            self.updates = True
         else:
             self.tainted -= step.binds
 
@@ -479,6 +514,16 @@ class Tracer:
 
     def _note_error(self, error: UserError, stops: bool = True) -> None:
         (self.trace.stops if stops else self.trace.errors).append(error)
+
+
+def _called_backward(node: ast.stmt) -> set[str]:
+    """The names on which `.backward()` is called: what autograd differentiates is a loss."""
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and not n.args]
+    return {
+        call.func.value.id
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "backward" and isinstance(call.func.value, ast.Name)
+    }
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
