@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
-from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.machine import InDouble, Machine, UserError
 from handgrad.checker.names import gradient_of
 from handgrad.checker.reference import (
     Forward,
@@ -44,6 +44,11 @@ class Chain:
     def actual(self) -> Any:
         """What the user's own run made."""
         return self.last.after.get(self.name)
+
+    @property
+    def refused(self) -> UserError | None:
+        """What PyTorch refuses because a tensor requires a gradient, whatever the line computes."""
+        return next((s.error for s in self.steps if s.error and "requires grad" in s.error.message), None)
 
 
 @dataclass
@@ -503,6 +508,9 @@ class Judge:
                 judgement.fault, judgement.failing = "masked", other
                 judgement.cases += self._general_cases(judgement.plan)
                 return judgement
+        if chain.refused:
+            judgement.fault, judgement.failing = "wrong", case
+            return judgement
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case

@@ -16,6 +16,7 @@ from handgrad.checker.blame import Case, Judge, Judgement, Plan, evaluate
 from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.derive import terms
 from handgrad.checker.edits import Context, Edit, edits, in_place, scales, simple_statements
+from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.machine import compile_statement
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis
@@ -58,7 +59,11 @@ def diagnose(judge: Judge, judgement: Judgement) -> Diagnosis:
     chain = judgement.chain
     if judgement.fault == "missing":
         return Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)
-    return _Search(judge, judgement).run()
+    search = _Search(judge, judgement)
+    if chain.refused and search.passes():
+        message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
+        return Diagnosis("unknown", message, place=chain.refused.place)
+    return search.run()
 
 
 class _Search:
@@ -84,6 +89,8 @@ class _Search:
         makers = [s for n in consumers for s in judge.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         self.values.update({n: v for n, v in self.machine.namespace.items() if n in reads and n not in self.values})
+        near = set().union(*(s.reads | s.writes for s in self.chain.steps))
+        self.values = {n: v for n, v in self.values.items() if in_sight(n, reads | near)}
 
     def run(self) -> Diagnosis:
         if (found := self._not_a_tensor()) is not None:
@@ -98,6 +105,10 @@ class _Search:
             if (found := attempt()) is not None:
                 return found
         return self._unknown()
+
+    def passes(self) -> bool:
+        """Whether the lines as they stand give the right values."""
+        return all(self._right(self.plan, {}, case) for case in (self.case, *self.others))
 
     def _late(self) -> bool:
         """Whether the time for this line is over; the clock is read now and then, since it is slow."""
@@ -137,11 +148,12 @@ class _Search:
         constants = self.judge.constants
         for position, (step, plan) in enumerate(self._editable()):
             own = step in self.chain.steps
+            values = {n: v for n, v in self.values.items() if in_sight(n, step.reads | step.writes)}
             for simple in simple_statements(step.statement.node):
                 context = Context(
                     self.chain.name,
                     self.chain.variable,
-                    self.values,
+                    values,
                     self.gradients,
                     constants,
                     continues=own and step is not self.chain.steps[0],
@@ -159,7 +171,8 @@ class _Search:
     def _editable(self) -> Iterator[tuple[Step, Plan]]:
         """The plan's steps, last first, then the definitions of the user's functions they call."""
         for step in reversed(self.plan.steps):
-            yield step, self.plan
+            if step.statement.role != "entry":
+                yield step, self.plan
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
@@ -198,7 +211,8 @@ class _Search:
 
     def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
         simple = edit.statement
-        old, new = _shown(edit.old), _shown(edit.new)
+        statement = step.statement
+        old, new = (statement.spelled(_shown(node)) for node in (edit.old, edit.new))
         kind = edit.kind
         if self.judgement.fault == "shape":
             kind = (
@@ -208,9 +222,9 @@ class _Search:
             message = f"{MESSAGES[kind]}: leave this line out"
         else:
             message = f"{MESSAGES[kind]}: {new} in place of {old}" if len(old) + len(new) < 90 else MESSAGES[kind]
-        place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
-        fix = edited_text(self.judge.code(step), simple, edit)
-        kept = around(step.statement.code, simple)
+        place = Place(statement.place.file, simple.lineno, statement.place.cell)
+        fix = edited_text(statement.code, simple, edit, statement.spelled) if statement.role != "argument" else None
+        kept = around(statement.code, simple)
         end = simple.end_lineno or simple.lineno
         return Diagnosis(kind, self._worded(message), fix, place, simple.lineno, end, kept)
 
@@ -459,10 +473,10 @@ def _shown(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
 
 
-def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
+def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callable[[str], str] = str) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
     statement = edit.edited
-    whole = ast.unparse(ast.fix_missing_locations(statement))
+    whole = spelled(ast.unparse(ast.fix_missing_locations(statement)))
     if isinstance(statement, ast.Pass):
         return ""
     old: Any = edit.old
@@ -472,7 +486,7 @@ def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     start = _offset(code, simple.lineno, simple.col_offset)
     begin = _offset(code, old.lineno, old.col_offset) - start
     end = _offset(code, old.end_lineno, old.end_col_offset) - start
-    new = ast.unparse(ast.fix_missing_locations(edit.new))
+    new = spelled(ast.unparse(ast.fix_missing_locations(edit.new)))
     for text in (new, f"({new})"):
         candidate = written[:begin] + text + written[end:]
         try:

@@ -1,7 +1,9 @@
 """From a program to a report: trace it, judge every gradient, and explain the lines at fault."""
 
+import ast
 import contextlib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,12 +12,16 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
+from handgrad.checker.edits import simple_statements
+from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.local_modules import importable
+from handgrad.checker.loops import narrowed
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
+from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
-from handgrad.checker.source import Place, Source, read_source
+from handgrad.checker.source import Place, Source, Statement, read_source, segment
 from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
@@ -147,6 +153,7 @@ class _Inspection:
         self.hazards: list[Hazard] = []
         self.notes: list[str] = []
         self.loss: float | None = None
+        self.written: set[str] = set()
 
     def _not_finite(self) -> str | None:
         """A sentence where the loss is not a finite number, so that nothing can be judged."""
@@ -171,12 +178,15 @@ class _Inspection:
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
         self._find_hazards(judged)
         self.unsound: set[str] = set()
+        self.judged = judged
         for chain, judgement in judged:
-            if (chain.name, chain.last.statement.place) not in explained:
+            if (self.trace.shown(chain.name), chain.last.statement.place) not in explained:
                 row = self._row(chain, judgement)
-                self.rows.append(row)
                 if row.verdict in ("wrong", "missing", "masked"):
                     self.unsound.add(chain.name)
+                if not self._is_shown_already(chain, row):
+                    self.rows.append(row)
+                self.written |= {row.name, *self.judge.located(chain)[1].names}
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
 
@@ -196,8 +206,8 @@ class _Inspection:
         actual = as_tensor(chain.actual, reference)
         found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
         row = VariableReport(
-            chain.variable,
-            chain.name,
+            self._called(chain),
+            self.trace.shown(chain.name),
             list(reference.shape),
             chain.last.statement.place,
             self._verdict(chain, judgement, found, actual),
@@ -211,19 +221,64 @@ class _Inspection:
         )
         if judgement.fault:
             row.cause = "own"
-            row.diagnosis = [diagnose(self.judge, judgement)]
-            place = row.diagnosis[0].place
-            if place is not None:
-                row.place, row.text = place, self._text_at(chain, place)
+            found = narrowed(diagnose(self.judge, judgement), chain, self.judged)
+            statement = self._statement_at(chain, found.place)
+            row.diagnosis = [self._in_the_users_words(found, statement)]
+            row.place, row.text = found.place or row.place, statement.text
+            if any(self._is_one_mistake(row, other) for other in self.rows):
+                row.cause, row.diagnosis = "inherited", []
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
         return row
 
-    def _text_at(self, chain: Chain, place) -> str:
+    def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
+        """Whether the line that makes another gradient wrong makes this one wrong too."""
+        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+            return False
+        (mine,), (known,) = row.diagnosis, other.diagnosis
+        inside = row.place != row.chain_place
+        return inside and (mine.fix, mine.kind) == (known.fix, known.kind) and mine.kind != "missing"
+
+    def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
+        """Whether what comes out of a function, or goes into one, has a row of its own."""
+        if row.cause == "own":
+            return False
+        local = number_of(chain.name) is not None
+        for other in self._gradients_of(self.judge.located(chain)[1]):
+            same = self.trace.shown(other.name) == row.gradient
+            if (number_of(other.name) is not None) != local and local != same:
+                return True
+        return False
+
+    def _gradients_of(self, value: Value) -> list[Chain]:
+        return [chain for chain, _ in self.judged if self.judge.located(chain)[1] is value]
+
+    def _called(self, chain: Chain) -> str:
+        """The variable as the user calls it; where a function calls it otherwise, as it is called outside."""
+        if number_of(chain.variable) is not None:
+            value = self.judge.located(chain)[1]
+            outside = [other.variable for other in self._gradients_of(value)] + list(value.names)
+            return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
+        return self.trace.shown(chain.variable)
+
+    def _in_the_users_words(self, found: Diagnosis, statement: Statement) -> Diagnosis:
+        """No line can be added after a `return`, or in a call or a dict."""
+        fix = found.fix
+        if fix is not None:
+            adds = found.start > found.end
+            fix = None if adds and _is_a_part(statement) else self.trace.shown(statement.spelled(fix))
+        return replace(found, message=self.trace.shown(statement.spelled(found.message)), fix=fix)
+
+    def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
         for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place:
-                return step.statement.text
-        return chain.last.statement.text
+            if step.statement.place == place and step.statement.role != "entry":
+                return step.statement
+        whole = chain.last.statement
+        if place is not None:
+            for line in simple_statements(whole.node):
+                if line.lineno == place.line and not isinstance(line, ast.For):
+                    return replace(whole, node=line, text=segment(whole.code, line), place=place)
+        return whole
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
@@ -294,15 +349,21 @@ class _Inspection:
         losses = self.judge.losses(forward, 1 << 60)
         if not losses:
             return
-        written = {row.name for row in self.rows}
         loss = next(iter(losses))
         for value in reversed(forward.values):
-            if value in self.judge.sweep(forward, loss) and not value.names.keys() & written and value is not loss:
+            names = value.names.keys() | {self.trace.shown(name) for name in value.names}
+            if value in self.judge.sweep(forward, loss) and not names & self.written and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
-                written |= value.names.keys()
-                self.rows.append(VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing"))
+                self.written |= names
+                name = self.trace.shown(value.name)
+                self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _is_a_part(statement: Statement) -> bool:
+    """Whether the user's text of it is no statement that another can follow."""
+    return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
 
 
 def _absolute(actual: Tensor, judgement: Judgement) -> float:

@@ -12,6 +12,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from handgrad.checker.flat import Flattener
+from handgrad.checker.flat.spelling import bare
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
@@ -87,6 +89,7 @@ class Trace:
     timed_out: UserError | None = None
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
+    shown: Callable[[str], str] = str
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
 
@@ -200,7 +203,8 @@ class Tracer:
     def __init__(self, source: Source, machine: Machine, loss: str | None = None):
         """Prepare to run `source` in `machine`; `loss` names the loss where it is known."""
         self.source, self.machine = source, machine
-        self.trace = Trace(machine, notes=list(source.notes))
+        self.flattener = Flattener(machine, source)
+        self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
         binds = [uses(s.node) for s in source.statements]
         self.all_names = {n for n, v in machine.namespace.items() if is_float(v)}
         self.all_names |= set().union(*(u.binds | u.changes for u in binds)) if binds else set()
@@ -248,7 +252,8 @@ class Tracer:
         if not (is_float(value) and value.numel() == 1):
             return False
         if self.loss_name:
-            return name == self.loss_name
+            return bare(name) == self.loss_name
+        name = bare(name)
         if value.dim() == 0 and any(gradient_of(other, {name}) for other in self.all_names):
             self.trace.evident.add(name)
         if name in self.named_losses | self.called_losses | self.trace.evident:
@@ -264,7 +269,7 @@ class Tracer:
             if isinstance(part, ast.stmt):
                 found = uses(part)
                 written |= found.binds | found.changes
-        if self.loss_name in written or written & self.named_losses:
+        if self.loss_name in written or written & self.named_losses or self.flattener.matters(node):
             return True
         mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
         return any(mains) or any(variables_of_known(n, self.all_names) for n in written)
@@ -286,6 +291,8 @@ class Tracer:
         found = uses(node)
         if isinstance(node, ast.If) and any(self._main_body(n) for n in node.body):
             return True
+        if self.flattener.matters(node):
+            return True
         return any(variables_of_known(n, self.all_names) for n in found.binds | found.changes) or any(
             self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
         )
@@ -304,7 +311,8 @@ class Tracer:
         elif isinstance(node, ast.Try) and self._holds_gradients(node):
             self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
         else:
-            self._run_step(statement)
+            for part in self.flattener.lower(statement):
+                self._run_step(part) if part.laid_out else self._run(part)
 
     def _main_body(self, node: ast.stmt) -> list[ast.stmt] | None:
         """The body of a function without arguments that holds the passes, where the statement calls it: `main()`."""
@@ -335,9 +343,11 @@ class Tracer:
         """Whether a loss is computed anew before the next gradient is."""
         for statement in statements:
             found = uses(statement.node)
-            if found.binds & set(self.trace.losses):
+            if found.binds & {bare(name) for name in self.trace.losses}:
                 return True
             if any(self._spelled_like_a_gradient(n) for n in found.binds | found.changes):
+                return False
+            if self.flattener.matters(statement.node):
                 return False
         return False
 
@@ -414,6 +424,7 @@ class Tracer:
             self.trace.regions.pop()
         self.trace.regions.append(Region(copy_values(namespace, _clone)))
         self.tainted, self.loss_seen, self.updates = set(), False, False
+        self.flattener.begin()
 
     def _run_step(self, statement: Statement) -> None:
         machine, namespace = self.machine, self.machine.namespace
@@ -480,7 +491,7 @@ class Tracer:
             self.floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
-                variable = gradient_of(name, known - {name})
+                variable = self.flattener.variable_of(name, known - {name})
                 if variable and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
@@ -537,6 +548,7 @@ def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def variables_of_known(name: str, known: set[str]) -> bool:
     """Whether `name` is spelled like the gradient of one of `known`."""
+    name = bare(name)
     return gradient_of(name, known - {name}) is not None and bool(variables_of(name))
 
 
