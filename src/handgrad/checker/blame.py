@@ -150,7 +150,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             continue
         if clean:
             temporary -= before_loss
-        if temporary and step.error is None:
+        if temporary and (step.error is None or step.error.lacks(gradient_names)):
             kept.append(step)
             wanted -= step.binds - step.reads
             wanted |= step.reads
@@ -243,6 +243,7 @@ class Judge:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
+        self._leave_to_their_readers()
         self.skipped: dict[Chain, int] = {}
         self.no_gradients: set[str] = set()
         self._others: dict[float, Forward] = {}
@@ -257,6 +258,15 @@ class Judge:
         names = {n for n in set().union(*(s.reads for s in region.steps)) if n not in self.machine.namespace}
         spelled = {n: gradient_of(n, self.forward_names) for n in names - set(self.gradient_names)}
         self.unwritten = {n: v for n, v in spelled.items() if v}
+
+    def _leave_to_their_readers(self) -> None:
+        """A name spelled like the gradient of what reaches no loss is a temporary of the gradients that read it."""
+        losses = self.losses(self.forward, 1 << 60)
+        reaching = {n for loss in losses for v in self.forward.ancestors(loss) for n in v.names}
+        for step in self.region.steps if losses else ():
+            kept = {n: v for n, v in step.gradients.items() if v in reaching}
+            step.tainted = step.tainted or kept != step.gradients
+            step.gradients = kept
 
     def names_at_hand(self, chain: Chain) -> set[str]:
         """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""

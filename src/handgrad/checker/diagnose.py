@@ -490,7 +490,7 @@ def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callabl
     for text in (new, f"({new})"):
         candidate = written[:begin] + text + written[end:]
         try:
-            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
+            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == ast.unparse(ast.parse(whole).body[0]):
                 return textwrap.dedent(candidate)
         except (SyntaxError, IndexError):
             continue

@@ -74,12 +74,12 @@ def check_source(
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
-    report.faults += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.stops]
+    report.faults += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.stops]
     if trace.timed_out:
         cut = report.faults if any(variables_of(n) for n in trace.unfinished) else report.notes
         cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     shown = {row.place for row in report.blamed}
-    report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
+    report.notes += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
     return report
@@ -125,7 +125,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
     if trace.stops or trace.errors:
         error = (trace.stops + trace.errors)[0]
         raise CheckError(
-            f"{error.message}{_advice(error)}",
+            f"{trace.shown(error.message)}{_advice(error)}",
             where=_where(source, error.place),
             next_step="This is raised by the program itself.",
         )

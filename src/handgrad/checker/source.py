@@ -50,8 +50,18 @@ class Statement:
     def spelled(self, text: str) -> str:
         """What is written of the tree, in the user's words."""
         for ours, theirs in self.spelling:
-            text = text.replace(ours, theirs)
+            text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
+            text = exchanged(text, ours, theirs)
         return text
+
+
+def exchanged(text: str, name: str, other: str) -> str:
+    """The text with another name wherever the name stands alone.
+
+    >>> exchanged("grads·h + grads·hpre", "grads·h", "grads['h']")
+    "grads['h'] + grads·hpre"
+    """
+    return re.sub(rf"(?<![\w·]){re.escape(name)}(?![\w·])", lambda _: other, text)
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,7 @@ class Tracer:
         self.tainted: set[str] = set()
         self.gradient_names: set[str] = set()
         self.floats: set[str] = set()
+        self.lost: set[str] = set()
         self.counter = 0
         self.started = False
 
@@ -357,9 +358,7 @@ class Tracer:
         began = {n: v for n, v in region.start.items() if is_float(v)}
         for step in region.steps:
             began.update({n: v for n, v in step.after.items() if step.plain and is_float(v)})
-        return any(
-            is_float(now := self.machine.namespace.get(n)) and not torch.equal(now, v) for n, v in began.items()
-        )
+        return any(is_float(now := self.machine.namespace.get(n)) and not torch.equal(now, v) for n, v in began.items())
 
     def _run_if(self, statement: Statement) -> None:
         node = statement.node
@@ -479,7 +478,9 @@ class Tracer:
                     self.trace.losses.append(name)
 
     def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
-        if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
+        follows = error.lacks(self.lost)
+        self.lost |= written
+        if not follows and (written or not (step.tainted and isinstance(step.statement.node, ast.Expr))):
             endless = error.message.startswith("RecursionError")
             self._note_error(error, stops=(bool(written) or endless) and not step.backward)
         for name in step.gradients:
@@ -492,7 +493,10 @@ class Tracer:
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = self.flattener.variable_of(name, known - {name})
-                if variable and self._can_be_a_gradient(name, variable):
+                spelled = self.flattener.computes_gradients(name) or bool(
+                    step.reads & (self.tainted | self.gradient_names)
+                )
+                if variable and spelled and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
         sources = self.tainted | self.gradient_names
@@ -533,7 +537,9 @@ def _called_backward(node: ast.stmt) -> set[str]:
     return {
         call.func.value.id
         for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "backward" and isinstance(call.func.value, ast.Name)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "backward"
+        and isinstance(call.func.value, ast.Name)
     }
 
 

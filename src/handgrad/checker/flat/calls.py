@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
@@ -11,8 +12,9 @@ from handgrad.checker.flat.entries import LONGEST_LIST, Entries, Renaming, assig
 from handgrad.checker.flat.spelling import DOT, Words, are_halves, bare, called_name, is_dict_of_gradients, number_of
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import gradient_of, uses, variables_of
-from handgrad.checker.source import Place, Source, Statement, inner, segment
+from handgrad.checker.source import Place, Source, Statement, exchanged, inner, segment
 
+_BACKWARD = re.compile(r"back|bwd|bprop|grad|step|train|main|fit|run", re.IGNORECASE)
 MOST_CALLS = 400
 DEEPEST = 12
 
@@ -60,6 +62,11 @@ class Flattener:
         self._versions: dict[str, str] = {}
         self._first = 0
 
+    def computes_gradients(self, name: str) -> bool:
+        """Whether a local name is one of a function that is called like one for gradients."""
+        number = number_of(name)
+        return number is None or bool(_BACKWARD.search(self.scopes[number].function))
+
     def begin(self) -> None:
         """Another pass begins: its backward functions belong to its own forward functions."""
         self._first = len(self.scopes)
@@ -70,8 +77,8 @@ class Flattener:
 
     def shown(self, text: str) -> str:
         """The text with entries and attributes as the user writes them, and without the numbers of calls."""
-        for name in sorted(self.entries.found, key=len, reverse=True):
-            text = text.replace(name, self.entries.found[name].text)
+        for name, entry in self.entries.found.items():
+            text = exchanged(text, name, entry.text)
         return bare(text)
 
     # --- which variable a name is the gradient of ------------------------------------------------------------------
@@ -119,8 +126,8 @@ class Flattener:
             yield from (f"{key}{DOT}{forward[0]}" for key in keys if len(forward) == 1)
             return
         for key in [entry.key, *keys] if is_dict_of_gradients(entry.path) else keys:
-            yield self._only_entry(key, known)
             yield key
+            yield self._only_entry(key, known)
 
     def _only_entry(self, key: str, known: set[str]) -> str | None:
         """The entry of this key, where there is one alone."""
@@ -150,7 +157,7 @@ class Flattener:
             node.value = yield from self._without_calls(node.value, statement)
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name | ast.Constant):
                 return
-        renaming = Renaming(self.entries, node)
+        renaming = Renaming(self.entries, node, statement.code)
         new = ast.fix_missing_locations(renaming.visit(node))
         for name, access in renaming.loads.items():
             yield replace(statement, node=assignment(name, access, node), laid_out=True, role="entry")
@@ -161,7 +168,9 @@ class Flattener:
 
     def _version_after(self, node: ast.stmt) -> dict[str, str]:
         """A new name for a gradient that a call turns into the next one: `dx = layer.backward(dx)`."""
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        if not isinstance(node, ast.Assign) or len(node.targets) > 1:
+            return {}
+        target = node.targets[0]
         if not isinstance(target, ast.Name) or DOT in target.id or not variables_of(target.id):
             return {}
         name = target.id
@@ -190,9 +199,9 @@ class Flattener:
         methods = {name for name, _ in self._definitions}
         for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
             receiver = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-            if isinstance(receiver, ast.Name) and receiver.id in counters:
-                if receiver is call.func or called_name(call) in methods:
-                    return True
+            known = receiver is call.func or called_name(call) in methods
+            if known and isinstance(receiver, ast.Name) and receiver.id in counters:
+                return True
         return False
 
     def _unrolled(self, node: ast.For, statement: Statement) -> Iterator[Statement]:
@@ -227,11 +236,14 @@ class Flattener:
             if receiver is None:
                 return None
         elif self.entries.is_users(function):
-            function, receiver = getattr(type(function), "__call__", None), call.func
+            function, receiver = vars(type(function)).get("__call__"), call.func
         if not isinstance(function, FunctionType) or function.__globals__ is not self.machine.namespace:
             return None
-        node, statement = self._definitions.get((function.__name__, function.__code__.co_firstlineno), (None, None))
-        if node is None or node in self._running or len(self._running) > DEEPEST or len(self.scopes) > MOST_CALLS:
+        found = self._definitions.get((function.__name__, function.__code__.co_firstlineno))
+        if found is None or len(self._running) > DEEPEST or len(self.scopes) > MOST_CALLS:
+            return None
+        node, statement = found
+        if node in self._running:
             return None
         return Callee(node, statement, receiver) if _can_stand_alone(node, call, receiver is not None) else None
 
@@ -307,7 +319,7 @@ class _Exchange(ast.NodeTransformer):
     def __init__(self, old: ast.AST, new: ast.AST):
         self.old, self.new = old, new
 
-    def visit(self, node):
+    def visit(self, node: ast.AST) -> Any:
         return self.new if node is self.old else self.generic_visit(node)
 
 
@@ -320,7 +332,7 @@ def _arguments(node: ast.FunctionDef, call: ast.Call, receiver: ast.expr | None)
     return {name: given[name] for name in names if name in given}
 
 
-def _strict_calls(value: ast.expr) -> list[ast.Call]:
+def _strict_calls(value: ast.AST) -> list[ast.Call]:
     """The calls in an expression that are always made, in the order in which they are."""
     lazy = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.IfExp | ast.BoolOp
     if isinstance(value, lazy):

@@ -12,6 +12,7 @@ from torch.nn import Module
 from handgrad.checker.flat.spelling import DOT, bare, key_of
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import base_name, uses
+from handgrad.checker.source import segment
 
 LONGEST_LIST = 64
 
@@ -110,9 +111,9 @@ class Renaming(ast.NodeTransformer):
     `loads` are the names that have to be given a value before it, `texts` the user's words for the names.
     """
 
-    def __init__(self, entries: Entries, node: ast.stmt):
+    def __init__(self, entries: Entries, node: ast.stmt, code: str):
         """Leave what hangs on a name that a compound statement itself binds, such as a counter, as it is."""
-        self.entries = entries
+        self.entries, self.code = entries, code
         self.bound = uses(node).binds if hasattr(node, "body") else set()
         self.loads: dict[str, Any] = {}
         self.texts: list[tuple[str, str]] = []
@@ -131,7 +132,7 @@ class Renaming(ast.NodeTransformer):
         name, held = found
         if isinstance(node.ctx, ast.Load) and not (isinstance(held, Tensor) and held.is_floating_point()):
             return self.generic_visit(node)
-        self.texts.append((name, bare(ast.unparse(node))))
+        self.texts.append((name, segment(self.code, node)))
         if isinstance(node.ctx, ast.Store):
             self._stores[name] = copy.deepcopy(node)
         else:
@@ -149,12 +150,16 @@ class Renaming(ast.NodeTransformer):
 
     visit_Attribute = visit_Subscript = _entry  # noqa: N815 - the names that ast looks for
 
-    def visit_Assign(self, node):
+    def visit_Assign(self, node: Any) -> Any:
+        """The value before the targets; `W.grad = None` stays."""
         node.value = self.visit(node.value)
+        if isinstance(node.value, ast.Constant) and any(key_of(target) == "grad" for target in node.targets):
+            return node
         node.targets = [self.visit(target) for target in node.targets]
         return node
 
-    def visit_AugAssign(self, node):
+    def visit_AugAssign(self, node: Any) -> Any:
+        """The target is read too."""
         node.value = self.visit(node.value)
         if (found := self._found(node.target)) is not None:
             self._load(*found, node.target)

@@ -9,7 +9,9 @@ from handgrad.checker.names import gradient_of
 from handgrad.checker.source import Source
 
 DOT = "·"
-_DICT_OF_GRADIENTS = re.compile(r"^(d|g|\w*grads?|\w*gradients?|d_?(params?|parameters|weights?|theta))$", re.IGNORECASE)
+_DICT_OF_GRADIENTS = re.compile(
+    r"^(d|g|\w*grads?|\w*gradients?|d_?(params?|parameters|weights?|theta))$", re.IGNORECASE
+)
 _HALVES = re.compile(r"_?(forward|backward|backprop\w*|fwd|bwd|call|compute|grads?|gradients?|pass|loss)_?")
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
 
@@ -107,9 +109,10 @@ class Words:
         value, target = node.value, node.targets[0]
         if not (isinstance(value, ast.Dict) and len(node.targets) == 1 and isinstance(target, ast.Name)):
             return []
-        pairs = [(getattr(k, "value", None), v) for k, v in zip(value.keys, value.values, strict=True)]
-        if not all(isinstance(key, str) and key.isidentifier() for key, _ in pairs):
+        keys = [k.value for k in value.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+        if len(keys) < len(value.keys) or not all(map(str.isidentifier, keys)):
             return []
+        pairs = list(zip(keys, value.values, strict=True))
         of_gradients = any(self._is_gradient(key, target.id) for key, _ in pairs)
         return pairs if of_gradients and any(not isinstance(v, ast.Name | ast.Constant) for _, v in pairs) else []
 
@@ -128,7 +131,7 @@ class Words:
                 for place in ast.walk(target):
                     key = key_of(place)
                     owner = ast.unparse(place.value) if isinstance(place, ast.Subscript) else None
-                    if key is not None and (key == "grad" and owner is None or self._is_gradient(key, owner)):
+                    if key is not None and ((key == "grad" and owner is None) or self._is_gradient(key, owner)):
                         return True
         return False
 
