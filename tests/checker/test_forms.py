@@ -300,6 +300,154 @@ RECURRENT_IN_DICT = RECURRENT.replace(
 for one in ("dWxh", "dWhh", "dWhy", "dbh", "dby"):
     RECURRENT_IN_DICT = RECURRENT_IN_DICT.replace(f"    {one} +=", f"    grads['{one[1:]}'] +=")
 
+TWO_LAYERS = """\
+import torch
+import torch.nn.functional as F
+g = torch.Generator().manual_seed(1)
+class TwoLayerNet:
+    def __init__(self, d, h, c):
+        self.params = {"W1": torch.randn(d, h, generator=g) * 0.1, "b1": torch.zeros(h)}
+        self.params.update(W2=torch.randn(h, c, generator=g) * 0.1, b2=torch.zeros(c))
+    def loss(self, X, y, reg=0.1):
+        W1, b1 = self.params["W1"], self.params["b1"]
+        W2, b2 = self.params["W2"], self.params["b2"]
+        N = X.shape[0]
+        hidden = (X @ W1 + b1).clamp(min=0)
+        scores = hidden @ W2 + b2
+        probs = F.softmax(scores, 1)
+        loss = -probs[range(N), y].log().mean() + reg * ((W1**2).sum() + (W2**2).sum())
+        grads = {}
+        dscores = probs.clone()
+        dscores[range(N), y] -= 1
+        dscores /= N
+        grads["W2"] = hidden.T @ dscores
+        grads["b2"] = dscores.sum(0)
+        dhidden = dscores @ W2.T
+        dhidden[hidden <= 0] = 0
+        grads["W1"] = X.T @ dhidden
+        grads["b1"] = dhidden.sum(0)
+        grads["W1"] += 2 * reg * W1
+        grads["W2"] += 2 * reg * W2
+        return loss, grads
+    def train(self, X, y, lr=0.1, num_iters=100):
+        history = []
+        for it in range(num_iters):
+            loss, grads = self.loss(X, y, reg=0.01)
+            history.append(loss.item())
+            for k in self.params:
+                self.params[k] -= lr * grads[k]
+        return history
+X = torch.randn(10, 4, generator=g); y = torch.randint(0, 3, (10,), generator=g)
+net = TwoLayerNet(4, 5, 3)
+loss, grads = net.loss(X, y, reg=0.05)
+hist = net.train(X, y)
+"""
+
+IN_CACHE = """\
+import torch
+import torch.nn.functional as F
+g = torch.Generator().manual_seed(1)
+def init():
+    return {"W1": torch.randn(4, 5, generator=g), "W2": torch.randn(5, 3, generator=g)}
+def softmax(x):
+    e = torch.exp(x - x.max(1, keepdim=True).values)
+    return e / e.sum(1, keepdim=True)
+def forward(params, x):
+    cache = {"x": x}
+    cache["z1"] = x @ params["W1"]
+    cache["a1"] = torch.sigmoid(cache["z1"])
+    cache["z2"] = cache["a1"] @ params["W2"]
+    cache["a2"] = softmax(cache["z2"])
+    return cache["a2"], cache
+def compute_loss(a2, y):
+    m = y.shape[0]
+    return -torch.log(a2[range(m), y]).sum() / m
+def backward(params, cache, y):
+    m = y.shape[0]
+    grads = {}
+    dz2 = cache["a2"].clone()
+    dz2[range(m), y] -= 1
+    dz2 = dz2 / m
+    grads["dW2"] = cache["a1"].T @ dz2
+    da1 = dz2 @ params["W2"].T
+    dz1 = da1 * cache["a1"] * (1 - cache["a1"])
+    grads["dW1"] = cache["x"].T @ dz1
+    return grads
+def update(params, grads, lr):
+    for k in params:
+        params[k] = params[k] - lr * grads["d" + k]
+    return params
+X = torch.randn(10, 4, generator=g); y = torch.randint(0, 3, (10,), generator=g)
+params = init()
+for i in range(1000):
+    a2, cache = forward(params, X)
+    loss = compute_loss(a2, y)
+    grads = backward(params, cache, y)
+    params = update(params, grads, 0.1)
+    if i % 100 == 0:
+        print(i, loss)
+"""
+
+SEQUENTIAL = """\
+import torch
+import torch.nn.functional as F
+g = torch.Generator().manual_seed(1)
+class Layer:
+    def __init__(self):
+        self.grads = {}
+class Linear(Layer):
+    def __init__(self, i, o):
+        super().__init__()
+        self.params = {"W": torch.randn(i, o, generator=g), "b": torch.randn(o, generator=g)}
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+    def backward(self, grad_out):
+        self.grads["W"] = self.x.T @ grad_out
+        self.grads["b"] = grad_out.sum(0)
+        grad_in = grad_out @ self.params["W"].T
+        return grad_in
+class ReLU(Layer):
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+    def backward(self, grad_out):
+        return grad_out * self.mask
+class Sequential:
+    def __init__(self, *layers):
+        self.layers = list(layers)
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def backward(self, grad):
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+class CrossEntropy:
+    def forward(self, logits, y):
+        self.probs = F.softmax(logits, 1)
+        self.y = y
+        return -self.probs[range(len(y)), y].log().mean()
+    def backward(self):
+        dlogits = self.probs.clone()
+        dlogits[range(len(self.y)), self.y] -= 1
+        return dlogits / len(self.y)
+X = torch.randn(10, 4, generator=g); y = torch.randint(0, 3, (10,), generator=g)
+model = Sequential(Linear(4, 5), ReLU(), Linear(5, 3))
+criterion = CrossEntropy()
+for epoch in range(100):
+    out = model.forward(X)
+    loss = criterion.forward(out, y)
+    grad = criterion.backward()
+    model.backward(grad)
+    for layer in model.layers:
+        if isinstance(layer, Linear):
+            for k in layer.params:
+                layer.params[k] -= 0.1 * layer.grads[k]
+    print(loss.item())
+"""
+
 PROGRAMS = {
     "entries": (ENTRIES, {"logits", "h", "hpre", "W1", "b1", "W2", "b2"}),
     "all-entries": (
@@ -313,6 +461,9 @@ PROGRAMS = {
     "layerwise": (LAYERWISE, {"logits", "h", "hpre", "x", "W1", "b1", "W2", "b2"}),
     "network": (NETWORK, {"logits", "net.h", "net.hpre", "net.W1", "net.W2"}),
     "layers": (LAYERS, {"out", *(f"layers[{i}].{name}" for i in (0, 2) for name in "xwb")}),
+    "two-layers": (TWO_LAYERS, {"scores", *(f"net.params['{name}']" for name in ("W1", "b1", "W2", "b2"))}),
+    "in-cache": (IN_CACHE, {*(f"cache['{name}']" for name in ("z1", "a1", "z2")), "params['W1']", "params['W2']"}),
+    "sequential": (SEQUENTIAL, {"x", *(f"model.layers[{i}].params['{name}']" for i in (0, 2) for name in "Wb")}),
     "recurrent": (RECURRENT, {"Wxh", "Whh", "Why", "bh", "by"}),
     "recurrent-in-dict": (RECURRENT_IN_DICT, {"Wxh", "Whh", "Why", "bh", "by"}),
 }
@@ -368,6 +519,12 @@ WRONG = (
     Wrong("layers", "return dout @ self.w.T", "return -dout @ self.w.T", "layers[2].x"),
     Wrong("layers", "self.db = dout.sum(0)", "self.db = dout.mean(0)", "layers[2].b"),
     Wrong("layers", "dout /= n", "dout /= n - 1", "out"),
+    Wrong("two-layers", 'grads["b2"] = dscores.sum(0)', 'grads["b2"] = dscores.sum(1)', "net.params['b2']"),
+    Wrong("two-layers", "dscores /= N", "dscores /= N - 1", "scores"),
+    Wrong("in-cache", "dz2 = dz2 / m", "dz2 = dz2 * m", "cache['z2']"),
+    Wrong("in-cache", 'da1 * cache["a1"] * (1 - cache["a1"])', 'da1 * (1 - cache["a1"])', "cache['z1']"),
+    Wrong("sequential", "return grad_out * self.mask", "return -grad_out * self.mask", "x"),
+    Wrong("sequential", 'self.grads["b"] = grad_out.sum(0)', 'self.grads["b"] = grad_out.mean(0)', ""),
     Wrong("recurrent", "(1 - hs[t] * hs[t]) * dh", "(1 + hs[t] * hs[t]) * dh", ""),
     Wrong("recurrent", "dhnext = Whh.T @ dhraw", "dhnext = Whh @ dhraw", ""),
     Wrong("recurrent", "dWhh += dhraw @ hs[t - 1].T", "dWhh += dhraw @ hs[t].T", "Whh"),

@@ -176,6 +176,7 @@ class _Inspection:
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
+        judged = self._without_intermediates(judged)
         self._find_hazards(judged)
         self.unsound: set[str] = set()
         self.judged = judged
@@ -189,6 +190,27 @@ class _Inspection:
                 self.written |= {row.name, *self.judge.located(chain)[1].names}
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
+
+    def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
+        """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
+        is right, as in `return dlogits / n`.
+        """
+        for chain, judgement in judged:
+            if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
+                continue
+            readers = {other: old for other, old in judged if chain.name in self.judge.plan(other).gradients}
+            before = [(step, step.gradients, step.tainted) for step in chain.steps]
+            for step in chain.steps:
+                step.gradients = {n: v for n, v in step.gradients.items() if n != chain.name}
+                step.tainted = True
+            again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
+            right = [reader for reader, new in again.items() if new.fault is None]
+            if right and all(reader in right or old.fault for reader, old in readers.items()):
+                kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
+                return self._without_intermediates(kept)
+            for step, gradients, tainted in before:
+                step.gradients, step.tainted = gradients, tainted
+        return judged
 
     def _name_the_loss(self, chains: list[Chain]) -> None:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""

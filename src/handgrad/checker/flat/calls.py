@@ -14,7 +14,7 @@ from handgrad.checker.machine import Machine
 from handgrad.checker.names import gradient_of, uses, variables_of
 from handgrad.checker.source import Place, Source, Statement, exchanged, inner, segment
 
-_BACKWARD = re.compile(r"back|bwd|bprop|grad|step|train|main|fit|run", re.IGNORECASE)
+_BACKWARD = re.compile(r"back|bwd|bprop|grad|loss|cost|step|train|main|fit|run", re.IGNORECASE)
 MOST_CALLS = 400
 DEEPEST = 12
 
@@ -88,14 +88,14 @@ class Flattener:
         if name in self.entries.found:
             places = self._places_of_entry(name, known)
         elif (number := number_of(name)) is not None:
-            places = self._places_of_local(bare(name), number)
+            places = self._places_of_local(bare(name), number, known)
         elif (found := gradient_of(name, {n for n in known if DOT not in n})) is not None:
             return found
         else:
             places = (self._only_entry(key, known) for key in variables_of(name))
         return next((place for place in places if place in known), None)
 
-    def _places_of_local(self, name: str, number: int) -> Iterator[str]:
+    def _places_of_local(self, name: str, number: int, known: set[str]) -> Iterator[str]:
         """Its own call, its object, outside where it looks there, the forward half; what a parameter is, others say."""
         scope = self.scopes[number]
         for variable in variables_of(name) if name not in scope.parameters else ():
@@ -106,6 +106,8 @@ class Flattener:
                 yield variable
             if (half := self._forward_half(scope)) is not None:
                 yield f"{variable}{DOT}{half}"
+            if scope.backward and (entry := self._only_entry(variable, known)) is not None:
+                yield entry
 
     def _forward_half(self, scope: Scope) -> int | None:
         """The call of the forward function that a backward one belongs to, where there is one call alone of either."""
@@ -127,12 +129,16 @@ class Flattener:
             return
         for key in [entry.key, *keys] if is_dict_of_gradients(entry.path) else keys:
             yield key
-            yield self._only_entry(key, known)
+            yield self._only_entry(key, known, entry.path.rpartition(DOT)[0]) or self._only_entry(key, known)
 
-    def _only_entry(self, key: str, known: set[str]) -> str | None:
-        """The entry of this key, where there is one alone."""
-        entries = self.entries.found.items()
-        found = [n for n, e in entries if e.key == key and n in known and not is_dict_of_gradients(e.path)]
+    def _only_entry(self, key: str, known: set[str], holder: str = "") -> str | None:
+        """The entry of this key, where there is one alone; with `holder`, the one in a dict of that object."""
+        found = [
+            name
+            for name, entry in self.entries.found.items()
+            if entry.key == key and name in known and not is_dict_of_gradients(entry.path)
+            if not holder or entry.path.rpartition(DOT)[0] == holder
+        ]
         return found[0] if len(found) == 1 else None
 
     # --- laying out ------------------------------------------------------------------------------------------------

@@ -68,17 +68,22 @@ class Entries:
     def _new_path(self, node: ast.expr, holder: Any) -> str:
         global_names = {n: v for n, v in self.machine.namespace.items() if DOT not in n}
         for name, value in global_names.items():
-            if isinstance(value, list):
-                for i, item in enumerate(value[:LONGEST_LIST]):
+            inside = vars(value).items() if self.is_users(value) else ()
+            for text, items in [(name, value), *((f"{name}.{attribute}", held) for attribute, held in inside)]:
+                for i, item in enumerate(items[:LONGEST_LIST] if isinstance(items, list) else ()):
                     if item is holder:
-                        self._texts[f"{name}{DOT}at{i}"] = f"{name}[{i}]"
-                        return f"{name}{DOT}at{i}"
+                        path = f"{text.replace('.', DOT)}{DOT}at{i}"
+                        self._texts[path] = f"{text}[{i}]"
+                        return path
         for name, value in global_names.items():
             if value is holder:
                 return name
-        if (entry := self.at(node)) is not None:
-            return entry[0]
-        return node.id if isinstance(node, ast.Name) else type(holder).__name__.lower()
+        entry = self.at(node)
+        path = entry[0] if entry else getattr(node, "id", type(holder).__name__.lower())
+        taken = {other for _, other in self._paths.values()}
+        unique = next(p for i in range(len(taken) + 1) if (p := f"{path}{DOT}no{i}" if i else path) not in taken)
+        self._texts.setdefault(unique, self._texts.get(path, bare(path)))
+        return unique
 
     def resolve(self, node: Any) -> Any:
         """What an expression stands for now, as far as that can be seen without running anything of the user's."""
