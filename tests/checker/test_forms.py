@@ -448,6 +448,37 @@ for epoch in range(100):
     print(loss.item())
 """
 
+GRAD_OF_ATTRIBUTES = """\
+import torch
+g = torch.Generator().manual_seed(1)
+x = torch.randn(8, 5, generator=g)
+class Affine:
+    def __init__(self, i, o):
+        self.weight = torch.randn(i, o, generator=g)
+        self.bias = torch.randn(o, generator=g)
+        self.weight.grad = None
+    def __call__(self, x):
+        self.inp = x
+        return x @ self.weight + self.bias
+    def backward(self, grad):
+        self.weight.grad = self.inp.T @ grad
+        self.bias.grad = grad.sum(0)
+        return grad @ self.weight.T
+    def parameters(self):
+        return [self.weight, self.bias]
+l1, l2 = Affine(5, 6), Affine(6, 1)
+for it in range(20):
+    h = torch.sigmoid(l1(x))
+    out = l2(h)
+    loss = out.pow(2).mean()
+    dout = 2 * out / out.numel()
+    dh = l2.backward(dout)
+    dz = dh * h * (1 - h)
+    l1.backward(dz)
+    for p in l1.parameters() + l2.parameters():
+        p.data -= 0.1 * p.grad
+"""
+
 PROGRAMS = {
     "entries": (ENTRIES, {"logits", "h", "hpre", "W1", "b1", "W2", "b2"}),
     "all-entries": (
@@ -464,6 +495,10 @@ PROGRAMS = {
     "two-layers": (TWO_LAYERS, {"scores", *(f"net.params['{name}']" for name in ("W1", "b1", "W2", "b2"))}),
     "in-cache": (IN_CACHE, {*(f"cache['{name}']" for name in ("z1", "a1", "z2")), "params['W1']", "params['W2']"}),
     "sequential": (SEQUENTIAL, {"x", *(f"model.layers[{i}].params['{name}']" for i in (0, 2) for name in "Wb")}),
+    "grad-of-attributes": (
+        GRAD_OF_ATTRIBUTES,
+        {"out", "h", "x", *(f"{layer}.{name}" for layer in ("l1", "l2") for name in ("weight", "bias"))},
+    ),
     "recurrent": (RECURRENT, {"Wxh", "Whh", "Why", "bh", "by"}),
     "recurrent-in-dict": (RECURRENT_IN_DICT, {"Wxh", "Whh", "Why", "bh", "by"}),
 }
@@ -525,6 +560,7 @@ WRONG = (
     Wrong("in-cache", 'da1 * cache["a1"] * (1 - cache["a1"])', 'da1 * (1 - cache["a1"])', "cache['z1']"),
     Wrong("sequential", "return grad_out * self.mask", "return -grad_out * self.mask", "x"),
     Wrong("sequential", 'self.grads["b"] = grad_out.sum(0)', 'self.grads["b"] = grad_out.mean(0)', ""),
+    Wrong("grad-of-attributes", "self.bias.grad = grad.sum(0)", "self.bias.grad = grad.mean(0)", "l1.bias"),
     Wrong("recurrent", "(1 - hs[t] * hs[t]) * dh", "(1 + hs[t] * hs[t]) * dh", ""),
     Wrong("recurrent", "dhnext = Whh.T @ dhraw", "dhnext = Whh @ dhraw", ""),
     Wrong("recurrent", "dWhh += dhraw @ hs[t - 1].T", "dWhh += dhraw @ hs[t].T", "Whh"),
@@ -588,3 +624,44 @@ def test_an_exception_inside_a_function_is_the_users(check_text):
     (row,) = report.blamed
     assert (row.name, FUNCTIONS.split("\n")[row.line - 1].strip()) == ("W1", "dW1 = x.T @ dhpre")
     assert "RuntimeError: mat1 and mat2 shapes" in row.diagnosis[0].message
+
+
+BESIDE = (
+    LAYERWISE.replace("W1 = torch.randn(5, 6, generator=g)", "W1 = torch.randn(5, 6, generator=g, requires_grad=True)")
+    + """\
+
+
+def cmp(name, dt, t):
+    exact = torch.all(dt == t.grad).item()
+    close = torch.allclose(dt, t.grad)
+    print(name, exact, close)
+
+
+def numerical(f, w, eps=1e-3):
+    dw = torch.zeros_like(w)
+    for i in range(w.numel()):
+        d = torch.zeros_like(w)
+        d.view(-1)[i] = eps
+        dw.view(-1)[i] = (f(w + d) - f(w - d)) / (2 * eps)
+    return dw
+
+
+loss.backward()
+cmp("W1", dW1, W1)
+approximate = numerical(lambda w: F.cross_entropy(torch.tanh(x @ w + b1) @ W2 + b2, y), W1)
+"""
+)
+
+
+def test_functions_that_only_compare_have_no_gradients_of_their_own(check_text):
+    report = check_text(BESIDE)
+    assert report.right, str(report)
+    assert len([row for row in report.variables if row.name == "W1"]) == 1
+
+
+def test_strict_asks_for_no_gradient_of_what_only_a_function_knows(check_text):
+    softmax = "def softmax(x):\n    e = x.exp()\n    return e / e.sum(1, keepdim=True)\n\n\n"
+    text = ALL_ENTRIES.replace("params = {", softmax + "params = {").replace(
+        'loss = F.cross_entropy(cache["logits"], y)', 'loss = -softmax(cache["logits"])[range(n), y].log().mean()'
+    )
+    assert check_text(text, strict=True).right

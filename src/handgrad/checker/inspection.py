@@ -379,7 +379,10 @@ class _Inspection:
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
                 self.written |= names
-                name = self.trace.shown(value.name)
+                outside = [n for n in value.names if number_of(n) is None]
+                if not outside:  # a step inside a function, which needs no name of its own
+                    continue
+                name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
 
 

@@ -53,11 +53,18 @@ class Entries:
         if isinstance(node, ast.Subscript):
             return (self.add(self.path(node.value, holder), key, False), holder.get(key)) if _is_dict(holder) else None
         if isinstance(holder, Tensor):
-            by_name = key == "grad" and isinstance(node.value, ast.Name)
-            return (self.add(node.value.id, key, True), holder.grad) if by_name else None
+            return self._grad(node, holder) if key == "grad" else None
         if self.is_users(holder) and not hasattr(type(holder), key):
             return self.add(self.path(node.value, holder), key, True), vars(holder).get(key)
         return None
+
+    def _grad(self, node: ast.Attribute, tensor: Tensor) -> tuple[str, Any] | None:
+        """The same for `W.grad`, once the program has stored it: what autograd stores is no gradient by hand."""
+        entry = self.at(node.value)
+        path = node.value.id if isinstance(node.value, ast.Name) else entry and entry[0]
+        if path is None or (isinstance(node.ctx, ast.Load) and f"{path}{DOT}grad" not in self.found):
+            return None
+        return self.add(path, "grad", True), tensor.grad
 
     def path(self, node: ast.expr, holder: Any) -> str:
         """The name of a dict or an object."""
