@@ -68,3 +68,42 @@ def test_a_temporary_that_is_an_alias_is_one_hazard(check_text):
     report = check_text(text.replace("dhpreact = (1.0 - h**2) * dh", alias))
     (hazard,) = report.hazards
     assert (hazard.variable, hazard.repair.fix) == ("h", "slope = h.clone()")
+
+
+ALIASES = """\
+import torch
+
+g = torch.Generator().manual_seed(1)
+x = torch.randn(5, 3, generator=g)
+W, V = torch.randn(3, 2, generator=g), torch.randn(3, 2, generator=g)
+a = x @ W
+c = x @ V
+z = a + c
+loss = (z**2).mean() + (a**3).mean()
+dz = 2 * z / z.numel()
+da, dc = dz.clone(), dz.clone()
+da += 3 * a**2 / a.numel()
+dW = x.T @ da
+dV = x.T @ dc
+"""
+
+
+@pytest.mark.parametrize(
+    ("alias", "fix"),
+    [
+        ("da, dc = dz, dz", "da, dc = dz.clone(), dz"),
+        ("da = dc = dz", "da, dc = (dz.clone(), dz.clone())"),
+        ("dc, da = dz, dz", "dc, da = dz, dz.clone()"),
+        ("(da, k), dc = (dz, 1), dz", None),
+    ],
+)
+def test_names_given_together_are_told_apart(alias, fix, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(ALIASES.replace("da, dc = dz.clone(), dz.clone()", alias))
+    report = check(path)
+    assert {hazard.variable for hazard in report.hazards} == {"dc", "dz"}
+    assert {hazard.place.line for hazard in report.hazards} == {12}
+    assert {hazard.repair and hazard.repair.fix for hazard in report.hazards} == {fix}
+    if fix is not None:
+        mend(report, path)
+        assert check(path).right

@@ -42,3 +42,31 @@ dy /= y.numel()
     report = check_text(text)
     assert [(h.kind, h.variable, h.place.line) for h in report.hazards] == [("stale", "dy", 8)]
     assert not report.blamed
+
+
+INTO = """\
+import torch
+
+x = torch.randn(5, 3)
+W = torch.randn(3, 2, requires_grad=True)
+z = x @ W
+h = z.tanh()
+loss = (h**2).mean()
+dh = 2 * h / h.numel()
+dz, dW = torch.empty_like(z), torch.empty_like(W)
+with torch.no_grad():
+    torch.mul(dh, 1 - h**2, out=dz)
+    torch.mm(x.T, dz, out=dW)
+"""
+
+
+def test_a_gradient_written_with_out_is_the_one_that_is_blamed(check_text):
+    assert check_text(INTO).right
+    report = check_text(INTO.replace("1 - h**2", "1 - h"))
+    assert [(row.name, row.line, row.diagnosis[0].fix) for row in report.blamed] == [
+        ("z", 11, "torch.mul(dh, 1 - h ** 2, out=dz)")
+    ]
+    refused = check_text(INTO.replace("with torch.no_grad():", "if True:"))
+    assert [(row.name, row.line) for row in refused.blamed] == [("z", 11)]
+    assert "functions with out=... arguments" in refused.blamed[0].diagnosis[0].message
+    assert refused.blamed[0].diagnosis[0].message.endswith("Put it under torch.no_grad().")

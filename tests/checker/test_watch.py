@@ -37,3 +37,37 @@ def test_each_save_is_checked(tmp_path):
     finally:
         terminal.close()
     assert terminal.exitstatus == 0
+
+
+def test_a_module_beside_the_program_is_watched_too(tmp_path):
+    (tmp_path / "mine.py").write_text(SPLIT)
+    (tmp_path / "parts").mkdir()
+    helper = tmp_path / "parts" / "slopes.py"
+    helper.write_text("def of_tanh(h):\n    return 1 - h\n")
+    first, *words = command("check", "mine.py", "--watch")
+    terminal = pexpect.spawn(first, words, cwd=str(tmp_path), env=ENVIRONMENT, timeout=60, encoding="utf-8")
+    try:
+        terminal.expect_exact("1 line is at fault.")
+        terminal.expect_exact(WATCHING)
+        helper.write_text("def of_tanh(h):\n    return 1 - h**2\n")
+        terminal.expect_exact("All 3 gradients are right.")
+        terminal.sendintr()
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close()
+    assert terminal.exitstatus == 0
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine.py", "parts", "slopes.py"]
+
+
+SPLIT = """\
+import torch
+from parts import slopes
+
+x, W = torch.randn(5, 3), torch.randn(3, 2, requires_grad=True)
+z = x @ W
+h = z.tanh()
+loss = (h**2).mean()
+dh = 2 * h / h.numel()
+dz = dh * slopes.of_tanh(h)
+dW = x.T @ dz
+"""

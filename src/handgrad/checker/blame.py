@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
 from handgrad.checker.edits import Edit
-from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.machine import InDouble, Machine, UserError
 from handgrad.checker.names import gradient_of
 from handgrad.checker.reduce import RELATIONS, Reduction, reduced
 from handgrad.checker.reference import (
@@ -46,6 +46,11 @@ class Chain:
     def actual(self) -> Any:
         """What the user's own run made."""
         return self.last.after.get(self.name)
+
+    @property
+    def refused(self) -> UserError | None:
+        """What PyTorch refuses because a tensor requires a gradient, whatever the line computes."""
+        return next((s.error for s in self.steps if s.error and "requires grad" in s.error.message), None)
 
 
 @dataclass
@@ -147,7 +152,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             continue
         if clean:
             temporary -= before_loss
-        if temporary and step.error is None:
+        if temporary and (step.error is None or step.error.lacks(gradient_names)):
             kept.append(step)
             wanted -= step.binds - step.reads
             wanted |= step.reads
@@ -240,6 +245,7 @@ class Judge:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
+        self._leave_to_their_readers()
         self.skipped: dict[Chain, int] = {}
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
@@ -256,6 +262,15 @@ class Judge:
         names = {n for n in set().union(*(s.reads for s in region.steps)) if n not in self.machine.namespace}
         spelled = {n: gradient_of(n, self.forward_names) for n in names - set(self.gradient_names)}
         self.unwritten = {n: v for n, v in spelled.items() if v}
+
+    def _leave_to_their_readers(self) -> None:
+        """A name spelled like the gradient of what reaches no loss is a temporary of the gradients that read it."""
+        losses = self.losses(self.forward, 1 << 60)
+        reaching = {n for loss in losses for v in self.forward.ancestors(loss) for n in v.names}
+        for step in self.region.steps if losses else ():
+            kept = {n: v for n, v in step.gradients.items() if v in reaching}
+            step.tainted = step.tainted or kept != step.gradients
+            step.gradients = kept
 
     def names_at_hand(self, chain: Chain) -> set[str]:
         """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""
@@ -278,10 +293,6 @@ class Judge:
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
         return [s for s in self.region.steps if name in s.binds and not s.backward]
-
-    def code(self, step: Step) -> str | None:
-        """The text the step's statement was written in, for its line and column numbers."""
-        return step.statement.code
 
     def losses(self, forward: Forward, before: int) -> list[Value]:
         """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
@@ -518,6 +529,9 @@ class Judge:
                 judgement.fault, judgement.failing = "masked", other
                 judgement.cases += self._general_cases(judgement.plan)
                 return judgement
+        if chain.refused:
+            judgement.fault, judgement.failing = "wrong", case
+            return judgement
         got = as_tensor(judgement.outcome.got, case.want)
         if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
             judgement.fault, judgement.failing = "shape", case

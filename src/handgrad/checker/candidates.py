@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.edits import Context, Edit, edits, simple_statements
+from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Step
 
@@ -37,6 +38,8 @@ class Candidates:
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
+        near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
+        self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self._sorted: dict[bool, list[Candidate]] = {}
 
     def context(self, step: Step | None = None) -> Context:
@@ -44,10 +47,11 @@ class Candidates:
         chain = self.chain
         own = step in chain.steps
         node = step.statement.node if step else ast.Pass()
+        beside = step.reads | step.writes if step else set(self.values)
         return Context(
             chain.name,
             chain.variable,
-            self.values,
+            {n: v for n, v in self.values.items() if in_sight(n, beside)},
             self.gradients,
             self.judge.constants,
             raises=self.raises,
@@ -84,7 +88,7 @@ class Candidates:
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, then the definitions of the user's functions they call."""
-        yield from reversed(self.plan.steps)
+        yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:

@@ -20,7 +20,7 @@ from handgrad.checker.numbers import constant_ratio, missing_sum
 from handgrad.checker.pairs import repairing_pair
 from handgrad.checker.report import Diagnosis
 from handgrad.checker.rewrite import edited_text, shown
-from handgrad.checker.source import Place, around
+from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Step, is_float
 from handgrad.checker.trials import MOST_WORK, Change, Trials
 
@@ -33,7 +33,11 @@ def diagnose(judge: Judge, judgement: Judgement) -> list[Diagnosis]:
     chain = judgement.chain
     if judgement.fault == "missing":
         return [Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)]
-    return _Search(judge, judgement).run()
+    search = _Search(judge, judgement)
+    if chain.refused and search.trials.right():
+        message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
+        return [Diagnosis("unknown", message, place=chain.refused.place)]
+    return search.run()
 
 
 class _Search:
@@ -114,12 +118,13 @@ class _Search:
         return None
 
     def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
-        simple = edit.statement
-        place = Place(step.statement.place.file, simple.lineno, step.statement.place.cell)
-        fix = edited_text(self.judge.code(step), simple, edit)
-        kept = around(step.statement.code, simple)
+        simple, statement = edit.statement, step.statement
+        place = Place(statement.place.file, simple.lineno, statement.place.cell)
+        fix = edited_text(statement.code, simple, edit, statement.spelled) if statement.role != "argument" else None
+        kept = around(statement.code, simple)
         end = simple.end_lineno or simple.lineno
-        return Diagnosis(self._kind(edit), self._worded(self._told(edit)), fix, place, simple.lineno, end, kept)
+        told = self._worded(self._told(edit, statement))
+        return Diagnosis(self._kind(edit), told, fix, place, simple.lineno, end, kept)
 
     def _both(self, first: Change, second: Change) -> list[Diagnosis]:
         """Two edits that are needed together; where they are of one statement, the first shows it with both."""
@@ -137,11 +142,11 @@ class _Search:
         of_shape = ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term")
         return "shape" if self.judgement.fault == "shape" and edit.kind in of_shape else edit.kind
 
-    def _told(self, edit: Edit) -> str:
+    def _told(self, edit: Edit, statement: Statement) -> str:
         message = MESSAGES[self._kind(edit)]
         if isinstance(edit.new, ast.Pass):
             return f"{message}: leave this line out"
-        old, new = shown(edit.old), shown(edit.new)
+        old, new = (statement.spelled(shown(node)) for node in (edit.old, edit.new))
         return f"{message}: {new} in place of {old}" if len(old) + len(new) < 90 else message
 
     def _worded(self, message: str) -> str:

@@ -104,6 +104,8 @@ def rewritten(formulas: Formulas, candidates: Candidates) -> Iterator[Candidate]
         texts += [" + ".join(through), *through]
     texts = list(dict.fromkeys(text for text in texts if text))
     for step in reversed(formulas.chain.steps):
+        if step.statement.role == "entry":
+            continue
         unfinished = candidates.not_yet(step)
         for simple in simple_statements(step.statement.node):
             if not (isinstance(simple, ast.Assign | ast.AugAssign) and formulas.chain.name in _bound(simple)):

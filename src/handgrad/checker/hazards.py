@@ -35,28 +35,39 @@ def _copied_first(region: Region, step: Step, name: str) -> Diagnosis | None:
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr.endswith("_"):
                 changed = part.func.value
                 if isinstance(changed, ast.Name) and changed.id == name:
-                    return _with_copy(step.statement, node, changed)
+                    return _with_copy(step.statement, node, changed, method(changed, "clone"))
     changed_names = uses(node).changes
     if name in changed_names:
         return None
     for earlier in reversed(region.steps[: region.steps.index(step) + 1]):
         for target in sorted(changed_names & earlier.binds):
             binds = [s for s in simple_statements(earlier.statement.node) if target in uses(s).binds]
-            if len(binds) == 1 and isinstance(binds[0], ast.Assign) and _alone(binds[0].targets):
-                return _with_copy(earlier.statement, binds[0], binds[0].value)
+            if len(binds) == 1 and isinstance(binds[0], ast.Assign):
+                return _copying(earlier.statement, binds[0], target)
             return None
     return None
 
 
-def _alone(targets: list[ast.expr]) -> bool:
-    return len(targets) == 1 and isinstance(targets[0], ast.Name)
+def _copying(statement: Statement, simple: ast.Assign, name: str) -> Diagnosis | None:
+    """The assignment of `name`, alone or with others, with a copy in the place of what it is given."""
+    targets, value = simple.targets, simple.value
+    if len(targets) > 1 and all(isinstance(target, ast.Name) for target in targets):
+        copies = ast.Tuple([method(value, "clone") for _ in targets], ast.Load())
+        apart = ast.Assign([ast.Tuple(targets, ast.Store())], copies)
+        return _with_copy(statement, simple, simple, ast.copy_location(apart, simple))
+    if isinstance(targets[0], ast.Tuple) and isinstance(value, ast.Tuple):
+        for target, given in zip(targets[0].elts, value.elts, strict=False):
+            if isinstance(target, ast.Name) and target.id == name:
+                return _with_copy(statement, simple, given, method(given, "clone"))
+    return _with_copy(statement, simple, value, method(value, "clone")) if isinstance(targets[0], ast.Name) else None
 
 
-def _with_copy(statement: Statement, simple: ast.Assign, value: ast.expr) -> Diagnosis:
-    """The assignment with a copy in the place of `value`, in the user's own spelling."""
-    edit = Edit("in-place", 0.0, value, method(value, "clone"), simple)
+def _with_copy(statement: Statement, simple: ast.Assign, old: ast.AST, new: ast.AST) -> Diagnosis | None:
+    """The assignment with the edit, in the user's own spelling."""
+    if statement.role == "argument":
+        return None
     place = Place(statement.place.file, simple.lineno, statement.place.cell)
-    fix = edited_text(statement.code, simple, edit)
+    fix = edited_text(statement.code, simple, Edit("in-place", 0.0, old, new, simple), statement.spelled)
     end = simple.end_lineno or simple.lineno
     kept = around(statement.code, simple)
     return Diagnosis("in-place", "start from a copy.", fix, place, simple.lineno, end, kept)

@@ -1,7 +1,9 @@
 """From a program to a report: trace it, judge every gradient, and explain the lines at fault."""
 
+import ast
 import contextlib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,12 +12,17 @@ from torch import Tensor
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
 from handgrad.checker.compare import Comparison, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
+from handgrad.checker.edits import simple_statements
+from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
+from handgrad.checker.local_modules import importable
+from handgrad.checker.loops import narrowed
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
 from handgrad.checker.names import variables_of
+from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
-from handgrad.checker.source import Place, Source, read_source
-from handgrad.checker.trace import Region, Step, Trace, Tracer, holds
+from handgrad.checker.source import Place, Source, Statement, read_source, segment
+from handgrad.checker.trace import Region, Step, Trace, Tracer
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -53,7 +60,7 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
-    with _undisturbed():
+    with _undisturbed(), importable(where.parent if where else None):
         with time_limit(timeout):
             trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
@@ -67,20 +74,14 @@ def check_source(
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
-    report.faults += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.stops]
+    report.faults += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.stops]
     if trace.timed_out:
         cut = report.faults if any(variables_of(n) for n in trace.unfinished) else report.notes
         cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     shown = {row.place for row in report.blamed}
-    report.notes += [f"{e.place}: {e.message}{_advice(e)}" for e in trace.errors if e.place not in shown]
+    report.notes += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.errors if e.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    if source.path and not report.faults and _without_parameters(source, trace):
-        raise CheckError(
-            "no tensor has requires_grad=True, so the file has no parameters",
-            where=source.path,
-            next_step="Make each parameter with requires_grad=True.",
-        )
     return report
 
 
@@ -100,13 +101,6 @@ def _undisturbed():
 
 def _advice(error: UserError) -> str:
     return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
-
-
-def _without_parameters(source: Source, trace: Trace) -> bool:
-    """Whether no tensor needs a gradient, nor ever did as far as the text shows."""
-    if any("requires_grad" in s.code or "Parameter" in s.code for s in source.statements):
-        return False
-    return not any(holds(lambda t: t.requires_grad, value) for value in trace.machine.namespace.values())
 
 
 def _where(source: Source, place: Place) -> str:
@@ -131,7 +125,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
     if trace.stops or trace.errors:
         error = (trace.stops + trace.errors)[0]
         raise CheckError(
-            f"{error.message}{_advice(error)}",
+            f"{trace.shown(error.message)}{_advice(error)}",
             where=_where(source, error.place),
             next_step="This is raised by the program itself.",
         )
@@ -159,6 +153,7 @@ class _Inspection:
         self.hazards: list[Hazard] = []
         self.notes: list[str] = []
         self.loss: float | None = None
+        self.written: set[str] = set()
 
     def _not_finite(self) -> str | None:
         """A sentence where the loss is not a finite number, so that nothing can be judged."""
@@ -181,16 +176,51 @@ class _Inspection:
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
+        judged = self._without_intermediates(judged)
         self._find_hazards(judged)
         self.unsound: set[str] = set()
+        self.judged = judged
         for chain, judgement in judged:
-            if (chain.name, chain.last.statement.place) not in explained:
+            if (self.trace.shown(chain.name), chain.last.statement.place) not in explained:
                 row = self._row(chain, judgement)
-                self.rows.append(row)
                 if row.verdict in ("wrong", "missing", "masked"):
                     self.unsound.add(chain.name)
+                if not self._is_shown_already(chain, row):
+                    self.rows.append(row)
+                self.written |= {row.name, *self.judge.located(chain)[1].names}
         self._list_missing()
+        self._name_the_loss([chain for chain, _ in judged])
+
+    def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
+        """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
+        is right, as in `return dlogits / n`.
+        """
+        for chain, judgement in judged:
+            if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
+                continue
+            readers = {other: old for other, old in judged if chain.name in self.judge.plan(other).gradients}
+            before = [(step, step.gradients, step.tainted) for step in chain.steps]
+            for step in chain.steps:
+                step.gradients = {n: v for n, v in step.gradients.items() if n != chain.name}
+                step.tainted = True
+            again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
+            right = [reader for reader, new in again.items() if new.fault is None]
+            if right and all(reader in right or old.fault for reader, old in readers.items()):
+                kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
+                return self._without_intermediates(kept)
+            for step, gradients, tainted in before:
+                step.gradients, step.tainted = gradients, tainted
+        return judged
+
+    def _name_the_loss(self, chains: list[Chain]) -> None:
+        """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
         losses = self.judge.losses(self.judge.own, 1 << 60)
+        taken = [self.judge.located(chain)[0].name for chain in chains]
+        if len(losses) > 1 and taken and not any(loss.name in self.trace.evident for loss in losses):
+            name = max(taken, key=taken.count)
+            losses.sort(key=lambda loss: loss.name != name)
+            others = ", ".join(loss.name for loss in losses[1:])
+            self.notes.append(f"{name} is taken to be the loss, not {others} (--loss NAME).")
         self.loss = float(losses[0].data) if losses else None
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
@@ -198,8 +228,8 @@ class _Inspection:
         actual = as_tensor(chain.actual, reference)
         found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
         row = VariableReport(
-            chain.variable,
-            chain.name,
+            self._called(chain),
+            self.trace.shown(chain.name),
             list(reference.shape),
             chain.last.statement.place,
             self._verdict(chain, judgement, found, actual),
@@ -213,19 +243,63 @@ class _Inspection:
         )
         if judgement.fault:
             row.cause = "own"
-            row.diagnosis = diagnose(self.judge, judgement)
-            place = row.diagnosis[0].place
-            if place is not None:
-                row.place, row.text = place, self._text_at(chain, place)
+            found = [narrowed(one, chain, self.judged) for one in diagnose(self.judge, judgement)]
+            statements = [self._statement_at(chain, one.place) for one in found]
+            row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
+            row.place, row.text = found[0].place or row.place, statements[0].text
+            if any(self._is_one_mistake(row, other) for other in self.rows):
+                row.cause, row.diagnosis = "inherited", []
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
         return row
 
-    def _text_at(self, chain: Chain, place) -> str:
+    def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
+        """Whether the line that makes another gradient wrong makes this one wrong too."""
+        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+            return False
+        mine, known = ([(d.fix, d.kind) for d in one.diagnosis] for one in (row, other))
+        return row.place != row.chain_place and mine == known and (None, "missing") not in mine
+
+    def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
+        """Whether what comes out of a function, or goes into one, has a row of its own."""
+        if row.cause == "own":
+            return False
+        local = number_of(chain.name) is not None
+        for other in self._gradients_of(self.judge.located(chain)[1]):
+            same = self.trace.shown(other.name) == row.gradient
+            if (number_of(other.name) is not None) != local and local != same:
+                return True
+        return False
+
+    def _gradients_of(self, value: Value) -> list[Chain]:
+        return [chain for chain, _ in self.judged if self.judge.located(chain)[1] is value]
+
+    def _called(self, chain: Chain) -> str:
+        """The variable as the user calls it; where a function calls it otherwise, as it is called outside."""
+        if number_of(chain.variable) is not None:
+            value = self.judge.located(chain)[1]
+            outside = [other.variable for other in self._gradients_of(value)] + list(value.names)
+            return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
+        return self.trace.shown(chain.variable)
+
+    def _in_the_users_words(self, found: Diagnosis, statement: Statement) -> Diagnosis:
+        """No line can be added after a `return`, or in a call or a dict."""
+        fix = found.fix
+        if fix is not None:
+            adds = found.start > found.end
+            fix = None if adds and _is_a_part(statement) else self.trace.shown(statement.spelled(fix))
+        return replace(found, message=self.trace.shown(statement.spelled(found.message)), fix=fix)
+
+    def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
         for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place:
-                return step.statement.text
-        return chain.last.statement.text
+            if step.statement.place == place and step.statement.role != "entry":
+                return step.statement
+        whole = chain.last.statement
+        if place is not None:
+            for line in simple_statements(whole.node):
+                if line.lineno == place.line and not isinstance(line, ast.For):
+                    return replace(whole, node=line, text=segment(whole.code, line), place=place)
+        return whole
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
@@ -296,15 +370,24 @@ class _Inspection:
         losses = self.judge.losses(forward, 1 << 60)
         if not losses:
             return
-        written = {row.name for row in self.rows}
         loss = next(iter(losses))
         for value in reversed(forward.values):
-            if value in self.judge.sweep(forward, loss) and not value.names.keys() & written and value is not loss:
+            names = value.names.keys() | {self.trace.shown(name) for name in value.names}
+            if value in self.judge.sweep(forward, loss) and not names & self.written and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
-                written |= value.names.keys()
-                self.rows.append(VariableReport(value.name, f"d{value.name}", list(value.leaf.shape), None, "missing"))
+                self.written |= names
+                outside = [n for n in value.names if number_of(n) is None]
+                if not outside:  # a step inside a function, which needs no name of its own
+                    continue
+                name = self.trace.shown(outside[0])
+                self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _is_a_part(statement: Statement) -> bool:
+    """Whether the user's text of it is no statement that another can follow."""
+    return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
 
 
 def _absolute(actual: Tensor, judgement: Judgement) -> float:

@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import io
 import random
+import re
 import signal
 import sys
 import threading
@@ -141,6 +142,11 @@ class UserError:
 
     place: Place
     message: str
+
+    def lacks(self, names: set[str]) -> bool:
+        """Whether it says that one of the names has no value, because the line that gives it one raised."""
+        missing = re.fullmatch(r"NameError: name '(.+)' is not defined.*", self.message)
+        return missing is not None and missing[1] in names
 
 
 class Machine:

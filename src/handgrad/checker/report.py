@@ -132,7 +132,7 @@ class Report:
     def right(self) -> bool:
         """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone.
 
-        `faults` are lines that Python itself refuses, or that raise.
+        `faults` are lines that Python itself refuses, or that raise: with them the program cannot be run as it is.
         """
         return not self.hazards and not self.faults and not any(self.is_fault(v) for v in self.variables)
 
@@ -178,17 +178,21 @@ class Report:
         """The last line: how many are right, and what is to be done."""
         right = sum(v.verdict in ("exact", "close") for v in self.variables)
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
-        faults = sum(self.is_fault(v) for v in self.variables) + len(self.hazards) + len(self.faults)
+        lines = {(v.place, *v.diagnosis) if v.diagnosis else v.gradient for v in self.variables if self.is_fault(v)}
+        faults = len(lines) + len(self.hazards) + len(self.faults)
         gradients = "gradient is" if checked == 1 else "gradients are"
         if not faults and right == checked:
             return "The gradient is right." if right == 1 else f"All {right} gradients are right."
         if not faults:
             return f"{right} of {checked} {gradients} right."
-        lines = "line is" if faults == 1 else "lines are"
-        return f"{right} of {checked} {gradients} right; {faults} {lines} at fault."
+        at_fault = "line is" if faults == 1 else "lines are"
+        return f"{right} of {checked} {gradients} right; {faults} {at_fault} at fault."
 
-    def explanations(self) -> Iterator[str]:
+    def explanations(self) -> list[str]:
         """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
+        return list(dict.fromkeys(self._explanations()))
+
+    def _explanations(self) -> Iterator[str]:
         for row in self.blamed:
             yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
         yield from self.faults

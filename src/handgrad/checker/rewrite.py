@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from handgrad.checker.edits import Edit
@@ -13,10 +14,10 @@ def shown(node: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
 
 
-def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
+def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callable[[str], str] = str) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
     statement = edit.edited
-    whole = ast.unparse(ast.fix_missing_locations(statement))
+    whole = spelled(ast.unparse(ast.fix_missing_locations(statement)))
     if isinstance(statement, ast.Pass):
         return ""
     old: Any = edit.old
@@ -26,12 +27,12 @@ def edited_text(code: str | None, simple: ast.stmt, edit: Edit) -> str:
     start = _offset(code, simple.lineno, simple.col_offset)
     begin = _offset(code, old.lineno, old.col_offset) - start
     end = _offset(code, old.end_lineno, old.end_col_offset) - start
-    new = ast.unparse(ast.fix_missing_locations(edit.new))
+    new = spelled(ast.unparse(ast.fix_missing_locations(edit.new)))
     in_brackets = written[begin - 1 : begin] == "(" and written[end : end + 1] == ")"
     for text, wider in ((new, 1), (new, 0), (f"({new})", 0)) if in_brackets else ((new, 0), (f"({new})", 0)):
         candidate = written[: begin - wider] + text + written[end + wider :]
         try:
-            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == whole:
+            if ast.unparse(ast.parse(textwrap.dedent(candidate)).body[0]) == ast.unparse(ast.parse(whole).body[0]):
                 return textwrap.dedent(candidate)
         except (SyntaxError, IndexError):
             continue

@@ -5,7 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in."""
+    """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in.
+
+    `spelling` gives the user's words for those that stand in the tree in their place; `laid_out` says that it is run
+    as it is. `role` is "argument" where it is what a call hands over, "entry" where it only moves a value between a
+    name and the dict or object it stands for.
+    """
 
     node: Any
     text: str
     place: Place
     code: str
+    spelling: tuple[tuple[str, str], ...] = ()
+    laid_out: bool = False
+    role: str = ""
+
+    def spelled(self, text: str) -> str:
+        """What is written of the tree, in the user's words."""
+        for ours, theirs in self.spelling:
+            text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
+            text = exchanged(text, ours, theirs)
+        return text
+
+
+def exchanged(text: str, name: str, other: str) -> str:
+    """The text with another name wherever the name stands alone.
+
+    >>> exchanged("grads·h + grads·hpre", "grads·h", "grads['h']")
+    "grads['h'] + grads·hpre"
+    """
+    return re.sub(rf"(?<![\w·]){re.escape(name)}(?![\w·])", lambda _: other, text)
 
 
 @dataclass(frozen=True)
@@ -221,4 +245,5 @@ def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) ->
 def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
     """The statements of a block inside `statement`, such as a loop's body."""
     place = statement.place
-    return list(_statements(body, statement.code, place.file, place.cell))
+    found = _statements(body, statement.code, place.file, place.cell)
+    return [replace(part, spelling=statement.spelling) for part in found]

@@ -12,6 +12,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from handgrad.checker.flat import Flattener
+from handgrad.checker.flat.spelling import bare
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
@@ -87,6 +89,9 @@ class Trace:
     timed_out: UserError | None = None
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
+    shown: Callable[[str], str] = str
+    evident: set[str] = field(default_factory=set)
+    """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
 
 
 def is_float(value: Any) -> TypeGuard[Tensor]:
@@ -198,7 +203,8 @@ class Tracer:
     def __init__(self, source: Source, machine: Machine, loss: str | None = None):
         """Prepare to run `source` in `machine`; `loss` names the loss where it is known."""
         self.source, self.machine = source, machine
-        self.trace = Trace(machine, notes=list(source.notes))
+        self.flattener = Flattener(machine, source)
+        self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
         binds = [uses(s.node) for s in source.statements]
         self.all_names = {n for n, v in machine.namespace.items() if is_float(v)}
         self.all_names |= set().union(*(u.binds | u.changes for u in binds)) if binds else set()
@@ -213,11 +219,13 @@ class Tracer:
                         a.arg for a in node.args.args
                     }
         self.loss_name = loss
+        self.called_losses = set().union(*(_called_backward(s.node) for s in source.statements))
         self.named_losses = {n for n in self.all_names if _LOSS.search(n) and not variables_of_known(n, self.all_names)}
         self.loss_seen = False
         self.tainted: set[str] = set()
         self.gradient_names: set[str] = set()
         self.floats: set[str] = set()
+        self.lost: set[str] = set()
         self.counter = 0
         self.started = False
 
@@ -229,8 +237,7 @@ class Tracer:
         with contextlib.chdir(folder) if folder else contextlib.nullcontext():
             self._open_region()
             try:
-                for statement in statements[: last + 1]:
-                    self._run(statement)
+                self._run_all(statements[: last + 1])
             except SystemExit:
                 self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
@@ -246,10 +253,16 @@ class Tracer:
         if not (is_float(value) and value.numel() == 1):
             return False
         if self.loss_name:
-            return name == self.loss_name
-        if self.named_losses:
-            return name in self.named_losses
-        return value.dim() == 0 and not variables_of_known(name, self.all_names)
+            return bare(name) == self.loss_name
+        name = bare(name)
+        if value.dim() == 0 and any(gradient_of(other, {name}) for other in self.all_names):
+            self.trace.evident.add(name)
+        if name in self.named_losses | self.called_losses | self.trace.evident:
+            self.trace.evident.add(name)
+            return not variables_of_known(name, self.all_names)
+        if value.dim() or variables_of_known(name, self.all_names):
+            return False
+        return not (self.named_losses or self.called_losses & set(self.trace.losses))
 
     def _may_matter(self, node: ast.stmt) -> bool:
         written = set()
@@ -257,7 +270,7 @@ class Tracer:
             if isinstance(part, ast.stmt):
                 found = uses(part)
                 written |= found.binds | found.changes
-        if self.loss_name in written or written & self.named_losses:
+        if self.loss_name in written or written & self.named_losses or self.flattener.matters(node):
             return True
         mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
         return any(mains) or any(variables_of_known(n, self.all_names) for n in written)
@@ -268,7 +281,8 @@ class Tracer:
             return False
         for part in _straight(node.body):
             found = uses(part)
-            if (found.binds & (self.named_losses | {self.loss_name})) - found.reads - {None}:
+            losses = self.named_losses | self.called_losses | {self.loss_name}
+            if (found.binds & losses) - found.reads - {None}:
                 return True
             if self._is_training_loop(part):
                 return True
@@ -277,6 +291,8 @@ class Tracer:
     def _holds_gradients(self, node: ast.stmt) -> bool:
         found = uses(node)
         if isinstance(node, ast.If) and any(self._main_body(n) for n in node.body):
+            return True
+        if self.flattener.matters(node):
             return True
         return any(variables_of_known(n, self.all_names) for n in found.binds | found.changes) or any(
             self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
@@ -296,7 +312,8 @@ class Tracer:
         elif isinstance(node, ast.Try) and self._holds_gradients(node):
             self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
         else:
-            self._run_step(statement)
+            for part in self.flattener.lower(statement):
+                self._run_step(part) if part.laid_out else self._run(part)
 
     def _main_body(self, node: ast.stmt) -> list[ast.stmt] | None:
         """The body of a function without arguments that holds the passes, where the statement calls it: `main()`."""
@@ -314,8 +331,34 @@ class Tracer:
         return None
 
     def _run_block(self, statement: Statement, body: list[ast.stmt]) -> None:
-        for part in inner(statement, body):
-            self._run(part)
+        self._run_all(inner(statement, body))
+
+    def _run_all(self, statements: list[Statement]) -> None:
+        """Run a block, each pass that follows an update of the parameters in a region of its own."""
+        for i, statement in enumerate(statements):
+            if self.updates and self._a_pass_begins(statements[i:]) and self._has_moved():
+                self._open_region()
+            self._run(statement)
+
+    def _a_pass_begins(self, statements: list[Statement]) -> bool:
+        """Whether a loss is computed anew before the next gradient is."""
+        for statement in statements:
+            found = uses(statement.node)
+            if found.binds & {bare(name) for name in self.trace.losses}:
+                return True
+            if any(self._spelled_like_a_gradient(n) for n in found.binds | found.changes):
+                return False
+            if self.flattener.matters(statement.node):
+                return False
+        return False
+
+    def _has_moved(self) -> bool:
+        """Whether a tensor has another value than the forward pass began with, since something was computed from it."""
+        region = self.trace.regions[-1]
+        began = {n: v for n, v in region.start.items() if is_float(v)}
+        for step in region.steps:
+            began.update({n: v for n, v in step.after.items() if step.plain and is_float(v)})
+        return any(is_float(now := self.machine.namespace.get(n)) and not torch.equal(now, v) for n, v in began.items())
 
     def _run_if(self, statement: Statement) -> None:
         node = statement.node
@@ -379,7 +422,8 @@ class Tracer:
         if self.trace.regions and not self.trace.regions[-1].steps:
             self.trace.regions.pop()
         self.trace.regions.append(Region(copy_values(namespace, _clone)))
-        self.tainted, self.loss_seen = set(), False
+        self.tainted, self.loss_seen, self.updates = set(), False, False
+        self.flattener.begin()
 
     def _run_step(self, statement: Statement) -> None:
         machine, namespace = self.machine, self.machine.namespace
@@ -434,7 +478,9 @@ class Tracer:
                     self.trace.losses.append(name)
 
     def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
-        if written or not (step.tainted and isinstance(step.statement.node, ast.Expr)):
+        follows = error.lacks(self.lost)
+        self.lost |= written
+        if not follows and (written or not (step.tainted and isinstance(step.statement.node, ast.Expr))):
             endless = error.message.startswith("RecursionError")
             self._note_error(error, stops=(bool(written) or endless) and not step.backward)
         for name in step.gradients:
@@ -446,14 +492,18 @@ class Tracer:
             self.floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self.floats - self.gradient_names
             for name in self._written_knowingly(step, found) - found.counters:
-                variable = gradient_of(name, known - {name})
-                if variable and self._can_be_a_gradient(name, variable):
+                variable = self.flattener.variable_of(name, known - {name})
+                spelled = self.flattener.computes_gradients(name) or bool(
+                    step.reads & (self.tainted | self.gradient_names)
+                )
+                if variable and spelled and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self.gradient_names |= set(step.gradients)
         sources = self.tainted | self.gradient_names
         step.tainted = not step.gradients and bool(step.reads & sources)
         if step.tainted:
             self.tainted |= step.writes
+            self.updates = True
         else:
             self.tainted -= step.binds
 
@@ -481,6 +531,18 @@ class Tracer:
         (self.trace.stops if stops else self.trace.errors).append(error)
 
 
+def _called_backward(node: ast.stmt) -> set[str]:
+    """The names on which `.backward()` is called: what autograd differentiates is a loss."""
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and not n.args]
+    return {
+        call.func.value.id
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "backward"
+        and isinstance(call.func.value, ast.Name)
+    }
+
+
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block and of the `with`, `if` and `try` blocks in it, each once, loops not entered."""
     for node in body:
@@ -492,6 +554,7 @@ def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def variables_of_known(name: str, known: set[str]) -> bool:
     """Whether `name` is spelled like the gradient of one of `known`."""
+    name = bare(name)
     return gradient_of(name, known - {name}) is not None and bool(variables_of(name))
 
 

@@ -150,7 +150,7 @@ class Trials:
         return self._late or self.work > self.most_work
 
     def right(self, *changes: Change) -> bool:
-        """Whether these edits together make the gradient right in every case; what one alone makes is kept."""
+        """Whether these edits together, or none, make the gradient right in each case; what one alone makes is kept."""
         found = self._all_right(changes)
         if len(changes) == 1 and self._made is not None:
             self.results.append((changes[0], self._made))

@@ -3,7 +3,8 @@
 import contextlib
 import json as json_format
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -33,8 +34,8 @@ def check(
     """Say which gradient line of a script or notebook is wrong, why, and what it should be.
 
     The file is checked as it is: a forward pass in named steps, a scalar loss, and lines that compute dNAME for a NAME
-    of the forward pass. Training loops are run for two steps. Exit code 0: all right, 1: a line is at fault, 2: the
-    file cannot be checked.
+    of the forward pass. Training loops are run for two steps. Exit code 0: all right, 1: a gradient is at fault, 2: the
+    file cannot be run as it is; what can be judged of it is shown all the same.
 
     examples:
       handgrad check backprop.ipynb
@@ -49,7 +50,7 @@ def check(
         write: With '--fix', write these lines into the file; the old file is kept beside it.
         strict: A gradient that is not there, or whose shape only broadcasts, is a fault too.
         timeout: How long the program may run.
-        watch: Check again each time the file is saved, until Ctrl-C.
+        watch: Check again each time the file, or a module beside it that it imports, is saved, until Ctrl-C.
         json: Print the report as JSON.
     """
     if write and not fix:
@@ -65,6 +66,8 @@ def check(
         _show(report, json)
         if write and not report.right:
             _write(report, file)
+        if report.faults:
+            return 2
         return 0 if report.right else 1
 
     return _watched(once, file) if watch else once()
@@ -76,14 +79,15 @@ def main(words: list[str]) -> int | None:
 
 
 def _show(report: "Report", as_json: bool) -> None:
+    """The report on stdout; on stderr the lines that Python refuses or that raise, and beside JSON the notes."""
     if as_json:
         print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-        for said in [*report.faults, *(f"note: {note}" for note in report.notes)]:
-            print(f"handgrad: {said}", file=sys.stderr)
-        return
-    from handgrad.cli.console import console
+    else:
+        from handgrad.cli.console import console
 
-    console().print(report, soft_wrap=True)
+        console().print(replace(report, faults=[]), soft_wrap=True)
+    for said in [*report.faults, *(f"note: {note}" for note in report.notes if as_json)]:
+        print(f"handgrad: {said}", file=sys.stderr)
 
 
 def _write(report: "Report", file: Path) -> None:
@@ -98,28 +102,43 @@ def _write(report: "Report", file: Path) -> None:
 
 
 def _watched(once: Callable[[], int], file: Path) -> int:
-    """Check now and after each save; Ctrl-C ends it with the last answer."""
-    from watchfiles import watch
-
+    """Check now and after each save of the file or of a module it imports; Ctrl-C ends it with the last answer."""
+    from handgrad.checker.local_modules import files_of
     from handgrad.checker.source import read_source
 
     read_source(file)
-    code = None
-    changes_of = watch(
-        file.absolute().parent,
-        watch_filter=lambda _, path: Path(path).name == file.name,
-        rust_timeout=LOOK_EVERY_MS,
-        yield_on_timeout=True,
-        recursive=False,
-        raise_interrupt=False,
-    )
+    code = 0
     with contextlib.suppress(KeyboardInterrupt):
+        files: set[Path] = files_of(file)
+        for _ in _saves(files):
+            try:
+                code = once()
+            except HandgradError as error:
+                code = 2
+                print(f"handgrad: {error}", file=sys.stderr)
+            print(f"watching {file}; Ctrl-C ends", file=sys.stderr, flush=True)
+            files |= files_of(file)
+    return code
+
+
+def _saves(files: set[Path]) -> Iterator[None]:
+    """Once now, then after each save of one of the files, which may become more in the meantime."""
+    from watchfiles import watch
+
+    due = True
+    while True:
+        folders = {path.parent for path in files}
+        changes_of = watch(
+            *folders,
+            watch_filter=lambda _, path: Path(path) in files,
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
+            recursive=False,
+            raise_interrupt=True,
+        )
         for changes in changes_of:
-            if changes or code is None:
-                try:
-                    code = once()
-                except HandgradError as error:
-                    code = 2
-                    print(f"handgrad: {error}", file=sys.stderr)
-                print(f"watching {file}; Ctrl-C ends", file=sys.stderr, flush=True)
-    return code or 0
+            if due or changes:
+                due = False
+                yield
+            if {path.parent for path in files} != folders:
+                break

@@ -127,10 +127,8 @@ BADLY_FORMED = (
         (0, 2),
         ("db = dy.sum(0)\n", "assert dW.shape == (2, 3)\ndb = dy.sum(0)\n"),
     ),
-    broken(
-        "exception-after-everything", ("KeyError", "line 17"), (0, 2), ("db = dy.sum(0)\n", "db = dy.sum(0)\n{}['x']\n")
-    ),
-    broken("exit-called", ("exit", "SystemExit"), (0, 2), ("db = dy.sum(0)\n", "db = dy.sum(0)\nexit(3)\n")),
+    broken("exception-after-everything", (), 0, ("db = dy.sum(0)\n", "db = dy.sum(0)\n{}['x']\n")),
+    broken("exit-called", (), 0, ("db = dy.sum(0)\n", "db = dy.sum(0)\nexit(3)\n")),
     broken(
         "exit-called-first",
         ("exit", "SystemExit", "loss"),
@@ -154,8 +152,8 @@ BADLY_FORMED = (
     ),
     broken(
         "endless-loop-after",
-        ("--timeout", "time"),
-        (0, 2),
+        (),
+        0,
         ("db = dy.sum(0)\n", "db = dy.sum(0)\nwhile True:\n    pass\n"),
         endless=True,
     ),
@@ -209,8 +207,8 @@ BADLY_FORMED = (
     ),
     broken(
         "no-parameter",
-        ("requires_grad",),
-        2,
+        (),
+        0,
         ("W = torch.randn(3, 2, generator=g, requires_grad=True)", "W = torch.randn(3, 2, generator=g)"),
         ("b = torch.randn(2, generator=g, requires_grad=True)", "b = torch.randn(2, generator=g)"),
     ),
@@ -242,7 +240,7 @@ BADLY_FORMED = (
         ("db = dy.sum(0)", "db = dy.sum(0) * float('nan')"),
         blamed=("b",),
     ),
-    broken("gradient-deleted", ("missing", "deleted", "no line"), 0, ("db = dy.sum(0)\n", "db = dy.sum(0)\ndel db\n")),
+    broken("gradient-deleted", (), 0, ("db = dy.sum(0)\n", "db = dy.sum(0)\ndel db\n")),
     broken("backward-before", (), 0, ("de = 2 * e / e.numel()", "loss.backward()\nde = 2 * e / e.numel()")),
     broken(
         "backward-after",
@@ -252,8 +250,8 @@ BADLY_FORMED = (
     ),
     broken(
         "backward-twice",
-        ("RuntimeError", "second time", "retain_graph"),
-        (0, 2),
+        (),
+        0,
         ("db = dy.sum(0)\n", "db = dy.sum(0)\nloss.backward()\nloss.backward()\n"),
     ),
     broken(
@@ -299,9 +297,10 @@ BADLY_FORMED = (
     ),
     broken(
         "forward-in-place-on-saved-values",
-        ("in-place", "modified"),
-        (0, 1, 2),
+        ("a factor is missing", "wrong"),
+        1,
         ("e = y - t\nloss = (e**2).mean()", "e = y.exp()\ne += 1\nloss = (e**2).mean()"),
+        blamed=("y",),
     ),
     broken("forward-nan", ("nan", "NaN", "not a number"), (1, 2), ("e = y - t", "e = (y - t - 100).sqrt()")),
     broken("forward-infinity", ("inf", "infinity", "Inf"), (1, 2), ("e = y - t", "e = (y - t) * 1e38 * 1e38")),

@@ -1,0 +1,58 @@
+"""Which line inside a loop is at fault, where no edit tells: the wrong gradients depend on it and no right one does."""
+
+import ast
+from dataclasses import replace
+
+from handgrad.checker.blame import Chain, Judgement
+from handgrad.checker.edits import simple_statements
+from handgrad.checker.names import uses
+from handgrad.checker.report import Diagnosis
+from handgrad.checker.source import Place, Statement
+
+
+def narrowed(found: Diagnosis, chain: Chain, judged: list[tuple[Chain, Judgement]]) -> Diagnosis:
+    """The diagnosis at the line inside the compound statement that makes a gradient; as it is where none stands out."""
+    whole = chain.last.statement
+    lines = [s for s in simple_statements(whole.node) if not isinstance(s, ast.For)]
+    if found.kind != "unknown" or found.place != whole.place or len(lines) < 2:
+        return found
+    here = [(other, j) for other, j in judged if chain.last in other.steps]
+    suspects = set(lines)
+    for other, judgement in here:
+        behind = _behind(other.name, lines)
+        suspects = suspects & behind if judgement.fault else suspects - behind
+    if not suspects:
+        return found
+    ordered = [line for line in lines if line in suspects]
+    message = found.message
+    if len(ordered) > 1:
+        numbers = [str(line.lineno) for line in ordered]
+        message = f"{message.rstrip('.')}; it is in line {', '.join(numbers[:-1])} or {numbers[-1]}."
+    return replace(found, message=message, place=_place(whole, _nearest(chain.name, lines, ordered)))
+
+
+def _behind(name: str, lines: list[ast.stmt]) -> set[ast.stmt]:
+    """The lines that a name's value comes from, round after round."""
+    wanted, found = {name}, set()
+    while True:
+        new = {line for line in lines if line not in found and _writes(line) & wanted}
+        if not new:
+            return found
+        found |= new
+        wanted |= set().union(*(uses(line).reads for line in new))
+
+
+def _nearest(name: str, lines: list[ast.stmt], suspects: list[ast.stmt]) -> ast.stmt:
+    """The suspect that writes the gradient, or else one that writes what such a line reads."""
+    own = [line for line in lines if name in _writes(line)]
+    read = set().union(*(uses(line).reads for line in own)) - {name}
+    by_nearness = [s for s in suspects if s in own] + [s for s in reversed(suspects) if _writes(s) & read]
+    return (by_nearness or suspects[-1:])[0]
+
+
+def _writes(line: ast.stmt) -> set[str]:
+    return uses(line).binds | uses(line).changes
+
+
+def _place(whole: Statement, line: ast.stmt) -> Place:
+    return Place(whole.place.file, line.lineno, whole.place.cell)
