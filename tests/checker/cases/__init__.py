@@ -2,6 +2,7 @@
 
 `PROGRAMS`, `MISTAKES`, `SEVERAL`, `SPELLINGS` and `BADLY_FORMED` are tuples of the records in `schema`; ids are unique
 within each. `SECOND` is another set of the same five. `validate` shows, without the checker, that what they say is so.
+`third` holds whole programs whose mistakes are told by their lines; their proofs are run by `test_third_cases.py`.
 """
 
 from .badly_formed import BADLY_FORMED
