@@ -9,6 +9,7 @@ from handgrad.checker.edits import Context, Edit, edits, simple_statements
 from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Step
+from handgrad.checker.trials import temporaries
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Candidates:
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
         self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        self.temporaries = temporaries(judge, self.plan)
         self._sorted: dict[bool, list[Candidate]] = {}
 
     def context(self, step: Step | None = None) -> Context:
@@ -87,8 +89,9 @@ class Candidates:
         return {n for s in steps for n in s.gradients} - before
 
     def _editable(self) -> Iterator[Step]:
-        """The plan's steps, last first, then the definitions of the user's functions they call."""
+        """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
+        yield from (step for step in reversed(self.temporaries) if step.statement.role != "entry")
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:

@@ -92,7 +92,7 @@ class _Search:
     def _known_repairs(self) -> Diagnosis | None:
         """An edit that mended another gradient of the same loop."""
         for edit, step in self.judge.repairs:
-            if step in self.judgement.plan.steps and self.trials.right((edit, step)):
+            if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
                 return self._repaired(edit, step)
         return None
 
