@@ -74,13 +74,14 @@ class Candidates:
     def _all(self, late: bool) -> Iterator[Candidate]:
         for position, step in enumerate(self._editable()):
             own = step in self.chain.steps
+            far = 0.0 if own else 1.0 if _makes_numbers(step) else 0.05
             context, unfinished = self.context(step), self.not_yet(step)
             for simple in simple_statements(step.statement.node):
                 if uses(simple).binds & self.gradients and not own:
                     continue
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
-                        yield Candidate(edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step)
+                        yield Candidate(edit.cost + far + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:
         """The gradients that are written only after a step, so that it cannot use them."""
@@ -96,3 +97,7 @@ class Candidates:
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
                 yield step
+
+
+def _makes_numbers(step: Step) -> bool:
+    return all(isinstance(value, int | float) for value in step.after.values())

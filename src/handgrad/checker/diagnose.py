@@ -50,7 +50,7 @@ class _Search:
         self.candidates = Candidates(judge, judgement, raises=self.trials.full.outcome.error is not None)
         self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
-        self.formulas = Formulas(judge, self.chain, self.case)
+        self.formulas = Formulas(judge, self.chain, self.case, self.candidates.values)
         self.full = self.trials.full
         self.failed: set[Edit] = set()
 
@@ -201,8 +201,9 @@ class _Search:
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
         message = f"the path through {names[0]} is counted twice"
-        found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", "scale", "wrong-constant"))
-        if found is not None and found.kind in ("scale", "wrong-constant"):
+        rescales = ("scale", "wrong-constant", "missing-factor")
+        found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", *rescales))
+        if found is not None and found.kind in rescales:
             return found
         if found is not None:
             return replace(found, kind="extra-path", message=self._worded(message))

@@ -1,6 +1,7 @@
 """Write an edit in the user's own spelling."""
 
 import ast
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +12,18 @@ from handgrad.checker.source import segment
 
 def shown(node: ast.AST) -> str:
     """The text of what stands in the place of a node."""
-    return ast.unparse(ast.fix_missing_locations(node)).strip() if not isinstance(node, ast.Pass) else "nothing"
+    return _written(node).strip() if not isinstance(node, ast.Pass) else "nothing"
+
+
+def _written(node: ast.AST) -> str:
+    """The text of a tree, with `1e-5` for `1e-05`."""
+    return re.sub(r"(?<=\de-)0(?=\d)", "", ast.unparse(ast.fix_missing_locations(node)))
 
 
 def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callable[[str], str] = str) -> str:
     """The statement with the edit made in the user's own spelling, as far as that gives the same program."""
     statement = edit.edited
-    whole = spelled(ast.unparse(ast.fix_missing_locations(statement)))
+    whole = spelled(_written(statement))
     if isinstance(statement, ast.Pass):
         return ""
     old: Any = edit.old
@@ -27,7 +33,7 @@ def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callabl
     start = _offset(code, simple.lineno, simple.col_offset)
     begin = _offset(code, old.lineno, old.col_offset) - start
     end = _offset(code, old.end_lineno, old.end_col_offset) - start
-    new = spelled(ast.unparse(ast.fix_missing_locations(edit.new)))
+    new = spelled(_written(edit.new))
     in_brackets = written[begin - 1 : begin] == "(" and written[end : end + 1] == ")"
     for text, wider in ((new, 1), (new, 0), (f"({new})", 0)) if in_brackets else ((new, 0), (f"({new})", 0)):
         candidate = written[: begin - wider] + text + written[end + wider :]

@@ -22,12 +22,16 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
             kind = "bessel"
         extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
         yield kind, 1.5 + extra, binary(node, ast.Div, factor)
-        yield kind, 1.5 + extra, binary(node, ast.Mult, factor)
+        in_front = isinstance(factor, ast.Constant) and isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        yield kind, 1.5 + extra, binary(factor, ast.Mult, node) if in_front else binary(node, ast.Mult, factor)
 
 
 def scales(ctx: Context) -> Iterator[ast.expr]:
-    """Numbers a gradient may lack: two, then sizes by name and by shape, n - 1, and three."""
+    """Numbers a gradient may lack: named weights and two, then sizes by name and by shape, n - 1, and three."""
     seen: set[float] = {2}
+    for n, value in ctx.sizes.items():
+        if isinstance(value, float) and value in (0.5, 2):
+            yield name(n)
     yield ast.Constant(2)
     named = sorted(
         ((n, v) for n, v in ctx.sizes.items() if v not in (0, 1, 2) and abs(v) < 1e6), key=lambda i: len(i[0])
@@ -77,6 +81,14 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
         if ctx.role in ("value", "operand"):
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, name(other))
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
+def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A mask of the window, say, that a loop makes and then forgets."""
+    if ctx.role == "value" and ctx.counters:
+        for other in sorted(ctx.locals - ctx.counters - ctx.gradients - {ctx.gradient}):
+            yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
 
 
 @rule(ast.Name)
