@@ -30,7 +30,7 @@ class Candidates:
         self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
         case = judgement.failing or judgement.cases[0]
         reads = set().union(*(s.reads for s in self.plan.steps))
-        at_hand = reads | judge.names_at_hand(self.chain)
+        at_hand = reads | judge.names_at_hand(self.chain) | self._prepared()
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
@@ -43,6 +43,13 @@ class Candidates:
         self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.temporaries = temporaries(judge, self.plan)
         self._sorted: dict[bool, list[Candidate]] = {}
+
+    def _prepared(self) -> set[str]:
+        """The names that lines before this one made after the loss, of forward values alone."""
+        loss, _ = self.judge.located(self.chain)
+        steps = self.chain.region.steps
+        between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
+        return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
 
     def context(self, step: Step | None = None) -> Context:
         """What an edit of a step may draw on."""
@@ -81,7 +88,8 @@ class Candidates:
                     continue
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
-                        yield Candidate(edit.cost + far + 0.001 * position, edit, step)
+                        edit.cost += far
+                        yield Candidate(edit.cost + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:
         """The gradients that are written only after a step, so that it cannot use them."""

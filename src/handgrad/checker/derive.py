@@ -16,7 +16,7 @@ ELEMENTWISE: dict[str, str] = {
     "erf": "{up} * 2 / torch.pi**0.5 * torch.exp(-({x}**2))",
     "sigmoid": "{up} * {y} * (1 - {y})",
     "sqrt": "{up} * 0.5 / {y}",
-    "rsqrt": "{up} * -0.5 * {x}**-1.5",
+    "rsqrt": "{up} * -0.5 * {y}**3",
     "square": "{up} * 2 * {x}",
     "sin": "{up} * torch.cos({x})",
     "cos": "-{up} * torch.sin({x})",
@@ -32,7 +32,8 @@ ELEMENTWISE: dict[str, str] = {
 """What a function y of x sends back where `up` comes from above, element by element."""
 
 RESHAPING: dict[str, str] = {
-    **dict.fromkeys(("view", "reshape", "flatten", "squeeze", "unsqueeze"), "({up}).reshape({x}.shape)"),
+    **dict.fromkeys(("view", "reshape", "flatten", "squeeze"), "({up}).reshape({x}.shape)"),
+    "unsqueeze": "({up}).squeeze({args})",
     "transpose": "({up}).transpose({args})",
     "swapaxes": "({up}).swapaxes({args})",
     "t": "({up}).T",
@@ -249,6 +250,8 @@ class _Terms:
         """What a function of one tensor sends back to it."""
         x, others = _bracketed(arguments[0]), arguments[1:]
         dim = _dimension(value, arguments)
+        if what == "squeeze" and len(others) == 1:
+            return f"({up}).unsqueeze({ast.unparse(others[0])})"
         pattern = ELEMENTWISE.get(what or "") or RESHAPING.get(what or "") or OVER_A_DIMENSION.get(what or "")
         if pattern is None:
             return None

@@ -24,6 +24,8 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
         return "wrong-variable" if _names(old) != _names(new) else "wrong-constant"
     if _count(new, _is_sum) > _count(old, _is_sum) and before <= after:
         return "missing-term" if terms > 0 or _sum_is_a_term(new) else "missing-sum"
+    if before ^ after <= set(sizes) and before != after:
+        return "scale"
     if before < after:
         return "missing-term" if terms > 0 else "missing-factor"
     if after < before:
@@ -37,7 +39,7 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     if _operations(old) == _operations(new):
         return "unknown"
     more, fewer = _operations(new) - _operations(old), _operations(old) - _operations(new)
-    if not fewer:
+    if not fewer and set(more) <= {"Mult", "Div"}:
         return "missing-factor"
     return "wrong-operator" if more else "extra-factor"
 

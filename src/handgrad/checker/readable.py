@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from handgrad.checker.edits.core import expression
+from handgrad.checker.rewrite import unparsed
 from handgrad.checker.trace import is_float
 
-LONGEST = 120
-"""Characters beyond which nobody reads a repair."""
+LONGEST = 110
+"""Characters beyond which nobody reads a repair, unless the line is that long itself."""
 
 
 def is_readable(fix: str, line: str) -> bool:
@@ -20,7 +20,7 @@ def is_readable(fix: str, line: str) -> bool:
     >>> is_readable("dx = dy - dy.mean(0)", "dx = dy")
     True
     """
-    return len(fix) <= max(2 * LONGEST // 3, min(LONGEST, 2 * len(line)), len(line) + LONGEST // 6)
+    return len(fix) <= max(LONGEST, 1.3 * len(line))
 
 
 class Wording:
@@ -47,7 +47,7 @@ class Wording:
         >>> wording.of("x.exp() * 0.5 * 2 / x.numel()")
         'e / n'
         """
-        return ast.unparse(_Simpler().visit(_Worded(self).visit(_Simpler().visit(expression(text)))))
+        return unparsed(_Simpler().visit(_Worded(self).visit(_Simpler().visit(expression(text)))))
 
     def known(self, node: ast.expr) -> str | None:
         """A shorter spelling of a part."""
@@ -65,7 +65,7 @@ class Wording:
         return None
 
     def _size(self, node: ast.expr, value: int) -> str | None:
-        if not isinstance(node, ast.Call | ast.Subscript):
+        if not isinstance(node, ast.Call | ast.Subscript | ast.BinOp):
             return None
         for text, size in self.spelled_sizes.items():
             if size == value:
@@ -106,7 +106,7 @@ class _Simpler(ast.NodeTransformer):
     def visit_BinOp(self, node):
         self.generic_visit(node)
         factors = list(_factors(node))
-        numbers = [(times, part.value) for times, part in factors if _is_number(part)]
+        numbers = [(times, ast.literal_eval(part)) for times, part in factors if _is_number(part)]
         product = 1.0
         for times, value in numbers:
             if not value:
@@ -117,7 +117,9 @@ class _Simpler(ast.NodeTransformer):
         rest = [(times, part) for times, part in factors if not _is_number(part)]
         first = next((i for i, (times, _) in enumerate(rest) if times), None)
         whole = rest.pop(first)[1] if first is not None else ast.Constant(_plain(product))
-        if first is not None and product != 1:
+        if first is not None and product == -1:
+            whole = ast.UnaryOp(ast.USub(), whole)
+        elif first is not None and product != 1:
             inverse = product != int(product) and 1 / product == int(1 / product)
             number = ast.Constant(_plain(1 / product if inverse else product))
             whole = ast.BinOp(whole, ast.Div(), number) if inverse else ast.BinOp(number, ast.Mult(), whole)
@@ -136,6 +138,8 @@ def _factors(node: Any):
 
 
 def _is_number(node: Any) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 

@@ -94,7 +94,6 @@ class Setting:
             return None
         return tensor
 
-
     def _with(self, changed: Collection[Step]) -> Plan:
         """The plan, with the changed steps that are no part of it, and the temporaries that depend on these."""
         missing = [s for s in changed if s not in self.plan.steps]

@@ -128,6 +128,12 @@ def a_mean(node: Any, ctx: Context) -> Iterator[Proposal]:
             text = f"{product}.{what}({dim}, keepdim=True)"
             term = expression(f"{other} * {text}" if other else text)
             yield "missing-term", 2.1, binary(node, ast.Sub, term)
+        rows = [n for n, size in ctx.sizes.items() if ctx.tensors[gradient].shape[:1] == (size,)]
+        rows.sort(key=lambda n: n not in ctx.mentioned)
+        for other, n in itertools.product(others, rows[:1]):
+            product = f"{other} * ({gradient} * {other}).sum(0)"
+            for text in (f"{product} / ({n} - 1)", f"{n} / ({n} - 1) * {product}"):
+                yield "missing-term", 2.15, binary(node, ast.Sub, expression(text))
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript, late=True)
