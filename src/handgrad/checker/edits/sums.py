@@ -9,7 +9,6 @@ from handgrad.checker.edits.core import (
     Proposal,
     binary,
     called,
-    expression,
     is_method,
     method,
     number,
@@ -67,7 +66,8 @@ def another_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
             )
             yield kind, cost - 0.1 + 0.01 * (keep != keeps), with_name(changed, what)
     if has_dim and not keeps and not function:
-        yield "extra-sum", 1.25, ast.Subscript(receiver, expression("x[:, None]").slice, ast.Load())
+        copied = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
+        yield "extra-sum", 1.25, ast.Subscript(receiver, copied, ast.Load())
     if has_dim:
         yield "missing-sum", 1.3, with_name(method(receiver, "sum"), what)
     yield "extra-sum", 1.0, receiver
