@@ -42,7 +42,6 @@ SECOND_BLAMED_ELSEWHERE = frozenset(
     {
         "second/attention_einsum/stream-by-alias",
         "second/attention_pool/batch-mean-that-is-not-there",
-        "second/group_norm/per-element",
         "second/layernorm_functions/gamma-in-one-function-too-many",
     }
 )

@@ -53,6 +53,8 @@ DIFFERENCES = [
     ("dy / n", "dy / m", "wrong-variable"),
     ("dy", "dy / n", "scale"),
     ("dy * a / b * c", "dy * (a / b) * c", "unknown"),
+    ("dy.expand_as(x)", "dy * a", "missing-factor"),
+    ("dy * (a > 0)", "dy * a", "wrong-operator"),
     ("dy.expand(n, -1)", "torch.outer(a, dy)", "missing-factor"),
 ]
 

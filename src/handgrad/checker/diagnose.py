@@ -13,6 +13,7 @@ from torch import Tensor
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.candidates import Candidate, Candidates
 from handgrad.checker.compare import agrees, align, as_tensor
+from handgrad.checker.differences import are_alike
 from handgrad.checker.edits import Edit, scales
 from handgrad.checker.formulas import Formulas, rewritten
 from handgrad.checker.messages import MESSAGES
@@ -112,15 +113,13 @@ class _Search:
         return list(rewritten(self.formulas, self.candidates))
 
     def _rewritten_shortly(self) -> Diagnosis | None:
-        """The same where it is hardly longer than the line."""
-        return self._rewritten(most=1.2)
+        """The same where names or numbers alone are exchanged for others."""
+        return self._rewritten(lambda e: are_alike(e.old, e.new))
 
-    def _rewritten(self, most: float = math.inf) -> Diagnosis | None:
+    def _rewritten(self, only: Callable[[Edit], bool] = lambda _: True) -> Diagnosis | None:
         """The line, or one term of it, as the forward pass has it."""
         for candidate in self._rewrites:
-            if len(shown(candidate.edit.edited)) > most * len(shown(candidate.edit.statement)):
-                continue
-            if self._repairs(candidate):
+            if only(candidate.edit) and self._repairs(candidate):
                 found = self._repaired(candidate.edit, candidate.step)
                 if found.fix is not None and not is_readable(found.fix, shown(candidate.edit.statement)):
                     found = replace(found, fix=None)

@@ -20,7 +20,7 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     """
     before, after = (_reads(tree, sizes) for tree in (old, new))
     terms = _count(new, _is_term) - _count(old, _is_term)
-    if _skeleton(old) == _skeleton(new):
+    if are_alike(old, new):
         return "wrong-variable" if _names(old) != _names(new) else "wrong-constant"
     if _count(new, _is_sum) > _count(old, _is_sum) and before <= after:
         return "missing-term" if terms > 0 or _sum_is_a_term(new) else "missing-sum"
@@ -39,15 +39,24 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     if _operations(old) == _operations(new):
         return "unknown"
     more, fewer = _operations(new) - _operations(old), _operations(old) - _operations(new)
-    if not fewer and set(more) <= {"Mult", "Div"}:
-        return "missing-factor"
-    return "wrong-operator" if more else "extra-factor"
+    if not set(more + fewer) <= {"Mult", "Div"} or (more and fewer):
+        return "wrong-operator"
+    return "missing-factor" if more else "extra-factor"
+
+
+def are_alike(old: ast.AST, new: ast.AST) -> bool:
+    """Whether two formulas differ in names and numbers alone."""
+    return _skeleton(old) == _skeleton(new)
 
 
 def _reads(tree: ast.AST, sizes: Collection[str]) -> set[str]:
-    arguments = {id(p) for call in ast.walk(tree) if isinstance(call, ast.Call) for a in call.args for p in ast.walk(a)}
-    names = (part for part in ast.walk(tree) if isinstance(part, ast.Name))
-    return {n.id for n in names if n.id not in _MODULES and not (n.id in sizes and id(n) in arguments)}
+    """The names whose values count: not those of which a shape alone is taken."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    arguments = {id(p) for call in calls for a in call.args for p in ast.walk(a)}
+    shapes = {id(a) for call in calls if (called(call) or "").endswith(("_like", "_as")) for a in call.args}
+    shapes |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "shape"}
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in _MODULES and id(n) not in shapes)
+    return {n.id for n in names if not (n.id in sizes and id(n) in arguments)}
 
 
 _MODULES = {"torch", "F", "np", "math"}
@@ -72,7 +81,9 @@ def _signs(tree: ast.AST) -> Counter[type]:
 
 def _operations(tree: ast.AST) -> Counter[str]:
     """The operators and functions, each as often as it occurs."""
-    operators = (type(node).__name__ for node in ast.walk(tree) if isinstance(node, ast.operator | ast.unaryop))
+    operators = (
+        type(node).__name__ for node in ast.walk(tree) if isinstance(node, ast.operator | ast.unaryop | ast.cmpop)
+    )
     return Counter([*operators, *filter(None, map(called, ast.walk(tree)))])
 
 
