@@ -12,7 +12,7 @@ from torch import Tensor
 from handgrad.checker.compare import DOUBLE_TOLERANCE, agrees, as_tensor
 from handgrad.checker.edits import Edit
 from handgrad.checker.machine import InDouble, Machine, UserError
-from handgrad.checker.names import gradient_of
+from handgrad.checker.names import gradient_of, uses
 from handgrad.checker.reduce import RELATIONS, Reduction, reduced
 from handgrad.checker.reference import (
     Forward,
@@ -142,7 +142,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             for name in (step.binds - set(step.gradients)) & wanted & before_loss:
                 shadowed.setdefault(name, step)
             kept.append(step)
-            wanted |= step.reads
+            wanted |= _needs(step)
             continue
         temporary = (step.writes - gradient_names) & wanted
         if step.index > loss_index:
@@ -155,9 +155,14 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
         if temporary and (step.error is None or step.error.lacks(gradient_names)):
             kept.append(step)
             wanted -= step.binds - step.reads
-            wanted |= step.reads
+            wanted |= _needs(step)
     reads = set().union(*(s.reads for s in kept))
     return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed, clean)
+
+
+def _needs(step: Step) -> set[str]:
+    """What a statement reads of what stands before it; a loop gives its counters their values itself."""
+    return step.reads - uses(step.statement.node).counters
 
 
 def evaluate(

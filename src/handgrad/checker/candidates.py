@@ -9,6 +9,7 @@ from handgrad.checker.edits import Context, Edit, edits, simple_statements
 from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Step
+from handgrad.checker.trials import temporaries
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Candidates:
         self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
         case = judgement.failing or judgement.cases[0]
         reads = set().union(*(s.reads for s in self.plan.steps))
-        at_hand = reads | judge.names_at_hand(self.chain)
+        at_hand = reads | judge.names_at_hand(self.chain) | self._prepared()
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
@@ -40,7 +41,15 @@ class Candidates:
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
         self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        self.temporaries = temporaries(judge, self.plan)
         self._sorted: dict[bool, list[Candidate]] = {}
+
+    def _prepared(self) -> set[str]:
+        """The names that lines before this one made after the loss, of forward values alone."""
+        loss, _ = self.judge.located(self.chain)
+        steps = self.chain.region.steps
+        between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
+        return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
 
     def context(self, step: Step | None = None) -> Context:
         """What an edit of a step may draw on."""
@@ -72,13 +81,15 @@ class Candidates:
     def _all(self, late: bool) -> Iterator[Candidate]:
         for position, step in enumerate(self._editable()):
             own = step in self.chain.steps
+            far = 0.0 if own else 1.0 if _makes_numbers(step) else 0.05
             context, unfinished = self.context(step), self.not_yet(step)
             for simple in simple_statements(step.statement.node):
                 if uses(simple).binds & self.gradients and not own:
                     continue
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
-                        yield Candidate(edit.cost + (0 if own else 0.05) + 0.001 * position, edit, step)
+                        edit.cost += far
+                        yield Candidate(edit.cost + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:
         """The gradients that are written only after a step, so that it cannot use them."""
@@ -87,9 +98,14 @@ class Candidates:
         return {n for s in steps for n in s.gradients} - before
 
     def _editable(self) -> Iterator[Step]:
-        """The plan's steps, last first, then the definitions of the user's functions they call."""
+        """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
+        yield from (step for step in reversed(self.temporaries) if step.statement.role != "entry")
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
                 yield step
+
+
+def _makes_numbers(step: Step) -> bool:
+    return all(isinstance(value, int | float) for value in step.after.values())

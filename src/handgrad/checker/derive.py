@@ -1,6 +1,7 @@
 """Write down, as an expression, what one statement of the forward pass sends back to one of its inputs."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,9 +13,10 @@ ELEMENTWISE: dict[str, str] = {
     "log": "{up} / {x}",
     "log1p": "{up} / (1 + {x})",
     "tanh": "{up} * (1 - {y}**2)",
+    "erf": "{up} * 2 / torch.pi**0.5 * torch.exp(-({x}**2))",
     "sigmoid": "{up} * {y} * (1 - {y})",
     "sqrt": "{up} * 0.5 / {y}",
-    "rsqrt": "{up} * -0.5 * {x}**-1.5",
+    "rsqrt": "{up} * -0.5 * {y}**3",
     "square": "{up} * 2 * {x}",
     "sin": "{up} * torch.cos({x})",
     "cos": "-{up} * torch.sin({x})",
@@ -30,7 +32,8 @@ ELEMENTWISE: dict[str, str] = {
 """What a function y of x sends back where `up` comes from above, element by element."""
 
 RESHAPING: dict[str, str] = {
-    **dict.fromkeys(("view", "reshape", "flatten", "squeeze", "unsqueeze"), "({up}).reshape({x}.shape)"),
+    **dict.fromkeys(("view", "reshape", "flatten", "squeeze"), "({up}).reshape({x}.shape)"),
+    "unsqueeze": "({up}).squeeze({args})",
     "transpose": "({up}).transpose({args})",
     "swapaxes": "({up}).swapaxes({args})",
     "t": "({up}).T",
@@ -184,18 +187,39 @@ class _Terms:
             yield from self._joined(what, value, arguments, up)
         elif what == "where" and len(arguments) == 3:
             mask = ast.unparse(arguments[0])
+            branches = [list(self.of(part, up)) for part in arguments[1:]]
+            if all(len(found) == 1 and f"{found[0]} * ".startswith(f"{up} * ") for found in branches):
+                slopes = [found[0][len(up) + 3 :] or "1.0" for found in branches]
+                yield f"{up} * torch.where({mask}, {', '.join(slopes)})"
+                return
             for part, text in zip(arguments[1:], (f"{up}, 0", f"0, {up}"), strict=True):
                 yield from self.of(part, self._summed(f"torch.where({mask}, {text})", value, part))
         elif what == "cross_entropy" and len(arguments) == 2:
             x, target = (ast.unparse(a) for a in arguments)
             hot = f"torch.eye({x}.shape[1])[{target}]"
             yield from self.of(arguments[0], f"{_product(up)} * (torch.softmax({x}, 1) - {hot}) / {x}.shape[0]")
+        elif what == "einsum":
+            yield from self._contracted(value.args, up)
         elif what in ("repeat", "repeat_interleave"):
             yield from self._repeated(what, value, arguments, up)
         elif what in OPERATORS and len(arguments) == 2:
             yield from self._binary(value, arguments[0], OPERATORS[what], arguments[1], up)
         elif arguments and (text := self._of_one(what, value, arguments, up, result)):
             yield from self.of(arguments[0], text)
+
+    def _contracted(self, arguments: list[ast.expr], up: str) -> Iterator[str]:
+        """Each operand receives the product of `up` and the others, summed over what it has not."""
+        pattern = arguments[0].value if isinstance(arguments[0], ast.Constant) else ""
+        operands = arguments[1:]
+        inputs, _, output = str(pattern).replace(" ", "").partition("->")
+        letters = inputs.split(",")
+        if len(letters) != len(operands) or not output or "." in inputs:
+            return
+        for i, operand in enumerate(operands):
+            others = [*letters[:i], output, *letters[i + 1 :]]
+            if set(letters[i]) <= set("".join(others)):
+                texts = [*map(ast.unparse, operands[:i]), up, *map(ast.unparse, operands[i + 1 :])]
+                yield from self.of(operand, f"torch.einsum('{','.join(others)}->{letters[i]}', {', '.join(texts)})")
 
     def _repeated(self, what: str, value: ast.Call, arguments: list[ast.expr], up: str) -> Iterator[str]:
         """Copies lie behind one another, or each beside its original; they are summed."""
@@ -226,6 +250,8 @@ class _Terms:
         """What a function of one tensor sends back to it."""
         x, others = _bracketed(arguments[0]), arguments[1:]
         dim = _dimension(value, arguments)
+        if what == "squeeze" and len(others) == 1:
+            return f"({up}).unsqueeze({ast.unparse(others[0])})"
         pattern = ELEMENTWISE.get(what or "") or RESHAPING.get(what or "") or OVER_A_DIMENSION.get(what or "")
         if pattern is None:
             return None
@@ -263,8 +289,7 @@ def _called(value: ast.Call) -> tuple[str | None, list[ast.expr]]:
     function: Any = value.func
     if not isinstance(function, ast.Attribute):
         return getattr(function, "id", None), value.args
-    owner = ast.unparse(function.value)
-    on_module = owner in ("torch", "F", "np") or owner.startswith("torch.")
+    on_module = re.fullmatch(r"F|np|torch(\.\w+)*", ast.unparse(function.value)) is not None
     return function.attr, value.args if on_module else [function.value, *value.args]
 
 

@@ -1,6 +1,7 @@
 """Say why a line is wrong: hypotheses from the numbers, then a search over edits of the user's own lines."""
 
 import ast
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -12,14 +13,16 @@ from torch import Tensor
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.candidates import Candidate, Candidates
 from handgrad.checker.compare import agrees, align, as_tensor
-from handgrad.checker.edits import Edit, in_place, scales
+from handgrad.checker.differences import are_alike
+from handgrad.checker.edits import Edit, scales
 from handgrad.checker.formulas import Formulas, rewritten
 from handgrad.checker.messages import MESSAGES
 from handgrad.checker.names import uses
 from handgrad.checker.numbers import constant_ratio, missing_sum
 from handgrad.checker.pairs import repairing_pair
+from handgrad.checker.readable import is_readable
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.rewrite import edited_text, shown
+from handgrad.checker.rewrite import edited_text, shown, text_with_both
 from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Step, is_float
 from handgrad.checker.trials import MOST_WORK, Change, Trials
@@ -50,7 +53,7 @@ class _Search:
         self.candidates = Candidates(judge, judgement, raises=self.trials.full.outcome.error is not None)
         self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
-        self.formulas = Formulas(judge, self.chain, self.case)
+        self.formulas = Formulas(judge, self.chain, self.case, self.candidates.values)
         self.full = self.trials.full
         self.failed: set[Edit] = set()
 
@@ -59,7 +62,7 @@ class _Search:
             return [found]
         attempts = [
             *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
-            *(self._late_edits, self._later_statements, self._rewritten),
+            *(self._rewritten_shortly, self._late_edits, self._later_statements, self._rewritten),
         ]
         if self.place.line:  # else a function whose lines are not at hand
             for attempt in attempts:
@@ -92,7 +95,7 @@ class _Search:
     def _known_repairs(self) -> Diagnosis | None:
         """An edit that mended another gradient of the same loop."""
         for edit, step in self.judge.repairs:
-            if step in self.judgement.plan.steps and self.trials.right((edit, step)):
+            if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
                 return self._repaired(edit, step)
         return None
 
@@ -105,11 +108,21 @@ class _Search:
     def _late_edits(self) -> Diagnosis | None:
         return self._edits(late=True)
 
-    def _rewritten(self) -> Diagnosis | None:
+    @functools.cached_property
+    def _rewrites(self) -> list[Candidate]:
+        return list(rewritten(self.formulas, self.candidates))
+
+    def _rewritten_shortly(self) -> Diagnosis | None:
+        """The same where names or numbers alone are exchanged for others."""
+        return self._rewritten(lambda e: are_alike(e.old, e.new))
+
+    def _rewritten(self, only: Callable[[Edit], bool] = lambda _: True) -> Diagnosis | None:
         """The line, or one term of it, as the forward pass has it."""
-        for candidate in rewritten(self.formulas, self.candidates):
-            if self._repairs(candidate):
+        for candidate in self._rewrites:
+            if only(candidate.edit) and self._repairs(candidate):
                 found = self._repaired(candidate.edit, candidate.step)
+                if found.fix is not None and not is_readable(found.fix, shown(candidate.edit.statement)):
+                    found = replace(found, fix=None)
                 if self.full.outcome.error is not None:
                     raised = self._unknown()
                     return replace(found, kind=raised.kind, message=raised.message)
@@ -130,9 +143,8 @@ class _Search:
         """Two edits that are needed together; where they are of one statement, the first shows it with both."""
         found = [replace(self._repaired(*change), kind=self._kind(change[0])) for change in (first, second)]
         if first[0].statement is second[0].statement:
-            whole = first[0].statement
-            with in_place(whole, first[0].old, first[0].new), in_place(whole, second[0].old, second[0].new):
-                fix = ast.unparse(whole)
+            statement = first[1].statement
+            fix = text_with_both(statement.code, first[0], second[0], statement.spelled)
             found = [replace(found[0], fix=fix), replace(found[1], fix=None)]
         found.sort(key=lambda d: (d.fix is None, d.start))
         found[1] = replace(found[1], message=f"and besides: {found[1].message}")
@@ -143,7 +155,8 @@ class _Search:
         return "shape" if self.judgement.fault == "shape" and edit.kind in of_shape else edit.kind
 
     def _told(self, edit: Edit, statement: Statement) -> str:
-        message = MESSAGES[self._kind(edit)]
+        kind = self._kind(edit)
+        message = MESSAGES[kind] if kind != "unknown" else "it is not what follows from the forward pass"
         if isinstance(edit.new, ast.Pass):
             return f"{message}: leave this line out"
         old, new = (statement.spelled(shown(node)) for node in (edit.old, edit.new))
@@ -201,8 +214,9 @@ class _Search:
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
         message = f"the path through {names[0]} is counted twice"
-        found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", "scale", "wrong-constant"))
-        if found is not None and found.kind in ("scale", "wrong-constant"):
+        rescales = ("scale", "wrong-constant", "missing-factor")
+        found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", *rescales))
+        if found is not None and found.kind in rescales:
             return found
         if found is not None:
             return replace(found, kind="extra-path", message=self._worded(message))
@@ -212,7 +226,8 @@ class _Search:
         """A line to add that brings the missing path, and the line after which it belongs."""
         if len(names) != 1:
             return None
-        for text, template in itertools.product(self._terms_through(names[0]), SUMMED):
+        texts = sorted(self._terms_through(names[0]), key=len)
+        for template, text in itertools.product(SUMMED, texts):
             if self.trials.exhausted():
                 return None
             line = f"{self.chain.name} += {template.format(text)}"
@@ -241,6 +256,8 @@ class _Search:
         if added is None:
             return Diagnosis(kind, self._worded(message), place=self.place)
         line, after = added
+        if not is_readable(line, self.chain.last.statement.text):
+            return Diagnosis(kind, self._worded(message), place=self.place)
         message = f"{message}; add a line after line {after}" if after != self.place.line else f"{message}; add a line"
         return Diagnosis(kind, self._worded(message), line, self.place, after + 1, after)
 

@@ -1,7 +1,8 @@
 """What a gradient's line should say, written from the forward statements that use its variable."""
 
 import ast
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor
 from handgrad.checker.blame import Case, Chain, Judge
 from handgrad.checker.candidates import Candidate, Candidates
 from handgrad.checker.derive import terms
+from handgrad.checker.differences import kind_of_difference
 from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import called, expression
 from handgrad.checker.names import uses
+from handgrad.checker.readable import Wording
 
 DEEPEST = 3
 """How many forward statements without a gradient of their own a formula passes through."""
@@ -23,15 +26,18 @@ LONGEST = 400
 class Formulas:
     """The formulas of one chain, in terms of the gradients that the program computes."""
 
-    def __init__(self, judge: Judge, chain: Chain, case: Case):
-        """`case` gives the shapes of what the forward statements compute."""
-        self.judge, self.chain, self.case = judge, chain, case
+    def __init__(self, judge: Judge, chain: Chain, case: Case, at_hand: Collection[str]):
+        """`case` gives the values of what the forward statements compute, `at_hand` the names a formula may use."""
+        self.judge, self.chain, self.case, self.at_hand = judge, chain, case, at_hand
+        self._through: dict[str, list[str]] = {}
         self.consumers = list(dict.fromkeys(name for name, _ in case.parts))
 
     def through(self, consumer: str) -> list[str]:
         """What comes back through one consumer: a term for each use of the variable in it."""
-        texts = (_simplified(text) for text in self._terms(consumer, self.chain.variable, 0))
-        return [text for text in texts if len(text) < LONGEST]
+        if consumer not in self._through:
+            texts = (self.wording.of(text) for text in self._terms(consumer, self.chain.variable, 0))
+            self._through[consumer] = [text for text in texts if len(text) < LONGEST]
+        return self._through[consumer]
 
     def upstream(self, consumer: str) -> str | None:
         """The gradient of a consumer, by its name."""
@@ -44,6 +50,15 @@ class Formulas:
         parts = [self.through(consumer) for consumer in self.consumers]
         text = " + ".join(term for part in parts for term in part)
         return text if parts and all(parts) and len(text) < LONGEST else None
+
+    @functools.cached_property
+    def wording(self) -> Wording:
+        """How the user would say it."""
+        gradients = set(self.case.gradients)
+        names = {n: v for n, v in self.case.values.items() if n in self.at_hand and n not in gradients}
+        lines = (simple for step in self.chain.steps for simple in simple_statements(step.statement.node))
+        values = [s.value for s in lines if isinstance(s, ast.Assign | ast.AugAssign)]
+        return Wording(self._value_of, names, values)
 
     def _terms(self, consumer: str, variable: str, depth: int) -> Iterator[str]:
         upstream = self.upstream(consumer) or self._composed(consumer, depth)
@@ -70,34 +85,27 @@ class Formulas:
         text = " + ".join(found)
         return f"({text})" if found and len(text) < LONGEST else None
 
-    def _shape_of(self, node: ast.expr) -> tuple[int, ...] | None:
+    def _value_of(self, node: ast.expr) -> Any:
         try:
             with self.judge.machine.holding(self.case.values | self.case.gradients), torch.no_grad():
-                value: Any = self.judge.machine.evaluate(ast.fix_missing_locations(node), "<shape>")
-        except Exception:  # whatever the user's expression raises: its shape is not known
+                return self.judge.machine.evaluate(ast.fix_missing_locations(node), "<value>")
+        except Exception:  # whatever the user's expression raises: its value is not known
             return None
-        return tuple(value.shape) if isinstance(value, Tensor) else ()
 
-
-class _Simpler(ast.NodeTransformer):
-    def visit_UnaryOp(self, node):
-        self.generic_visit(node)
-        twice = isinstance(node.operand, ast.UnaryOp) and isinstance(node.operand.op, ast.USub)
-        return node.operand.operand if twice and isinstance(node.op, ast.USub) else node
-
-    def visit_BinOp(self, node):
-        self.generic_visit(node)
-        one = node.left.value == 1.0 if isinstance(node.left, ast.Constant) else False
-        return node.right if one and isinstance(node.op, ast.Mult) else node
-
-
-def _simplified(text: str) -> str:
-    """The expression without needless brackets, signs and factors of one."""
-    return ast.unparse(_Simpler().visit(expression(text)))
+    def _shape_of(self, node: ast.expr) -> tuple[int, ...] | None:
+        value = self._value_of(node)
+        return None if value is None else tuple(value.shape) if isinstance(value, Tensor) else ()
 
 
 def rewritten(formulas: Formulas, candidates: Candidates) -> Iterator[Candidate]:
-    """The right-hand side of a line, or one term of it, in the place of which the derived formula stands."""
+    """The right-hand side of a line, or one term of it, in the place of which the derived formula stands.
+
+    What is shorter, and keeps more of the line, comes first.
+    """
+    yield from sorted(_rewritten(formulas, candidates), key=lambda candidate: candidate.cost)
+
+
+def _rewritten(formulas: Formulas, candidates: Candidates) -> Iterator[Candidate]:
     texts = [formulas.whole()]
     for consumer in formulas.consumers:
         through = formulas.through(consumer)
@@ -110,10 +118,13 @@ def rewritten(formulas: Formulas, candidates: Candidates) -> Iterator[Candidate]
         for simple in simple_statements(step.statement.node):
             if not (isinstance(simple, ast.Assign | ast.AugAssign) and formulas.chain.name in _bound(simple)):
                 continue
-            for cost, old in enumerate([simple.value, *_summands(simple.value)]):
+            sizes = [n for n, v in formulas.case.values.items() if isinstance(v, int)]
+            length = len(ast.unparse(simple))
+            for old in [simple.value, *_summands(simple.value)]:
                 for text in texts:
                     new = expression(text)
-                    edit = Edit(_kind(old, new), float(cost), old, new, simple)
+                    cost = length - len(ast.unparse(old)) + 1.5 * len(text)
+                    edit = Edit(kind_of_difference(old, new, sizes), cost, old, new, simple)
                     if not edit.names & unfinished:
                         yield Candidate(edit.cost, edit, step)
 
@@ -135,27 +146,3 @@ def _summands(node: ast.expr) -> Iterator[ast.expr]:
         for side in (node.left, node.right):
             yield side
             yield from _summands(side)
-
-
-def _kind(old: ast.expr, new: ast.expr) -> str:
-    """What kind of mistake makes one expression of another."""
-    before, after = uses(old).reads, uses(new).reads
-    if _count(new, _is_sum) > _count(old, _is_sum) and before <= after:
-        return "missing-sum" if _count(new, _is_term) <= _count(old, _is_term) else "missing-term"
-    if before < after:
-        return "missing-term" if _count(new, _is_term) > _count(old, _is_term) else "missing-factor"
-    if after < before:
-        return "extra-term" if _count(new, _is_term) < _count(old, _is_term) else "extra-factor"
-    return "wrong-operator" if before == after else "wrong-variable"
-
-
-def _count(tree: ast.expr, test: Callable[[ast.AST], bool]) -> int:
-    return sum(map(test, ast.walk(tree)))
-
-
-def _is_sum(node: ast.AST) -> bool:
-    return called(node) in ("sum", "mean")
-
-
-def _is_term(node: ast.AST) -> bool:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)

@@ -5,7 +5,7 @@ import contextlib
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
@@ -63,6 +63,7 @@ class Setting:
     cases: list[Case]
     reduction: Reduction | None = None
     cost: float = field(init=False)
+    temporaries: list[Step] = field(init=False)
     outcome: Outcome = field(init=False)
     changed: set[str] = field(init=False)
 
@@ -71,6 +72,7 @@ class Setting:
         with Effort() as effort:
             self.outcome = evaluate(self.judge.machine, self.plan, self.cases[0])
         self.cost = effort.cost
+        self.temporaries = temporaries(self.judge, self.plan)
         self.changed = {*self.outcome.changed, *(n for s in self.plan.steps for n in (*s.changes, *s.gradients))}
 
     def step(self, step: Step) -> Step:
@@ -83,9 +85,7 @@ class Setting:
 
     def got(self, case: Case, codes: dict[Step, tuple[CodeType, set[str]]]) -> Tensor | None:
         """What the plan makes with other code for some steps, where it has the right shape and spoils nothing else."""
-        plan, missing = self.plan, [s for s in codes if s not in self.plan.steps]
-        if missing:
-            plan = Plan(plan.chain, [*missing, *plan.steps], plan.gradients, plan.shadowed, plan.clean)
+        plan = self._with(codes)
         outcome = evaluate(self.judge.machine, plan, case, codes)
         if outcome.got is None or outcome.changed.keys() - self.changed:
             return None
@@ -93,6 +93,39 @@ class Setting:
         if tensor is None or (tensor.shape != case.want.shape and not tensor.numel() == case.want.numel() == 1):
             return None
         return tensor
+
+    def _with(self, changed: Collection[Step]) -> Plan:
+        """The plan, with the changed steps that are no part of it, and the temporaries that depend on these."""
+        missing = [s for s in changed if s not in self.plan.steps]
+        if not missing:
+            return self.plan
+        anew = set().union(*(s.writes for s in missing))
+        for step in self.temporaries:
+            if step.reads & anew and step not in missing:
+                missing.append(step)
+                anew |= step.binds
+        steps = [*sorted(missing, key=lambda s: s.index), *self.plan.steps]
+        return replace(self.plan, steps=steps)
+
+
+def temporaries(judge: Judge, plan: Plan) -> list[Step]:
+    """The statements that prepare, from forward values alone, what a plan's statements use.
+
+    Such as `pdf = torch.exp(-0.5 * u * u)`. They stand after the loss, or nothing on the way to it reads them.
+    """
+    loss, _ = judge.located(plan.chain)
+    end = loss.step.index if loss.step else -1
+    steps = plan.chain.region.steps
+    wanted = set().union(*(s.reads for s in plan.steps))
+    found: list[Step] = []
+    for step in reversed(steps[: steps.index(plan.chain.last)]):
+        if step in plan.steps or not step.binds & wanted or step.changes or step.binds & step.reads:
+            continue
+        forward = [s for s in steps if s.reads & step.binds and not s.backward and s not in found and s.index <= end]
+        if not step.backward and (step.index > end or not (step.plain or forward)):
+            found.append(step)
+            wanted |= step.reads
+    return found[::-1]
 
 
 def small_setting(judge: Judge, judgement: Judgement) -> Setting | None:

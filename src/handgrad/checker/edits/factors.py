@@ -22,12 +22,16 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
             kind = "bessel"
         extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
         yield kind, 1.5 + extra, binary(node, ast.Div, factor)
-        yield kind, 1.5 + extra, binary(node, ast.Mult, factor)
+        in_front = isinstance(factor, ast.Constant) and isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        yield kind, 1.5 + extra, binary(factor, ast.Mult, node) if in_front else binary(node, ast.Mult, factor)
 
 
 def scales(ctx: Context) -> Iterator[ast.expr]:
-    """Numbers a gradient may lack: two, then sizes by name and by shape, n - 1, and three."""
+    """Numbers a gradient may lack: named weights and two, then sizes by name and by shape, n - 1, and three."""
     seen: set[float] = {2}
+    for n, value in ctx.sizes.items():
+        if isinstance(value, float) and value in (0.5, 2):
+            yield name(n)
     yield ast.Constant(2)
     named = sorted(
         ((n, v) for n, v in ctx.sizes.items() if v not in (0, 1, 2) and abs(v) < 1e6), key=lambda i: len(i[0])
@@ -79,6 +83,14 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
 
 
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
+def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """A mask of the window, say, that a loop makes and then forgets."""
+    if ctx.role == "value" and ctx.counters:
+        for other in sorted(ctx.locals - ctx.counters - ctx.gradients - {ctx.gradient}):
+            yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
+
+
 @rule(ast.Name)
 def a_factor_of_the_step(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A derivative that was left out altogether in a loop over time, where the values lie in a list."""
@@ -116,6 +128,12 @@ def a_mean(node: Any, ctx: Context) -> Iterator[Proposal]:
             text = f"{product}.{what}({dim}, keepdim=True)"
             term = expression(f"{other} * {text}" if other else text)
             yield "missing-term", 2.1, binary(node, ast.Sub, term)
+        rows = [n for n, size in ctx.sizes.items() if ctx.tensors[gradient].shape[:1] == (size,)]
+        rows.sort(key=lambda n: n not in ctx.mentioned)
+        for other, n in itertools.product(others, rows[:1]):
+            product = f"{other} * ({gradient} * {other}).sum(0)"
+            for text in (f"{product} / ({n} - 1)", f"{n} / ({n} - 1) * {product}"):
+                yield "missing-term", 2.15, binary(node, ast.Sub, expression(text))
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript, late=True)

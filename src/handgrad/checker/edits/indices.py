@@ -40,6 +40,10 @@ def another_slice(node: Any, ctx: Context) -> Iterator[Proposal]:
                 (negative(name(n)), None),
             ):
                 yield "wrong-index", 1.5, ast.Slice(lower, upper, None)
+    if node.lower is not None and isinstance(node.upper, ast.BinOp) and isinstance(node.upper.op, ast.Add):
+        for counter in sorted(ctx.counters):
+            stop = binary(name(counter), ast.Add, node.upper.right)
+            yield "wrong-index", 1.25, ast.Slice(name(counter), stop, None)
     if node.upper is not None and node.lower is None:
         for counter in sorted(ctx.locals - set(ctx.tensors)):
             yield "wrong-index", 1.3, ast.Slice(name(counter), binary(name(counter), ast.Add, node.upper), None)

@@ -1,10 +1,23 @@
 """An operator, its operands, brackets or sign."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.checker.edits.core import Context, Proposal, binary, called, factor_kind, negative, number, rule, same
+from handgrad.checker.edits.core import (
+    Context,
+    Proposal,
+    binary,
+    called,
+    factor_kind,
+    name,
+    negative,
+    number,
+    rule,
+    same,
+    substitute,
+)
 
 OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
     ast.Add: ((ast.Sub, "sign"), (ast.Mult, "wrong-operator")),
@@ -52,6 +65,18 @@ def transposed(node: Any) -> ast.expr:
 
 
 @rule(ast.BinOp)
+def names_exchanged(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`dq @ Wk.T + dk @ Wq.T` where `dq @ Wq.T + dk @ Wk.T` was meant."""
+    if ctx.role != "value":
+        return
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in ctx.tensors]
+    for one, other in itertools.combinations(names, 2):
+        if one.id != other.id and ctx.tensors[one.id].shape == ctx.tensors[other.id].shape:
+            once = substitute(node, one, name(other.id))
+            yield "wrong-variable", 1.3, substitute(once, other, name(one.id))
+
+
+@rule(ast.BinOp)
 def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A term or a factor that does not belong."""
     if isinstance(node.op, ast.Add | ast.Sub):
@@ -62,6 +87,8 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield factor_kind(node.right, ctx, "extra-factor"), 1.2, node.left
         if isinstance(node.op, ast.Mult):
             yield factor_kind(node.left, ctx, "extra-factor"), 1.2, node.right
+            if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
+                yield "extra-factor", 1.25, node.left.left
     elif isinstance(node.op, ast.Pow):
         yield "wrong-constant", 1.2, node.left
 

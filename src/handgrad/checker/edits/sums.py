@@ -4,7 +4,17 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.checker.edits.core import Context, Proposal, binary, called, is_method, method, number, rule, with_name
+from handgrad.checker.edits.core import (
+    Context,
+    Proposal,
+    binary,
+    called,
+    is_method,
+    method,
+    number,
+    rule,
+    with_name,
+)
 
 DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
     ((0,), 1.1),
@@ -55,6 +65,9 @@ def another_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
                 ("shape" if keep != keeps and _same_dims(arguments, dims) else "wrong-dim") if has_dim else "extra-sum"
             )
             yield kind, cost - 0.1 + 0.01 * (keep != keeps), with_name(changed, what)
+    if has_dim and not keeps and not function:
+        copied = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
+        yield "extra-sum", 1.25, ast.Subscript(receiver, copied, ast.Load())
     if has_dim:
         yield "missing-sum", 1.3, with_name(method(receiver, "sum"), what)
     yield "extra-sum", 1.0, receiver
@@ -65,6 +78,20 @@ def another_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "misplaced-sum", 1.1, binary(on_receiver(node, left, function), op, right)
         yield "misplaced-sum", 1.1, binary(left, op, on_receiver(node, right, function))
         yield "misplaced-sum", 1.2, binary(on_receiver(node, left, function), op, on_receiver(node, right, function))
+
+
+@rule(ast.Tuple)
+def a_dimension_more_or_less(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`sum((1, 2, 3))` where `sum((2, 3))` was meant."""
+    if ctx.role != "dim" or called(ctx.parent) in ("transpose", "permute", "swapaxes"):
+        return
+    for i in range(len(node.elts)):
+        yield "wrong-dim", 0.95, ast.Tuple(node.elts[:i] + node.elts[i + 1 :], ast.Load())
+    written = [ast.unparse(dim) for dim in node.elts]
+    for dim in range(4):
+        if str(dim) not in written:
+            dims = sorted([*node.elts, number(dim)], key=ast.unparse)
+            yield "wrong-dim", 1.0, ast.Tuple(dims, ast.Load())
 
 
 def _same_dims(arguments: list[ast.expr], dims: tuple[int, ...]) -> bool:
