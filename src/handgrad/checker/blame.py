@@ -403,7 +403,7 @@ class Judge:
                 return None
             gradients = forward.sweep(loss, fixed)
             for other in forward.values:
-                if other in gradients and other is not value:
+                if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
         consumers = [v for v in forward.consumers(value, within) if v in gradients]
