@@ -66,7 +66,7 @@ def check_source(
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
         try:
-            with time_limit(timeout):
+            with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
                 for one in inspected:
                     one.run({(row.gradient, row.chain_place) for row in report.blamed})
                     _merge(report, one)
