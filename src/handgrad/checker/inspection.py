@@ -17,7 +17,7 @@ from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.local_modules import importable
 from handgrad.checker.loops import narrowed
-from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
@@ -60,7 +60,8 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
-    with _undisturbed(), importable(where.parent if where else None):
+    tree = (s.node for s in source.statements)
+    with _undisturbed(), deep_enough(tree), importable(where.parent if where else None):
         with time_limit(timeout):
             trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]

@@ -414,8 +414,8 @@ class Tracer:
     def _handler_of(self, error: Exception, written: set[str]) -> ast.ExceptHandler | None:
         """The handler around a line that raised, where it writes what the line would have."""
         for handler in itertools.chain(*reversed(self.handlers)):
-            kind = self.machine.evaluate(handler.type, self.current.place.file) if handler.type else Exception
-            if isinstance(error, kind):
+            named = handler.type and ast.unparse(handler.type)
+            if named is None or any(kind.__name__ in named for kind in type(error).__mro__[:-2]):
                 found = uses(handler)
                 return handler if written & (found.binds | found.changes) else None
         return None
