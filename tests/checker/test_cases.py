@@ -26,29 +26,6 @@ AS_RIGHT = {
 }
 """Explained by another single edit, which is as right as the one the case names."""
 
-SECOND_RAISES = frozenset(
-    {
-        "second/vanilla_rnn/difference-not-sign",
-        "grad-switched-off",
-        "gradient-is-sparse",
-        "deep-expression",
-    }
-)
-"""Of the second set: the checker stops with an exception of its own."""
-
-SECOND_ALARMS = frozenset({"second/layernorm_functions/one-feature", "swallowed-exception"})
-"""Of the second set: a right line is blamed."""
-
-SECOND_BLAMED_ELSEWHERE = frozenset(
-    {
-        "second/attention_einsum/stream-by-alias",
-        "second/attention_pool/batch-mean-that-is-not-there",
-        "second/group_norm/per-element",
-        "second/layernorm_functions/gamma-in-one-function-too-many",
-    }
-)
-"""Of the second set: another line is blamed, or one more."""
-
 SECOND_NOT_EXPLAINED = frozenset(
     {
         "second/attention_einsum/softmax-like-a-sigmoid",
@@ -63,6 +40,7 @@ SECOND_NOT_EXPLAINED = frozenset(
         "second/ffn_block/density-no-minus",
         "second/ffn_block/density-no-root",
         "second/fused_train/epsilon-forgotten",
+        "second/group_norm/per-element",
         "second/group_norm/std-over-channels",
         "second/gru_time/reset-bias-of-update",
         "second/gru_time/update-gate-state",
@@ -80,12 +58,11 @@ SECOND_NOT_EXPLAINED = frozenset(
         "second/triplet/clamp-ignored",
         "second/vae/kl-unweighted",
         "second/vae/sigmoid-twice",
+        "second/vanilla_rnn/difference-not-sign",
         "second/vanilla_rnn/state-one-off",
     }
 )
 """Of the second set: `unknown`, or a kind that misleads, or an edit that holds for these numbers alone."""
-
-SECOND_FAILS = SECOND_RAISES | SECOND_ALARMS | SECOND_BLAMED_ELSEWHERE
 
 
 def blamed(report: Report) -> set[str]:
@@ -93,9 +70,8 @@ def blamed(report: Report) -> set[str]:
 
 
 def by_id(rows):
-    """The rows as parameters; what is known to fail has to fail, so that the tables of exceptions stay true."""
-    fails = pytest.mark.xfail(strict=True, reason="known, see the tables of exceptions")
-    return [pytest.param(row, id=row.id, marks=[fails] if row.id in SECOND_FAILS else []) for row in rows]
+    """The rows as parameters."""
+    return [pytest.param(row, id=row.id) for row in rows]
 
 
 @pytest.mark.parametrize("mistake", by_id(cases.MISTAKES + cases.SECOND.mistakes))
@@ -155,19 +131,7 @@ def test_the_rates_are_reached():
 
 def test_the_rates_of_the_second_set():
     ids = {mistake.id for mistake in cases.SECOND.mistakes}
-    right = {case.id for case in (*cases.SECOND.programs, *cases.SECOND.spellings)}
-    raises, blamed_elsewhere, not_explained = SECOND_RAISES & ids, SECOND_BLAMED_ELSEWHERE, SECOND_NOT_EXPLAINED
-    assert ids >= blamed_elsewhere | not_explained
-    lost = [raises, raises | blamed_elsewhere, raises | blamed_elsewhere | not_explained]
-    detected, blamed_right, explained = (1 - len(some) / len(ids) for some in lost)
-    alarms = len(SECOND_ALARMS & right)
-    print(
-        f"second set: detected {detected:.1%}, blamed right {blamed_right:.1%}, explained {explained:.1%}, "
-        f"false alarms {alarms} of {len(right)}"
-    )
+    assert ids >= SECOND_NOT_EXPLAINED
     assert len(ids) >= 150
     assert len(cases.SECOND.spellings) >= 60
-    assert detected >= 0.99
-    assert blamed_right >= 0.95
-    assert explained >= 0.80
-    assert alarms <= 5
+    assert len(SECOND_NOT_EXPLAINED) <= 0.20 * len(ids)

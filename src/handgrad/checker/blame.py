@@ -538,10 +538,13 @@ class Judge:
         return judgement
 
     def _rescue(self, judgement: Judgement) -> bool:
-        """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
+        """Try the shapes the user's own gradients have, and forward values in place of names used for others.
+
+        For a loss that is not the latest, such a name may have been given to a value of a later pass: it stays.
+        """
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
-        if judgement.plan.shadowed:
+        if judgement.plan.shadowed and chain not in self.skipped:
             attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)
