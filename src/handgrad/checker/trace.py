@@ -128,6 +128,11 @@ def is_object(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
 
 
+def _is_of_the_program(value: Any) -> bool:
+    """Whether a forward pass may write to the value's attributes, though they hold no tensor yet."""
+    return is_object(value) and (type(value).__module__ == "__main__" or getattr(value, "handgrad_copies", False))
+
+
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
     """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
     memo: dict[int, Any] = {}
@@ -138,7 +143,7 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if isinstance(value, Tensor):
             memo[id(value)] = new = convert(value) if value.is_floating_point() else value
             return new
-        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
+        plain = not holds_float(value, depth) and not _is_of_the_program(value)
         if depth == 0 or callable_module(value) or plain:
             new = value
             if type(value) in (list, dict, set) and len(value) < 1000:
@@ -504,9 +509,8 @@ class Tracer:
             if name in step.gradients and isinstance(value, Tensor):
                 value = _clone(value)
             step.after[name] = value
-        writes_float = any(holds_float(namespace.get(n)) for n in step.writes)
         step.plain = not (reads_float or step.error or step.backward)
-        if step.plain and (writes_float or any(is_object(v) for v in step.after.values())):
+        if step.plain:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
@@ -561,7 +565,8 @@ class Tracer:
         """The written names without those that changed only because they share storage with a gradient written here."""
         namespace = self.machine.namespace
         shown = (found.binds | found.changes) & step.writes
-        storages = {storage_of(namespace.get(n)) for n in shown if self._spelled_like_a_gradient(n)} - {None}
+        named = {n for n in shown - found.counters if self._spelled_like_a_gradient(n)}
+        storages = {storage_of(namespace.get(n)) for n in named} - {None}
         return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
 
     def _spelled_like_a_gradient(self, name: str) -> bool:
