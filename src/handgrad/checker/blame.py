@@ -22,6 +22,7 @@ from handgrad.checker.reference import (
     random_like,
     run_forward,
 )
+from handgrad.checker.rounds import leave_rounds
 from handgrad.checker.trace import Region, Step, Trace, copy_values, is_float
 
 NEGLIGIBLE = 1e-11
@@ -246,6 +247,7 @@ class Judge:
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
         self._leave_to_their_readers()
+        leave_rounds(region)
         self.skipped: dict[Chain, int] = {}
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()

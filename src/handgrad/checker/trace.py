@@ -128,11 +128,6 @@ def is_object(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
 
 
-def _is_of_the_program(value: Any) -> bool:
-    """Whether a forward pass may write to the value's attributes, though they hold no tensor yet."""
-    return is_object(value) and (type(value).__module__ == "__main__" or getattr(value, "handgrad_copies", False))
-
-
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
     """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
     memo: dict[int, Any] = {}
@@ -143,7 +138,7 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if isinstance(value, Tensor):
             memo[id(value)] = new = convert(value) if value.is_floating_point() else value
             return new
-        plain = not holds_float(value, depth) and not _is_of_the_program(value)
+        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
         if depth == 0 or callable_module(value) or plain:
             new = value
             if type(value) in (list, dict, set) and len(value) < 1000:
