@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.flat import Flattener
-from handgrad.checker.flat.spelling import bare
+from handgrad.checker.flat.spelling import bare, number_of
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
@@ -395,8 +395,12 @@ class Tracer:
             self._run_block(statement, node.body)
 
     def _run_try(self, statement: Statement) -> None:
-        """Run the block; where a line raises and a handler writes what it would have, run the handler."""
-        node = statement.node
+        """Run the block, and the handler of what one of its lines raises.
+
+        What the functions called had made till then is judged no more than a line that raised.
+        """
+        node, steps, calls = statement.node, self.trace.regions[-1].steps, len(self.flattener.scopes)
+        begun = len(steps)
         self.handlers.append(node.handlers)
         try:
             self._run_block(statement, node.body)
@@ -406,18 +410,21 @@ class Tracer:
                 raise
             if caught.handler.name:
                 self.machine.namespace[caught.handler.name] = caught.error
+            self._note_error(user_error(caught.error, self.current), stops=False)
+            for step in steps[begun:]:
+                kept = {n: v for n, v in step.gradients.items() if (number_of(n) or 0) < calls}
+                step.tainted, step.gradients = step.tainted or kept != step.gradients, kept
             rest = caught.handler.body
         finally:
             self.handlers.pop()
         self._run_block(statement, [*rest, *node.finalbody])
 
-    def _handler_of(self, error: Exception, written: set[str]) -> ast.ExceptHandler | None:
-        """The handler around a line that raised, where it writes what the line would have."""
+    def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
+        """The handler around a line that raised, and does not raise again."""
         for handler in itertools.chain(*reversed(self.handlers)):
             named = handler.type and ast.unparse(handler.type)
             if named is None or any(kind.__name__ in named for kind in type(error).__mro__[:-2]):
-                found = uses(handler)
-                return handler if written & (found.binds | found.changes) else None
+                return None if any(isinstance(n, ast.Raise) for n in ast.walk(handler)) else handler
         return None
 
     def _run_training_loop(self, statement: Statement) -> None:
@@ -483,7 +490,7 @@ class Tracer:
         except LeaveLoop:
             raise
         except Exception as error:
-            if (handler := self._handler_of(error, found.binds | found.changes)) is not None:
+            if (handler := self._handler_of(error)) is not None:
                 raise Handled(handler, error) from None
             step.error = user_error(error, statement)
         after = _fingerprints(namespace)
