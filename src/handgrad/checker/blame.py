@@ -22,6 +22,7 @@ from handgrad.checker.reference import (
     random_like,
     run_forward,
 )
+from handgrad.checker.rounds import leave_rounds
 from handgrad.checker.trace import Region, Step, Trace, copy_values, is_float
 
 NEGLIGIBLE = 1e-11
@@ -251,6 +252,7 @@ class Judge:
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False)
         self._leave_to_their_readers()
+        leave_rounds(region)
         self.skipped: dict[Chain, int] = {}
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
@@ -408,7 +410,7 @@ class Judge:
                 return None
             gradients = forward.sweep(loss, fixed)
             for other in forward.values:
-                if other in gradients and other is not value:
+                if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
         consumers = [v for v in forward.consumers(value, within) if v in gradients]
@@ -543,10 +545,13 @@ class Judge:
         return judgement
 
     def _rescue(self, judgement: Judgement) -> bool:
-        """Try the shapes the user's own gradients have, and forward values in place of names used for others."""
+        """Try the shapes the user's own gradients have, and forward values in place of names used for others.
+
+        For a loss that is not the latest, such a name may have been given to a value of a later pass: it stays.
+        """
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
-        if judgement.plan.shadowed:
+        if judgement.plan.shadowed and chain not in self.skipped:
             attempts += [(self.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.case("true", self.forward, plan, like_user=like_user)

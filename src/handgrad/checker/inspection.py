@@ -17,12 +17,12 @@ from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.local_modules import importable
 from handgrad.checker.loops import narrowed
-from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, time_limit
+from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Place, Source, Statement, read_source, segment
-from handgrad.checker.trace import Region, Step, Trace, Tracer
+from handgrad.checker.trace import Region, Step, Trace, Tracer, storage_of
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -60,13 +60,14 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
-    with _undisturbed(), importable(where.parent if where else None):
+    tree = (s.node for s in source.statements)
+    with _undisturbed(), deep_enough(tree), importable(where.parent if where else None):
         with time_limit(timeout):
             trace = Tracer(source, machine, loss).run()
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
         try:
-            with time_limit(timeout):
+            with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
                 for one in inspected:
                     one.run({(row.gradient, row.chain_place) for row in report.blamed})
                     _merge(report, one)
@@ -354,10 +355,10 @@ class _Inspection:
             if step.index <= first:
                 continue
             names = [n for n in sorted(step.changes) if n not in step.gradients and n not in reported]
-            for name in names:
-                if name in inner or name in gradients or (name in roots and step.gradients):
-                    reported.add(name)
-                    self.hazards.append(in_place_hazard(self.region, step, name, name in gradients))
+            names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            for name in _without_further_names(self.region, step, names):
+                self.hazards.append(in_place_hazard(self.region, step, name, name in gradients))
+            reported.update(names)
         for _, judgement in judged:
             if judgement.rescued_by_clean:
                 for name, step in judgement.plan.shadowed.items():
@@ -383,6 +384,14 @@ class _Inspection:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
+    """Of the names a statement changes, the first that each tensor was given."""
+    bound = {name: i for i, earlier in enumerate(region.steps) for name in earlier.binds if earlier.index < step.index}
+    latest_first = sorted(names, key=lambda name: bound.get(name, -1), reverse=True)
+    first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
+    return [name for name in names if name in first.values()]
 
 
 def _is_a_part(statement: Statement) -> bool:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -24,6 +24,10 @@ from torch.overrides import TorchFunctionMode
 
 from handgrad.checker.names import uses
 from handgrad.checker.source import Place, Statement
+
+
+FRAMES_A_LEVEL = 20
+"""What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
 
 
 class TimeIsUp(BaseException):
@@ -81,6 +85,24 @@ def _watched(seconds: float) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
+
+
+@contextlib.contextmanager
+def deep_enough(nodes: Iterable[ast.AST]) -> Iterator[None]:
+    """Room on the stack to walk through these syntax trees, such as a sum of 500 terms, where Python's own is short."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, FRAMES_A_LEVEL * max(map(_depth, nodes), default=0)))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _depth(node: ast.AST) -> int:
+    level, depth = [node], 0
+    while level:
+        level, depth = [child for part in level for child in ast.iter_child_nodes(part)], depth + 1
+    return depth
 
 
 class Nothing(ModuleType):

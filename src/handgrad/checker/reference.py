@@ -128,7 +128,10 @@ class Forward:
 
 
 def needed_steps(region: Region) -> list[Step]:
-    """The forward statements that a loss or a backward statement depends on, in order."""
+    """The forward statements that a loss or a backward statement depends on, in order.
+
+    What is put into an object or a dict may be read by any other name that this has.
+    """
     backward = [s for s in region.steps if s.backward]
     if not backward:
         return []
@@ -137,7 +140,11 @@ def needed_steps(region: Region) -> list[Step]:
     for step in reversed(region.steps[: region.steps.index(backward[-1]) + 1]):
         if step.backward:
             wanted |= step.reads
-        elif step.error is None and (step.writes & wanted or any(_scalar(step.after.get(n)) for n in step.binds)):
+        elif step.error is None and (
+            step.writes & wanted
+            or any(_scalar(step.after.get(n)) for n in step.binds)
+            or (step.changes and step.statement.role == "entry")
+        ):
             kept.append(step)
             wanted |= step.reads
     return kept[::-1]

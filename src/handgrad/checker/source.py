@@ -170,9 +170,9 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
     for _ in range(len(lines) + 1):
         try:
             tree = ast.parse("\n".join(lines))
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             number = min(getattr(error, "lineno", None) or 1, len(lines))
-            source.faults.append(Fault(Place(file, number, cell), f"SyntaxError: {getattr(error, 'msg', error)}"))
+            source.faults.append(Fault(Place(file, number, cell), f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
             if len(source.faults) > 20 or not _silence(lines, number):
                 return
         else:
@@ -186,7 +186,7 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
 def _keep_if_python(code: str) -> str | None:
     try:
         ast.parse(code)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return code
 

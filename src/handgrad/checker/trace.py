@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.flat import Flattener
-from handgrad.checker.flat.spelling import bare
+from handgrad.checker.flat.spelling import bare, number_of
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
@@ -29,6 +29,7 @@ from handgrad.checker.source import Source, Statement, inner
 
 TRAINING_STEPS = 2
 _LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
+_GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
 _UNCOUNTED = re.compile(r"\.data\b|numpy")
 
 
@@ -179,8 +180,10 @@ def _version(tensor: Tensor) -> int:
         return 0
 
 
-def _storage(value: Any) -> int | None:
-    return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else None
+def storage_of(value: Any) -> int | None:
+    """Where a tensor's numbers lie, the same for all its views; None for a sparse tensor and for anything else."""
+    dense = isinstance(value, Tensor) and value.layout is torch.strided
+    return value.untyped_storage().data_ptr() if dense else None
 
 
 def _counts_changes(statement: Statement, value: Any) -> bool:
@@ -195,6 +198,14 @@ def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
         for name, value in namespace.items()
         if not name.startswith("__")
     }
+
+
+class Handled(BaseException):
+    """Leaves a `try` block for the handler of what one of its lines raised."""
+
+    def __init__(self, handler: ast.ExceptHandler, error: Exception):
+        """Keep both for the statement that `try` is."""
+        self.handler, self.error = handler, error
 
 
 class Tracer:
@@ -226,6 +237,7 @@ class Tracer:
         self.gradient_names: set[str] = set()
         self.floats: set[str] = set()
         self.lost: set[str] = set()
+        self.handlers: list[list[ast.ExceptHandler]] = []
         self.counter = 0
         self.started = False
 
@@ -305,12 +317,12 @@ class Tracer:
             self._run_training_loop(statement)
         elif (body := self._main_body(node)) is not None:
             self._run_block(statement, body)
-        elif isinstance(node, ast.With) and self._holds_gradients(node):
+        elif isinstance(node, ast.With) and (self._holds_gradients(node) or _is_about_autograd(node)):
             self._run_with(statement)
         elif isinstance(node, ast.If) and self._holds_gradients(node):
             self._run_if(statement)
         elif isinstance(node, ast.Try) and self._holds_gradients(node):
-            self._run_block(statement, [*node.body, *node.orelse, *node.finalbody])
+            self._run_try(statement)
         else:
             for part in self.flattener.lower(statement):
                 self._run_step(part) if part.laid_out else self._run(part)
@@ -382,6 +394,39 @@ class Tracer:
                 return
             self._run_block(statement, node.body)
 
+    def _run_try(self, statement: Statement) -> None:
+        """Run the block, and the handler of what one of its lines raises.
+
+        What the functions called had made till then is judged no more than a line that raised.
+        """
+        node, steps, calls = statement.node, self.trace.regions[-1].steps, len(self.flattener.scopes)
+        begun = len(steps)
+        self.handlers.append(node.handlers)
+        try:
+            self._run_block(statement, node.body)
+            rest = node.orelse
+        except Handled as caught:
+            if caught.handler not in node.handlers:
+                raise
+            if caught.handler.name:
+                self.machine.namespace[caught.handler.name] = caught.error
+            self._note_error(user_error(caught.error, self.current), stops=False)
+            for step in steps[begun:]:
+                kept = {n: v for n, v in step.gradients.items() if (number_of(n) or 0) < calls}
+                step.tainted, step.gradients = step.tainted or kept != step.gradients, kept
+            rest = caught.handler.body
+        finally:
+            self.handlers.pop()
+        self._run_block(statement, [*rest, *node.finalbody])
+
+    def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
+        """The handler around a line that raised, and does not raise again."""
+        for handler in itertools.chain(*reversed(self.handlers)):
+            named = handler.type and ast.unparse(handler.type)
+            if named is None or any(kind.__name__ in named for kind in type(error).__mro__[:-2]):
+                return None if any(isinstance(n, ast.Raise) for n in ast.walk(handler)) else handler
+        return None
+
     def _run_training_loop(self, statement: Statement) -> None:
         node = statement.node
         nested = any(self._is_training_loop(n) for n in ast.walk(node) if n is not node and isinstance(n, ast.stmt))
@@ -429,8 +474,8 @@ class Tracer:
         machine, namespace = self.machine, self.machine.namespace
         try:
             step = Step(self.counter, statement, compile_statement(statement.node, statement.place.file))
-        except (SyntaxError, ValueError) as error:
-            self._note_error(UserError(statement.place, f"SyntaxError: {getattr(error, 'msg', error)}"))
+        except (SyntaxError, ValueError, RecursionError) as error:
+            self._note_error(UserError(statement.place, f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
             return
         self.counter += 1
         namespace["__leave_loop__"] = LeaveLoop
@@ -445,6 +490,8 @@ class Tracer:
         except LeaveLoop:
             raise
         except Exception as error:
+            if (handler := self._handler_of(error)) is not None:
+                raise Handled(handler, error) from None
             step.error = user_error(error, statement)
         after = _fingerprints(namespace)
         written = {n for n, mark in after.items() if before.get(n) != mark}
@@ -464,9 +511,8 @@ class Tracer:
             if name in step.gradients and isinstance(value, Tensor):
                 value = _clone(value)
             step.after[name] = value
-        writes_float = any(holds_float(namespace.get(n)) for n in step.writes)
         step.plain = not (reads_float or step.error or step.backward)
-        if step.plain and (writes_float or any(is_object(v) for v in step.after.values())):
+        if step.plain:
             step.after = copy_values(step.after, _clone)
         self.trace.regions[-1].steps.append(step)
         if step.error:
@@ -521,8 +567,9 @@ class Tracer:
         """The written names without those that changed only because they share storage with a gradient written here."""
         namespace = self.machine.namespace
         shown = (found.binds | found.changes) & step.writes
-        storages = {_storage(namespace.get(n)) for n in shown if self._spelled_like_a_gradient(n)} - {None}
-        return {n for n in step.writes if n in shown or _storage(namespace.get(n)) not in storages}
+        named = {n for n in shown - found.counters if self._spelled_like_a_gradient(n)}
+        storages = {storage_of(namespace.get(n)) for n in named} - {None}
+        return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
 
     def _spelled_like_a_gradient(self, name: str) -> bool:
         return variables_of_known(name, self.all_names)
@@ -541,6 +588,11 @@ def _called_backward(node: ast.stmt) -> set[str]:
         and call.func.attr == "backward"
         and isinstance(call.func.value, ast.Name)
     }
+
+
+def _is_about_autograd(node: ast.With) -> bool:
+    """Whether a block is one of `torch.no_grad()` or of its relations, which change no value."""
+    return any(_GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -142,7 +142,7 @@ class Renaming(ast.NodeTransformer):
         if found is None:
             return self.generic_visit(node)
         name, held = found
-        if isinstance(node.ctx, ast.Load) and not (isinstance(held, Tensor) and held.is_floating_point()):
+        if isinstance(node.ctx, ast.Load) and not isinstance(held, Tensor):
             return self.generic_visit(node)
         self.texts.append((name, segment(self.code, node)))
         if isinstance(node.ctx, ast.Store):

@@ -10,7 +10,7 @@ group = partial(planted, "second/group_norm")
 ROWS = (
     layer(
         "gamma-in-one-function-too-many",
-        "inputs",
+        "xhat",
         "missing-factor",
         "dxhat = dout * gamma",
         "dxhat = dout",
