@@ -68,3 +68,37 @@ def test_a_pass_after_an_update_is_judged_with_the_new_parameters(update, check_
         wrong = "dW = x.T @ dy".join(parts[: place + 1]) + "dW = x.T @ y" + "dW = x.T @ dy".join(parts[place + 1 :])
         blamed = [(row.name, row.line) for row in check_text(wrong).blamed]
         assert blamed == [("W", "dW = x.T @ dy".join(parts[: place + 1]).count("\n") + 1)]
+
+
+SCALED_LATER = """\
+import torch
+
+g = torch.Generator().manual_seed(1)
+X, Y = torch.randn(3, 10, generator=g), torch.rand(1, 10, generator=g).round()
+W1, b1 = torch.randn(4, 3, generator=g), torch.randn(4, 1, generator=g)
+W2, b2 = torch.randn(1, 4, generator=g), torch.randn(1, 1, generator=g)
+m = X.shape[1]
+Z1 = W1 @ X + b1
+A1 = torch.tanh(Z1)
+Z2 = W2 @ A1 + b2
+A2 = torch.sigmoid(Z2)
+cost = -(Y * torch.log(A2) + (1 - Y) * torch.log(1 - A2)).sum() / m
+dZ2 = A2 - Y
+dW2 = 1 / m * dZ2 @ A1.T
+db2 = 1 / m * dZ2.sum(1, keepdim=True)
+dZ1 = W2.T @ dZ2 * (1 - A1**2)
+dW1 = 1 / m * dZ1 @ X.T
+db1 = 1 / m * dZ1.sum(1, keepdim=True)
+"""
+
+
+def test_a_multiple_that_later_lines_make_up_for_is_right(check_text):
+    report = check_text(SCALED_LATER)
+    assert report.right
+    assert {row.name for row in report.variables if row.verdict == "close"} == {"W1", "b1", "W2", "b2"}
+    assert any(note.startswith("dZ2 is 10 times the gradient of Z2") for note in report.notes)
+
+
+def test_a_line_that_does_not_make_up_for_a_multiple_is_at_fault(check_text):
+    report = check_text(SCALED_LATER.replace("db2 = 1 / m * ", "db2 = "))
+    assert {row.name for row in report.blamed} == {"b2"}

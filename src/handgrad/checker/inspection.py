@@ -19,6 +19,7 @@ from handgrad.checker.local_modules import importable
 from handgrad.checker.loops import narrowed
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.names import variables_of
+from handgrad.checker.numbers import constant_ratio
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Place, Source, Statement, read_source, segment
@@ -177,7 +178,7 @@ class _Inspection:
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
-        judged = self._without_intermediates(judged)
+        judged = self._without_multiples(self._without_intermediates(judged))
         self._find_hazards(judged)
         self.unsound: set[str] = set()
         self.judged = judged
@@ -211,6 +212,37 @@ class _Inspection:
                 return self._without_intermediates(kept)
             for step, gradients, tainted in before:
                 step.gradients, step.tainted = gradients, tainted
+        return judged
+
+    def _without_multiples(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
+        """Leave out what is a multiple of the gradient it is spelled like, where the lines that use it make up for it.
+
+        As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`.
+        """
+        plans = [self.judge.plan(chain) for chain, _ in judged]
+        read = [c for c, _ in judged if any(c.name in p.gradients and c.last not in p.chain.steps for p in plans)]
+        multiples = {chain: r for chain, j in judged if chain in read and (r := _ratio(chain, j)) is not None}
+        if not multiples:
+            return judged
+        before = [(step, step.gradients, step.tainted) for chain in multiples for step in chain.steps]
+        names = {chain.name for chain in multiples}
+        for step, gradients, _ in before:
+            step.gradients, step.tainted = {n: v for n, v in gradients.items() if n not in names}, True
+        kept = [chain for chain, _ in judged if chain not in multiples]
+        again = [(chain, j) for chain in kept if (j := self.judge.judge(chain)) is not None]
+        faulty = {chain for chain, j in judged if j.fault}
+        made_right = [chain for chain, j in again if chain in faulty and not j.fault]
+        made_wrong = [chain for chain, j in again if chain not in faulty and j.fault]
+        if len(again) == len(kept) and len(made_right) > len(made_wrong):
+            for chain, ratio in multiples.items():
+                self.written |= {n for v in self.judge.forward.versions(chain.variable) for n in v.names}
+                name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
+                self.notes.append(
+                    f"{name} is {ratio:.4g} times the gradient of {variable}; lines that use it are judged with it."
+                )
+            return again
+        for step, gradients, tainted in before:
+            step.gradients, step.tainted = gradients, tainted
         return judged
 
     def _name_the_loss(self, chains: list[Chain]) -> None:
@@ -392,6 +424,16 @@ def _without_further_names(region: Region, step: Step, names: list[str]) -> list
     latest_first = sorted(names, key=lambda name: bound.get(name, -1), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
+
+
+def _ratio(chain: Chain, judgement: Judgement) -> float | None:
+    """How many times the true gradient a gradient is, where that is a number other than 1."""
+    reference = judgement.want if judgement.true is None else judgement.true
+    actual = as_tensor(chain.actual, reference)
+    if actual is None or actual.shape != reference.shape or not actual.numel():
+        return None
+    ratio = constant_ratio(reference.double(), actual.double(), ROUNDING)
+    return ratio if ratio is not None and abs(ratio - 1) > ROUNDING else None
 
 
 def _is_a_part(statement: Statement) -> bool:
