@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
-from handgrad.checker.compare import Comparison, as_tensor, compare
+from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
 from handgrad.checker.edits import simple_statements
 from handgrad.checker.flat.spelling import DOT, number_of
@@ -179,6 +179,7 @@ class _Inspection:
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
         judged = self._without_multiples(self._without_intermediates(judged))
+        judged = self._trust_what_was_right(judged)
         self._find_hazards(judged)
         self.unsound: set[str] = set()
         self.judged = judged
@@ -201,12 +202,12 @@ class _Inspection:
             if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
                 continue
             readers = {other: old for other, old in judged if chain.name in self.judge.plan(other).gradients}
-            before = [(step, step.gradients, step.tainted) for step in chain.steps]
-            for step in chain.steps:
-                step.gradients = {n: v for n, v in step.gradients.items() if n != chain.name}
+            before = [(s, s.gradients, s.tainted) for s in self.region.steps if chain.name in s.gradients]
+            for step, gradients, _ in before:
+                step.gradients = {n: v for n, v in gradients.items() if n != chain.name}
                 step.tainted = True
             again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
-            right = [reader for reader, new in again.items() if new.fault is None]
+            right = [reader for reader, new in again.items() if new.fault is None and _was_right(reader, new)]
             if right and all(reader in right or old.fault for reader, old in readers.items()):
                 kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
                 return self._without_intermediates(kept)
@@ -244,6 +245,29 @@ class _Inspection:
         for step, gradients, tainted in before:
             step.gradients, step.tainted = gradients, tainted
         return judged
+
+    def _trust_what_was_right(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
+        """In a function that was laid out, acquit a line that made the right value of right ones in the user's own run.
+
+        What it makes when it is run alone may differ then: it may use what the checker does not see, such as the state
+        of an object. Where all that leaves the functions was right, what is spelled like another gradient inside is
+        left out. As wrong in general a line is given only where an edit shows what is.
+        """
+        right = {chain.name for chain, judgement in judged if _was_right(chain, judgement)}
+        outside = {chain.name for chain, _ in judged if number_of(chain.name) is None}
+        whole = bool(outside) and outside <= right
+        kept = []
+        for chain, judgement in judged:
+            if DOT in "".join({chain.name, *judgement.plan.gradients}):
+                if whole and chain.name not in right:
+                    continue
+                if judgement.fault == "wrong" and (whole or {chain.name, *judgement.plan.gradients} <= right):
+                    judgement.fault = None
+                if judgement.fault == "masked" and chain.name in right:
+                    found = diagnose(self.judge, judgement)
+                    judgement.fault = judgement.fault if any(d.fix is not None for d in found) else None
+            kept.append((chain, judgement))
+        return kept
 
     def _name_the_loss(self, chains: list[Chain]) -> None:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
@@ -424,6 +448,13 @@ def _without_further_names(region: Region, step: Step, names: list[str]) -> list
     latest_first = sorted(names, key=lambda name: bound.get(name, -1), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
+
+
+def _was_right(chain: Chain, judgement: Judgement) -> bool:
+    """Whether the gradient agreed with autograd's in the user's own run."""
+    reference = judgement.want if judgement.true is None else judgement.true
+    noise = judgement.cases[0].noise * 1e7 if judgement.cases else 0.0
+    return agrees(as_tensor(chain.actual, reference), reference, noise, ROUNDING)
 
 
 def _ratio(chain: Chain, judgement: Judgement) -> float | None:
