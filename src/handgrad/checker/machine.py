@@ -25,7 +25,6 @@ from torch.overrides import TorchFunctionMode
 from handgrad.checker.names import uses
 from handgrad.checker.source import Place, Statement
 
-
 FRAMES_A_LEVEL = 20
 """What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
 

@@ -172,7 +172,9 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
             tree = ast.parse("\n".join(lines))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             number = min(getattr(error, "lineno", None) or 1, len(lines))
-            source.faults.append(Fault(Place(file, number, cell), f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
+            source.faults.append(
+                Fault(Place(file, number, cell), f"{type(error).__name__}: {getattr(error, 'msg', error)}")
+            )
             if len(source.faults) > 20 or not _silence(lines, number):
                 return
         else:

@@ -422,8 +422,8 @@ class Tracer:
     def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
         """The handler around a line that raised, and does not raise again."""
         for handler in itertools.chain(*reversed(self.handlers)):
-            named = handler.type and ast.unparse(handler.type)
-            if named is None or any(kind.__name__ in named for kind in type(error).__mro__[:-2]):
+            kinds = [getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(handler.type)] if handler.type else None
+            if kinds is None or any(kind.__name__ in kinds for kind in type(error).__mro__):
                 return None if any(isinstance(n, ast.Raise) for n in ast.walk(handler)) else handler
         return None
 
