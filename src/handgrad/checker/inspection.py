@@ -207,7 +207,7 @@ class _Inspection:
                 step.gradients = {n: v for n, v in gradients.items() if n != chain.name}
                 step.tainted = True
             again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
-            right = [reader for reader, new in again.items() if new.fault is None and _was_right(reader, new)]
+            right = [reader for reader, new in again.items() if new.fault is None]
             if right and all(reader in right or old.fault for reader, old in readers.items()):
                 kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
                 return self._without_intermediates(kept)
