@@ -9,14 +9,6 @@ group = partial(planted, "second/group_norm")
 
 ROWS = (
     layer(
-        "gamma-in-one-function-too-many",
-        "xhat",
-        "missing-factor",
-        "dxhat = dout * gamma",
-        "dxhat = dout",
-        "wrong-variable",
-    ),
-    layer(
         "mean-of-products-lost",
         "inputs",
         "missing-term",
