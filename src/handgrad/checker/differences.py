@@ -15,7 +15,7 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     >>> parsed = lambda text: ast.parse(text, mode="eval").body
     >>> kind_of_difference(parsed("b.T @ dx + a.T @ dy"), parsed("a.T @ dx + b.T @ dy"))
     'wrong-variable'
-    >>> kind_of_difference(parsed("dx * s"), parsed("dx * s * (1 - s)"))
+    >>> kind_of_difference(parsed("dx * s"), parsed("dx * s * gain"))
     'missing-factor'
     """
     before, after = (_reads(tree, sizes) for tree in (old, new))
