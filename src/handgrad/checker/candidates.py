@@ -30,12 +30,12 @@ class Candidates:
         self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
         case = judgement.failing or judgement.cases[0]
         reads = set().union(*(s.reads for s in self.plan.steps))
-        at_hand = reads | judge.names_at_hand(self.chain) | self._prepared()
+        at_hand = reads | judge.truth.names_at_hand(self.chain) | self._prepared()
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
-        consumers = judge.between(self.plan) | {n for n, _ in case.parts}
-        makers = [s for n in consumers for s in judge.makers(n)]
+        consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
+        makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
@@ -46,7 +46,7 @@ class Candidates:
 
     def _prepared(self) -> set[str]:
         """The names that lines before this one made after the loss, of forward values alone."""
-        loss, _ = self.judge.located(self.chain)
+        loss, _ = self.judge.truth.located(self.chain)
         steps = self.chain.region.steps
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
@@ -62,7 +62,7 @@ class Candidates:
             chain.variable,
             {n: v for n, v in self.values.items() if in_sight(n, beside)},
             self.gradients,
-            self.judge.constants,
+            self.judge.truth.constants,
             raises=self.raises,
             continues=own and step is not chain.steps[0],
             related=self.related,

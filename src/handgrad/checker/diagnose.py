@@ -24,8 +24,9 @@ from handgrad.checker.readable import is_readable
 from handgrad.checker.report import Diagnosis
 from handgrad.checker.rewrite import edited_text, shown, text_with_both
 from handgrad.checker.source import Place, Statement, around
-from handgrad.checker.trace import Step, is_float
+from handgrad.checker.trace import Step
 from handgrad.checker.trials import MOST_WORK, Change, Trials
+from handgrad.checker.values import is_float
 
 SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim in (0, 1, -1)), "({0}).sum()")
 """What may have to be done to a product before it is a gradient."""
@@ -266,7 +267,7 @@ class _Search:
     def _scaled(self) -> Diagnosis | None:
         """A line that divides or multiplies by a size, where all elements are off by the same factor."""
         got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
-        if got is None or constant_ratio(got.double(), self.case.want.double(), self.judge.tolerance) is None:
+        if got is None or constant_ratio(got.double(), self.case.want.double(), self.judge.truth.tolerance) is None:
             return None
         if (found := self._edits(_rescales)) is not None:
             return found
@@ -305,7 +306,7 @@ class _Search:
 
     def _numbers(self) -> Diagnosis | None:
         """What the values alone say, where no edit repairs the line."""
-        case, tolerance = self.full.cases[0], self.judge.tolerance
+        case, tolerance = self.full.cases[0], self.judge.truth.tolerance
         got, want = as_tensor(self.full.outcome.got, case.want), case.want
         if got is None:
             return None

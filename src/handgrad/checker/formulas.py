@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.blame import Case, Chain, Judge
+from handgrad.checker.blame import Judge
 from handgrad.checker.candidates import Candidate, Candidates
+from handgrad.checker.cases import Case
+from handgrad.checker.chains import Chain
 from handgrad.checker.derive import terms
 from handgrad.checker.differences import kind_of_difference
 from handgrad.checker.edits import Edit, simple_statements
@@ -30,7 +32,7 @@ class Formulas:
         """`case` gives the values of what the forward statements compute, `at_hand` the names a formula may use."""
         self.judge, self.chain, self.case, self.at_hand = judge, chain, case, at_hand
         self._through: dict[str, list[str]] = {}
-        self.consumers = list(dict.fromkeys(name for name, _ in case.parts))
+        self.consumers = list(dict.fromkeys(value.name for value in case.consumers))
 
     def through(self, consumer: str) -> list[str]:
         """What comes back through one consumer: a term for each use of the variable in it."""
@@ -41,7 +43,7 @@ class Formulas:
 
     def upstream(self, consumer: str) -> str | None:
         """The gradient of a consumer, by its name."""
-        names = self.judge.gradient_names.items()
+        names = self.judge.truth.gradient_names.items()
         found = (g for g, v in names if v == consumer and g in self.case.gradients and g != self.chain.name)
         return next(found, "1.0" if consumer in self.judge.trace.losses else None)
 
@@ -64,20 +66,20 @@ class Formulas:
         upstream = self.upstream(consumer) or self._composed(consumer, depth)
         if upstream is None:
             return
-        for step in self.judge.makers(consumer):
+        for step in self.judge.truth.makers(consumer):
             node = step.statement.node
             if isinstance(node, ast.Assign) and _first(node.targets[0], node.value) == consumer:
                 yield from terms(node.value, variable, upstream, self._shape_of, consumer)
 
     def _composed(self, consumer: str, depth: int) -> str | None:
         """The gradient of a consumer that has no name, through its own consumers."""
-        loss, _ = self.judge.located(self.chain)
-        within = self.judge.forward.ancestors(loss)
-        values = [v for v in self.judge.forward.versions(consumer) if v in within]
+        loss, _ = self.judge.truth.located(self.chain)
+        within = self.judge.truth.forward.ancestors(loss)
+        values = [v for v in self.judge.truth.forward.versions(consumer) if v in within]
         if not values or depth == DEEPEST:
             return None
         found: list[str] = []
-        for further in self.judge.forward.consumers(values[0], within):
+        for further in self.judge.truth.forward.consumers(values[0], within):
             part = list(self._terms(further.name, consumer, depth + 1))
             if not part:
                 return None

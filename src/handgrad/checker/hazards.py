@@ -2,7 +2,7 @@
 
 import ast
 
-from handgrad.checker.blame import Chain
+from handgrad.checker.chains import Chain
 from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import method
 from handgrad.checker.names import uses

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from handgrad.checker.blame import Chain, Judge, Judgement, chains_of
+from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.chains import Chain, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
 from handgrad.checker.edits import simple_statements
@@ -23,7 +24,9 @@ from handgrad.checker.numbers import constant_ratio
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Place, Source, Statement, read_source, segment
-from handgrad.checker.trace import Region, Step, Trace, Tracer, storage_of
+from handgrad.checker.trace import Region, Step, Trace
+from handgrad.checker.tracer import Tracer
+from handgrad.checker.values import storage_of
 from handgrad.errors import HandgradError
 
 ROUNDING = 1e-4
@@ -159,10 +162,10 @@ class _Inspection:
 
     def _not_finite(self) -> str | None:
         """A sentence where the loss is not a finite number, so that nothing can be judged."""
-        losses = self.judge.losses(self.judge.own, 1 << 60)
+        losses = self.judge.truth.losses(self.judge.truth.own)
         if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
             return None
-        within = self.judge.own.values
+        within = self.judge.truth.own.values
         first = next((v for v in within if v.leaf.numel() and not bool(torch.isfinite(v.data).all())), losses[0])
         where = f" in {first.step.statement.place}" if first.step else ""
         return (
@@ -190,7 +193,7 @@ class _Inspection:
                     self.unsound.add(chain.name)
                 if not self._is_shown_already(chain, row):
                     self.rows.append(row)
-                self.written |= {row.name, *self.judge.located(chain)[1].names}
+                self.written |= {row.name, *self.judge.truth.located(chain)[1].names}
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
 
@@ -201,7 +204,7 @@ class _Inspection:
         for chain, judgement in judged:
             if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
                 continue
-            readers = {other: old for other, old in judged if chain.name in self.judge.plan(other).gradients}
+            readers = {other: old for other, old in judged if chain.name in self.judge.truth.plan(other).gradients}
             before = [(s, s.gradients, s.tainted) for s in self.region.steps if chain.name in s.gradients]
             for step, gradients, _ in before:
                 step.gradients = {n: v for n, v in gradients.items() if n != chain.name}
@@ -220,7 +223,7 @@ class _Inspection:
 
         As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`.
         """
-        plans = [self.judge.plan(chain) for chain, _ in judged]
+        plans = [self.judge.truth.plan(chain) for chain, _ in judged]
         read = [c for c, _ in judged if any(c.name in p.gradients and c.last not in p.chain.steps for p in plans)]
         multiples = {chain: r for chain, j in judged if chain in read and (r := _ratio(chain, j)) is not None}
         if not multiples:
@@ -236,7 +239,7 @@ class _Inspection:
         made_wrong = [chain for chain, j in again if chain not in faulty and j.fault]
         if len(again) == len(kept) and len(made_right) > len(made_wrong):
             for chain, ratio in multiples.items():
-                self.written |= {n for v in self.judge.forward.versions(chain.variable) for n in v.names}
+                self.written |= {n for v in self.judge.truth.forward.versions(chain.variable) for n in v.names}
                 name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
                 self.notes.append(
                     f"{name} is {ratio:.4g} times the gradient of {variable}; lines that use it are judged with it."
@@ -271,8 +274,8 @@ class _Inspection:
 
     def _name_the_loss(self, chains: list[Chain]) -> None:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
-        losses = self.judge.losses(self.judge.own, 1 << 60)
-        taken = [self.judge.located(chain)[0].name for chain in chains]
+        losses = self.judge.truth.losses(self.judge.truth.own)
+        taken = [self.judge.truth.located(chain)[0].name for chain in chains]
         if len(losses) > 1 and taken and not any(loss.name in self.trace.evident for loss in losses):
             name = max(taken, key=taken.count)
             losses.sort(key=lambda loss: loss.name != name)
@@ -322,19 +325,19 @@ class _Inspection:
         if row.cause == "own":
             return False
         local = number_of(chain.name) is not None
-        for other in self._gradients_of(self.judge.located(chain)[1]):
+        for other in self._gradients_of(self.judge.truth.located(chain)[1]):
             same = self.trace.shown(other.name) == row.gradient
             if (number_of(other.name) is not None) != local and local != same:
                 return True
         return False
 
     def _gradients_of(self, value: Value) -> list[Chain]:
-        return [chain for chain, _ in self.judged if self.judge.located(chain)[1] is value]
+        return [chain for chain, _ in self.judged if self.judge.truth.located(chain)[1] is value]
 
     def _called(self, chain: Chain) -> str:
         """The variable as the user calls it; where a function calls it otherwise, as it is called outside."""
         if number_of(chain.variable) is not None:
-            value = self.judge.located(chain)[1]
+            value = self.judge.truth.located(chain)[1]
             outside = [other.variable for other in self._gradients_of(value)] + list(value.names)
             return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
         return self.trace.shown(chain.variable)
@@ -396,8 +399,8 @@ class _Inspection:
         return None
 
     def _find_hazards(self, judged: list[tuple[Chain, Judgement]]) -> None:
-        forward = self.judge.forward
-        losses = self.judge.losses(forward, 1 << 60)
+        forward = self.judge.truth.forward
+        losses = self.judge.truth.losses(forward)
         if not losses:
             return
         reached = set().union(*(forward.ancestors(loss) for loss in losses))
@@ -423,14 +426,14 @@ class _Inspection:
                         self.hazards.append(shadow_hazard(step, name, judgement.chain))
 
     def _list_missing(self) -> None:
-        forward = self.judge.forward
-        losses = self.judge.losses(forward, 1 << 60)
+        forward = self.judge.truth.forward
+        losses = self.judge.truth.losses(forward)
         if not losses:
             return
         loss = next(iter(losses))
         for value in reversed(forward.values):
             names = value.names.keys() | {self.trace.shown(name) for name in value.names}
-            if value in self.judge.sweep(forward, loss) and not names & self.written and value is not loss:
+            if value in self.judge.truth.sweep(forward, loss) and not names & self.written and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue

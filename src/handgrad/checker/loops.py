@@ -3,7 +3,8 @@
 import ast
 from dataclasses import replace
 
-from handgrad.checker.blame import Chain, Judgement
+from handgrad.checker.blame import Judgement
+from handgrad.checker.chains import Chain
 from handgrad.checker.edits import simple_statements
 from handgrad.checker.names import uses
 from handgrad.checker.report import Diagnosis

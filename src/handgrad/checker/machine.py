@@ -360,6 +360,19 @@ class Randomness:
             {k: v.bit_generator.state for k, v in namespace.items() if hasattr(v, "bit_generator")} if numpy else {},
         )
 
+    def has_moved(self, after: "Randomness") -> bool:
+        """Whether a generator that was there then has drawn since."""
+        return (
+            not torch.equal(self.torch_state, after.torch_state)
+            or self.python_state != after.python_state
+            or self.numpy_mark != after.numpy_mark
+            or self.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in self.numpy_generators}
+            or any(
+                name in self.generators and not torch.equal(self.generators[name], state)
+                for name, state in after.generators.items()
+            )
+        )
+
     @property
     def numpy_mark(self) -> tuple | None:
         """NumPy's global state in a form that can be compared."""

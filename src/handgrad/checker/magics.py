@@ -23,7 +23,7 @@ from handgrad.checker.inspection import CheckError, check_source
 from handgrad.checker.machine import Machine, Randomness
 from handgrad.checker.report import Report, VariableReport
 from handgrad.checker.source import Source, parse_code
-from handgrad.checker.trace import copy_values
+from handgrad.checker.values import copy_values
 from handgrad.errors import HandgradError
 
 NOTEBOOK = "<notebook>"

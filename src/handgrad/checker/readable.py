@@ -8,7 +8,7 @@ import torch
 
 from handgrad.checker.edits.core import expression
 from handgrad.checker.rewrite import unparsed
-from handgrad.checker.trace import is_float
+from handgrad.checker.values import is_float
 
 LONGEST = 110
 """Characters beyond which nobody reads a repair, unless the line is that long itself."""

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.machine import compile_statement
-from handgrad.checker.trace import Region, Step, copy_values
+from handgrad.checker.trace import Region, Step
+from handgrad.checker.values import copy_values
 
 Relations = Literal["none", "products", "products and sums"]
 """What is true of the sizes and stays true of the small ones."""

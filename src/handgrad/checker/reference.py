@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.machine import InDouble, Machine
-from handgrad.checker.trace import Region, Step, callable_module, copy_values, holds_float, is_float
+from handgrad.checker.trace import Region, Step
+from handgrad.checker.values import callable_module, copy_values, holds_float, is_float
 
 Change = Callable[[str, Tensor], Tensor]
 
@@ -259,9 +260,11 @@ class _Runner:
         root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
         if self.cut or root:
             data = tensor.detach()
-            if root and self.change is not None and not self.loss_made:
-                data = self.change(name, data)
-            leaf = data.clone().requires_grad_()
+            if root:
+                if self.change is not None and not self.loss_made:
+                    data = self.change(name, data)
+                data = data.clone()
+            leaf = data.requires_grad_()
             bound = leaf.clone()
         else:
             leaf = bound = tensor
@@ -315,10 +318,15 @@ def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
             _replace_in(item, old, new, depth - 1)
 
 
-def own_gradients(forward: Forward, loss: Value) -> dict[Value, Tensor]:
-    """Autograd's gradients through a pass that was not cut: to the last bit what `loss.backward()` gives the user."""
-    within = [v for v in forward.values if v.bound.requires_grad]
-    found = torch.autograd.grad(loss.bound, [v.bound for v in within], retain_graph=True, allow_unused=True)
+def own_gradients(forward: Forward, loss: Value, names: Collection[str]) -> dict[Value, Tensor]:
+    """Autograd's gradients for the values with these names, through a pass that was not cut: to the last bit what
+    `loss.backward()` gives the user. None where autograd cannot differentiate the pass.
+    """
+    within = [v for v in forward.values if v.bound.requires_grad and v.names.keys() & set(names)]
+    try:
+        found = torch.autograd.grad(loss.bound, [v.bound for v in within], retain_graph=True, allow_unused=True)
+    except RuntimeError:
+        return {}
     return {v: g for v, g in zip(within, found, strict=True) if g is not None}
 
 

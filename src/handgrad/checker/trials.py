@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from handgrad.checker.blame import Case, Chain, Judge, Judgement, Outcome, Plan, evaluate
+from handgrad.checker import situations
+from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.cases import Case, Outcome, evaluate
+from handgrad.checker.chains import Plan
 from handgrad.checker.compare import agrees, as_tensor
 from handgrad.checker.edits import Edit, in_place, locate, statement
 from handgrad.checker.machine import compile_statement
@@ -113,7 +116,7 @@ def temporaries(judge: Judge, plan: Plan) -> list[Step]:
 
     Such as `pdf = torch.exp(-0.5 * u * u)`. They stand after the loss, or nothing on the way to it reads them.
     """
-    loss, _ = judge.located(plan.chain)
+    loss, _ = judge.truth.located(plan.chain)
     end = loss.step.index if loss.step else -1
     steps = plan.chain.region.steps
     wanted = set().union(*(s.reads for s in plan.steps))
@@ -130,25 +133,17 @@ def temporaries(judge: Judge, plan: Plan) -> list[Step]:
 
 def small_setting(judge: Judge, judgement: Judgement) -> Setting | None:
     """The same fault in a program of small sizes; None where none could be made that shows it."""
-    for small, reduction in judge.smaller():
-        chain = judgement.chain
-        own = Chain(chain.name, chain.variable, small.region, [reduction.steps[s] for s in chain.steps])
-        small.skipped[own] = judge.skipped.get(chain, 0)
-        try:
-            found = small.judge_once(own)
-        except (LookupError, RuntimeError, TypeError, ValueError):
-            continue
-        if found is None or found.fault in (None, "missing"):
-            continue
-        if found.plan.steps == [reduction.steps[s] for s in judgement.plan.steps]:
-            return Setting(small, found.plan, _cases(found), reduction)
+    for small, found, reduction in judge.in_small(judgement):
+        if found.fault not in (None, "missing"):
+            return Setting(small, found.plan, _all_cases(small, found), reduction)
     return None
 
 
-def _cases(judgement: Judgement) -> list[Case]:
+def _all_cases(judge: Judge, judgement: Judgement) -> list[Case]:
     """The cases a repair must get right, the one that fails first."""
     first = judgement.failing or judgement.cases[0]
-    return [first, *(c for c in judgement.cases if c is not first)]
+    more = situations.general(judge.truth, judgement.plan) if judgement.fault in ("wrong", "masked") else ()
+    return [first, *(c for c in judgement.cases if c is not first), *more]
 
 
 class Trials:
@@ -157,12 +152,13 @@ class Trials:
     def __init__(self, judge: Judge, judgement: Judgement):
         """Settle in which sizes the changes are tried."""
         self.judge, self.chain = judge, judgement.chain
-        self.full = Setting(judge, judgement.plan, _cases(judgement))
-        self.settings = [self.full]
+        self.full = Setting(judge, judgement.plan, [judgement.failing or judgement.cases[0]])
         small = small_setting(judge, judgement) if self.full.cost > LARGE else None
         if small is not None and small.cost < self.full.cost / 2:
             self.settings = [small, self.full]
-            self.full.cases = self.full.cases[:1]
+        else:
+            self.full.cases = _all_cases(judge, judgement)
+            self.settings = [self.full]
         self.case = self.settings[0].cases[0]
         self.own = as_tensor(self.settings[0].outcome.got, self.case.want)
         self.results: list[tuple[Change, list[float]]] = []
@@ -171,7 +167,7 @@ class Trials:
         self._wanted = self._sample(self.case.want)
         finite = self.case.want[torch.isfinite(self.case.want)]
         largest = float(finite.abs().max()) if finite.numel() else 0.0
-        self._slack = self.case.noise + self.settings[0].judge.tolerance * largest
+        self._slack = self.case.noise + self.settings[0].judge.truth.tolerance * largest
         self.work, self.most_work, self.count = 0.0, float(MOST_WORK), 0
         self._deadline, self._late = time.process_time() + LAST_RESORT, False
 
@@ -226,7 +222,7 @@ class Trials:
                 self._made = self._sample(got)
                 if not self._may_be_right(self._made):
                     return False
-            if not agrees(got, case.want, case.noise, setting.judge.tolerance):
+            if not agrees(got, case.want, case.noise, setting.judge.truth.tolerance):
                 return False
         return True
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.trace import is_float
+from handgrad.checker.values import is_float
 
 Proposal = tuple[str, float, ast.AST]
 """Kind, cost (a lower one is tried earlier), and what stands in the place of the node."""

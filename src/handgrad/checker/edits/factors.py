@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from handgrad.checker.edits.core import Context, Proposal, binary, expression, factor_kind, method, name, number, rule
-from handgrad.checker.trace import holds_float, is_float
+from handgrad.checker.values import holds_float, is_float
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript, ast.Constant)

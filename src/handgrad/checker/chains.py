@@ -1,0 +1,123 @@
+"""The statements that together make one gradient, and what has to run to make it alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.checker.machine import UserError
+from handgrad.checker.names import uses
+from handgrad.checker.trace import Region, Step
+from handgrad.checker.values import is_float
+
+
+@dataclass(eq=False)
+class Chain:
+    """The statements that together make one gradient: its first assignment and what is added to it later."""
+
+    name: str
+    variable: str
+    region: Region
+    steps: list[Step]
+
+    @property
+    def last(self) -> Step:
+        """The statement that finishes the gradient."""
+        return self.steps[-1]
+
+    @property
+    def actual(self) -> Any:
+        """What the user's own run made."""
+        return self.last.after.get(self.name)
+
+    @property
+    def refused(self) -> UserError | None:
+        """What PyTorch refuses because a tensor requires a gradient, whatever the line computes."""
+        return next((s.error for s in self.steps if s.error and "requires grad" in s.error.message), None)
+
+
+@dataclass
+class Plan:
+    """What has to run to make a gradient alone: its own statements and the temporaries they use."""
+
+    chain: Chain
+    steps: list[Step]
+    gradients: set[str]
+    shadowed: dict[str, Step]
+    clean: bool = False
+
+
+def chains_of(region: Region) -> list[Chain]:
+    """The region's gradients, one chain a definition, in the order in which they were finished.
+
+    A second definition starts a new chain where the first was read by another gradient, or where it answers a later
+    forward statement or stands in a later cell; otherwise it overwrites the first, and both are one chain.
+    """
+    found: list[Chain] = []
+    latest: dict[str, Chain] = {}
+    for step in region.steps:
+        for name, variable in step.gradients.items():
+            chain = latest.get(name)
+            fresh = name in step.binds and name not in step.reads
+            if chain is None or (fresh and _is_answered(chain, step)):
+                chain = latest[name] = Chain(name, variable, region, [])
+                found.append(chain)
+            elif fresh and _only_begun(chain):
+                chain.steps.clear()
+            chain.steps.append(step)
+    return sorted(found, key=lambda c: c.last.index)
+
+
+def _is_answered(chain: Chain, again: Step) -> bool:
+    if _only_begun(chain):
+        return False
+    steps = chain.region.steps
+    between = steps[steps.index(chain.last) + 1 : steps.index(again)]
+    return chain.last.statement.place.cell != again.statement.place.cell or any(
+        (chain.name in s.reads and s.gradients)
+        or (not s.backward and not s.plain and any(is_float(v) for v in s.after.values()))
+        for s in between
+    )
+
+
+def _only_begun(chain: Chain) -> bool:
+    """Whether the chain is so far a stub, which a later assignment may replace."""
+    return chain.actual is None or chain.actual is ...
+
+
+def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
+    """The statements to run for a gradient alone.
+
+    With `clean`, a name of the forward pass that was used for something else after the loss is given its forward
+    value again.
+    """
+    steps = chain.region.steps
+    before_loss = set(chain.region.start) | {n for s in steps if s.index <= loss_index for n in s.writes}
+    gradient_names = {n for s in steps for n in s.gradients}
+    wanted: set[str] = set()
+    kept: list[Step] = []
+    shadowed: dict[str, Step] = {}
+    for step in reversed(steps[: steps.index(chain.last) + 1]):
+        if step in chain.steps:
+            for name in (step.binds - set(step.gradients)) & wanted & before_loss:
+                shadowed.setdefault(name, step)
+            kept.append(step)
+            wanted |= _needs(step)
+            continue
+        temporary = (step.writes - gradient_names) & wanted
+        if step.index > loss_index:
+            for name in temporary & before_loss:
+                shadowed.setdefault(name, step)
+        if not step.backward:
+            continue
+        if clean:
+            temporary -= before_loss
+        if temporary and (step.error is None or step.error.lacks(gradient_names)):
+            kept.append(step)
+            wanted -= step.binds - step.reads
+            wanted |= _needs(step)
+    reads = set().union(*(s.reads for s in kept))
+    return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed, clean)
+
+
+def _needs(step: Step) -> set[str]:
+    """What a statement reads of what stands before it; a loop gives its counters their values itself."""
+    return step.reads - uses(step.statement.node).counters

@@ -1,0 +1,101 @@
+"""The user's values: what is a float tensor or holds one, how it is copied, and where its numbers lie."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor
+
+
+def is_float(value: Any) -> TypeGuard[Tensor]:
+    """Whether the value is a floating-point tensor."""
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def holds_float(value: Any, depth: int = 3) -> bool:
+    """Whether a float tensor is the value or lies in it."""
+    return holds(Tensor.is_floating_point, value, depth)
+
+
+def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
+    """Whether a tensor that passes the test is the value or lies in it."""
+    if isinstance(value, Tensor):
+        return test(value)
+    if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
+        return False
+    if isinstance(value, list | tuple):
+        return any(holds(test, v, depth - 1) for v in value[:64])
+    if isinstance(value, dict):
+        return any(holds(test, v, depth - 1) for v in itertools.islice(value.values(), 64))
+    return any(holds(test, v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
+
+
+def callable_module(value: Any) -> bool:
+    """Whether the value is a module or a plain function, which hold no data of the pass."""
+    return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
+
+
+def is_object(value: Any) -> bool:
+    """Whether the value is an instance with attributes of its own, which a method may change."""
+    return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
+
+
+def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
+    """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
+    memo: dict[int, Any] = {}
+
+    def copy(value: Any, depth: int) -> Any:
+        if id(value) in memo:
+            return memo[id(value)]
+        if isinstance(value, Tensor):
+            memo[id(value)] = new = convert(value) if value.is_floating_point() else value
+            return new
+        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
+        if depth == 0 or callable_module(value) or plain:
+            new = value
+            if type(value) in (list, dict, set) and len(value) < 1000:
+                new = value.copy()
+            memo[id(value)] = new
+            return new
+        if isinstance(value, list):
+            memo[id(value)] = new = []
+            new.extend(copy(v, depth - 1) for v in value)
+            return new
+        if isinstance(value, dict):
+            memo[id(value)] = new = type(value)() if type(value) is dict else value.copy()
+            new.update({k: copy(v, depth - 1) for k, v in value.items()})
+            return new
+        if isinstance(value, tuple):
+            items = [copy(v, depth - 1) for v in value]
+            if hasattr(value, "_fields"):
+                return type(value)(*items)
+            return tuple(items) if type(value) is tuple else type(value)(items)
+        try:
+            new = object.__new__(type(value))
+        except TypeError:
+            return value
+        memo[id(value)] = new
+        new.__dict__.update({k: copy(v, depth - 1) for k, v in vars(value).items()})
+        return new
+
+    return {name: copy(value, 4) for name, value in values.items()}
+
+
+def clone(tensor: Tensor) -> Tensor:
+    """A copy outside every graph."""
+    return tensor.detach().clone()
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often the tensor has been changed in place, as far as it is counted."""
+    try:
+        return tensor._version
+    except RuntimeError:  # an inference tensor counts no versions
+        return 0
+
+
+def storage_of(value: Any) -> int | None:
+    """Where a tensor's numbers lie, the same for all its views; None for a sparse tensor and for anything else."""
+    dense = isinstance(value, Tensor) and value.layout is torch.strided
+    return value.untyped_storage().data_ptr() if dense else None
