@@ -186,8 +186,8 @@ class Judge:
             if relations not in self._smaller:
                 reduction = reduced(self.region, relations)
                 self._smaller[relations] = Judge(self.trace, reduction.region), reduction
-            judge, _ = self._smaller[relations]
-            if not judge.truth.forward.failed and judge.truth.double == self.truth.double:
+            truth = self._smaller[relations][0].truth
+            if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
                 yield self._smaller[relations]
 
 

@@ -63,18 +63,11 @@ def compare(got: Tensor, want: Tensor) -> Comparison:
     same = got.shape == want.shape
     if aligned is None:
         return Comparison(False, False, False, False, None, None)
-    if want.numel() == 0:
-        return Comparison(same, not same, True, True, 0.0, 0.0)
-    a, b = aligned.to(torch.float64), want.to(torch.float64)
-    both = torch.isfinite(a) & torch.isfinite(b)
-    agree = both | (a == b) | (a.isnan() & b.isnan())
-    difference = torch.where(both, (a - b).abs(), torch.where(agree, 0.0, torch.inf))
-    worst = float(difference.max())
-    size = float(torch.where(torch.isfinite(b), b.abs(), 0.0).max())
+    worst, size, finite = _distance(aligned, want)
     relative = worst / size if size > 0 else (0.0 if worst == 0 else float("inf"))
     exact = bool(torch.equal(aligned.to(want.dtype), want))
-    approximate = bool(torch.allclose(aligned.to(want.dtype), want, equal_nan=True))
-    return Comparison(same, not same, exact, approximate, worst if same else None, relative, bool(both.all()))
+    approximate = exact or bool(torch.allclose(aligned.to(want.dtype), want, equal_nan=True))
+    return Comparison(same, not same, exact, approximate, worst if same else None, relative, finite)
 
 
 def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE_TOLERANCE) -> bool:
@@ -85,11 +78,22 @@ def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE
     aligned = align(tensor, want)
     if aligned is None:
         return False
-    a, b = aligned.to(torch.float64), want.to(torch.float64)
+    worst, size, _ = _distance(aligned, want)
+    return worst <= tolerance * size + noise
+
+
+def _distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:
+    """The largest difference, the largest wanted value, and whether all is finite; 0 where there is nothing.
+
+    A NaN or an infinity where one is wanted makes no difference, and anywhere else an infinite one.
+    """
+    if want.numel() == 0:
+        return 0.0, 0.0, True
+    a, b = got.to(torch.float64), want.to(torch.float64)
+    difference = (a - b).abs()
+    if math.isfinite(worst := float(difference.max())):
+        return worst, float(b.abs().max()), True
     both = torch.isfinite(a) & torch.isfinite(b)
-    if not bool((both | (a == b) | (a.isnan() & b.isnan())).all()):
-        return False
-    if not bool(both.any()):
-        return True
-    size = float(b[both].abs().max())
-    return bool(((a - b)[both].abs() <= tolerance * size + noise).all())
+    agree = both | (a == b) | (a.isnan() & b.isnan())
+    difference = torch.where(both, difference, torch.where(agree, 0.0, torch.inf))
+    return float(difference.max()), float(torch.where(torch.isfinite(b), b.abs(), 0.0).max()), False

@@ -223,6 +223,8 @@ class _Inspection:
 
         As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`.
         """
+        if not any(judgement.fault for _, judgement in judged):
+            return judged
         plans = [self.judge.truth.plan(chain) for chain, _ in judged]
         read = [c for c, _ in judged if any(c.name in p.gradients and c.last not in p.chain.steps for p in plans)]
         multiples = {chain: r for chain, j in judged if chain in read and (r := _ratio(chain, j)) is not None}
@@ -256,6 +258,8 @@ class _Inspection:
         of an object. Where all that leaves the functions was right, what is spelled like another gradient inside is
         left out. As wrong in general a line is given only where an edit shows what is.
         """
+        if not any(DOT in name for step in self.region.steps for name in step.gradients):
+            return judged
         right = {chain.name for chain, judgement in judged if _was_right(chain, judgement)}
         outside = {chain.name for chain, _ in judged if number_of(chain.name) is None}
         whole = bool(outside) and outside <= right
@@ -464,10 +468,9 @@ def _ratio(chain: Chain, judgement: Judgement) -> float | None:
     """How many times the true gradient a gradient is, where that is a number other than 1."""
     reference = judgement.want if judgement.true is None else judgement.true
     actual = as_tensor(chain.actual, reference)
-    if actual is None or actual.shape != reference.shape or not actual.numel():
+    if actual is None or actual.shape != reference.shape or agrees(actual, reference, 0.0, ROUNDING):
         return None
-    ratio = constant_ratio(reference.double(), actual.double(), ROUNDING)
-    return ratio if ratio is not None and abs(ratio - 1) > ROUNDING else None
+    return constant_ratio(reference.double(), actual.double(), ROUNDING)
 
 
 def _is_a_part(statement: Statement) -> bool:

@@ -1,8 +1,8 @@
 """What the values alone say of a wrong gradient."""
 
 import itertools
+import math
 
-import torch
 from torch import Tensor
 
 from handgrad.checker.compare import agrees
@@ -11,11 +11,12 @@ from handgrad.checker.compare import agrees
 def constant_ratio(got: Tensor, want: Tensor, tolerance: float) -> float | None:
     """The number by which every element has to be multiplied, where there is one.
 
+    >>> import torch
     >>> constant_ratio(torch.tensor([1.0, -2.0]), torch.tensor([2.0, -4.0]), 1e-7)
     2.0
     """
-    top = got.abs().max() if got.numel() else torch.tensor(0.0)
-    if not bool(torch.isfinite(got).all()) or float(top) == 0:
+    top = float(got.abs().max()) if got.numel() else 0.0
+    if not math.isfinite(top) or top == 0:
         return None
     ratio = float((got * want).sum() / (got * got).sum())
     return ratio if ratio and agrees(got * ratio, want, 0.0, max(tolerance, 1e-6)) else None
@@ -24,6 +25,7 @@ def constant_ratio(got: Tensor, want: Tensor, tolerance: float) -> float | None:
 def missing_sum(got: Tensor, want: Tensor, noise: float, tolerance: float) -> tuple[int, ...] | None:
     """The dimensions over which `got` has to be summed to be `want`.
 
+    >>> import torch
     >>> missing_sum(torch.ones(3, 2), torch.tensor([3.0, 3.0]), 0.0, 1e-7)
     (0,)
     """

@@ -2,9 +2,9 @@
 
 import ast
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +13,6 @@ from handgrad.checker.machine import compile_statement
 from handgrad.checker.trace import Region, Step
 from handgrad.checker.values import copy_values
 
-Relations = Literal["none", "products", "products and sums"]
-"""What is true of the sizes and stays true of the small ones."""
-RELATIONS: tuple[Relations, ...] = ("none", "products", "products and sums")
 KEPT = 4
 """Sizes up to this one stay as they are."""
 
@@ -46,39 +43,61 @@ class Reduction:
         return next((type(number)(small) for size, small in self.sizes.items() if size == number != small), None)
 
 
-def small_sizes(sizes: Iterable[int], relations: Relations) -> dict[int, int]:
+def _product(size: int, small: dict[int, int]) -> int | None:
+    """A product of two different sizes, such as a context's length times an embedding's."""
+    found = (a for a in reversed(small) if a > KEPT and size % a == 0 and a * a != size)
+    return next((small[a] * small[size // a] for a in found if size // a > KEPT and size // a in small), None)
+
+
+def _square(size: int, small: dict[int, int]) -> int | None:
+    """A size times itself, such as that of eight heads of eight."""
+    return next((small[a] ** 2 for a in small if a * a == size), None)
+
+
+def _multiple(size: int, small: dict[int, int]) -> int | None:
+    """A few times another size, such as the four gates of a hidden size."""
+    found = ((size // n, n) for n in range(2, KEPT + 1) if size % n == 0)
+    return next((small[a] * n for a, n in found if a in small), None)
+
+
+def _sum(size: int, small: dict[int, int]) -> int | None:
+    """A sum of two sizes, such as that of what is concatenated."""
+    return next((small[a] + small[size - a] for a in reversed(small) if size - a in small), None)
+
+
+RELATIONS: dict[str, tuple[Callable[[int, dict[int, int]], int | None], ...]] = {
+    "none": (),
+    "products": (_product,),
+    "multiples": (_multiple,),
+    "both": (_product, _multiple),
+    "sums": (_product, _multiple, _sum),
+    "all": (_product, _square, _multiple, _sum),
+}
+"""What is taken to be true of the sizes, and stays true of the small ones: the fewer the smaller."""
+
+
+def small_sizes(sizes: Iterable[int], relations: str) -> dict[int, int]:
     """For every size a small one, different sizes different ones.
 
-    >>> small_sizes([3, 10, 27, 30, 2048, 8192], "products")
+    >>> small_sizes([3, 10, 27, 30, 2048, 8192], "multiples")
     {3: 3, 10: 5, 27: 6, 30: 15, 2048: 7, 8192: 28}
     """
     wanted = sorted(set(sizes))
     for first in range(KEPT + 1, 4 * KEPT):
         small = {size: size for size in range(1, KEPT + 1)}
         for size in wanted:
-            small[size] = small.get(size) or _composed(size, small, relations) or _unused(first, small)
+            composed = (relation(size, small) for relation in RELATIONS[relations])
+            small[size] = small.get(size) or next(filter(None, composed), None) or _unused(first, small)
         if len(set(small.values())) == len(small):
             return {size: small[size] for size in wanted}
     return {size: size for size in wanted}
-
-
-def _composed(size: int, small: dict[int, int], relations: Relations) -> int | None:
-    """The small size of one that is made of smaller ones, such as the four gates of a hidden size."""
-    if relations == "none":
-        return None
-    for a in reversed(small):
-        if size % a == 0 and size // a in small:
-            return small[a] * small[size // a]
-    if relations == "products":
-        return None
-    return next((small[a] + small[size - a] for a in reversed(small) if size - a in small), None)
 
 
 def _unused(first: int, small: dict[int, int]) -> int:
     return next(n for n in range(first, first + len(small) + 1) if n not in small.values())
 
 
-def reduced(region: Region, relations: Relations) -> Reduction:
+def reduced(region: Region, relations: str) -> Reduction:
     """The region with small sizes: tensors cut, indices cut into range, and numbers that are sizes made small.
 
     Only what the region starts from and what its statements make without a float tensor is cut; all else is computed
@@ -88,7 +107,7 @@ def reduced(region: Region, relations: Relations) -> Reduction:
     found = {size for world in worlds for tensor in _tensors(world) for size in tensor.shape if size}
     sizes = small_sizes(found, relations)
     shrink = _Shrink(sizes)
-    small = Reduction(Region(shrink.world(region.start)), sizes, {})
+    small = Reduction(Region(shrink.world(region.start), reduced=True), sizes, {})
     known = dict(region.start)
     for step in region.steps:
         node = small.node(step.statement.node)

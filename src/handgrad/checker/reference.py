@@ -185,6 +185,8 @@ def run_forward(
         runner.forward.start = {n: machine.namespace[n] for n in start}
         for step in steps:
             runner.run(step)
+            if region.reduced and runner.forward.failed:
+                break
     return runner.forward
 
 

@@ -44,10 +44,14 @@ class Step:
 
 @dataclass(eq=False)
 class Region:
-    """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step."""
+    """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
+
+    Where it is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    """
 
     start: dict[str, Any]
     steps: list[Step] = field(default_factory=list)
+    reduced: bool = False
 
 
 @dataclass
