@@ -46,7 +46,8 @@ def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     """
     lines = text.split("\n")
     for fix in sorted(fixes, key=lambda d: (d.start, d.end), reverse=True):
-        model = lines[fix.start - 1] if fix.end >= fix.start else lines[min(fix.end, len(lines)) - 1]
+        added_after = fix.place.line if fix.place else fix.end
+        model = lines[fix.start - 1] if fix.end >= fix.start else lines[min(added_after, len(lines)) - 1]
         indent = model[: len(model) - len(model.lstrip())]
         before, after = fix.around
         new = textwrap.indent(before + textwrap.dedent(fix.fix or "pass") + after, indent).split("\n")
