@@ -188,6 +188,64 @@ IN_A_LOOP = [
     ("dh = da @ Wh.T", "dh = 2 * da @ Wh.T", "scale"),
 ]
 
+GATES = """
+T, H = 4, 3
+seq, aim = torch.randn(T, n, d, generator=g), torch.randn(T, n, 2, generator=g)
+Wx = torch.randn(d, 3 * H, generator=g) * 0.3
+Wh = torch.randn(H, 3 * H, generator=g) * 0.3
+Wy = torch.randn(H, 2, generator=g)
+hs, cs = {{-1: torch.zeros(n, H)}}, {{-1: torch.zeros(n, H)}}
+keep, new, out, ys = {{}}, {{}}, {{}}, {{}}
+loss = 0.0
+for t in range(T):
+    z = seq[t] @ Wx + hs[t - 1] @ Wh
+    keep[t], new[t], out[t] = torch.sigmoid(z[:, :H]), torch.tanh(z[:, H : 2 * H]), torch.sigmoid(z[:, 2 * H :])
+    cs[t] = keep[t] * cs[t - 1] + new[t]
+    hs[t] = out[t] * torch.tanh(cs[t])
+    ys[t] = hs[t] @ Wy
+    loss = loss + ((ys[t] - aim[t]) ** 2).sum()
+dWx, dWh, dWy = torch.zeros_like(Wx), torch.zeros_like(Wh), torch.zeros_like(Wy)
+from_h, from_c = torch.zeros(n, H), torch.zeros(n, H)
+for t in reversed(range(T)):
+    dy = 2 * (ys[t] - aim[t])
+    dWy += hs[t].T @ dy
+    dh = dy @ Wy.T + from_h
+    do = dh * torch.tanh(cs[t])
+    dc = dh * out[t] * (1 - torch.tanh(cs[t]) ** 2) + from_c
+    dk = dc * cs[t - 1]
+    from_c = dc * keep[t]
+    dz = torch.cat([dk * keep[t] * (1 - keep[t]), dc * (1 - new[t] ** 2), do * out[t] * (1 - out[t])], 1)
+    dWx += seq[t].T @ dz
+    dWh += hs[t - 1].T @ dz
+    from_h = dz @ Wh.T
+"""
+
+IN_GATES = [
+    ("dh = dy @ Wy.T + from_h", "dh = dy @ Wy.T", "missing-path"),
+    ("** 2) + from_c", "** 2)", "missing-path"),
+    ("from_c = dc * keep[t]", "from_c = dc * out[t]", "wrong-variable"),
+    ("do = dh * torch.tanh(cs[t])", "do = dh * torch.tanh(hs[t])", "wrong-variable"),
+    ("dc * (1 - new[t] ** 2)", "dc * new[t] * (1 - new[t])", "wrong-operator"),
+    ("dWx += seq[t].T @ dz", "dWx += seq[t].T @ dz * t", "scale"),
+    ("dWy += hs[t].T @ dy", "dWy += hs[t - 1].T @ dy", "wrong-index"),
+]
+
+PREPARED = """
+x = X @ W
+p = torch.softmax(x, 1)
+loss = -p[range(n), Y].log().mean()
+hot = torch.zeros(n, k)
+hot[range(n), Y] = 1.0
+tmp = p.clone()
+tmp -= hot
+dx = tmp / n
+"""
+
+IN_PREPARED = [
+    ("hot[range(n), Y] = 1.0", "hot[:, Y] = 1.0", "wrong-index"),
+    ("tmp = p.clone()", "tmp = x.clone()", "wrong-variable"),
+]
+
 TWO_PATHS = """
 x = X @ W
 y = torch.tanh(x)
@@ -229,6 +287,77 @@ def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
     report = check_text(text)
     assert kinds(report) == {kind}
     assert check_text(mended(text, report.repairs)).right
+
+
+@pytest.mark.parametrize(("right", "wrong", "kind"), IN_GATES)
+def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_text):
+    whole = HEAD + GATES.replace("{{", "{").replace("}}", "}")
+    assert whole.count(right) == 1
+    text = whole.replace(right, wrong)
+    report = check_text(text)
+    assert {row.line for row in report.blamed} == {whole[: whole.index(right)].count("\n") + 1}
+    assert kinds(report) == {kind}
+    assert check_text(mended(text, report.repairs)).right
+
+
+@pytest.mark.parametrize(("right", "wrong", "kind"), IN_PREPARED)
+def test_a_mistake_in_what_a_line_prepares_in_place(right, wrong, kind, check_text):
+    assert PREPARED.count(right) == 1
+    text = HEAD + PREPARED.replace(right, wrong)
+    report = check_text(text)
+    assert {row.line for row in report.blamed} == {text[: text.index(wrong)].count("\n") + 1}
+    assert kinds(report) == {kind}
+    assert check_text(mended(text, report.repairs)).right
+
+
+def test_one_line_that_two_gradients_use_explains_both(check_text):
+    text = (
+        HEAD
+        + """
+x = X @ W
+mean, rstd = x.mean(1, keepdim=True), (x.var(1, keepdim=True, unbiased=False) + 1e-5) ** -0.5
+gain = torch.rand(k, generator=g)
+y = (x - mean) * rstd * gain
+loss = (y**3).sum()
+dy = 3 * y**2
+hat = x - mean
+dgain = (dy * hat).sum(0)
+t = dy * gain
+dx = rstd * (t - t.mean(1, keepdim=True) - hat * (t * hat).mean(1, keepdim=True))
+"""
+    )
+    report = check_text(text)
+    assert {row.text for row in report.blamed} == {"hat = x - mean"}
+    assert check_text(mended(text, report.repairs)).right
+
+
+def test_a_line_is_added_after_the_loop_and_not_in_it(check_text):
+    text = (
+        HEAD
+        + """
+x = X @ W
+parts = torch.stack([torch.tanh(x * i) for i in (1.0, 2.0, 3.0)])
+y = x * goal
+loss = (parts**2).sum() + (y**2).sum()
+dy, dparts = 2 * y, 2 * parts
+dx = torch.zeros_like(x)
+for i in range(3):
+    dx += dparts[i] * (1 - parts[i] ** 2) * (i + 1)
+"""
+    )
+    report = check_text(text)
+    assert kinds(report) == {"missing-path"}
+    again = mended(text, report.repairs)
+    assert again.rstrip().split("\n")[-1].startswith("dx += ")
+    assert check_text(again).right
+
+
+def test_a_number_that_broadcasts_to_the_gradient_is_a_warning(check_text):
+    text = HEAD + "x = X @ W\ny = x * goal\nloss = y.mean()\ndy = 1 / y.numel()\ndx = dy * goal\n"
+    report = check_text(text)
+    assert report.right
+    assert [(row.name, row.verdict) for row in report.variables[:2]] == [("y", "shape"), ("x", "exact")]
+    assert not check_text(text.replace("1 / y.numel()", "2 / y.numel()")).right
 
 
 @pytest.mark.parametrize(("first", "second", "repairs"), PAIRS)

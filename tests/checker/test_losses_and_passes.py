@@ -102,3 +102,78 @@ def test_a_multiple_that_later_lines_make_up_for_is_right(check_text):
 def test_a_line_that_does_not_make_up_for_a_multiple_is_at_fault(check_text):
     report = check_text(SCALED_LATER.replace("db2 = 1 / m * ", "db2 = "))
     assert {row.name for row in report.blamed} == {"b2"}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("dZ2 @ A1.T", "dZ2 @ W1.T"), ("dZ1 @ X.T", "dZ1 @ dZ1.T"), ("* dZ1.sum(1,", "* dZ1.mean(1,")],
+)
+def test_a_multiple_stays_right_where_another_line_is_wrong(right, wrong, check_text):
+    assert SCALED_LATER.count(right) == 1
+    text = SCALED_LATER.replace(right, wrong)
+    line = next(i for i, (a, b) in enumerate(zip(text.split("\n"), SCALED_LATER.split("\n"), strict=True), 1) if a != b)
+    assert {row.line for row in check_text(text).blamed} == {line}
+
+
+TRAINED = """\
+import torch
+
+g = torch.Generator().manual_seed(2)
+X, Y = torch.randn(9, 4, generator=g), torch.randn(9, 2, generator=g)
+W, b = torch.randn(4, 2, generator=g), torch.randn(2, generator=g)
+for step in range(3):
+    y = X @ W + b
+    loss = ((y - Y) ** 2).sum()
+    dy = 2 * (y - Y)
+    dW = X.T @ dy
+    db = dy.sum(0)
+    {}
+    W = W - 0.01 * dW
+    b = b - 0.01 * db
+"""
+
+FOR_THE_UPDATE = {
+    "norm": """
+    norm = torch.sqrt((dW**2).sum() + (db**2).sum())
+    if norm > 0.5:
+        dW = dW * (0.5 / norm)
+        db *= 0.5 / norm""",
+    "clamp": "dW.clamp_(-0.1, 0.1); db = db.clamp(-0.1, 0.1)",
+    "clamp in a loop": "for d in (dW, db): torch.clamp(d, -0.1, 0.1, out=d)",
+    "clip": """
+    def clip(d): return d.clamp(-0.1, 0.1)
+    dW = clip(dW)""",
+    "decay": "dW = dW + 0.1 * W",
+    "decay in place": "dW += 0.1 * W",
+    "decay and clipping": """
+    dW += 0.1 * W
+    norm = float((dW**2).sum() ** 0.5)
+    dW /= norm""",
+}
+
+
+@pytest.mark.parametrize("update", FOR_THE_UPDATE.values(), ids=FOR_THE_UPDATE)
+def test_what_is_done_to_a_finished_gradient_for_the_update_is_no_fault(update, check_text):
+    text = TRAINED.format(update)
+    report = check_text(text)
+    assert report.right, str(report)
+    assert any("changes dW" in note and "for the update" in note for note in report.notes)
+    wrong = text.replace("dW = X.T @ dy", "dW = X.T @ y")
+    line = text.split("\n").index("    dW = X.T @ dy") + 1
+    if "decay" not in update and "0.1 * W" not in update:
+        assert {row.line for row in check_text(wrong).blamed} == {line}
+
+
+@pytest.mark.parametrize(
+    "line", ["dW = dW * 2", "dW += 0.1 * W.sum()", "dW += 0.1 * b", "dW = dW / 9", "dW -= X.T @ y"]
+)
+def test_what_else_is_done_to_a_gradient_is_a_fault(line, check_text):
+    report = check_text(TRAINED.format(line))
+    assert {row.name for row in report.blamed} == {"W"}
+
+
+def test_the_weight_decay_of_the_loss_is_part_of_the_gradient(check_text):
+    text = TRAINED.format("dW += 0.1 * W").replace(".sum()\n", ".sum() + 0.05 * (W**2).sum()\n")
+    assert check_text(text).right
+    assert {row.name for row in check_text(text.replace("0.1 * W", "0.2 * W")).blamed} == {"W"}
+    assert {row.name for row in check_text(text.replace("dW += 0.1 * W", "pass")).blamed} == {"W"}

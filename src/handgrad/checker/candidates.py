@@ -75,6 +75,7 @@ class Candidates:
             mentioned=uses(node).reads,
             locals=made,
             counters=uses(node).counters,
+            prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
 
@@ -100,10 +101,13 @@ class Candidates:
                         yield Candidate(edit.cost + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:
-        """The gradients that are written only after a step, so that it cannot use them."""
-        steps = self.chain.region.steps
-        before = {n for s in steps[: steps.index(step) + 1] for n in s.gradients}
-        return {n for s in steps for n in s.gradients} - before
+        """The names that are given a value only after a step, so that it cannot use them."""
+        steps, node = self.chain.region.steps, step.statement.node
+        if isinstance(node, ast.FunctionDef):
+            return {n for s in steps if s.index > step.index for n in s.gradients}
+        before = set(self.chain.region.start).union(*(s.binds for s in steps if s.index < step.index))
+        before |= step.binds if hasattr(node, "body") else set()
+        return set().union(*(s.binds for s in steps)) - before
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""

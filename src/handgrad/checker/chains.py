@@ -89,16 +89,18 @@ def _clips(step: Step, chain: Chain) -> bool:
 
 
 def _decays(step: Step, chain: Chain) -> bool:
-    """Whether a statement adds the variable, times numbers alone, to its gradient."""
+    """Whether a statement adds the variable, or a number times it, to its gradient."""
     node = step.statement.node
     added = node if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
     if not (isinstance(added, ast.AugAssign | ast.BinOp) and isinstance(added.op, ast.Add)):
         return False
+    term = added.value if isinstance(added, ast.AugAssign) else added.right
+    factors = (term.left, term.right) if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult) else (term,)
     known = dict(chain.region.start)
     for earlier in chain.region.steps[: chain.region.steps.index(step)]:
         known.update(earlier.after)
-    beside = step.reads - {chain.name, chain.variable}
-    return chain.variable in step.reads and not any(holds_float(known.get(n)) for n in beside)
+    others = [factor for factor in factors if getattr(factor, "id", None) != chain.variable]
+    return len(others) < len(factors) and not any(holds_float(known.get(n)) for f in others for n in uses(f).reads)
 
 
 def _is_number(value: Any) -> bool:

@@ -208,14 +208,16 @@ class _Inspection:
 
     def _before_the_update(self, chain: Chain, judgement: Judgement) -> tuple[Chain, Judgement]:
         """The gradient before it was clipped, or before its weight decay where it is right then."""
-        for decays in (False, True) if judgement.fault in ("wrong", "masked") else ():
-            finished = before_the_update(chain, decays)
-            before = self.judge.judge(finished) if finished else None
-            if finished and before and (before.fault is None or not decays):
-                changed = chain.steps[len(finished.steps)].statement.place
-                self.clipped.setdefault(changed, []).append(self.trace.shown(chain.name))
-                return finished, before
-        return chain, judgement
+        if judgement.fault not in ("wrong", "masked"):
+            return chain, judgement
+        finished = [before_the_update(chain, decays) for decays in (False, True)]
+        judged = [(one, j) for one in finished if one is not None and (j := self.judge.judge(one)) is not None]
+        chosen = next((pair for pair in judged if pair[1].fault is None), judged[0] if finished[0] and judged else None)
+        if chosen is None:
+            return chain, judgement
+        changed = chain.steps[len(chosen[0].steps)].statement.place
+        self.clipped.setdefault(changed, []).append(self.trace.shown(chain.name))
+        return chosen
 
     def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it

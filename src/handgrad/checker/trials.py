@@ -98,20 +98,18 @@ class Setting:
         return tensor
 
     def _with(self, changed: Collection[Step]) -> Plan:
-        """The plan, with the changed steps that are no part of it, and the temporaries that depend on these."""
+        """The plan, with the changed steps that are no part of it, and the temporaries that depend on these or begin
+        what these change in place.
+        """
         missing = [s for s in changed if s not in self.plan.steps]
         if not missing:
             return self.plan
-        begun = set().union(*(s.changes for s in missing))
-        for step in reversed(self.temporaries):
-            if step.writes & begun and step not in missing:
-                missing.append(step)
-                begun |= step.changes
-        anew = set().union(*(s.writes for s in missing))
-        for step in self.temporaries:
-            if step.reads & anew and step not in missing:
-                missing.append(step)
-                anew |= step.writes
+        while True:
+            begun, anew = set().union(*(s.changes for s in missing)), set().union(*(s.writes for s in missing))
+            more = [s for s in self.temporaries if s not in missing and (s.writes & begun or s.reads & anew)]
+            if not more:
+                break
+            missing += more
         steps = [*sorted(missing, key=lambda s: s.index), *self.plan.steps]
         return replace(self.plan, steps=steps)
 

@@ -98,7 +98,10 @@ def _slots(tree: ast.AST, wanted: ast.AST) -> Iterator[tuple[Any, Any]]:
 
 @dataclass
 class Context:
-    """What a rule may draw on: the names at hand by sort, and where in the statement the node stands."""
+    """What a rule may draw on: the names at hand by sort, and where in the statement the node stands.
+
+    `carried` are the names a loop carries from round to round, `prepared` those of temporaries made from gradients.
+    """
 
     gradient: str
     variable: str
@@ -113,6 +116,7 @@ class Context:
     locals: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)
+    prepared: set[str] = field(default_factory=set)
     in_index: bool = False
     parent: ast.AST | None = None
     role: str = ""

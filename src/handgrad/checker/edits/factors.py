@@ -11,6 +11,7 @@ from handgrad.checker.edits.core import (
     Context,
     Proposal,
     binary,
+    called,
     expression,
     factor_kind,
     method,
@@ -144,20 +145,32 @@ def a_normaliser(node: Any, ctx: Context) -> Iterator[Proposal]:
                 yield "missing-term", 2.2, binary(node, ast.Sub, binary(factor, ast.Mult, total))
 
 
+@rule(ast.Call)
+def a_jacobian(node: Any, _ctx: Context) -> Iterator[Proposal]:
+    """`diag(p)` where `diag(p) - outer(p, p)`, of a softmax, was meant."""
+    if called(node) == "diag" and len(node.args) == 1:
+        outer = ast.Call(expression("torch.outer"), [node.args[0], node.args[0]], [])
+        yield "missing-term", 1.3, binary(node, ast.Sub, outer)
+
+
 @rule(ast.Name, ast.BinOp, late=True)
 def a_mean(node: Any, ctx: Context) -> Iterator[Proposal]:
     """What normalising sends back lacks `g.mean()`, or `x * (g * x).mean()`."""
     is_sum = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
-    if ctx.role == "operand" or ctx.in_index or not (is_sum or getattr(node, "id", "") in ctx.gradients):
+    sent_back = (ctx.gradients | ctx.prepared) & ctx.mentioned
+    if ctx.role == "operand" or ctx.in_index or not (is_sum or getattr(node, "id", "") in sent_back):
         return
-    for gradient in sorted(ctx.gradients & ctx.mentioned):
-        others = [n for n, t in ctx.tensors.items() if t.shape == ctx.tensors[gradient].shape and n in ctx.related]
+    for gradient in sorted(sent_back):
+        like = ctx.tensors.get(gradient, ctx.values.get(ctx.variable))
+        if not is_float(like):
+            continue
+        others = [n for n, t in ctx.tensors.items() if t.shape == like.shape and n in ctx.related | ctx.mentioned]
         products = [(None, gradient), *((n, f"({gradient} * {n})") for n in others if n not in ctx.gradients)]
         for (other, product), dim, what in itertools.product(products, (0, 1, -1), ("mean", "sum")):
             text = f"{product}.{what}({dim}, keepdim=True)"
             term = expression(f"{other} * {text}" if other else text)
             yield "missing-term", 2.1, binary(node, ast.Sub, term)
-        rows = [n for n, size in ctx.sizes.items() if ctx.tensors[gradient].shape[:1] == (size,)]
+        rows = [n for n, size in ctx.sizes.items() if like.shape[:1] == (size,)]
         rows.sort(key=lambda n: n not in ctx.mentioned)
         for other, n in itertools.product(others, rows[:1]):
             product = f"{other} * ({gradient} * {other}).sum(0)"
