@@ -16,6 +16,7 @@ from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.differences import are_alike
 from handgrad.checker.edits import Edit, scales
 from handgrad.checker.formulas import Formulas, rewritten
+from handgrad.checker.guard import said
 from handgrad.checker.messages import MESSAGES
 from handgrad.checker.names import uses
 from handgrad.checker.numbers import constant_ratio, missing_sum
@@ -170,7 +171,7 @@ class _Search:
         if isinstance(outcome.got, Tensor) and not outcome.got.is_floating_point():
             message = f"the dtype is {str(outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
         if outcome.error is not None:
-            return f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]} ({message})."
+            return f"{said(outcome.error)} ({message})."
         return f"{message}."
 
     # --- paths ---------------------------------------------------------------------------------------------------
@@ -338,7 +339,7 @@ class _Search:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = as_tensor(outcome.got, want)
         if outcome.error is not None:
-            error = f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]}"
+            error = said(outcome.error)
             return Diagnosis("unknown", f"this line raises {error}", place=self.place)
         if got is None:
             kind = type(outcome.got).__name__
