@@ -4,6 +4,7 @@ import ast
 import functools
 import itertools
 import math
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -335,12 +336,18 @@ class _Search:
         message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
         return Diagnosis(kind, message, place=self.place)
 
+    def _raised_in(self, error: Exception) -> Place:
+        """The statement of the chain that an exception came from."""
+        places = {step.statement.place.line: step.statement.place for step in self.chain.steps}
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [number for frame, number in frames if frame.f_code.co_filename == self.place.file]
+        return next((places[number] for number in lines if number in places), self.place)
+
     def _unknown(self) -> Diagnosis:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = as_tensor(outcome.got, want)
         if outcome.error is not None:
-            error = said(outcome.error)
-            return Diagnosis("unknown", f"this line raises {error}", place=self.place)
+            return Diagnosis("unknown", f"this line raises {said(outcome.error)}", place=self._raised_in(outcome.error))
         if got is None:
             kind = type(outcome.got).__name__
             message = f"this is a {kind}, not a tensor of shape {tuple(want.shape)}."

@@ -3,13 +3,15 @@
 The checker's own exceptions become one sentence, and what a program does to the process that runs it is undone.
 """
 
+import builtins
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from handgrad.errors import HandgradError
 
@@ -58,16 +60,36 @@ end_process = os._exit
 
 @contextlib.contextmanager
 def outlived(program: Path | None) -> Iterator[None]:
-    """`os._exit` ends the program and not the process, but in a child; `sys.argv` is what the program would see."""
-    process, arguments = os.getpid(), sys.argv
+    """A program runs in this process as in one of its own, and leaves it as it was.
+
+    `sys.argv` is what it would see; `os._exit` ends it alone; the processes that it forks end with it, and what it
+    makes of the builtins is undone.
+    """
+    process, arguments, functions = os.getpid(), sys.argv, dict(vars(builtins))
+    fork: Any = getattr(os, "fork", None)
+    children: list[int] = []
 
     def leave(status: int = 0) -> NoReturn:
         if os.getpid() != process:
             end_process(status)
         raise SystemExit(status)
 
+    def forked() -> int:
+        child = fork()
+        children.append(child)
+        return child
+
     os._exit, sys.argv = leave, [str(program)] if program else arguments
+    if fork:
+        os.fork = forked
     try:
         yield
     finally:
         os._exit, sys.argv = end_process, arguments
+        vars(builtins).update(functions)
+        if fork:
+            os.fork = fork
+        for child in children:
+            with contextlib.suppress(OSError):  # it has ended
+                if os.waitpid(child, os.WNOHANG)[0] == 0:
+                    os.kill(child, signal.SIGKILL)

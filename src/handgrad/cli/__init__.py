@@ -80,12 +80,8 @@ def _prepare_streams() -> None:
 
 
 def _leave_behind(threads: set[threading.Thread], code: int) -> None:
-    """End at once where a program that was checked has left threads or processes for which Python would wait."""
-    multiprocessing = sys.modules.get("multiprocessing")
-    children = multiprocessing.active_children() if multiprocessing else []
-    for child in children:
-        child.terminate()
-    if children or not all(thread.daemon for thread in threads):
+    """End at once where a program that was checked has left threads for which Python would wait."""
+    if not all(thread.daemon for thread in threads):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
