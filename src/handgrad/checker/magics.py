@@ -100,7 +100,6 @@ class CheckerMagics(Magics):
         try:
             self._run(cell, "backward")
         except CellError:
-            self.raised = True
             if (report := self._checked(options)) is not None:
                 display(report)
             raise
@@ -115,8 +114,8 @@ class CheckerMagics(Magics):
         """
         if self.shell.should_run_async(cell, transformed_cell=self.shell.transform_cell(cell)):
             raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
-        self.raised = False
-        if not self.shell.run_cell(cell).success:
+        self.raised = not self.shell.run_cell(cell).success
+        if self.raised:
             raise CellError
 
     @line_magic

@@ -158,6 +158,10 @@ def _read_notebook(path: Path, text: str) -> Source:
 
 _CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward)\b")
 RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
+_RUNS_WITHOUT_PERCENT = re.compile(
+    r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"
+)
+"""What a notebook takes for a magic or a shell line although nothing says so."""
 _SHELL_ASSIGNMENT = re.compile(r"^\s*[\w, ]+=\s*[!%]")
 
 
@@ -180,6 +184,8 @@ def _blank(line: str) -> str:
     bare = line.lstrip()
     if timed := RUNS_A_STATEMENT.match(line):
         return timed[1] + timed[2]
+    if _RUNS_WITHOUT_PERCENT.fullmatch(line):
+        return ""
     if bare.startswith(("!", "%", "?")) or (bare.endswith("?") and "#" not in bare) or _SHELL_ASSIGNMENT.match(line):
         indent = line[: len(line) - len(bare)]
         return f"{indent}pass" if indent else ""
@@ -205,7 +211,10 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
     else:
         return
     text = "\n".join(lines)
-    source.statements += _statements(tree.body, text, file, cell)
+    for statement in _statements(tree.body, text, file, cell):
+        shown = cell is not None and isinstance(statement.node, ast.Expr)
+        if not (shown and _RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
+            source.statements.append(statement)
 
 
 def _keep_if_python(code: str) -> str | None:

@@ -9,9 +9,8 @@ import torch
 
 from handgrad.checker.flat import Flattener
 from handgrad.checker.flat.spelling import bare, number_of
-from handgrad.checker.guard import said
 from handgrad.checker.losses import Losses
-from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, user_error
+from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, time_limit, user_error
 from handgrad.checker.names import uses
 from handgrad.checker.recorder import Handled, Recorder
 from handgrad.checker.source import Source, Statement, inner
@@ -34,17 +33,18 @@ class Tracer:
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)
 
-    def run(self) -> Trace:
-        """Run the whole source, training loops for their first steps only."""
+    def run(self, timeout: float | None = None) -> Trace:
+        """Run the whole source, training loops for their first steps only, for no more than `timeout` seconds."""
         statements = self.source.statements
         last = max((i for i, s in enumerate(statements) if self._may_matter(s.node)), default=-1)
         folder = self.source.path.parent if self.source.path else None
         with contextlib.chdir(folder) if folder else contextlib.nullcontext():
             self.recorder.open_region()
             try:
-                self._run_all(statements[: last + 1])
+                with time_limit(timeout):
+                    self._run_all(statements[: last + 1])
             except SystemExit as end:
-                self.trace.ended = UserError(self.current.place, f"the program ended itself ({said(end)})")
+                self.trace.ended = UserError(self.current.place, f"the program ended itself (exit: {end.code or 0})")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
                 found = uses(self.current.node)
