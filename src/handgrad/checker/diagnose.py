@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
@@ -47,6 +47,14 @@ def diagnose(judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]
         message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
         return [Diagnosis("unknown", message, place=chain.refused.place)]
     return search.run()
+
+
+def shared_repair(judge: Judge, judgement: Judgement) -> Diagnosis | None:
+    """An edit of a temporary that mends another gradient and this one too; None without any."""
+    elsewhere = [(edit, step) for edit, step in judge.repairs if not step.gradients]
+    if judgement.fault not in ("wrong", "masked") or not elsewhere:
+        return None
+    return _Search(judge, judgement, ()).known_repair(elsewhere)
 
 
 class _Search:
@@ -100,8 +108,11 @@ class _Search:
         return False
 
     def _known_repairs(self) -> Diagnosis | None:
-        """An edit that mended another gradient of the same loop."""
-        for edit, step in self.judge.repairs:
+        return self.known_repair(self.judge.repairs)
+
+    def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
+        """An edit that mended another gradient, of a line that both use."""
+        for edit, step in repairs:
             if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
                 return self._repaired(edit, step)
         return None
@@ -376,4 +387,4 @@ def _factor(text: str) -> str:
     return f"({text})" if " " in text else text
 
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "shared_repair"]

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.chains import Chain, before_the_update, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
-from handgrad.checker.diagnose import diagnose
+from handgrad.checker.diagnose import diagnose, shared_repair
 from handgrad.checker.edits import simple_statements
 from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.guard import CheckError, guarded, outlived
@@ -230,15 +231,19 @@ class _Inspection:
         self._find_hazards(judged)
         self.unsound: set[str] = set()
         self.judged = judged
+        self.found = {
+            chain: self._diagnosed(chain, j) for chain, j in judged if j.fault and self._is_new(chain, explained)
+        }
+        self._explain_by_what_is_shared()
         for chain, judgement in judged:
-            if (self.trace.shown(chain.name), chain.last.statement.place) not in explained:
+            if self._is_new(chain, explained):
                 with _about(chain):
                     row = self._row(chain, judgement)
                 if row.verdict in ("wrong", "missing", "masked"):
                     self.unsound.add(chain.name)
                 if not self._is_shown_already(chain, row):
                     self.rows.append(row)
-                self.written |= {row.name, *self.judge.truth.located(chain)[1].names}
+                self.written |= {row.name, *self._value_of(chain).names}
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
 
@@ -259,7 +264,7 @@ class _Inspection:
 
     def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
-        is right, as in `return dlogits / n`.
+        is right, as in `return dlogits / n`, or is the same gradient and wrong too.
         """
         for chain, judgement in judged:
             if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
@@ -271,7 +276,11 @@ class _Inspection:
                 step.tainted = True
             again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
             right = [reader for reader, new in again.items() if new.fault is None]
-            if right and all(reader in right or old.fault for reader, old in readers.items()):
+            mended = right and all(reader in right or old.fault for reader, old in readers.items())
+            begun = any(
+                old.fault and self._value_of(reader) is self._value_of(chain) for reader, old in readers.items()
+            )
+            if mended or begun:
                 kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
                 return self._without_intermediates(kept)
             for step, gradients, tainted in before:
@@ -301,7 +310,7 @@ class _Inspection:
         if judgement.fault != "wrong" or judgement.outcome is None or judgement.failing is None:
             return None
         got = as_tensor(judgement.outcome.got, judgement.want)
-        if got is None or got.shape != judgement.want.shape:
+        if got is None or got.is_complex() or got.shape != judgement.want.shape:
             return None
         return constant_ratio(judgement.want, got, self.judge.truth.tolerance)
 
@@ -391,7 +400,7 @@ class _Inspection:
         )
         if judgement.fault:
             row.cause = "own"
-            found = self._diagnosed(chain, judgement)
+            found = self.found[chain]
             statements = [self._statement_at(chain, one.place) for one in found]
             row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
             row.place, row.text = found[0].place or row.place, statements[0].text
@@ -406,11 +415,21 @@ class _Inspection:
         suspected = suspects(chain, self.judged)
         place = (chain.last, *suspected)
         if not (suspected and place in self.in_vain):
-            found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+            with _about(chain):
+                found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
             if found[0].kind != "unknown":
                 return found
             self.in_vain[place] = found
         return self.in_vain[place]
+
+    def _is_new(self, chain: Chain, explained: set[tuple]) -> bool:
+        return (self.trace.shown(chain.name), chain.last.statement.place) not in explained
+
+    def _explain_by_what_is_shared(self) -> None:
+        """Where an edit of a temporary mends one gradient and another that uses it, it explains both."""
+        for chain, judgement in self.judged:
+            if chain in self.found and (shared := shared_repair(self.judge, judgement)) is not None:
+                self.found[chain] = [shared]
 
     def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
         """Whether the line that makes another gradient wrong makes this one wrong too."""
@@ -424,19 +443,22 @@ class _Inspection:
         if row.cause == "own":
             return False
         local = number_of(chain.name) is not None
-        for other in self._gradients_of(self.judge.truth.located(chain)[1]):
+        for other in self._gradients_of(self._value_of(chain)):
             same = self.trace.shown(other.name) == row.gradient
             if (number_of(other.name) is not None) != local and local != same:
                 return True
         return False
 
+    def _value_of(self, chain: Chain) -> Value:
+        return self.judge.truth.located(chain)[1]
+
     def _gradients_of(self, value: Value) -> list[Chain]:
-        return [chain for chain, _ in self.judged if self.judge.truth.located(chain)[1] is value]
+        return [chain for chain, _ in self.judged if self._value_of(chain) is value]
 
     def _called(self, chain: Chain) -> str:
         """The variable as the user calls it; where a function calls it otherwise, as it is called outside."""
         if number_of(chain.variable) is not None:
-            value = self.judge.truth.located(chain)[1]
+            value = self._value_of(chain)
             outside = [other.variable for other in self._gradients_of(value)] + list(value.names)
             return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
         return self.trace.shown(chain.variable)
@@ -446,7 +468,10 @@ class _Inspection:
         fix = found.fix
         if fix is not None:
             adds = found.start > found.end
-            fix = None if adds and _is_a_part(statement) else self.trace.shown(statement.spelled(fix))
+            local = _locals(statement.spelled(ast.unparse(statement.node)))
+            spelled = statement.spelled(fix)
+            sayable = _locals(spelled) <= local and not (adds and _is_a_part(statement))
+            fix = self.trace.shown(spelled) if sayable else None
         return replace(found, message=self.trace.shown(statement.spelled(found.message)), fix=fix)
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
@@ -483,7 +508,7 @@ class _Inspection:
             return True
         for name in sorted(judgement.plan.gradients):
             if (later := self._finished_after(name, chain)) is not None:
-                self.hazards.append(stale_hazard(chain, name, later))
+                self._warn_of(stale_hazard(chain, name, later), chain.last.statement)
                 return True
         return False
 
@@ -515,14 +540,21 @@ class _Inspection:
             names = [n for n in sorted(step.changes) if n not in step.gradients and n not in reported]
             names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
             for name in _without_further_names(self.region, step, names):
-                self.hazards.append(in_place_hazard(self.region, step, name, name in gradients))
+                self._warn_of(in_place_hazard(self.region, step, name, name in gradients), step.statement)
             reported.update(names)
         for _, judgement in judged:
             if judgement.rescued_by_clean:
                 for name, step in judgement.plan.shadowed.items():
                     if name not in reported:
                         reported.add(name)
-                        self.hazards.append(shadow_hazard(step, name, judgement.chain))
+                        self._warn_of(shadow_hazard(step, name, judgement.chain), step.statement)
+
+    def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
+        """Keep a hazard in the user's words."""
+        repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
+        message = self.trace.shown(statement.spelled(hazard.message))
+        variable = self.trace.shown(hazard.variable)
+        self.hazards.append(replace(hazard, variable=variable, message=message, repair=repair))
 
     def _list_missing(self) -> None:
         forward = self.judge.truth.forward
@@ -553,7 +585,7 @@ def _about(chain: Chain) -> contextlib.AbstractContextManager:
 def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
     """Of the names a statement changes, the first that each tensor was given."""
     bound = {name: i for i, earlier in enumerate(region.steps) for name in earlier.binds if earlier.index < step.index}
-    latest_first = sorted(names, key=lambda name: bound.get(name, -1), reverse=True)
+    latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
 
@@ -563,6 +595,11 @@ def _was_right(chain: Chain, judgement: Judgement) -> bool:
     reference = judgement.want if judgement.true is None else judgement.true
     noise = judgement.cases[0].noise * 1e7 if judgement.cases else 0.0
     return agrees(as_tensor(chain.actual, reference), reference, noise, ROUNDING)
+
+
+def _locals(text: str) -> set[int | None]:
+    """The calls whose local names a text uses."""
+    return {number_of(name) for name in re.findall(rf"[\w{DOT}]+", text)} - {None}
 
 
 def _is_a_part(statement: Statement) -> bool:

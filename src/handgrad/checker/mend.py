@@ -48,7 +48,8 @@ def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     lines = _LINE.findall(text)[:-1]
     for fix in sorted(fixes, key=lambda d: (d.start, d.end), reverse=True):
         place = slice(fix.start - 1, max(fix.end, fix.start - 1))
-        model, end = lines[fix.start - 1] if lines[place] else lines[min(fix.end, len(lines)) - 1]
+        above = fix.place.line if fix.place else fix.end
+        model, end = lines[fix.start - 1] if lines[place] else lines[min(above, len(lines)) - 1]
         end = end or lines[0][1] or "\n"
         before, after = fix.around
         indent = model[: len(model) - len(model.lstrip())]

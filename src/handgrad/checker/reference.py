@@ -132,8 +132,8 @@ class Forward:
 def needed_steps(region: Region) -> list[Step]:
     """The forward statements that a loss or a backward statement depends on, in order.
 
-    What is put into an object or a dict may be read by any other name that this has, and what a loop binds may be meant
-    to be carried from round to round.
+    What is put into an object or a dict may be read by any other name that this has. What is computed and not used, and
+    what a loop binds and does not carry from round to round, may be what a backward statement lacks.
     """
     backward = [s for s in region.steps if s.backward]
     if not backward:
@@ -147,6 +147,7 @@ def needed_steps(region: Region) -> list[Step]:
             step.writes & wanted
             or any(_scalar(step.after.get(n)) for n in step.binds)
             or (step.changes and step.statement.role == "entry")
+            or (isinstance(step.statement.node, ast.Assign) and any(is_float(v) for v in step.after.values()))
         ):
             kept.append(step)
             wanted |= step.reads

@@ -102,11 +102,16 @@ class Setting:
         missing = [s for s in changed if s not in self.plan.steps]
         if not missing:
             return self.plan
+        begun = set().union(*(s.changes for s in missing))
+        for step in reversed(self.temporaries):
+            if step.writes & begun and step not in missing:
+                missing.append(step)
+                begun |= step.changes
         anew = set().union(*(s.writes for s in missing))
         for step in self.temporaries:
             if step.reads & anew and step not in missing:
                 missing.append(step)
-                anew |= step.binds
+                anew |= step.writes
         steps = [*sorted(missing, key=lambda s: s.index), *self.plan.steps]
         return replace(self.plan, steps=steps)
 
@@ -118,14 +123,16 @@ def temporaries(judge: Judge, plan: Plan) -> list[Step]:
     """
     loss, _ = judge.truth.located(plan.chain)
     end = loss.step.index if loss.step else -1
+    on_the_way = {value.step for value in judge.truth.forward.ancestors(loss)}
     steps = plan.chain.region.steps
     wanted = set().union(*(s.reads for s in plan.steps))
     found: list[Step] = []
     for step in reversed(steps[: steps.index(plan.chain.last)]):
-        if step in plan.steps or not step.binds & wanted or step.changes or step.binds & step.reads:
+        if step in plan.steps or not step.writes & wanted or step.binds & step.reads:
             continue
-        forward = [s for s in steps if s.reads & step.binds and not s.backward and s not in found and s.index <= end]
-        if not step.backward and (step.index > end or not (step.plain or forward)):
+        forward = [s for s in steps if s.reads & step.writes and not s.backward and s not in found and s.index <= end]
+        apart = not (step.plain or step.changes or forward or step in on_the_way)
+        if not step.backward and (step.index > end or apart):
             found.append(step)
             wanted |= step.reads
     return found[::-1]

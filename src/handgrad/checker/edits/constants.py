@@ -36,7 +36,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
         return
     if not ctx.in_index:
         yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
-    if 0 < abs(value) <= 1e-2:
+    if 0 < abs(value) <= 1e-2 and ctx.role != "value":
         kind = "epsilon"
     candidates = [
         value + 1,
@@ -53,9 +53,10 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
         candidates.append(1 / value)
     for other in dict.fromkeys([*candidates, *ctx.constants]):
         if other != value and (not ctx.in_index or other == int(other)):
+            is_fraction = other in ctx.constants and value != int(value) and other != int(other)
             cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
             cost += 0.3 if value == 1 and ctx.role == "operand" and other not in (0, 2) else 0.0
-            cost += 0.8 if _hides_a_size(value, other, ctx) else 0.0
+            cost += 0.8 if not is_fraction and _hides_a_size(value, other, ctx) else 0.0
             yield kind, cost, number(int(other) if ctx.in_index else other)
     if ctx.in_index:
         for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:

@@ -58,8 +58,10 @@ def another_index(node: Any, ctx: Context) -> Iterator[Proposal]:
     if not isinstance(node.ctx, ast.Load):
         return
     if ctx.in_index:
-        for other in ctx.integers:
+        for other, tensor in ctx.integers.items():
             yield "wrong-index", 1.2, name(other)
+            if tensor.dim() == 1:
+                yield "wrong-index", 1.25, expression(f"{other}[:, None]")
     elif isinstance(node.value, ast.Name):
         yield "wrong-index", 1.6, node.value
         if isinstance(node.slice, ast.Constant):
