@@ -176,6 +176,7 @@ def test_loss_by_name(check):
     named = check(text, "--loss", "objective", "--json")
     assert (named.code, json.loads(named.out)["right"]) == (0, True)
     assert_refused(check(text, "--loss", "nothing"), "no loss called 'nothing'", "--loss NAME")
+    assert_refused(check(text, "--loss", "y"), "no loss called 'y'", "torch.float32, of shape (5, 2)")
 
 
 def test_data_of_another_folder(check, tmp_path):
@@ -197,6 +198,7 @@ def test_timeout_ends_an_endless_loop(check):
     assert f"line 7: stopped after {ENDLESS_S} s" in before_the_last.out
     assert "--timeout" in before_the_last.out
     assert_refused(check("while True:\n    pass\n" + SMALL, "--timeout", ENDLESS_S), "line 1", "--timeout")
+    assert check(SMALL, "--timeout", "inf").code == 0
 
 
 def test_a_line_of_the_users_that_raises_is_on_stderr_beside_json(check):
@@ -214,6 +216,7 @@ BAD_WORDS = {
     "latin.py": ("latin.py", "utf-8"),
     "mine.py --hint 4": ("--hint", "'4'", "check --help"),
     "mine.py --timeout 0": ("--timeout", "got 0.0", "above 0"),
+    "mine.py --data nowhere": ("nowhere", "no such folder", "--data"),
     "mine.py --timeout soon": ("--timeout", "'soon'", "check --help"),
     "mine.py --write": ("--write", "--fix"),
     "mine.py --strickt": ("--strickt", "--strict", "check --help"),
@@ -238,6 +241,28 @@ def test_a_reader_that_has_enough(tmp_path):
     (tmp_path / "mine.py").write_text(SMALL)
     ended = cold("check", "mine.py", folder=tmp_path, before=("sh", "-c", '"$@" | head -n 1', "sh"))
     assert (ended.code, ended.err, ended.out.split()[0]) == (0, "", "variable")
+
+
+def test_the_exit_code_does_not_hang_on_the_reader(tmp_path):
+    (tmp_path / "mine.py").write_text(SMALL.replace("2 * y", "3 * y"))
+    enough = ("bash", "-c", 'set -o pipefail; "$@" | head -c 5', "bash")
+    assert cold("check", "mine.py", "--json", folder=tmp_path, before=enough).code == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        ("import numpy as torch_free\n", "tensor of PyTorch"),
+        (
+            "import torch\nclass Twice(torch.autograd.Function):\n    pass\nloss = torch.ones(3).sum()\n",
+            "handgrad.check(Twice",
+        ),
+        ("import torch\nx = torch.ones(3) * 1j\nloss = x.abs().sum()\ndx = x / x.abs()\n", "complex"),
+    ],
+    ids=["numpy", "a Function", "complex"],
+)
+def test_what_is_not_judged_is_told(check, before, says):
+    assert_refused(check(before), says)
 
 
 @pytest.mark.parametrize("case", BADLY_FORMED, ids=lambda case: case.id)

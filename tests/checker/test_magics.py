@@ -32,11 +32,15 @@ CELLS = {
     "fused, mended": f"%%backward\n{FUSED_SOFTMAX}",
     "no such loss": "%check --loss energy",
     "no such option": "%check --hints 1",
-    "another forward": "%%forward\nloss = (logits**2).mean()",
+    "another forward": "%%forward\n%time loss = (logits**2).mean()",
     "another backward": "%%backward\ndlogits = 2 * logits / logits.numel()",
     "raises": "%%backward\ndlogits = 1 / 0",
+    "elsewhere": "seen = []",
+    "uses what is elsewhere": "%%backward\nseen.append(1)\ndlogits = 2 * logits / logits.numel()",
+    "forward with an option": "%%forward --loss energy\n0",
+    "forward that awaits": "%%forward\nimport asyncio\nawait asyncio.sleep(0)",
 }
-MAY_FAIL = {"no such option", "raises"}
+MAY_FAIL = {"no such option", "raises", "forward with an option", "forward that awaits"}
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +119,22 @@ def test_mistakes_in_use_are_one_line(shown):
     )
     assert "no loss called 'energy'" in text(shown["no such loss"])
     assert "unrecognized arguments: --hints" in text(shown["no such option"])
+    assert "%%forward takes no options (got --loss energy)" in text(shown["forward with an option"])
+    assert "%%forward runs no 'await' outside of a function" in text(shown["forward that awaits"])
 
 
 def test_an_exception_is_the_users_own_and_stops_the_notebook(shown):
-    errors = [o for o in shown["raises"] if o.output_type == "error"]
-    assert errors[0].ename == "ZeroDivisionError"
-    assert "handgrad" not in "".join(errors[0].traceback)
+    (error,) = (o for o in shown["raises"] if o.output_type == "error")
+    assert error.ename == "ZeroDivisionError"
+    assert "handgrad" not in "".join(error.traceback)
     assert "cell 19, line 2: dlogits = 1 / 0" in text(shown["raises"])
     assert "this line raises ZeroDivisionError" in text(shown["raises"])
+
+
+def test_what_raised_nothing_in_the_notebook_is_no_fault(shown):
+    html = page(shown["uses what is elsewhere"])
+    assert "cell 21, line 2: NameError" in html
+    assert "The gradient is right." in html
 
 
 def test_a_forward_cell_that_raises_stops_the_notebook():

@@ -83,6 +83,14 @@ def test_a_wrong_line_has_its_cell_and_line(checked):
     assert places(report) == [(5, 2 + line_of(wrong, "dbndiff += (2*bndiff2) * dbndiff2"))]
 
 
+def test_what_a_cell_times_or_awaits_is_run(checked):
+    forward = FORWARD.replace("h = torch.tanh(", "%time h = torch.tanh(")
+    waits = "import asyncio\nawait asyncio.sleep(0)\nprint(_, In, Out)"
+    report = checked(SETUP, PARAMETERS, forward, waits, CHUNKED)
+    assert report.right, str(report)
+    assert report.notes == []
+
+
 def test_every_pass_is_checked(checked):
     softmax, norm = planted(FUSED_SOFTMAX, "not-divided"), planted(FUSED_BATCH_NORM, "biased")
     report = checked(SETUP, PARAMETERS, FORWARD, CHUNKED, softmax, norm)

@@ -61,5 +61,19 @@ def test_a_line_that_is_not_python_is_named_and_the_rest_is_kept():
     assert [s.text for s in source.statements if "=" in s.text] == ["a = 1", "c = 3"]
 
 
+@pytest.mark.parametrize("line", ["ls", "ls -la", "pwd", "cd data", "pip install torch", "cp a.txt b.txt"])
+def test_a_cell_may_leave_the_percent_sign_out(line):
+    source = parse_code(f"{line}\na = 1", cell=1)
+    assert ([s.text for s in source.statements], source.faults) == (["a = 1"], [])
+
+
+def test_a_coding_line_counts(tmp_path):
+    (tmp_path / "a.py").write_bytes("# -*- coding: latin-1 -*-\ncafé = 1\n".encode("latin-1"))
+    assert [s.text for s in read_source(tmp_path / "a.py").statements] == ["café = 1"]
+    (tmp_path / "a.py").write_text("# -*- coding: klingon -*-\na = 1\n")
+    with pytest.raises(SourceError, match="unknown encoding: klingon"):
+        read_source(tmp_path / "a.py")
+
+
 def test_a_modulo_at_the_start_of_a_line_is_no_magic():
     assert len(parse_code("x = (7\n% 4)\n").statements) == 1

@@ -1,5 +1,6 @@
 """The gradient checker: says which line is wrong, why, and what it should be, and never blames a right line."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 
 from handgrad.checker.functions import check_autograd_function, check_pair
+from handgrad.checker.guard import guarded
 from handgrad.checker.inspection import CheckError, check_file
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport, WrongGradientError
 from handgrad.checker.source import SourceError
@@ -52,11 +54,17 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     if isinstance(subject, str | Path):
         return check_file(Path(subject), *args, **options)
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
-        return check_autograd_function(subject, *args, **options)
+        return _checked(check_autograd_function, subject, *args, **options)
     if callable(subject) and args and callable(args[0]):
-        return check_pair(subject, *args, **options)
+        return _checked(check_pair, subject, *args, **options)
     raise CheckError(
         "nothing that can be checked",
         got=type(subject).__name__,
         expected="a file, an autograd.Function, or a forward and a backward function",
     )
+
+
+def _checked(checker: Callable[..., Report], subject: Any, *args: Any, **options: Any) -> Report:
+    inspect.signature(checker).bind(subject, *args, **options)
+    with guarded(getattr(subject, "__name__", subject)):
+        return checker(subject, *args, **options)

@@ -100,4 +100,5 @@ def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
 
 
 def _copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone(memory_format=torch.preserve_format)
+    strided = tensor.layout is torch.strided
+    return tensor.detach().clone(memory_format=torch.preserve_format if strided else None)

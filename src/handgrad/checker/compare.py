@@ -27,6 +27,8 @@ class Comparison:
 
 def as_tensor(value: Any, like: Tensor) -> Tensor | None:
     """The value as a dense tensor: a number or a list of numbers or tensors is made one, anything else is None."""
+    if isinstance(value, Tensor) and value.is_meta:
+        return None
     if isinstance(value, Tensor):
         return value.detach() if value.layout is torch.strided else value.detach().to_dense()
     if isinstance(value, bool) or value is None or value is ...:

@@ -4,6 +4,7 @@ import ast
 import functools
 import itertools
 import math
+import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.differences import are_alike
 from handgrad.checker.edits import Edit, scales
 from handgrad.checker.formulas import Formulas, rewritten
+from handgrad.checker.guard import said
 from handgrad.checker.messages import MESSAGES
 from handgrad.checker.names import uses
 from handgrad.checker.numbers import constant_ratio, missing_sum
@@ -185,7 +187,7 @@ class _Search:
         if isinstance(outcome.got, Tensor) and not outcome.got.is_floating_point():
             message = f"the dtype is {str(outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
         if outcome.error is not None:
-            return f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]} ({message})."
+            return f"{said(outcome.error)} ({message})."
         return f"{message}."
 
     # --- paths ---------------------------------------------------------------------------------------------------
@@ -349,12 +351,18 @@ class _Search:
         message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
         return Diagnosis(kind, message, place=self.place)
 
+    def _raised_in(self, error: Exception) -> Place:
+        """The statement of the chain that an exception came from."""
+        places = {step.statement.place.line: step.statement.place for step in self.chain.steps}
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [number for frame, number in frames if frame.f_code.co_filename == self.place.file]
+        return next((places[number] for number in lines if number in places), self.place)
+
     def _unknown(self) -> Diagnosis:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = as_tensor(outcome.got, want)
         if outcome.error is not None:
-            error = f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]}"
-            return Diagnosis("unknown", f"this line raises {error}", place=self.place)
+            return Diagnosis("unknown", f"this line raises {said(outcome.error)}", place=self._raised_in(outcome.error))
         if got is None:
             kind = type(outcome.got).__name__
             message = f"this is a {kind}, not a tensor of shape {tuple(want.shape)}."

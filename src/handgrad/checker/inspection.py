@@ -6,6 +6,7 @@ import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
 from handgrad.checker.diagnose import diagnose, shared_repair
 from handgrad.checker.edits import simple_statements
 from handgrad.checker.flat.spelling import DOT, number_of
+from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.local_modules import importable
 from handgrad.checker.loops import narrowed, suspects
@@ -24,18 +26,13 @@ from handgrad.checker.names import variables_of
 from handgrad.checker.numbers import constant_ratio
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
-from handgrad.checker.source import Place, Source, Statement, read_source, segment
+from handgrad.checker.source import Place, Source, SourceError, Statement, read_source, segment
 from handgrad.checker.trace import Region, Step, Trace
 from handgrad.checker.tracer import Tracer
-from handgrad.checker.values import storage_of
-from handgrad.errors import HandgradError
+from handgrad.checker.values import holds, storage_of
 
 ROUNDING = 1e-4
 """Relative error up to which a gradient in the user's own dtype is close, where its line is right."""
-
-
-class CheckError(HandgradError):
-    """A program in which there is nothing to check."""
 
 
 def check_file(
@@ -52,12 +49,18 @@ def check_file(
 
     Raises:
         SourceError: the file cannot be read.
-        CheckError: no loss, no gradient, or an exception before the first gradient.
+        CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
-    path = Path(path).resolve()
-    source = read_source(path)
-    machine = Machine(path.parent, Path(data).resolve() if data else None)
-    return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+    path = Path(path)
+    with guarded(path):
+        path = path.resolve() if path.exists() else path
+        source = read_source(path)
+        if data is not None and not Path(data).is_dir():
+            raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
+        machine = Machine(path.parent, Path(data).resolve() if data else None)
+        if path.suffix == ".ipynb":
+            machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
+        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
 
 
 def check_source(
@@ -66,9 +69,14 @@ def check_source(
     """Check a program that has been read; see `check_file`."""
     where = source.path
     tree = (s.node for s in source.statements)
-    with _undisturbed(), deep_enough(tree), importable(where.parent if where else None):
-        with time_limit(timeout):
-            trace = Tracer(source, machine, loss).run()
+    with (
+        guarded(where or "the functions"),
+        _undisturbed(),
+        outlived(where),
+        deep_enough(tree),
+        importable(where.parent if where else None),
+    ):
+        trace = Tracer(source, machine, loss).run(timeout)
         inspected = [_Inspection(trace, region) for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
         try:
@@ -80,12 +88,18 @@ def check_source(
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
-    report.faults += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.stops]
+    report.faults += [_told(trace, error) for error in trace.stops]
     if trace.timed_out:
         cut = report.faults if any(variables_of(n) for n in trace.unfinished) else report.notes
         cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
-    shown = {row.place for row in report.blamed}
-    report.notes += [f"{e.place}: {trace.shown(e.message)}{_advice(e)}" for e in trace.errors if e.place not in shown]
+    if trace.ended:
+        report.notes.append(f"{trace.ended.place}: {trace.ended.message}; what comes later was not run.")
+    report.notes += [_told(trace, error) for error in trace.handled]
+    if report.right:
+        report.faults += [_told(trace, error) for error in trace.errors + trace.asides]
+    else:
+        shown = {row.place for row in report.blamed}
+        report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
     return report
@@ -95,6 +109,7 @@ def check_source(
 def _undisturbed():
     """The user's warnings are silent, and the random generators are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
+    device = torch.get_default_device()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -103,10 +118,13 @@ def _undisturbed():
             before.restore({})
             torch.set_grad_enabled(grad)
             torch.set_default_dtype(dtype)
+            if torch.get_default_device() != device:
+                torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _advice(error: UserError) -> str:
-    return " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
+def _told(trace: Trace, error: UserError) -> str:
+    advice = " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
+    return f"{error.place}: {trace.shown(error.message)}{advice}"
 
 
 def _where(source: Source, place: Place) -> str:
@@ -128,26 +146,46 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             where=_where(source, trace.timed_out.place),
             next_step="Shorten the loop, or raise --timeout.",
         )
-    if trace.stops or trace.errors:
-        error = (trace.stops + trace.errors)[0]
-        raise CheckError(
-            f"{trace.shown(error.message)}{_advice(error)}",
-            where=_where(source, error.place),
-            next_step="This is raised by the program itself.",
-        )
+    if raised := [*trace.stops, *trace.errors, *trace.asides, *trace.handled]:
+        error = raised[0]
+        what = _told(trace, error).removeprefix(f"{error.place}: ")
+        where = _where(source, error.place)
+        raise CheckError(what, where=where, next_step="This is raised by the program itself.")
+    if trace.ended:
+        what = f"{trace.ended.message} before its first gradient"
+        raise CheckError(what, where=_where(source, trace.ended.place), next_step="It was run without arguments.")
+    namespace = {n: v for n, v in trace.machine.namespace.items() if not n.startswith("__")}
+    values = list(namespace.values())
+    if source.statements and not any("torch" in statement.code for statement in source.statements):
+        what = "there is no loss, nor any other tensor of PyTorch, whose autograd the gradients are compared with"
+        raise CheckError(what, where=where, next_step="Begin with torch.from_numpy(x), or torch.tensor(x).")
     if not trace.losses:
         raise CheckError(
-            f"no loss called {loss!r}" if loss else "no scalar loss was found",
+            "no scalar loss was found" if loss is None else f"no loss called {loss!r}",
             where=where,
-            expected="a float tensor with one element",
+            got=_described("loss" if loss is None else loss, namespace),
+            expected="a float tensor of PyTorch with one element",
             next_step="Give its name with --loss NAME.",
         )
+    if functions := [n for n, v in namespace.items() if isinstance(v, type) and issubclass(v, torch.autograd.Function)]:
+        what = f"{functions[0]} is an autograd.Function, and there are no gradients written outside of it"
+        raise CheckError(what, where=where, next_step=f"Check it in Python: handgrad.check({functions[0]}, *inputs).")
     raise CheckError(
         f"no gradients were found after the loss {trace.losses[-1]!r}",
         where=where,
+        got="complex tensors, which are not judged" if any(holds(Tensor.is_complex, v) for v in values) else None,
         expected="lines such as 'dlogits = ...' for a variable 'logits' of the forward pass",
         next_step="Write the gradient of NAME as dNAME.",
     )
+
+
+def _described(name: str, namespace: dict[str, Any]) -> str | None:
+    """What the program has under a name."""
+    if name not in namespace:
+        return None
+    value = namespace[name]
+    shape = f", {value.dtype}, of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+    return f"{name}: a {type(value).__name__}{shape}"
 
 
 class _Inspection:
@@ -166,6 +204,8 @@ class _Inspection:
     def _not_finite(self) -> str | None:
         """A sentence where the loss is not a finite number, so that nothing can be judged."""
         losses = self.judge.truth.losses(self.judge.truth.own)
+        if any(v.data.is_meta for v in losses):
+            return "the loss is on the meta device, where tensors have no values."
         if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
             return None
         within = self.judge.truth.own.values
@@ -183,7 +223,7 @@ class _Inspection:
             self.notes.append(unfit)
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
-        judged = [self._before_the_update(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
+        judged = [self._before_the_update(chain, j) for chain in chains if (j := self._judged(chain)) is not None]
         for place, names in self.clipped.items():
             self.notes.append(f"{place} changes {', '.join(names)} for the update; judged is what it was before.")
         judged = self._without_multiples(self._without_intermediates(judged))
@@ -197,7 +237,8 @@ class _Inspection:
         self._explain_by_what_is_shared()
         for chain, judgement in judged:
             if self._is_new(chain, explained):
-                row = self._row(chain, judgement)
+                with _about(chain):
+                    row = self._row(chain, judgement)
                 if row.verdict in ("wrong", "missing", "masked"):
                     self.unsound.add(chain.name)
                 if not self._is_shown_already(chain, row):
@@ -218,6 +259,10 @@ class _Inspection:
         changed = chain.steps[len(chosen[0].steps)].statement.place
         self.clipped.setdefault(changed, []).append(self.trace.shown(chain.name))
         return chosen
+
+    def _judged(self, chain: Chain) -> Judgement | None:
+        with _about(chain):
+            return self.judge.judge(chain)
 
     def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
@@ -372,7 +417,8 @@ class _Inspection:
         suspected = suspects(chain, self.judged)
         place = (chain.last, *suspected)
         if not (suspected and place in self.in_vain):
-            found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+            with _about(chain):
+                found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
             if found[0].kind != "unknown":
                 return found
             self.in_vain[place] = found
@@ -530,6 +576,12 @@ class _Inspection:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _about(chain: Chain) -> contextlib.AbstractContextManager:
+    """Exceptions of the checker's own are about the line that writes a gradient."""
+    place = chain.last.statement.place
+    return guarded(f"{place.file}, {place}")
 
 
 def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:

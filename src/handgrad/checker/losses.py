@@ -59,7 +59,7 @@ class Losses:
         """Whether this name and value may be the loss of a pass."""
         if not (is_float(value) and value.numel() == 1):
             return False
-        if self.chosen:
+        if self.chosen is not None:
             return bare(name) == self.chosen
         name = bare(name)
         if value.dim() == 0 and any(gradient_of(other, {name}) for other in self.names):

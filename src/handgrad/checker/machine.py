@@ -1,16 +1,20 @@
 """Run the user's statements: quietly, with plots left out, within a time limit, and in one namespace at a time."""
 
 import ast
+import asyncio
 import builtins
 import contextlib
 import ctypes
 import importlib
+import inspect
 import io
+import os
 import random
 import re
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from handgrad.checker.guard import end_process, said
 from handgrad.checker.names import uses
 from handgrad.checker.source import Place, Statement
 
@@ -31,6 +36,15 @@ FRAMES_A_LEVEL = 20
 
 class TimeIsUp(BaseException):
     """Raised inside the user's code when the time limit has passed; not an Exception, so that no `except` eats it."""
+
+
+class ProgramEnds(Exception):  # noqa: N818 - it is no error
+    """Stands for the SystemExit with which the user's program ends itself."""
+
+    def __init__(self, end: SystemExit):
+        """Keep it."""
+        super().__init__(said(end))
+        self.end = end
 
 
 class LeaveLoop(BaseException):
@@ -43,7 +57,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
     In the main thread a timer signal does it, which ends a `time.sleep` too; elsewhere another thread does.
     """
-    if not seconds:
+    if not seconds or seconds >= threading.TIMEOUT_MAX:
         yield
     elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
         with _signalled(seconds):
@@ -55,8 +69,13 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signalled(seconds: float) -> Iterator[None]:
+    ends = time.monotonic() + seconds
+
     def ring(_number, _frame):
-        raise TimeIsUp
+        if (left := ends - time.monotonic()) > 0.01:  # an alarm that the program has set, in the place of ours
+            signal.setitimer(signal.ITIMER_REAL, left, 0.5)
+        else:
+            raise TimeIsUp
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
@@ -213,9 +232,28 @@ class Machine:
         raise EOFError("the checker cannot answer input()")
 
     def run(self, code: CodeType) -> None:
-        """Execute one compiled statement, its output thrown away."""
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            exec(code, self.namespace)
+        """Execute one compiled statement, its output thrown away.
+
+        Raises:
+            ProgramEnds: it ends the program, as `sys.exit()` does.
+            Exception: what it raises; what is none, such as GeneratorExit, as one of the same name.
+        """
+        process = os.getpid()
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                if code.co_flags & inspect.CO_COROUTINE:
+                    asyncio.run(eval(code, self.namespace))
+                else:
+                    exec(code, self.namespace)
+        except (Exception, TimeIsUp, LeaveLoop, KeyboardInterrupt):
+            raise
+        except SystemExit as end:
+            raise ProgramEnds(end) from None
+        except BaseException as error:
+            raise type(type(error).__name__, (Exception,), {})(error).with_traceback(error.__traceback__) from None
+        finally:
+            if os.getpid() != process:  # a child that the statement forked
+                end_process(0)
 
     def evaluate(self, node: ast.expr, file: str) -> Any:
         """The value of an expression of the user's."""
@@ -287,12 +325,14 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
 
 
 def compile_statement(node: Any, file: str) -> CodeType:
-    """Byte code of one statement, as it would run at the top of a module."""
+    """Byte code of one statement, as it would run at the top of a module, or of a notebook, which may await."""
     if isinstance(node, ast.If | ast.With | ast.Try) and any(
         isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)
     ):
         node = _LeaveInsteadOfBreak().visit(node)
-    return compile(ast.Module([node], []), file, "exec")
+    return compile(
+        ast.Module([node], []), file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if file.endswith(".ipynb") else 0
+    )
 
 
 def user_error(error: BaseException, statement: Statement) -> UserError:
@@ -301,10 +341,7 @@ def user_error(error: BaseException, statement: Statement) -> UserError:
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == statement.place.file:
             line = number
-    text = str(error).strip().split("\n")[0]
-    return UserError(
-        Place(place.file, line, place.cell), f"{type(error).__name__}: {text}" if text else type(error).__name__
-    )
+    return UserError(Place(place.file, line, place.cell), said(error))
 
 
 LOW = {torch.float32, torch.float16, torch.bfloat16}
@@ -352,12 +389,13 @@ class Randomness:
     def now(namespace: dict[str, Any]) -> "Randomness":
         """The states now, those of the generators in `namespace` included."""
         numpy = sys.modules.get("numpy")
+        found = {k: v for k, v in namespace.items() if numpy and isinstance(v, numpy.random.Generator)}
         return Randomness(
             torch.get_rng_state(),
             random.getstate(),
             numpy.random.get_state() if numpy else None,
             {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
-            {k: v.bit_generator.state for k, v in namespace.items() if hasattr(v, "bit_generator")} if numpy else {},
+            {k: v.bit_generator.state for k, v in found.items()},
         )
 
     def has_moved(self, after: "Randomness") -> bool:
@@ -384,10 +422,11 @@ class Randomness:
         torch.set_rng_state(self.torch_state)
         random.setstate(self.python_state)
         if self.numpy_state is not None:
-            importlib.import_module("numpy").random.set_state(self.numpy_state)
-        for name, state in self.numpy_generators.items():
-            if hasattr(generator := namespace.get(name), "bit_generator"):
-                generator.bit_generator.state = state
+            numpy = importlib.import_module("numpy")
+            numpy.random.set_state(self.numpy_state)
+            for name, state in self.numpy_generators.items():
+                if isinstance(generator := namespace.get(name), numpy.random.Generator):
+                    generator.bit_generator.state = state
         for name, state in self.generators.items():
             if isinstance(generator := namespace.get(name), torch.Generator):
                 generator.set_state(state)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
@@ -47,9 +48,6 @@ def _with_options(magic: Callable) -> Callable:
 class CellError(Exception):
     """Stops the notebook after a cell that raised; IPython has shown the cell's own traceback."""
 
-    def _render_traceback_(self) -> list[str]:
-        return []
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -79,16 +77,18 @@ class CheckerMagics(Magics):
         self.forward_cell: Cell | None = None
         self.backward_cells: list[Cell] = []
         self.values: dict[str, Any] = {}
+        self.raised = False
         self.randomness = Randomness.now({})
 
     @cell_magic
-    def forward(self, _line: str, cell: str) -> None:
+    def forward(self, line: str, cell: str) -> None:
         """Run a cell and remember it as the forward pass."""
+        if line.strip():
+            raise UsageError(f"%%forward takes no options (got {line.strip()}); %%backward and %check do.")
         self.values = _copied(self.shell.user_ns)
         self.randomness = Randomness.now(self.shell.user_ns)
         self.forward_cell, self.backward_cells = Cell(cell, self._number()), []
-        if not self.shell.run_cell(cell).success:
-            raise CellError
+        self._run(cell, "forward")
 
     @cell_magic
     @_with_options
@@ -97,13 +97,26 @@ class CheckerMagics(Magics):
         options = parse_argstring(self.backward, line)
         new = Cell(cell, self._number())
         self.backward_cells = [old for old in self.backward_cells if not _replaces(new, old)] + [new]
-        succeeded = self.shell.run_cell(cell).success
-        report = self._checked(options)
-        if not succeeded:
-            if report is not None:
+        try:
+            self._run(cell, "backward")
+        except CellError:
+            if (report := self._checked(options)) is not None:
                 display(report)
+            raise
+        return self._checked(options)
+
+    def _run(self, cell: str, magic: str) -> None:
+        """Run a cell as the notebook does.
+
+        Raises:
+            UsageError: the cell awaits something outside of a function.
+            CellError: the cell raises.
+        """
+        if self.shell.should_run_async(cell, transformed_cell=self.shell.transform_cell(cell)):
+            raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
+        self.raised = not self.shell.run_cell(cell).success
+        if self.raised:
             raise CellError
-        return report
 
     @line_magic
     @_with_options
@@ -140,7 +153,10 @@ class CheckerMagics(Magics):
             source.statements += part.statements
             source.faults += part.faults
         self.randomness.restore(self.shell.user_ns)
-        return check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
+        report = check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
+        if not self.raised:  # then what raises here raised nothing in the notebook, which has more to go by
+            report.notes, report.faults = report.notes + report.faults, []
+        return report
 
 
 def _replaces(new: Cell, old: Cell) -> bool:
@@ -224,3 +240,4 @@ def _grid(tensor: Tensor, largest: int = 512) -> Tensor:
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext handgrad`."""
     shell.register_magics(CheckerMagics)
+    shell.set_custom_exc((CellError,), lambda *_: None)

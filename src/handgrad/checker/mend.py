@@ -1,16 +1,23 @@
 """Write the corrected lines into the user's file, and keep the old one beside it."""
 
 import json
+import re
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.source import RUNS_A_STATEMENT, encoding_of
+
+_LINE = re.compile(r"(.*?)(\r\n|\n|\r|\Z)", re.DOTALL)
+_CHARACTER = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
+"""One character of a JSON string as it is written."""
 
 
 def mend(report: Report, path: Path) -> tuple[int, Path]:
-    """Put every fix of the report into the file.
+    """Put every fix of the report into the file; all else in it stays as it is, to the byte.
 
     Args:
         report: of this file as it stands.
@@ -23,40 +30,117 @@ def mend(report: Report, path: Path) -> tuple[int, Path]:
     backup = _free_name(path)
     if not fixes:
         return 0, backup
+    content = path.read_bytes()
+    encoding = encoding_of(path, content)
+    text = content.decode(encoding)
+    new = mended_notebook(text, fixes) if path.suffix == ".ipynb" else mended(text, fixes)
     shutil.copy2(path, backup)
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        notebook = json.loads(text)
-        cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
-        for number, cell in enumerate(cells, start=1):
-            inside = [d for d in fixes if d.place is not None and d.place.cell == number]
-            if inside:
-                cell["source"] = mended(_joined(cell["source"]), inside).splitlines(keepends=True)
-        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    else:
-        path.write_text(mended(text, fixes), encoding="utf-8")
+    path.write_bytes(new.encode(encoding))
     return len(fixes), backup
 
 
 def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     """The text with each fix in the place of its lines, the last first so that line numbers hold.
 
-    >>> mended("a = 1\\nb = 2\\n", [Diagnosis("sign", "", "b = -2", None, 2, 2)])
-    'a = 1\\nb = -2\\n'
+    >>> mended("a = 1\\nb = 2\\r\\n", [Diagnosis("sign", "", "b = -2", None, 2, 2)])
+    'a = 1\\nb = -2\\r\\n'
     """
-    lines = text.split("\n")
+    lines = _LINE.findall(text)[:-1]
     for fix in sorted(fixes, key=lambda d: (d.start, d.end), reverse=True):
-        added_after = fix.place.line if fix.place else fix.end
-        model = lines[fix.start - 1] if fix.end >= fix.start else lines[min(added_after, len(lines)) - 1]
-        indent = model[: len(model) - len(model.lstrip())]
+        place = slice(fix.start - 1, max(fix.end, fix.start - 1))
+        above = fix.place.line if fix.place else fix.end
+        model, end = lines[fix.start - 1] if lines[place] else lines[min(above, len(lines)) - 1]
+        end = end or lines[0][1] or "\n"
         before, after = fix.around
+        indent = model[: len(model) - len(model.lstrip())]
         new = textwrap.indent(before + textwrap.dedent(fix.fix or "pass") + after, indent).split("\n")
-        lines[fix.start - 1 : max(fix.end, fix.start - 1)] = new
-    return "\n".join(lines)
+        new[0] = _start(model) + new[0].removeprefix(indent)
+        added = [(line, end) for line in new]
+        if place.stop == len(lines):  # where the last line has no end, the new last one has none either
+            added[-1] = added[-1][0], lines[-1][1]
+            if not lines[place]:
+                lines[-1] = lines[-1][0], end
+        lines[place] = added
+    return "".join(line + end for line, end in lines)
 
 
-def _joined(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
+def _start(line: str) -> str:
+    """What stands before the statement on a line: the indentation, and `%time `."""
+    magic = RUNS_A_STATEMENT.match(line)
+    return line[: magic.start(2)] if magic else line[: len(line) - len(line.lstrip())]
+
+
+def mended_notebook(text: str, fixes: Iterable[Diagnosis]) -> str:
+    """The same for a notebook: only the sources of cells with fixes are written anew.
+
+    >>> from handgrad.checker.source import Place
+    >>> text = '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = 2"]}]}'
+    >>> mended_notebook(text, [Diagnosis("sign", "", "b = -2", Place("", 2, 1), 2, 2)])
+    '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = -2"]}]}'
+    """
+    by_cell: dict[int, list[Diagnosis]] = {}
+    for fix in fixes:
+        if fix.place is not None and fix.place.cell is not None:
+            by_cell.setdefault(fix.place.cell, []).append(fix)
+    sources = [cell["source"] for cell in _cells(text)]
+    for number in sorted(by_cell, reverse=True):
+        start, end = sources[number - 1]
+        text = text[:start] + _source(text, start, end, by_cell[number]) + text[end:]
+    return text
+
+
+def _cells(text: str) -> Iterator[dict[Any, tuple[int, int]]]:
+    """Where the values of each code cell stand in a notebook."""
+    notebook = {key: start for key, start, _ in _values(text, _skip(text, 0))}
+    for _, start, _ in _values(text, notebook["cells"]):
+        cell = {key: (at, end) for key, at, end in _values(text, start)}
+        if json.loads(text[slice(*cell["cell_type"])]) == "code":
+            yield cell
+
+
+def _values(text: str, start: int) -> Iterator[tuple[Any, int, int]]:
+    """Key, start and end of each value of the JSON object, or of each item of the array, that starts there."""
+    decode, named = json.JSONDecoder().raw_decode, text[start] == "{"
+    at = _skip(text, start + 1)
+    while text[at] not in "]}":
+        key = None
+        if named:
+            key, at = decode(text, at)
+            at = _skip(text, text.index(":", at) + 1)
+        _, end = decode(text, at)
+        yield key, at, end
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    """The end of the space that begins there."""
+    while text[at].isspace():
+        at += 1
+    return at
+
+
+def _source(text: str, start: int, end: int, fixes: list[Diagnosis]) -> str:
+    """The source of a cell with fixes in it, each line that stays as it was written."""
+    listed = text[start] == "["
+    strings = [(at, to) for _, at, to in _values(text, start)] if listed else [(start, end)]
+    written: dict[str, str] = {}
+    for at, to in strings:
+        line = ""
+        for character in _CHARACTER.findall(text[at + 1 : to - 1]):
+            line += character
+            if character == "\\n":
+                written[json.loads(f'"{line}"')], line = line, ""
+        written[json.loads(f'"{line}"')] = line
+    new = mended("".join(json.loads(text[at:to]) for at, to in strings), fixes)
+    lines = [line + end for line, end in _LINE.findall(new)[:-1]]
+    lines = [written.get(line) or json.dumps(line, ensure_ascii=text.isascii())[1:-1] for line in lines]
+    if not listed:
+        return f'"{"".join(lines)}"'
+    (first, to), last = strings[0], strings[-1][1]
+    between = text[to : strings[1][0]] if len(strings) > 1 else f",{text[start + 1 : first] or ' '}"
+    return text[start:first] + between.join(f'"{line}"' for line in lines) + text[last:end]
 
 
 def _free_name(path: Path) -> Path:

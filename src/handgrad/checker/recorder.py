@@ -13,6 +13,8 @@ from handgrad.checker.losses import Losses
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
+    Nothing,
+    ProgramEnds,
     Randomness,
     UserError,
     compile_statement,
@@ -63,10 +65,6 @@ class Recorder:
         self._tainted, self._loss_seen, self.updates = set(), False, False
         self.flattener.begin()
 
-    def note(self, error: UserError, stops: bool = True) -> None:
-        """Keep an exception of the user's; it `stops` the program where the gradients have nothing to do with it."""
-        (self.trace.stops if stops else self.trace.errors).append(error)
-
     def run(self, statement: Statement) -> None:
         """Run a statement and record it.
 
@@ -76,7 +74,8 @@ class Recorder:
         try:
             step = Step(self._counter, statement, compile_statement(statement.node, statement.place.file))
         except (SyntaxError, ValueError, RecursionError) as error:
-            self.note(UserError(statement.place, f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
+            refused = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+            self.trace.stops.append(UserError(statement.place, refused))
             return
         self._counter += 1
         found = uses(statement.node)
@@ -101,6 +100,8 @@ class Recorder:
         before, random_before = _fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(step.code)
+        except ProgramEnds as ends:
+            raise SystemExit(*ends.end.args) from None
         except Exception as error:
             if (handler := self._handler_of(error)) is not None:
                 raise Handled(handler, error) from None
@@ -139,11 +140,19 @@ class Recorder:
     def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
         follows = error.lacks(self._lost)
         self._lost |= written
-        if not follows and (written or not (step.tainted and isinstance(step.statement.node, ast.Expr))):
-            endless = error.message.startswith("RecursionError")
-            self.note(error, stops=(bool(written) or endless) and not step.backward)
+        if not step.backward and self._draws(step):
+            self.machine.namespace.update({name: Nothing(name) for name in written})
+        elif not follows:
+            shows = step.tainted and isinstance(step.statement.node, ast.Expr)
+            trace = self.trace
+            (trace.asides if shows else trace.errors if step.backward else trace.stops).append(error)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
+
+    def _draws(self, step: Step) -> bool:
+        """Whether a statement uses a plot, for which something stands in that does less."""
+        direct = uses(step.statement.node).reads
+        return any(isinstance(self.machine.namespace.get(name), Nothing) for name in direct)
 
     def _classify(self, step: Step, found: Uses) -> None:
         namespace = self.machine.namespace

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handgrad.checker.machine import InDouble, Machine
 from handgrad.checker.trace import Region, Step
-from handgrad.checker.values import callable_module, copy_values, holds_float, is_float
+from handgrad.checker.values import attribute_of, callable_module, copy_values, holds_float, is_float
 
 Change = Callable[[str, Tensor], Tensor]
 
@@ -297,7 +297,7 @@ def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
     for name, value in namespace.items():
         if name.startswith("__") or isinstance(value, Tensor) or callable_module(value) or isinstance(value, type):
             continue
-        if isinstance(value, list | dict) or hasattr(value, "__dict__"):
+        if isinstance(value, list | dict) or attribute_of(value, "__dict__") is not None:
             _replace_in(value, old, new, 3)
 
 
@@ -313,7 +313,7 @@ def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
             elif not isinstance(item, Tensor):
                 _replace_in(item, old, new, depth - 1)
         return
-    items = value if isinstance(value, dict) else getattr(value, "__dict__", None)
+    items = value if isinstance(value, dict) else attribute_of(value, "__dict__")
     if not isinstance(items, dict) or len(items) > 256:
         return
     for key, item in list(items.items()):
@@ -348,7 +348,7 @@ def other_values(generator: torch.Generator, trained: Collection[str], shrink: f
     """
 
     def change(name: str, tensor: Tensor) -> Tensor:
-        if tensor.numel() == 0 or not bool(torch.isfinite(tensor).all()):
+        if tensor.numel() == 0 or tensor.layout is not torch.strided or not bool(torch.isfinite(tensor).all()):
             return tensor
         noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
         low, high = float(tensor.min()), float(tensor.max())

@@ -1,9 +1,12 @@
 """Read a script or a notebook into statements that know where they stand."""
 
 import ast
+import codecs
 import functools
+import io
 import json
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -91,14 +94,20 @@ def read_source(path: Path) -> Source:
     Raises:
         SourceError: the file is missing, is neither kind, or is not a notebook inside.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SourceError("not a file with a program in it", where=path, next_step="Save the program in a file.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode(encoding_of(path, content))
     except FileNotFoundError:
         raise SourceError(
             "there is no such file", where=path, next_step="Give the path of a .py or .ipynb file."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SourceError("the file cannot be read", where=path, got=error) from None
+    except (SyntaxError, LookupError, UnicodeDecodeError) as error:
+        expected = "utf-8, or the encoding that a coding line names"
+        raise SourceError("the file cannot be read", where=path, got=error, expected=expected) from None
     if path.suffix == ".ipynb":
         return _read_notebook(path, text)
     if path.suffix != ".py":
@@ -106,8 +115,19 @@ def read_source(path: Path) -> Source:
             "not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb"
         )
     source = Source(path, [])
-    _add_code(source, text, str(path), None)
+    _add_code(source, re.sub("\r\n?", "\n", text), str(path), None)
     return source
+
+
+def encoding_of(path: Path, content: bytes) -> str:
+    """The encoding of a file: of a script that which Python finds, by its coding line and byte order mark (PEP 263).
+
+    Raises:
+        SyntaxError: Python does not know the encoding.
+    """
+    if path.suffix == ".py":
+        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+    return "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
 def parse_code(code: str, file: str = "<code>", cell: int | None = None) -> Source:
@@ -137,14 +157,19 @@ def _read_notebook(path: Path, text: str) -> Source:
 
 
 _CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward)\b")
+RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
+_RUNS_WITHOUT_PERCENT = re.compile(
+    r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"
+)
+"""What a notebook takes for a magic or a shell line although nothing says so."""
 _SHELL_ASSIGNMENT = re.compile(r"^\s*[\w, ]+=\s*[!%]")
 
 
 def without_magics(code: str) -> str:
-    """The code with shell lines and magics emptied, every other line at its own number.
+    """The code with shell lines and magics emptied, but for a statement they run, every line at its own number.
 
-    >>> without_magics("!wget names.txt\\nx = 1")
-    '\\nx = 1'
+    >>> without_magics("!wget names.txt\\nx = 1\\n%time y = 2")
+    '\\nx = 1\\ny = 2'
     """
     lines = code.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -157,6 +182,10 @@ def without_magics(code: str) -> str:
 
 def _blank(line: str) -> str:
     bare = line.lstrip()
+    if timed := RUNS_A_STATEMENT.match(line):
+        return timed[1] + timed[2]
+    if _RUNS_WITHOUT_PERCENT.fullmatch(line):
+        return ""
     if bare.startswith(("!", "%", "?")) or (bare.endswith("?") and "#" not in bare) or _SHELL_ASSIGNMENT.match(line):
         indent = line[: len(line) - len(bare)]
         return f"{indent}pass" if indent else ""
@@ -182,7 +211,10 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
     else:
         return
     text = "\n".join(lines)
-    source.statements += _statements(tree.body, text, file, cell)
+    for statement in _statements(tree.body, text, file, cell):
+        shown = cell is not None and isinstance(statement.node, ast.Expr)
+        if not (shown and _RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
+            source.statements.append(statement)
 
 
 def _keep_if_python(code: str) -> str | None:

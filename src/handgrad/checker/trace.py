@@ -58,15 +58,20 @@ class Region:
 class Trace:
     """The run of a program.
 
-    `errors` are exceptions that the gradients have nothing to do with, or that their own lines raise; `stops` are
-    those of the program around them; `unfinished` are the names that the statement cut short would have written.
+    `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `handled` are those
+    that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
+    the line with which the program ended itself.
     """
 
     machine: Machine
     regions: list[Region] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    errors: list[UserError] = field(default_factory=list)
     stops: list[UserError] = field(default_factory=list)
+    errors: list[UserError] = field(default_factory=list)
+    asides: list[UserError] = field(default_factory=list)
+    handled: list[UserError] = field(default_factory=list)
+    ended: UserError | None = None
     timed_out: UserError | None = None
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)

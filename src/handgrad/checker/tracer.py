@@ -10,7 +10,7 @@ import torch
 from handgrad.checker.flat import Flattener
 from handgrad.checker.flat.spelling import bare, number_of
 from handgrad.checker.losses import Losses
-from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, user_error
+from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, time_limit, user_error
 from handgrad.checker.names import uses
 from handgrad.checker.recorder import Handled, Recorder
 from handgrad.checker.source import Source, Statement, inner
@@ -33,17 +33,18 @@ class Tracer:
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)
 
-    def run(self) -> Trace:
-        """Run the whole source, training loops for their first steps only."""
+    def run(self, timeout: float | None = None) -> Trace:
+        """Run the whole source, training loops for their first steps only, for no more than `timeout` seconds."""
         statements = self.source.statements
         last = max((i for i, s in enumerate(statements) if self._may_matter(s.node)), default=-1)
         folder = self.source.path.parent if self.source.path else None
         with contextlib.chdir(folder) if folder else contextlib.nullcontext():
             self.recorder.open_region()
             try:
-                self._run_all(statements[: last + 1])
-            except SystemExit:
-                self.trace.notes.append("The program ended itself; what comes after that line was not run.")
+                with time_limit(timeout):
+                    self._run_all(statements[: last + 1])
+            except SystemExit as end:
+                self.trace.ended = UserError(self.current.place, f"the program ended itself (exit: {end.code or 0})")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
                 found = uses(self.current.node)
@@ -58,7 +59,7 @@ class Tracer:
             if isinstance(part, ast.stmt):
                 found = uses(part)
                 written |= found.binds | found.changes
-        if self.losses.are_written(written) or self.flattener.matters(node):
+        if self.losses.are_written(written) or self.flattener.matters(node) or _says_not_written(node):
             return True
         mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
         return any(mains) or any(self.losses.is_spelled_like_a_gradient(n) for n in written)
@@ -152,7 +153,7 @@ class Tracer:
         try:
             chosen = node.body if self.machine.evaluate(node.test, statement.place.file) else node.orelse
         except Exception as error:
-            self.recorder.note(user_error(error, statement))
+            self.trace.stops.append(user_error(error, statement))
             return
         self._run_block(statement, chosen)
 
@@ -165,7 +166,7 @@ class Tracer:
                     if isinstance(item.optional_vars, ast.Name):
                         self.machine.namespace[item.optional_vars.id] = entered
             except Exception as error:
-                self.recorder.note(user_error(error, statement))
+                self.trace.stops.append(user_error(error, statement))
                 return
             self._run_block(statement, node.body)
 
@@ -185,7 +186,7 @@ class Tracer:
                 raise
             if caught.handler.name:
                 self.machine.namespace[caught.handler.name] = caught.error
-            self.recorder.note(user_error(caught.error, self.current), stops=False)
+            self.trace.handled.append(user_error(caught.error, self.current))
             for step in steps[begun:]:
                 kept = {n: v for n, v in step.gradients.items() if (number_of(n) or 0) < calls}
                 step.tainted, step.gradients = step.tainted or kept != step.gradients, kept
@@ -208,7 +209,7 @@ class Tracer:
         except TimeIsUp:
             raise
         except Exception as error:
-            self.recorder.note(user_error(error, statement))
+            self.trace.stops.append(user_error(error, statement))
         self.recorder.open_region()
 
     def _rounds(self, statement: Statement, limit: int) -> Iterator[None]:
@@ -228,6 +229,11 @@ class Tracer:
             except StopIteration:
                 return
             yield
+
+
+def _says_not_written(node: ast.stmt) -> bool:
+    """Whether a statement stands for what is still to be written: `raise NotImplementedError`."""
+    return isinstance(node, ast.Raise) and node.exc is not None and "NotImplementedError" in ast.unparse(node.exc)
 
 
 def _is_about_autograd(node: ast.With) -> bool:

@@ -28,7 +28,15 @@ def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
         return any(holds(test, v, depth - 1) for v in value[:64])
     if isinstance(value, dict):
         return any(holds(test, v, depth - 1) for v in itertools.islice(value.values(), 64))
-    return any(holds(test, v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
+    return any(holds(test, v, depth - 1) for v in list((attribute_of(value, "__dict__") or {}).values())[:64])
+
+
+def attribute_of(value: Any, name: str) -> Any:
+    """An attribute of an object of the user's; None where there is none, or where asking for it raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def callable_module(value: Any) -> bool:
@@ -38,7 +46,8 @@ def callable_module(value: Any) -> bool:
 
 def is_object(value: Any) -> bool:
     """Whether the value is an instance with attributes of its own, which a method may change."""
-    return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
+    known = isinstance(value, Tensor | type) or callable_module(value)
+    return not known and attribute_of(value, "__dict__") is not None
 
 
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
@@ -51,7 +60,7 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if isinstance(value, Tensor):
             memo[id(value)] = new = convert(value) if value.is_floating_point() else value
             return new
-        plain = not holds_float(value, depth) and not getattr(value, "handgrad_copies", False)
+        plain = not holds_float(value, depth) and not attribute_of(value, "handgrad_copies")
         if depth == 0 or callable_module(value) or plain:
             new = value
             if type(value) in (list, dict, set) and len(value) < 1000:

@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done; 1: the answer is no; 2: bad input, one line on stderr; 130: Ctrl-C.
     """
+    _prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())), end="")
@@ -60,8 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
+    before = set(threading.enumerate())
     with _one_ctrl_c():
-        return _guarded(words[0], words[1:])
+        code = _guarded(words[0], words[1:])
+    _leave_behind(set(threading.enumerate()) - before, code)
+    return code
+
+
+def _prepare_streams() -> None:
+    """Where a stream is closed, what is said is lost; what its encoding lacks is a question mark."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _leave_behind(threads: set[threading.Thread], code: int) -> None:
+    """End at once where a program that was checked has left threads for which Python would wait."""
+    if not all(thread.daemon for thread in threads):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 @contextmanager

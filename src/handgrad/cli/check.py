@@ -2,6 +2,7 @@
 
 import contextlib
 import json as json_format
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -61,9 +62,13 @@ def check(
     def once() -> int:
         from handgrad.checker.inspection import check_file
 
-        report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
+        with _unheard():
+            report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
         report.hint, report.show_fix = hint, fix
-        _show(report, json)
+        try:
+            _show(report, json)
+        except BrokenPipeError:  # the reader, 'head' say, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if write and not report.right:
             _write(report, file)
         if report.faults:
@@ -78,10 +83,39 @@ def main(words: list[str]) -> int | None:
     return call(check, "handgrad check", words)
 
 
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Whatever the program and its children do with the standard streams is lost, down to the file descriptors."""
+    _flush()
+    saved = {}
+    for number in (0, 1, 2):
+        with contextlib.suppress(OSError):  # it may be closed
+            saved[number] = os.dup(number)
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in saved:
+            os.dup2(nothing, number)
+        os.close(nothing)
+        yield
+    finally:
+        _flush()
+        for number, copy in saved.items():
+            os.dup2(copy, number)
+            os.close(copy)
+
+
+def _flush() -> None:
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(ValueError, OSError):  # the program may have closed it
+            if stream is not None:
+                stream.flush()
+
+
 def _show(report: "Report", as_json: bool) -> None:
     """The report on stdout; on stderr the lines that Python refuses or that raise, and beside JSON the notes."""
     if as_json:
-        print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        ascii_only = "utf" not in sys.stdout.encoding.lower()
+        print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
         from handgrad.cli.console import console
 

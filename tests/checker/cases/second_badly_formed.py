@@ -14,7 +14,7 @@ GRADIENTS = f"{DE}\n{DY}\n{DW}\n{DB}\n"
 
 BADLY_FORMED = (
     broken(
-        "stub-raises", ("NotImplementedError",), 0, (DW, "raise NotImplementedError('your code here')\ndW = x.T @ dy")
+        "stub-raises", ("NotImplementedError",), 2, (DW, "raise NotImplementedError('your code here')\ndW = x.T @ dy")
     ),
     broken(
         "stub-function",

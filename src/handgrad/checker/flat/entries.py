@@ -13,6 +13,7 @@ from handgrad.checker.flat.spelling import DOT, bare, key_of
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import base_name, uses
 from handgrad.checker.source import segment
+from handgrad.checker.values import attribute_of
 
 LONGEST_LIST = 64
 
@@ -99,7 +100,7 @@ class Entries:
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
             if self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property):
-                return getattr(owner, node.attr, None)
+                return attribute_of(owner, node.attr)
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             owner, key = self.resolve(node.value), node.slice.value
             if isinstance(owner, list | tuple) and isinstance(key, int):
@@ -110,7 +111,7 @@ class Entries:
     def is_users(self, value: Any) -> bool:
         """Whether the value is an instance of a class in the user's program."""
         ours = type(value).__module__ == self.machine.namespace.get("__name__")
-        return ours and hasattr(value, "__dict__") and not isinstance(value, Module | type)
+        return ours and attribute_of(value, "__dict__") is not None and not isinstance(value, Module | type)
 
 
 def _is_dict(value: Any) -> bool:
