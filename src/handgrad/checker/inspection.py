@@ -142,7 +142,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             next_step="Give its name with --loss NAME.",
         )
     raise CheckError(
-        f"no gradients were found after the loss {trace.losses[-1]!r}",
+        f"no gradients were found after the loss {trace.shown(trace.losses[-1])!r}",
         where=where,
         expected="lines such as 'dlogits = ...' for a variable 'logits' of the forward pass",
         next_step="Write the gradient of NAME as dNAME.",
@@ -280,10 +280,12 @@ class _Inspection:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
         losses = self.judge.truth.losses(self.judge.truth.own)
         taken = [self.judge.truth.located(chain)[0].name for chain in chains]
-        if len(losses) > 1 and taken and not any(loss.name in self.trace.evident for loss in losses):
+        names = {self.trace.shown(loss.name) for loss in losses}
+        if len(names) > 1 and taken and not names & self.trace.evident:
             name = max(taken, key=taken.count)
             losses.sort(key=lambda loss: loss.name != name)
-            others = ", ".join(loss.name for loss in losses[1:])
+            name = self.trace.shown(name)
+            others = ", ".join(other for loss in losses[1:] if (other := self.trace.shown(loss.name)) != name)
             self.notes.append(f"{name} is taken to be the loss, not {others} (--loss NAME).")
         self.loss = float(losses[0].data) if losses else None
 

@@ -49,11 +49,13 @@ class Losses:
 
     def are_written(self, names: set[str]) -> bool:
         """Whether one of the names is spelled like a loss, or chosen as the loss."""
+        names = {bare(name) for name in names}
         return self.chosen in names or bool(names & self._spelled)
 
     def are_bound_anew(self, binds: set[str], reads: set[str]) -> bool:
         """Whether a loss is among what is bound and not read, as it would be where it is added to."""
-        return bool((binds & (self._spelled | self._called | {self.chosen})) - reads - {None})
+        losses = self._spelled | self._called | {self.chosen}
+        return any(bare(name) in losses for name in binds - reads)
 
     def is_loss(self, name: str, value: Any) -> bool:
         """Whether this name and value may be the loss of a pass."""

@@ -127,9 +127,12 @@ class Flattener:
             forward = [i for i in calls if not self.scopes[i].backward]
             yield from (f"{key}{DOT}{forward[0]}" for key in keys if len(forward) == 1)
             return
+        made_in = number_of(entry.path)
         for key in [entry.key, *keys] if is_dict_of_gradients(entry.path) else keys:
             yield key
             yield self._only_entry(key, known, entry.path.rpartition(DOT)[0]) or self._only_entry(key, known)
+            if made_in is not None:
+                yield f"{key}{DOT}{made_in}"
 
     def _only_entry(self, key: str, known: set[str], holder: str = "") -> str | None:
         """The entry of this key, where there is one alone; with `holder`, the one in a dict of that object."""
@@ -271,17 +274,31 @@ class Flattener:
         result: ast.expr = ast.Constant(None)
         self._running.append(node)
         try:
-            for part in inner(replace(callee.statement, role=""), renamed):
-                if isinstance(part.node, ast.Return):
+            for part in self._up_to_return(inner(replace(callee.statement, role=""), renamed), f"test{DOT}{number}"):
+                if isinstance(part.node, ast.Return) and part.node.value is not None:
                     name = self._name_of_result(scope, part.node, number)
                     spelling = ((f"{name} = ", "return "),)
                     yield replace(part, node=assignment(name, part.node.value, part.node), spelling=spelling)
                     result = ast.Name(name, ast.Load())
-                else:
+                elif not isinstance(part.node, ast.Return):
                     yield part
         finally:
             self._running.pop()
         return placed(result, call)
+
+    def _up_to_return(self, body: list[Statement], test: str) -> Generator[Statement, None, bool]:
+        """The statements up to the `return` that is met; of an `if` with one inside, the branch that is taken."""
+        for part in body:
+            if isinstance(part.node, ast.If) and _returns(part.node):
+                yield replace(part, node=assignment(test, part.node.test, part.node.test), role="entry")
+                taken = part.node.body if self.machine.namespace.get(test) else part.node.orelse
+                if (yield from self._up_to_return(inner(part, taken), test)):
+                    return True
+            else:
+                yield part
+                if isinstance(part.node, ast.Return):
+                    return True
+        return False
 
     def _name_of_result(self, scope: Scope, node: ast.Return, number: int) -> str:
         """`dx` for what the method `backward` returns, where its forward half has one input `x`."""
@@ -354,7 +371,7 @@ _NEEDS_A_FUNCTION = (
 
 
 def _can_stand_alone(node: ast.FunctionDef, call: ast.Call, bound: bool) -> bool:
-    """Whether the body can stand in the place of the call: one return, at the end, and nothing that keeps names."""
+    """Whether the body can stand in the place of the call: no return inside a loop, and nothing that keeps names."""
     arguments = node.args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs or node.decorator_list:
         return False
@@ -363,9 +380,14 @@ def _can_stand_alone(node: ast.FunctionDef, call: ast.Call, bound: bool) -> bool
     parts = [part for n in node.body for part in ast.walk(n)]
     if any(isinstance(part, _NEEDS_A_FUNCTION) or _is_private(part) for part in parts):
         return False
-    returns = [part for part in parts if isinstance(part, ast.Return)]
-    fits = len(call.args) + bound <= len(arguments.args)
-    return fits and (not returns or (returns == [node.body[-1]] and returns[0].value is not None))
+    blocks = [part for part in parts if isinstance(part, ast.stmt) and hasattr(part, "body")]
+    if any(_returns(block) for block in blocks if not isinstance(block, ast.If)):
+        return False
+    return len(call.args) + bound <= len(arguments.args)
+
+
+def _returns(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.Return) for part in ast.walk(node))
 
 
 def _is_private(node: ast.AST) -> bool:

@@ -81,16 +81,12 @@ class Words:
     """All names, keys and attributes a program writes, and what among them is spelled like a gradient."""
 
     def __init__(self, source: Source):
-        """Read the program."""
+        """Read the program; `leading` are the functions through which those that compute gradients are called."""
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.known = {word for node in nodes for word in _written(node)}
-        self.backward_functions = {
-            node.name
-            for node in nodes
-            if isinstance(node, ast.FunctionDef)
-            and any(a.arg != "self" for a in node.args.args)
-            and any(self.spells_gradient(part) for part in node.body)
-        }
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        self.backward_functions = {f.name for f in functions if any(map(self.spells_gradient, f.body))}
+        self.leading = _callers(functions, self.backward_functions)
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
 
@@ -102,7 +98,7 @@ class Words:
     def computes_gradients(self, node: ast.AST) -> bool:
         """Whether a statement stores a gradient in an entry, or calls a function that computes some."""
         calls = {called_name(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
-        return bool(calls & self.backward_functions) or self._stores_gradient(node)
+        return bool(calls & self.leading) or self._stores_gradient(node)
 
     def entries(self, node: ast.Assign) -> list[tuple[str, ast.expr]]:
         """The entries of `grads = {"W": x.T @ dy, ...}`; none where they are no gradients, or all known by a name."""
@@ -134,6 +130,16 @@ class Words:
                     if key is not None and ((key == "grad" and owner is None) or self._is_gradient(key, owner)):
                         return True
         return False
+
+
+def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
+    """The names of the functions `called`, of those that call them, and so on."""
+    calls = {f.name: {called_name(n) for n in ast.walk(f) if isinstance(n, ast.Call)} for f in functions}
+    found: set[str] = set()
+    while found != called:
+        found = called
+        called = found | {name for name, inside in calls.items() if inside & found}
+    return found
 
 
 def _is_empty(value: ast.expr) -> bool:
