@@ -2,13 +2,12 @@
 
 import ast
 import contextlib
-import re
 from collections.abc import Iterator
 
 import torch
 
 from handgrad.checker.flat import Flattener
-from handgrad.checker.flat.spelling import bare, number_of
+from handgrad.checker.flat.spelling import GRADIENT_MODES, bare, number_of
 from handgrad.checker.losses import Losses
 from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, user_error
 from handgrad.checker.names import uses
@@ -18,7 +17,6 @@ from handgrad.checker.trace import Trace
 from handgrad.checker.values import is_float
 
 TRAINING_STEPS = 2
-_GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
 
 
 class Tracer:
@@ -31,6 +29,7 @@ class Tracer:
         self.losses = Losses(source, machine, loss)
         self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
+        self.ended_early = False
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)
 
     def run(self) -> Trace:
@@ -43,7 +42,8 @@ class Tracer:
             try:
                 self._run_all(statements[: last + 1])
             except SystemExit:
-                self.trace.notes.append("The program ended itself; what comes after that line was not run.")
+                if self.ended_early or last + 1 < len(statements):
+                    self.trace.notes.append("The program ended itself; what comes after that line was not run.")
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
                 found = uses(self.current.node)
@@ -113,6 +113,8 @@ class Tracer:
         for statement in self.source.statements:
             definition = statement.node
             if isinstance(definition, ast.FunctionDef) and definition.name == node.value.func.id:
+                if any(isinstance(n, ast.Nonlocal) for n in ast.walk(definition)):
+                    return None
                 body = [n for n in definition.body if not isinstance(n, ast.Return | ast.Global)]
                 return body if any(self._holds_gradients(n) for n in body) else None
         return None
@@ -125,7 +127,11 @@ class Tracer:
         for i, statement in enumerate(statements):
             if self.recorder.updates and self._a_pass_begins(statements[i:]) and self._has_moved():
                 self.recorder.open_region()
-            self._run(statement)
+            try:
+                self._run(statement)
+            except SystemExit:
+                self.ended_early |= i + 1 < len(statements)
+                raise
 
     def _a_pass_begins(self, statements: list[Statement]) -> bool:
         """Whether a loss is computed anew before the next gradient is."""
@@ -232,7 +238,7 @@ class Tracer:
 
 def _is_about_autograd(node: ast.With) -> bool:
     """Whether a block is one of `torch.no_grad()` or of its relations, which change no value."""
-    return any(_GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
+    return any(GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:

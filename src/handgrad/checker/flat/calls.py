@@ -2,14 +2,27 @@
 
 import ast
 import copy
+import inspect
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
 from typing import Any
 
+import torch
+
 from handgrad.checker.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
-from handgrad.checker.flat.spelling import DOT, Words, are_halves, bare, called_name, is_dict_of_gradients, number_of
+from handgrad.checker.flat.spelling import (
+    DOT,
+    GRADIENT_MODES,
+    GRADIENTS_ON,
+    Words,
+    are_halves,
+    bare,
+    called_name,
+    is_dict_of_gradients,
+    number_of,
+)
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import gradient_of, uses, variables_of
 from handgrad.checker.source import Place, Source, Statement, exchanged, inner, segment
@@ -32,11 +45,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Callee:
-    """A function of the user's that is called: its definition, the statement that stands in, and its object."""
+    """A function of the user's that is called: its definition, the statement that stands in, its object and class."""
 
     node: ast.FunctionDef
     statement: Statement
     receiver: ast.expr | None
+    within: str | None
 
 
 class Flattener:
@@ -53,7 +67,7 @@ class Flattener:
         self.entries = Entries(machine)
         self.scopes: list[Scope] = []
         self._definitions = {
-            (node.name, node.lineno): (node, statement)
+            _key(node): (node, statement)
             for statement in source.statements
             for node in ast.walk(statement.node)
             if isinstance(node, ast.FunctionDef)
@@ -162,8 +176,8 @@ class Flattener:
         version = self._version_after(node)
         if isinstance(node, ast.Assign) and (entries := self.words.entries(node)):
             yield from self._entry_by_entry(node, entries, statement)
-        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr) and node.value is not None:
-            node.value = yield from self._without_calls(node.value, statement)
+        elif (value := getattr(node, part := _HOLDS.get(type(node), ""), None)) is not None:
+            setattr(node, part, (yield from self._without_calls(value, statement)))
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name | ast.Constant):
                 return
         renaming = Renaming(self.entries, node, statement.code)
@@ -232,6 +246,10 @@ class Flattener:
     def _without_calls(self, value: ast.expr, statement: Statement) -> Generator[Statement, None, ast.expr]:
         """The expression with the results in the place of the calls that are laid out before it."""
         for call in _strict_calls(value):
+            if isinstance(call.func, ast.Attribute) and self._makes_object(call.func.value):
+                made = ast.Name(f"made{DOT}{self._open(Scope('', None, [], set(), False))}", ast.Load())
+                yield replace(statement, node=assignment(made.id, call.func.value, call), role="entry")
+                call.func.value = placed(made, call)
             if (callee := self._callee(call)) is not None:
                 result = yield from self._laid_out(call, callee, statement)
                 value = _Exchange(call, result).visit(value)
@@ -244,36 +262,55 @@ class Flattener:
             function, receiver = function.__func__, getattr(call.func, "value", None)
             if receiver is None:
                 return None
+            receiver = receiver.args[1] if isinstance(receiver, ast.Call) else receiver
         elif self.entries.is_users(function):
             function, receiver = vars(type(function)).get("__call__"), call.func
-        if not isinstance(function, FunctionType) or function.__globals__ is not self.machine.namespace:
+        plain = inspect.unwrap(function) if isinstance(function, FunctionType) else None
+        if not isinstance(plain, FunctionType) or plain.__globals__ is not self.machine.namespace:
             return None
-        found = self._definitions.get((function.__name__, function.__code__.co_firstlineno))
+        found = self._definitions.get((plain.__name__, plain.__code__.co_firstlineno))
         if found is None or len(self._running) > DEEPEST or len(self.scopes) > MOST_CALLS:
             return None
         node, statement = found
-        if node in self._running:
+        if not all(GRADIENT_MODES.search(f"{ast.unparse(decorator)}(") for decorator in node.decorator_list):
             return None
-        return Callee(node, statement, receiver) if _can_stand_alone(node, call, receiver is not None) else None
+        callee = Callee(node, statement, receiver, self._class_of(function, receiver))
+        return callee if _can_stand_alone(callee, call) else None
+
+    def _class_of(self, function: FunctionType, receiver: ast.expr | None) -> str | None:
+        """The name of the class that a method is written in, as `super()` needs it."""
+        classes = type(self.entries.resolve(receiver)).__mro__ if receiver is not None else ()
+        names = [c.__name__ for c in classes if function in vars(c).values()]
+        return next((name for name in names if self.machine.namespace.get(name) in classes), None)
+
+    def _makes_object(self, node: ast.expr) -> bool:
+        """Whether this is an object made on the spot, as in `Trainer(x).train()`."""
+        return isinstance(node, ast.Call) and self.entries.is_users_class(self.entries.resolve(node.func))
 
     def _laid_out(self, call: ast.Call, callee: Callee, statement: Statement) -> Generator[Statement, None, ast.expr]:
         """The arguments as assignments, the body with its names numbered, and the result as one more name."""
         node, receiver = callee.node, callee.receiver
         body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         parameters = [a.arg for a in node.args.args]
-        local = set(parameters).union(*(uses(n).binds for n in body))
+        local = _local_names(node)
         outside = set().union(*(uses(n).reads for n in body)) - local
         owner = self.entries.path(receiver, self.entries.resolve(receiver)) if receiver is not None else None
-        backward = node.name in self.words.backward_functions or node.name == "backward"
-        scope = Scope(node.name, owner, parameters, outside, backward)
+        function = bare(node.name)
+        backward = function in self.words.backward_functions or function == "backward"
+        scope = Scope(function, owner, parameters, outside, backward)
         number = self._open(scope)
         for name, argument in _arguments(node, call, receiver).items():
             handed = assignment(f"{name}{DOT}{number}", copy.deepcopy(argument), call)
             yield replace(statement, node=handed, role="argument", spelling=())
-        renamed = [_Numbered(local, number).visit(copy.deepcopy(n)) for n in body]
+        numbered = _Numbered(local, number, callee.within and (callee.within, parameters[0]))
+        renamed = [numbered.visit(copy.deepcopy(n)) for n in body]
+        self._definitions.update({_key(f): (f, callee.statement) for n in renamed for f in _functions_in(n)})
         result: ast.expr = ast.Constant(None)
         self._running.append(node)
+        before = torch.is_grad_enabled()
         try:
+            if node.decorator_list:
+                torch.set_grad_enabled(GRADIENTS_ON.search(ast.unparse(node.decorator_list[0])) is not None)
             for part in self._up_to_return(inner(replace(callee.statement, role=""), renamed), f"test{DOT}{number}"):
                 if isinstance(part.node, ast.Return) and part.node.value is not None:
                     name = self._name_of_result(scope, part.node, number)
@@ -283,6 +320,7 @@ class Flattener:
                 elif not isinstance(part.node, ast.Return):
                     yield part
         finally:
+            torch.set_grad_enabled(before)
             self._running.pop()
         return placed(result, call)
 
@@ -310,15 +348,43 @@ class Flattener:
 
 
 class _Numbered(ast.NodeTransformer):
-    """Gives the local names of one call its number."""
+    """Gives the local names of one call its number; `method` is its class and the name of its object."""
 
-    def __init__(self, local: set[str], number: int):
-        self.local, self.number = local, number
+    def __init__(self, local: set[str], number: int, method: tuple[str, str] | None = None):
+        self.local, self.number, self.method = local, number, method
+
+    def _numbered(self, name: str) -> str:
+        return f"{name}{DOT}{self.number}" if name in self.local else name
 
     def visit_Name(self, node):
-        if node.id in self.local:
-            node.id = f"{node.id}{DOT}{self.number}"
+        node.id = self._numbered(node.id)
         return node
+
+    def visit_Call(self, node):
+        if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args and self.method:
+            class_, instance = self.method
+            node.args = [placed(ast.Name(name, ast.Load()), node) for name in (class_, self._numbered(instance))]
+            return node
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node):
+        node.name = self._numbered(node.name)
+        within = _Numbered(self.local - _local_names(node), self.number, self.method)
+        node.body = [within.visit(part) for part in node.body]
+        node.args, node.decorator_list = self.visit(node.args), [self.visit(d) for d in node.decorator_list]
+        return node
+
+    def visit_Lambda(self, node):
+        node.body = _Numbered(self.local - {a.arg for a in node.args.args}, self.number, self.method).visit(node.body)
+        node.args = self.visit(node.args)
+        return node
+
+    def visit_Nonlocal(self, node):
+        return ast.copy_location(ast.Global([self._numbered(name) for name in node.names]), node)
+
+    def visit_ExceptHandler(self, node):
+        node.name = node.name and self._numbered(node.name)
+        return self.generic_visit(node)
 
 
 class _Renamed(ast.NodeTransformer):
@@ -364,34 +430,60 @@ def _strict_calls(value: ast.AST) -> list[ast.Call]:
     return [*found, value] if isinstance(value, ast.Call) else found
 
 
-_NEEDS_A_FUNCTION = (
-    *(ast.FunctionDef, ast.Lambda, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Yield, ast.YieldFrom, ast.Await),
-    *(ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.AsyncFor, ast.AsyncWith),
-)
+def _key(node: ast.FunctionDef) -> tuple[str, int]:
+    """What tells a function from all others once it is compiled: its name and its first line."""
+    return node.name, min(part.lineno for part in (node, *node.decorator_list))
 
 
-def _can_stand_alone(node: ast.FunctionDef, call: ast.Call, bound: bool) -> bool:
+def _functions_in(node: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (part for part in ast.walk(node) if isinstance(part, ast.FunctionDef))
+
+
+def _local_names(node: ast.FunctionDef) -> set[str]:
+    """The names of a function's own that can be numbered; those of modules and classes cannot."""
+    parts = [part for n in node.body for part in _own_parts(n)]
+    elsewhere = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
+    fixed = set().union(*(uses(n).binds for n in parts if isinstance(n, ast.Import | ast.ImportFrom | ast.ClassDef)))
+    given = {a.arg for a in (*node.args.args, *node.args.kwonlyargs)}
+    return given.union(*(uses(n).binds for n in node.body)) - elsewhere - fixed
+
+
+_HOLDS = {ast.Assign: "value", ast.AugAssign: "value", ast.AnnAssign: "value", ast.Expr: "value"}
+_HOLDS |= {ast.Assert: "test", ast.Raise: "exc"}
+"""The part of a statement that is computed first, and once."""
+
+_NEEDS_A_FUNCTION = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
+
+
+def _can_stand_alone(callee: Callee, call: ast.Call) -> bool:
     """Whether the body can stand in the place of the call: no return inside a loop, and nothing that keeps names."""
-    arguments = node.args
-    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs or node.decorator_list:
+    node, arguments = callee.node, callee.node.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         return False
     if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
         return False
     parts = [part for n in node.body for part in ast.walk(n)]
-    if any(isinstance(part, _NEEDS_A_FUNCTION) or _is_private(part) for part in parts):
+    if any(isinstance(part, _NEEDS_A_FUNCTION) or _is_private(part, callee.within) for part in parts):
         return False
-    blocks = [part for part in parts if isinstance(part, ast.stmt) and hasattr(part, "body")]
-    if any(_returns(block) for block in blocks if not isinstance(block, ast.If)):
+    blocks = [part for part in parts if isinstance(part, ast.For | ast.While | ast.With | ast.Try)]
+    if any(_returns(block) for block in blocks):
         return False
-    return len(call.args) + bound <= len(arguments.args)
+    return len(call.args) + (callee.receiver is not None) <= len(arguments.args)
+
+
+def _own_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a statement, those inside other functions left out."""
+    yield node
+    for child in ast.iter_child_nodes(node) if not isinstance(node, ast.FunctionDef | ast.Lambda) else ():
+        yield from _own_parts(child)
 
 
 def _returns(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Return) for part in ast.walk(node))
+    return any(isinstance(part, ast.Return) for part in _own_parts(node))
 
 
-def _is_private(node: ast.AST) -> bool:
+def _is_private(node: ast.AST, within: str | None) -> bool:
     """Whether a name means something else outside of its function or class."""
     if isinstance(node, ast.Attribute):
         return node.attr.startswith("__") and not node.attr.endswith("__")
-    return isinstance(node, ast.Name) and node.id in ("super", "locals", "vars", "__class__")
+    return isinstance(node, ast.Name) and node.id in ("locals", "vars", "__class__", *([] if within else ["super"]))

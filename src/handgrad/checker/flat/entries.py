@@ -98,14 +98,20 @@ class Entries:
             return self.machine.namespace.get(node.id)
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
-            if self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property):
+            if isinstance(owner, super) or self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property):
                 return getattr(owner, node.attr, None)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "super" and len(node.args) == 2:
+            return super(*map(self.resolve, node.args))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             owner, key = self.resolve(node.value), node.slice.value
             if isinstance(owner, list | tuple) and isinstance(key, int):
                 return owner[key] if -len(owner) <= key < len(owner) else None
             return owner.get(key) if _is_dict(owner) else None
         return None
+
+    def is_users_class(self, value: Any) -> bool:
+        """Whether the value is a class in the user's program."""
+        return isinstance(value, type) and value.__module__ == self.machine.namespace.get("__name__")
 
     def is_users(self, value: Any) -> bool:
         """Whether the value is an instance of a class in the user's program."""

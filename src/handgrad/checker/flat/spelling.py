@@ -13,6 +13,8 @@ _DICT_OF_GRADIENTS = re.compile(
     r"^(d|g|\w*grads?|\w*gradients?|d_?(params?|parameters|weights?|theta))$", re.IGNORECASE
 )
 _HALVES = re.compile(r"_?(forward|backward|backprop\w*|fwd|bwd|call|compute|grads?|gradients?|pass|loss)_?")
+GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
+GRADIENTS_ON = re.compile(r"enable_grad|True")
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
 
 
