@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from handgrad.checker import mappings
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.chains import Chain, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
@@ -176,6 +177,8 @@ class _Inspection:
     def run(self, explained: set[tuple]) -> None:
         """Judge every chain; those in `explained` were found wrong in an earlier training step."""
         self.judge = Judge(self.trace, self.region)
+        if mappings.choose(self.judge, self.trace.mappings):
+            self.judge = Judge(self.trace, self.region)
         if (unfit := self._not_finite()) is not None:
             self.notes.append(unfit)
             return
@@ -195,6 +198,7 @@ class _Inspection:
                     self.rows.append(row)
                 self.written |= {row.name, *self.judge.truth.located(chain)[1].names}
         self._list_missing()
+        self._name_what_is_not_judged({chain.name for chain, _ in judged})
         self._name_the_loss([chain for chain, _ in judged])
 
     def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
@@ -275,6 +279,15 @@ class _Inspection:
                     judgement.fault = judgement.fault if any(d.fix is not None for d in found) else None
             kept.append((chain, judgement))
         return kept
+
+    def _name_what_is_not_judged(self, names: set[str]) -> None:
+        """A note for what is put where gradients are, and is that of nothing known."""
+        places: dict[Place, list[str]] = {}
+        for name, step in mappings.unjudged(self.judge, self.trace.mappings, names).items():
+            places.setdefault(step.statement.place, []).append(self.trace.shown(name))
+        for place, left in places.items():
+            several = "are" if len(left) > 1 else "is"
+            self.notes.append(f"{place}: {', '.join(left)} {several} not judged: no variable is known for it.")
 
     def _name_the_loss(self, chains: list[Chain]) -> None:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""

@@ -28,6 +28,7 @@ class Tracer:
         self.flattener = Flattener(machine, source)
         self.losses = Losses(source, machine, loss)
         self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
+        self.trace.mappings = self.flattener.elements.mappings
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
         self.ended_early = False
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from handgrad.checker.flat.elements import Elements
 from handgrad.checker.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
 from handgrad.checker.flat.spelling import (
     DOT,
@@ -65,6 +66,7 @@ class Flattener:
         self.words = Words(source)
         self.active = self.words.in_entries_or_calls
         self.entries = Entries(machine)
+        self.elements = Elements(self.entries)
         self.scopes: list[Scope] = []
         self._definitions = {
             _key(node): (node, statement)
@@ -84,6 +86,7 @@ class Flattener:
     def begin(self) -> None:
         """Another pass begins: its backward functions belong to its own forward functions."""
         self._first = len(self.scopes)
+        self.elements.begin()
 
     def matters(self, node: ast.AST) -> bool:
         """Whether gradients are computed where only this class sees them: in an entry, or in a function called."""
@@ -99,6 +102,8 @@ class Flattener:
 
     def variable_of(self, name: str, known: set[str]) -> str | None:
         """The variable among `known` that `name` is the gradient of."""
+        if (found := next((v for v in self.elements.variables(name) if v in known), None)) is not None:
+            return found
         if name in self.entries.found:
             places = self._places_of_entry(name, known)
         elif (number := number_of(name)) is not None:
@@ -172,6 +177,9 @@ class Flattener:
         if isinstance(node, ast.For) and self._goes_over_objects(node):
             yield from self._unrolled(node, statement)
             return
+        if self.words.has_elements:
+            for named in self.elements.parameters(node):
+                yield replace(statement, node=named, laid_out=True, role="entry")
         node = _Renamed(self._versions).visit(copy.deepcopy(node))
         version = self._version_after(node)
         if isinstance(node, ast.Assign) and (entries := self.words.entries(node)):
@@ -188,6 +196,9 @@ class Flattener:
         self._versions.update(version)
         for store in renaming.take_stores(node):
             yield replace(statement, node=store, laid_out=True, role="entry")
+        if self.words.has_elements:
+            for named in self.elements.made(statement.node, statement.text):
+                yield replace(statement, node=named, laid_out=True, role="entry")
 
     def _version_after(self, node: ast.stmt) -> dict[str, str]:
         """A new name for a gradient that a call turns into the next one: `dx = layer.backward(dx)`."""
@@ -272,6 +283,8 @@ class Flattener:
         if found is None or len(self._running) > DEEPEST or len(self.scopes) > MOST_CALLS:
             return None
         node, statement = found
+        if node in self._running:
+            return None
         if not all(GRADIENT_MODES.search(f"{ast.unparse(decorator)}(") for decorator in node.decorator_list):
             return None
         callee = Callee(node, statement, receiver, self._class_of(function, receiver))

@@ -37,13 +37,17 @@ class Entries:
         self._texts: dict[str, str] = {}
         self._paths: dict[int, tuple[Any, str]] = {}
 
-    def add(self, path: str, key: str, is_attribute: bool) -> str:
+    def add(self, path: str, key: str | int, is_attribute: bool) -> str:
         """The name of an entry."""
         holder = self._texts.get(path, bare(path))
-        name = f"{path}{DOT}{re.sub('[^0-9a-zA-Z_]', '_', key)}"
+        name = f"{path}{DOT}" + (f"at{key}" if isinstance(key, int) else re.sub("[^0-9a-zA-Z_]", "_", key))
         self._texts[name] = f"{holder}.{key}" if is_attribute else f"{holder}[{key!r}]"
-        self.found.setdefault(name, Entry(path, key, self._texts[name], is_attribute))
+        self.found.setdefault(name, Entry(path, str(key), self._texts[name], is_attribute))
         return name
+
+    def inside(self, path: str, key: str | int, holder: Any) -> str:
+        """The name of what an entry holds that has entries itself."""
+        return self._paths.setdefault(id(holder), (holder, self.add(path, key, False)))[1]
 
     def at(self, node: Any) -> tuple[str, Any] | None:
         """The name for an entry or attribute, and what it holds now; None where the node is to stay as it is."""

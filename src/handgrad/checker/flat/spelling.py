@@ -86,11 +86,13 @@ class Words:
         """Read the program; `leading` are the functions through which those that compute gradients are called."""
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.known = {word for node in nodes for word in _written(node)}
+        self._containers = {word for node in nodes for word in _given_containers(node)}
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
         self.backward_functions = {f.name for f in functions if any(map(self.spells_gradient, f.body))}
         self.leading = _callers(functions, self.backward_functions)
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
+        self.has_elements = any(map(self._stores_element, nodes))
 
     def spells_gradient(self, node: ast.AST) -> bool:
         """Whether a name, an entry or an attribute that a statement binds is spelled like a gradient."""
@@ -114,6 +116,25 @@ class Words:
         of_gradients = any(self._is_gradient(key, target.id) for key, _ in pairs)
         return pairs if of_gradients and any(not isinstance(v, ast.Name | ast.Constant) for _, v in pairs) else []
 
+    def _stores_element(self, node: ast.AST) -> bool:
+        """Whether this puts gradients into a list, or into a dict under keys that are computed."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILLING:
+            return self._is_container(node.func.value)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            return key_of(node) is None and self._is_container(node.value)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.ListComp | ast.DictComp):
+            parts = node.value.elts if isinstance(node.value, ast.List) else [getattr(node.value, "elt", None)]
+            parts = [node.value.value] if isinstance(node.value, ast.DictComp) else parts
+            made = [p for p in parts if not isinstance(p, ast.Name | ast.Constant) and "zeros" not in ast.unparse(p)]
+            return bool(made) and any(map(self._is_container, node.targets))
+        return False
+
+    def _is_container(self, node: ast.expr) -> bool:
+        """Whether what is filled is called like gradients: `grads`, `self.grads`, or `dWs` beside `Ws`."""
+        word = bare(key_of(node) or getattr(node, "id", ""))
+        spelled = is_dict_of_gradients(word) or gradient_of(word, self.known - {word}) is not None
+        return spelled and word in self._containers
+
     def _is_gradient(self, key: str, dictionary: str | None) -> bool:
         if dictionary is not None and is_dict_of_gradients(dictionary):
             return key in self.known or gradient_of(key, self.known) is not None
@@ -121,6 +142,8 @@ class Words:
 
     def _stores_gradient(self, node: ast.AST) -> bool:
         for part in ast.walk(node):
+            if self._stores_element(part):
+                return True
             if not isinstance(part, ast.Assign | ast.AugAssign) or _is_empty(part.value):
                 continue
             if isinstance(part, ast.Assign) and self.entries(part):
@@ -134,6 +157,9 @@ class Words:
         return False
 
 
+_FILLING = ("append", "insert", "extend", "appendleft")
+
+
 def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
     """The names of the functions `called`, of those that call them, and so on."""
     calls = {f.name: {called_name(n) for n in ast.walk(f) if isinstance(n, ast.Call)} for f in functions}
@@ -142,6 +168,20 @@ def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
         found = called
         called = found | {name for name, inside in calls.items() if inside & found}
     return found
+
+
+def _given_containers(node: ast.AST) -> Iterator[str]:
+    """The names and attributes that a statement gives a list or a dict."""
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        value = node.value
+        parts = [value.left, value.right] if isinstance(value, ast.BinOp) else [value]
+        made = any(isinstance(part, _CONTAINERS) for part in parts)
+        made = made or (isinstance(value, ast.Call) and called_name(value) in ("list", "dict", "defaultdict"))
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            yield from [key_of(target) or getattr(target, "id", "")] if made else []
+
+
+_CONTAINERS = (ast.List, ast.ListComp, ast.Dict, ast.DictComp)
 
 
 def _is_empty(value: ast.expr) -> bool:
