@@ -99,8 +99,8 @@ class Candidates:
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
-        yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
-        yield from (step for step in reversed(self.temporaries) if step.statement.role != "entry")
+        yield from (step for step in reversed(self.plan.steps) if not step.statement.only_moves)
+        yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:

@@ -371,7 +371,7 @@ class _Inspection:
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
         for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place and step.statement.role != "entry":
+            if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
         whole = chain.last.statement
         if place is not None:

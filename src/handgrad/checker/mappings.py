@@ -26,7 +26,7 @@ def unjudged(judge: Judge, mappings: dict[str, list[dict[str, str]]], names: set
 
 def _made(judge: Judge, names: set[str]) -> dict[str, Step]:
     """The last statement of the backward pass that took each of these elements out of its container."""
-    taken = [s for s in judge.region.steps if s.statement.role == "entry" and s.backward]
+    taken = [s for s in judge.region.steps if s.statement.role == "element" and s.backward]
     return {name: step for step in taken for name in step.binds & names}
 
 

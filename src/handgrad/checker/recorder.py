@@ -158,6 +158,9 @@ class Recorder:
                 if variable and spelled and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self._gradient_names |= set(step.gradients)
+        if step.gradients and step.statement.role == "element":
+            maker = next(s for s in reversed(self.trace.regions[-1].steps) if not s.statement.only_moves)
+            maker.tainted = not maker.gradients
         sources = self._tainted | self._gradient_names
         step.tainted = not step.gradients and bool(step.reads & sources)
         if step.tainted:

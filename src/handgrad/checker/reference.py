@@ -144,7 +144,7 @@ def needed_steps(region: Region) -> list[Step]:
         elif step.error is None and (
             step.writes & wanted
             or any(_scalar(step.after.get(n)) for n in step.binds)
-            or step.statement.role == "entry"
+            or step.statement.only_moves
         ):
             kept.append(step)
             wanted |= step.reads

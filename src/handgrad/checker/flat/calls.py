@@ -198,7 +198,7 @@ class Flattener:
             yield replace(statement, node=store, laid_out=True, role="entry")
         if self.words.has_elements:
             for named in self.elements.made(statement.node, statement.text):
-                yield replace(statement, node=named, laid_out=True, role="entry")
+                yield replace(statement, node=named, laid_out=True, role="element")
 
     def _version_after(self, node: ast.stmt) -> dict[str, str]:
         """A new name for a gradient that a call turns into the next one: `dx = layer.backward(dx)`."""
