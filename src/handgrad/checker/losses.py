@@ -1,16 +1,14 @@
 """Which of a program's names stand for a loss, and which for a gradient."""
 
 import ast
-import re
 from typing import Any
 
-from handgrad.checker.flat.spelling import bare
+from handgrad.checker.flat.spelling import LOSS, bare
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import gradient_of, uses, variables_of
 from handgrad.checker.source import Source
 from handgrad.checker.values import is_float
 
-_LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
 
 
 class Losses:
@@ -30,7 +28,7 @@ class Losses:
         for statement in source.statements:
             self._collect(statement.node)
         self._called = set().union(*(_called_backward(s.node) for s in source.statements))
-        self._spelled = {n for n in self.names if _LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
+        self._spelled = {n for n in self.names if LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
 
     def _collect(self, node: ast.stmt) -> None:
         found = uses(node)

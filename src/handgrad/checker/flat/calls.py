@@ -13,6 +13,7 @@ import torch
 
 from handgrad.checker.flat.elements import Elements
 from handgrad.checker.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
+from handgrad.checker.flat.parts import loss_apart
 from handgrad.checker.flat.spelling import (
     DOT,
     GRADIENT_MODES,
@@ -174,6 +175,10 @@ class Flattener:
         if not self.active or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
             yield replace(statement, laid_out=True)
             return
+        if isinstance(node, ast.For) and self.words.spells_gradient(node):
+            if parts := loss_apart(node, self.words.is_loss):
+                yield from (replace(statement, node=part) for part in parts)
+                return
         if isinstance(node, ast.For) and self._goes_over_objects(node):
             yield from self._unrolled(node, statement)
             return

@@ -13,6 +13,7 @@ _DICT_OF_GRADIENTS = re.compile(
     r"^(d|g|\w*grads?|\w*gradients?|d_?(params?|parameters|weights?|theta))$", re.IGNORECASE
 )
 _HALVES = re.compile(r"_?(forward|backward|backprop\w*|fwd|bwd|call|compute|grads?|gradients?|pass|loss)_?")
+LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
 GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
 GRADIENTS_ON = re.compile(r"enable_grad|True")
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
@@ -93,6 +94,10 @@ class Words:
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
+
+    def is_loss(self, name: str) -> bool:
+        """Whether the name is that of a loss."""
+        return LOSS.search(name) is not None and gradient_of(bare(name), self.known) is None
 
     def spells_gradient(self, node: ast.AST) -> bool:
         """Whether a name, an entry or an attribute that a statement binds is spelled like a gradient."""
