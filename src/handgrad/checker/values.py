@@ -28,7 +28,23 @@ def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
         return any(holds(test, v, depth - 1) for v in value[:64])
     if isinstance(value, dict):
         return any(holds(test, v, depth - 1) for v in itertools.islice(value.values(), 64))
-    return any(holds(test, v, depth - 1) for v in list(getattr(value, "__dict__", {}).values())[:64])
+    return any(holds(test, v, depth - 1) for v in list(attributes(value).values())[:64])
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """The attributes an instance has of its own, those in `__slots__` too."""
+    slots = (slot for kind in type(value).__mro__ for slot in _names(vars(kind).get("__slots__", ())))
+    inside = {slot: getattr(value, slot) for slot in slots if slot != "__dict__" and hasattr(value, slot)}
+    return {**getattr(value, "__dict__", {}), **inside}
+
+
+def _names(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def has_attributes(value: Any) -> bool:
+    """Whether instances of this class can have attributes of their own."""
+    return hasattr(value, "__dict__") or any("__slots__" in vars(kind) for kind in type(value).__mro__)
 
 
 def callable_module(value: Any) -> bool:
@@ -38,7 +54,7 @@ def callable_module(value: Any) -> bool:
 
 def is_object(value: Any) -> bool:
     """Whether the value is an instance with attributes of its own, which a method may change."""
-    return hasattr(value, "__dict__") and not isinstance(value, Tensor | type) and not callable_module(value)
+    return has_attributes(value) and not isinstance(value, Tensor | type) and not callable_module(value)
 
 
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
@@ -76,7 +92,8 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         except TypeError:
             return value
         memo[id(value)] = new
-        new.__dict__.update({k: copy(v, depth - 1) for k, v in vars(value).items()})
+        for key, held in attributes(value).items():
+            object.__setattr__(new, key, copy(held, depth - 1))
         return new
 
     return {name: copy(value, 4) for name, value in values.items()}

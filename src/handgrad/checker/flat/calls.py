@@ -142,7 +142,11 @@ class Flattener:
         if entry.is_attribute and entry.key == "grad":
             yield entry.path
         yield from (f"{entry.path}{DOT}{key}" for key in keys)
-        if entry.is_attribute:
+        holder, _, within = entry.path.partition(DOT)
+        if within and is_dict_of_gradients(holder):
+            ends = [f"{DOT}{within}{DOT}{key}" for key in (entry.key, *keys)]
+            yield from sorted(n for n in known if n.endswith(tuple(ends)) and not n.startswith(holder + DOT))
+        if entry.is_attribute and not is_dict_of_gradients(entry.path):
             calls = [i for i in range(self._first, len(self.scopes)) if self.scopes[i].owner == entry.path]
             forward = [i for i in calls if not self.scopes[i].backward]
             yield from (f"{key}{DOT}{forward[0]}" for key in keys if len(forward) == 1)

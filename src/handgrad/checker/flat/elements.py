@@ -17,7 +17,7 @@ from handgrad.checker.edits.walk import simple_statements
 from handgrad.checker.flat.entries import LONGEST_LIST, Entries, assignment
 from handgrad.checker.flat.spelling import DOT, bare, is_dict_of_gradients
 from handgrad.checker.names import variables_of
-from handgrad.checker.values import is_float
+from handgrad.checker.values import attributes, is_float
 
 _LIMITS = re.compile(r"clip|clamp|norm|scale|coef")
 DEEPEST = 2
@@ -106,7 +106,7 @@ class Elements:
         names = {n: v for n, v in self.namespace.items() if not n.startswith(("__", f"items{DOT}"))}
         for name in sorted(names, key=lambda n: DOT in n):
             node = ast.Name(name, ast.Load())
-            inside = dict(vars(names[name])) if self.entries.is_users(names[name]) else {}
+            inside = attributes(names[name]) if self.entries.is_users(names[name]) else {}
             places = [(node, bare(name), names[name])]
             places += [(ast.Attribute(node, key, ast.Load()), key, held) for key, held in inside.items()]
             for place, word, holder in places:

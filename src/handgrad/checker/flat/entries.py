@@ -2,8 +2,10 @@
 
 import ast
 import copy
+import inspect
 import re
 from dataclasses import dataclass
+from types import MemberDescriptorType
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +15,7 @@ from handgrad.checker.flat.spelling import DOT, bare, key_of
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import base_name, uses
 from handgrad.checker.source import segment
+from handgrad.checker.values import attributes, has_attributes
 
 LONGEST_LIST = 64
 
@@ -58,8 +61,8 @@ class Entries:
             return (self.add(self.path(node.value, holder), key, False), holder.get(key)) if _is_dict(holder) else None
         if isinstance(holder, Tensor):
             return self._grad(node, holder) if key == "grad" else None
-        if self.is_users(holder) and not hasattr(type(holder), key):
-            return self.add(self.path(node.value, holder), key, True), vars(holder).get(key)
+        if self.is_users(holder) and not _is_computed(holder, key):
+            return self.add(self.path(node.value, holder), key, True), attributes(holder).get(key)
         return None
 
     def _grad(self, node: ast.Attribute, tensor: Tensor) -> tuple[str, Any] | None:
@@ -79,7 +82,7 @@ class Entries:
     def _new_path(self, node: ast.expr, holder: Any) -> str:
         global_names = {n: v for n, v in self.machine.namespace.items() if DOT not in n}
         for name, value in global_names.items():
-            inside = vars(value).items() if self.is_users(value) else ()
+            inside = attributes(value).items() if self.is_users(value) else ()
             for text, items in [(name, value), *((f"{name}.{attribute}", held) for attribute, held in inside)]:
                 for i, item in enumerate(items[:LONGEST_LIST] if isinstance(items, list) else ()):
                     if item is holder:
@@ -120,7 +123,13 @@ class Entries:
     def is_users(self, value: Any) -> bool:
         """Whether the value is an instance of a class in the user's program."""
         ours = type(value).__module__ == self.machine.namespace.get("__name__")
-        return ours and hasattr(value, "__dict__") and not isinstance(value, Module | type)
+        return ours and has_attributes(value) and not isinstance(value, Module | type)
+
+
+def _is_computed(holder: Any, key: str) -> bool:
+    """Whether the class has a say in what is stored under this name, as a property has."""
+    found = inspect.getattr_static(type(holder), key, None)
+    return hasattr(type(found), "__set__") and not isinstance(found, MemberDescriptorType)
 
 
 def _is_dict(value: Any) -> bool:

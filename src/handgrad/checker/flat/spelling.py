@@ -156,13 +156,23 @@ class Words:
             for target in part.targets if isinstance(part, ast.Assign) else [part.target]:
                 for place in ast.walk(target):
                     key = key_of(place)
-                    owner = ast.unparse(place.value) if isinstance(place, ast.Subscript) else None
-                    if key is not None and ((key == "grad" and owner is None) or self._is_gradient(key, owner)):
+                    if key is not None and (
+                        (key == "grad" and isinstance(place, ast.Attribute))
+                        or self._is_gradient(key, ast.unparse(_holder(place)))
+                    ):
                         return True
         return False
 
 
 _FILLING = ("append", "insert", "extend", "appendleft")
+
+
+def _holder(node: Any) -> ast.expr:
+    """What holds an entry: `grads` for `grads["W"]` and for `grads["layer"]["W"]`."""
+    node = node.value
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
 
 
 def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
