@@ -284,7 +284,7 @@ class Flattener:
                 return None
             receiver = receiver.args[1] if isinstance(receiver, ast.Call) else receiver
         elif self.entries.is_users(function):
-            function, receiver = vars(type(function)).get("__call__"), call.func
+            function, receiver = inspect.getattr_static(type(function), "__call__", None), call.func
         plain = inspect.unwrap(function) if isinstance(function, FunctionType) else None
         if not isinstance(plain, FunctionType) or plain.__globals__ is not self.machine.namespace:
             return None
@@ -296,8 +296,17 @@ class Flattener:
             return None
         if not all(GRADIENT_MODES.search(f"{ast.unparse(decorator)}(") for decorator in node.decorator_list):
             return None
+        call.args = [part for argument in call.args for part in self._spread(argument)]
         callee = Callee(node, statement, receiver, self._class_of(function, receiver))
         return callee if _can_stand_alone(callee, call) else None
+
+    def _spread(self, argument: ast.expr) -> list[ast.expr]:
+        """The arguments that `*args` stands for, where it is known how many they are."""
+        given = self.entries.resolve(argument.value) if isinstance(argument, ast.Starred) else None
+        if not isinstance(given, tuple | list):
+            return [argument]
+        items = [ast.Subscript(argument.value, ast.Constant(i), ast.Load()) for i in range(len(given))]
+        return [placed(item, argument) for item in items]
 
     def _class_of(self, function: FunctionType, receiver: ast.expr | None) -> str | None:
         """The name of the class that a method is written in, as `super()` needs it."""
@@ -440,6 +449,10 @@ def _arguments(node: ast.FunctionDef, call: ast.Call, receiver: ast.expr | None)
     given = dict(zip(names[len(names) - len(node.args.defaults) :], node.args.defaults, strict=True))
     given.update(zip(names, [*([receiver] if receiver is not None else []), *call.args], strict=False))
     given.update({k.arg: k.value for k in call.keywords if k.arg is not None})
+    if node.args.vararg:
+        rest = call.args[len(names) - (receiver is not None) :]
+        given[node.args.vararg.arg] = ast.Tuple(rest, ast.Load())
+        names.append(node.args.vararg.arg)
     return {name: given[name] for name in names if name in given}
 
 
@@ -466,7 +479,7 @@ def _local_names(node: ast.FunctionDef) -> set[str]:
     parts = [part for n in node.body for part in _own_parts(n)]
     elsewhere = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
     fixed = set().union(*(uses(n).binds for n in parts if isinstance(n, ast.Import | ast.ImportFrom | ast.ClassDef)))
-    given = {a.arg for a in (*node.args.args, *node.args.kwonlyargs)}
+    given = {a.arg for a in (*node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg) if a}
     return given.union(*(uses(n).binds for n in node.body)) - elsewhere - fixed
 
 
@@ -480,7 +493,7 @@ _NEEDS_A_FUNCTION = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.Asyn
 def _can_stand_alone(callee: Callee, call: ast.Call) -> bool:
     """Whether the body can stand in the place of the call: no return inside a loop, and nothing that keeps names."""
     node, arguments = callee.node, callee.node.args
-    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+    if arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         return False
     if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
         return False
@@ -490,7 +503,7 @@ def _can_stand_alone(callee: Callee, call: ast.Call) -> bool:
     blocks = [part for part in parts if isinstance(part, ast.For | ast.While | ast.With | ast.Try)]
     if any(_returns(block) for block in blocks):
         return False
-    return len(call.args) + (callee.receiver is not None) <= len(arguments.args)
+    return arguments.vararg is not None or len(call.args) + (callee.receiver is not None) <= len(arguments.args)
 
 
 def _own_parts(node: ast.AST) -> Iterator[ast.AST]:
