@@ -86,9 +86,10 @@ class Candidates:
             for simple in simple_statements(step.statement.node):
                 if uses(simple).binds & self.gradients and not own:
                     continue
+                handed = 0.0 if own or not _only_hands_on(simple) else 0.5
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
-                        edit.cost += far
+                        edit.cost += far + handed
                         yield Candidate(edit.cost + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:
@@ -109,3 +110,9 @@ class Candidates:
 
 def _makes_numbers(step: Step) -> bool:
     return all(isinstance(value, int | float) for value in step.after.values())
+
+
+def _only_hands_on(line: ast.stmt) -> bool:
+    """Whether a line computes nothing, as in `dx, x = None, cache`."""
+    parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
+    return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)

@@ -288,6 +288,8 @@ class Flattener:
         plain = inspect.unwrap(function) if isinstance(function, FunctionType) else None
         if not isinstance(plain, FunctionType) or plain.__globals__ is not self.machine.namespace:
             return None
+        if set(plain.__code__.co_freevars) - {"__class__"}:  # names of a call that was not laid out
+            return None
         found = self._definitions.get((plain.__name__, plain.__code__.co_firstlineno))
         if found is None or len(self._running) > DEEPEST or len(self.scopes) > MOST_CALLS:
             return None
