@@ -114,7 +114,7 @@ class Judge:
             if judgement.fault:
                 return judgement
         outcome = judgement.outcome = evaluate(self.machine, plan, case)
-        is_gradient = outcome.error is not None or _is_gradient(outcome.got, case.want)
+        is_gradient = outcome.error is not None or _is_gradient(outcome.got)
         if not is_gradient or not (self._agrees(outcome, case) or self._rescue(judgement)):
             judgement.fault, judgement.failing = "wrong", case
             return judgement
@@ -126,7 +126,8 @@ class Judge:
             judgement.fault, judgement.failing = "wrong", case
             return judgement
         got = as_tensor(judgement.outcome.got, case.want)
-        if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
+        scalar = not isinstance(judgement.outcome.got, Tensor) and case.want.numel() == 1
+        if got is not None and got.shape != case.want.shape and not scalar:
             judgement.fault, judgement.failing = "shape", case
             return judgement
         return replace(judgement, cases=[case], outcome=None)
@@ -145,7 +146,10 @@ class Judge:
         return None
 
     def _agrees(self, outcome: Outcome, case: Case) -> bool:
-        return agrees(outcome.got, case.want, case.noise, self.truth.tolerance)
+        got = as_tensor(outcome.got, case.want)
+        if got is not None and got.numel() == 1:
+            got = got.reshape(()).expand_as(case.want)
+        return agrees(got, case.want, case.noise, self.truth.tolerance)
 
     def _rescue(self, judgement: Judgement) -> bool:
         """Try the shapes the user's own gradients have, and forward values in place of names used for others.
@@ -191,8 +195,8 @@ class Judge:
                 yield self._smaller[relations]
 
 
-def _is_gradient(got: Any, want: Tensor) -> bool:
-    """Whether the value can be a gradient at all: a float tensor, or a number where there is one element."""
+def _is_gradient(got: Any) -> bool:
+    """Whether the value can be a gradient at all: a float tensor, or a number."""
     if isinstance(got, Tensor):
         return got.is_floating_point()
-    return isinstance(got, int | float) and not isinstance(got, bool) and want.numel() == 1
+    return isinstance(got, int | float) and not isinstance(got, bool)

@@ -1,7 +1,7 @@
 """Everything that may be edited to mend a chain, and what an edit may draw on."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from handgrad.checker.blame import Judge, Judgement
@@ -24,9 +24,12 @@ class Candidate:
 class Candidates:
     """The edits of one chain's statements, of the temporaries it uses, and of the functions it calls."""
 
-    def __init__(self, judge: Judge, judgement: Judgement, raises: bool = False):
-        """Collect the names at hand; `raises` says that the line ends in an exception as it stands."""
-        self.raises = raises
+    def __init__(self, judge: Judge, judgement: Judgement, raises: bool = False, suspected: Collection[ast.stmt] = ()):
+        """Collect the names at hand; `raises` says that the line ends in an exception as it stands.
+
+        Where lines are `suspected`, other lines of the same statement are edited after them.
+        """
+        self.raises, self.suspected = raises, suspected
         self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
         case = judgement.failing or judgement.cases[0]
         reads = set().union(*(s.reads for s in self.plan.steps))
@@ -57,6 +60,8 @@ class Candidates:
         own = step in chain.steps
         node = step.statement.node if step else ast.Pass()
         beside = step.reads | step.writes if step else set(self.values)
+        made = uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+        earlier = [s for s in chain.region.steps if step and s.index < step.index]
         return Context(
             chain.name,
             chain.variable,
@@ -68,8 +73,9 @@ class Candidates:
             related=self.related,
             accumulates=own and step is not chain.last,
             mentioned=uses(node).reads,
-            locals=uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set(),
+            locals=made,
             counters=uses(node).counters,
+            carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
 
     def sorted(self, late: bool) -> list[Candidate]:
@@ -86,10 +92,11 @@ class Candidates:
             for simple in simple_statements(step.statement.node):
                 if uses(simple).binds & self.gradients and not own:
                     continue
-                handed = 0.0 if own or not _only_hands_on(simple) else 0.5
+                aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
+                aside += 0.0 if own or not _only_hands_on(simple) else 0.5
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
-                        edit.cost += far + handed
+                        edit.cost += far + aside
                         yield Candidate(edit.cost + 0.001 * position, edit, step)
 
     def not_yet(self, step: Step) -> set[str]:

@@ -1,12 +1,18 @@
 """The statements that together make one gradient, and what has to run to make it alone."""
 
+import ast
+import re
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from handgrad.checker.machine import UserError
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Region, Step
-from handgrad.checker.values import is_float
+from handgrad.checker.values import holds_float, is_float
+
+_CLIPS = re.compile(r"\b(clip|clamp)")
 
 
 @dataclass(eq=False)
@@ -64,6 +70,39 @@ def chains_of(region: Region) -> list[Chain]:
                 chain.steps.clear()
             chain.steps.append(step)
     return sorted(found, key=lambda c: c.last.index)
+
+
+def before_the_update(chain: Chain, decays: bool) -> Chain | None:
+    """The chain without the clipping of the finished gradient, and with `decays` its weight decay; None without any."""
+    steps = list(chain.steps)
+    while len(steps) > 1 and (_clips(steps[-1], chain) or (decays and _decays(steps[-1], chain))):
+        steps.pop()
+    return Chain(chain.name, chain.variable, chain.region, steps) if len(steps) < len(chain.steps) else None
+
+
+def _clips(step: Step, chain: Chain) -> bool:
+    """Whether a statement clips by its name, or uses a number that was computed from gradients, such as their norm."""
+    norms: set[str] = set()
+    for earlier in chain.region.steps[: chain.region.steps.index(step)]:
+        norms = norms - earlier.writes | {n for n, v in earlier.after.items() if earlier.tainted and _is_number(v)}
+    return _CLIPS.search(step.statement.text) is not None or bool(step.reads & norms)
+
+
+def _decays(step: Step, chain: Chain) -> bool:
+    """Whether a statement adds the variable, times numbers alone, to its gradient."""
+    node = step.statement.node
+    added = node if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
+    if not (isinstance(added, ast.AugAssign | ast.BinOp) and isinstance(added.op, ast.Add)):
+        return False
+    known = dict(chain.region.start)
+    for earlier in chain.region.steps[: chain.region.steps.index(step)]:
+        known.update(earlier.after)
+    beside = step.reads - {chain.name, chain.variable}
+    return chain.variable in step.reads and not any(holds_float(known.get(n)) for n in beside)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, Tensor) and value.numel() == 1)
 
 
 def _is_answered(chain: Chain, again: Step) -> bool:

@@ -4,7 +4,7 @@ import ast
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import torch
@@ -32,12 +32,15 @@ SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim i
 """What may have to be done to a product before it is a gradient."""
 
 
-def diagnose(judge: Judge, judgement: Judgement) -> list[Diagnosis]:
-    """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are."""
+def diagnose(judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = ()) -> list[Diagnosis]:
+    """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are.
+
+    Of a compound statement, the `suspected` lines are edited before the others.
+    """
     chain = judgement.chain
     if judgement.fault == "missing":
         return [Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)]
-    search = _Search(judge, judgement)
+    search = _Search(judge, judgement, suspected)
     if chain.refused and search.trials.right():
         message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
         return [Diagnosis("unknown", message, place=chain.refused.place)]
@@ -47,11 +50,12 @@ def diagnose(judge: Judge, judgement: Judgement) -> list[Diagnosis]:
 class _Search:
     """One line's diagnosis."""
 
-    def __init__(self, judge: Judge, judgement: Judgement):
+    def __init__(self, judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]):
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
         self.place = self.chain.last.statement.place
         self.trials = Trials(judge, judgement)
-        self.candidates = Candidates(judge, judgement, raises=self.trials.full.outcome.error is not None)
+        raises = self.trials.full.outcome.error is not None
+        self.candidates = Candidates(judge, judgement, raises, suspected)
         self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
         self.formulas = Formulas(judge, self.chain, self.case, self.candidates.values)

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from handgrad.checker import mappings
 from handgrad.checker.blame import Judge, Judgement
-from handgrad.checker.chains import Chain, chains_of
+from handgrad.checker.chains import Chain, before_the_update, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
 from handgrad.checker.edits import simple_statements
 from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.local_modules import importable
-from handgrad.checker.loops import narrowed
+from handgrad.checker.loops import narrowed, suspects
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.numbers import constant_ratio
@@ -160,6 +160,8 @@ class _Inspection:
         self.notes: list[str] = []
         self.loss: float | None = None
         self.written: set[str] = set()
+        self.clipped: dict[Place, list[str]] = {}
+        self.in_vain: dict[tuple[Step | ast.stmt, ...], list[Diagnosis]] = {}
 
     def _not_finite(self) -> str | None:
         """A sentence where the loss is not a finite number, so that nothing can be judged."""
@@ -183,7 +185,9 @@ class _Inspection:
             self.notes.append(unfit)
             return
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
-        judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
+        judged = [self._before_the_update(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
+        for place, names in self.clipped.items():
+            self.notes.append(f"{place} changes {', '.join(names)} for the update; judged is what it was before.")
         judged = self._without_multiples(self._without_intermediates(judged))
         judged = self._trust_what_was_right(judged)
         self._find_hazards(judged)
@@ -200,6 +204,17 @@ class _Inspection:
         self._list_missing()
         self._name_what_is_not_judged({chain.name for chain, _ in judged})
         self._name_the_loss([chain for chain, _ in judged])
+
+    def _before_the_update(self, chain: Chain, judgement: Judgement) -> tuple[Chain, Judgement]:
+        """The gradient before it was clipped, or before its weight decay where it is right then."""
+        for decays in (False, True) if judgement.fault in ("wrong", "masked") else ():
+            finished = before_the_update(chain, decays)
+            before = self.judge.judge(finished) if finished else None
+            if finished and before and (before.fault is None or not decays):
+                changed = chain.steps[len(finished.steps)].statement.place
+                self.clipped.setdefault(changed, []).append(self.trace.shown(chain.name))
+                return finished, before
+        return chain, judgement
 
     def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
@@ -225,35 +240,59 @@ class _Inspection:
     def _without_multiples(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """Leave out what is a multiple of the gradient it is spelled like, where the lines that use it make up for it.
 
-        As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`.
+        As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`. Right lines that pass the multiple on are left out too.
         """
-        if not any(judgement.fault for _, judgement in judged):
-            return judged
-        plans = [self.judge.truth.plan(chain) for chain, _ in judged]
-        read = [c for c, _ in judged if any(c.name in p.gradients and c.last not in p.chain.steps for p in plans)]
-        multiples = {chain: r for chain, j in judged if chain in read and (r := _ratio(chain, j)) is not None}
-        if not multiples:
-            return judged
-        before = [(step, step.gradients, step.tainted) for chain in multiples for step in chain.steps]
-        names = {chain.name for chain in multiples}
-        for step, gradients, _ in before:
-            step.gradients, step.tainted = {n: v for n, v in gradients.items() if n not in names}, True
-        kept = [chain for chain, _ in judged if chain not in multiples]
-        again = [(chain, j) for chain in kept if (j := self.judge.judge(chain)) is not None]
-        faulty = {chain for chain, j in judged if j.fault}
-        made_right = [chain for chain, j in again if chain in faulty and not j.fault]
-        made_wrong = [chain for chain, j in again if chain not in faulty and j.fault]
-        if len(again) == len(kept) and len(made_right) > len(made_wrong):
-            for chain, ratio in multiples.items():
-                self.written |= {n for v in self.judge.truth.forward.versions(chain.variable) for n in v.names}
+        for chain, judgement in judged:
+            ratio = self._ratio(judgement)
+            if (
+                ratio is not None
+                and (again := self._judged_without(self._passing_on(chain, judged), judged)) is not None
+            ):
                 name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
                 self.notes.append(
                     f"{name} is {ratio:.4g} times the gradient of {variable}; lines that use it are judged with it."
                 )
-            return again
+                return self._without_multiples(again)
+        return judged
+
+    def _ratio(self, judgement: Judgement) -> float | None:
+        """How many times the true gradient a wrong line makes of right values, where that is a number other than 1."""
+        if judgement.fault != "wrong" or judgement.outcome is None or judgement.failing is None:
+            return None
+        got = as_tensor(judgement.outcome.got, judgement.want)
+        if got is None or got.shape != judgement.want.shape:
+            return None
+        return constant_ratio(judgement.want, got, self.judge.truth.tolerance)
+
+    def _passing_on(self, first: Chain, judged: list[tuple[Chain, Judgement]]) -> list[Chain]:
+        """The chain, and the right ones computed from it that others are computed from."""
+        plans = {chain: self.judge.truth.plan(chain) for chain, _ in judged}
+        group = [first]
+        for chain, judgement in judged:
+            read = any(chain.name in p.gradients and chain.last not in c.steps for c, p in plans.items())
+            if read and judgement.fault is None and plans[chain].gradients & {c.name for c in group}:
+                group.append(chain)
+        return group
+
+    def _judged_without(
+        self, group: list[Chain], judged: list[tuple[Chain, Judgement]]
+    ) -> list[tuple[Chain, Judgement]] | None:
+        """The others, judged with a group of gradients as temporaries; None where more are right with them."""
+        names = {chain.name for chain in group}
+        plans = {chain: self.judge.truth.plan(chain) for chain, _ in judged}
+        before = [(step, step.gradients, step.tainted) for chain in group for step in chain.steps]
+        for step, gradients, _ in before:
+            step.gradients, step.tainted = {n: v for n, v in gradients.items() if n not in names}, True
+        kept = [(chain, judgement) for chain, judgement in judged if chain not in group]
+        again = {chain: self.judge.judge(chain) for chain, _ in kept if plans[chain].gradients & names}
+        made_right = [chain for chain, old in kept if old.fault and (new := again.get(chain)) and not new.fault]
+        made_wrong = [c for c, old in kept if c in again and not old.fault and ((new := again[c]) is None or new.fault)]
+        if len(made_right) > len(made_wrong):
+            self.written |= {n for c in group for v in self.judge.truth.forward.versions(c.variable) for n in v.names}
+            return [(chain, again.get(chain) or old) for chain, old in kept]
         for step, gradients, tainted in before:
             step.gradients, step.tainted = gradients, tainted
-        return judged
+        return None
 
     def _trust_what_was_right(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
         """In a function that was laid out, acquit a line that made the right value of right ones in the user's own run.
@@ -322,7 +361,7 @@ class _Inspection:
         )
         if judgement.fault:
             row.cause = "own"
-            found = [narrowed(one, chain, self.judged) for one in diagnose(self.judge, judgement)]
+            found = self._diagnosed(chain, judgement)
             statements = [self._statement_at(chain, one.place) for one in found]
             row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
             row.place, row.text = found[0].place or row.place, statements[0].text
@@ -331,6 +370,17 @@ class _Inspection:
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
         return row
+
+    def _diagnosed(self, chain: Chain, judgement: Judgement) -> list[Diagnosis]:
+        """Why the chain is at fault; what was searched for in vain in the same lines of a loop is searched for once."""
+        suspected = suspects(chain, self.judged)
+        place = (chain.last, *suspected)
+        if not (suspected and place in self.in_vain):
+            found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+            if found[0].kind != "unknown":
+                return found
+            self.in_vain[place] = found
+        return self.in_vain[place]
 
     def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
         """Whether the line that makes another gradient wrong makes this one wrong too."""
@@ -479,15 +529,6 @@ def _was_right(chain: Chain, judgement: Judgement) -> bool:
     return agrees(as_tensor(chain.actual, reference), reference, noise, ROUNDING)
 
 
-def _ratio(chain: Chain, judgement: Judgement) -> float | None:
-    """How many times the true gradient a gradient is, where that is a number other than 1."""
-    reference = judgement.want if judgement.true is None else judgement.true
-    actual = as_tensor(chain.actual, reference)
-    if actual is None or actual.shape != reference.shape or agrees(actual, reference, 0.0, ROUNDING):
-        return None
-    return constant_ratio(reference.double(), actual.double(), ROUNDING)
-
-
 def _is_a_part(statement: Statement) -> bool:
     """Whether the user's text of it is no statement that another can follow."""
     return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
@@ -501,7 +542,7 @@ def _absolute(actual: Tensor, judgement: Judgement) -> float:
 
 def _merge(report: Report, one: _Inspection) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
-    report.notes += one.notes
+    report.notes += [note for note in one.notes if note not in report.notes]
     if report.loss is None:
         report.loss = one.loss
     seen = {(row.gradient, row.chain_place): i for i, row in enumerate(report.variables)}

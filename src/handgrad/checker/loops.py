@@ -11,25 +11,30 @@ from handgrad.checker.report import Diagnosis
 from handgrad.checker.source import Place, Statement
 
 
-def narrowed(found: Diagnosis, chain: Chain, judged: list[tuple[Chain, Judgement]]) -> Diagnosis:
-    """The diagnosis at the line inside the compound statement that makes a gradient; as it is where none stands out."""
+def suspects(chain: Chain, judged: list[tuple[Chain, Judgement]]) -> list[ast.stmt]:
+    """The lines inside the compound statement that makes a gradient which only wrong gradients depend on."""
+    lines = [s for s in simple_statements(chain.last.statement.node) if not isinstance(s, ast.For)]
+    if len(lines) < 2:
+        return []
+    found = set(lines)
+    for other, judgement in judged:
+        if chain.last in other.steps:
+            behind = _behind(other.name, lines)
+            found = found & behind if judgement.fault else found - behind
+    return [line for line in lines if line in found]
+
+
+def narrowed(found: Diagnosis, chain: Chain, suspected: list[ast.stmt]) -> Diagnosis:
+    """The diagnosis at the suspected line, where there are any and nothing else is known."""
     whole = chain.last.statement
-    lines = [s for s in simple_statements(whole.node) if not isinstance(s, ast.For)]
-    if found.kind != "unknown" or found.place != whole.place or len(lines) < 2:
+    if found.kind != "unknown" or found.place != whole.place or not suspected:
         return found
-    here = [(other, j) for other, j in judged if chain.last in other.steps]
-    suspects = set(lines)
-    for other, judgement in here:
-        behind = _behind(other.name, lines)
-        suspects = suspects & behind if judgement.fault else suspects - behind
-    if not suspects:
-        return found
-    ordered = [line for line in lines if line in suspects]
     message = found.message
-    if len(ordered) > 1:
-        numbers = [str(line.lineno) for line in ordered]
+    if len(suspected) > 1:
+        numbers = [str(line.lineno) for line in suspected]
         message = f"{message.rstrip('.')}; it is in line {', '.join(numbers[:-1])} or {numbers[-1]}."
-    return replace(found, message=message, place=_place(whole, _nearest(chain.name, lines, ordered)))
+    lines = [s for s in simple_statements(whole.node) if not isinstance(s, ast.For)]
+    return replace(found, message=message, place=_place(whole, _nearest(chain.name, lines, suspected)))
 
 
 def _behind(name: str, lines: list[ast.stmt]) -> set[ast.stmt]:

@@ -10,7 +10,6 @@ from handgrad.checker.source import Source
 from handgrad.checker.values import is_float
 
 
-
 class Losses:
     """The losses of a program, known from all the names in it before it runs.
 

@@ -1,5 +1,6 @@
 """The true gradients: the user's own forward pass, run again under autograd and cut at every named value."""
 
+import ast
 import contextlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ class Forward:
 def needed_steps(region: Region) -> list[Step]:
     """The forward statements that a loss or a backward statement depends on, in order.
 
-    What is put into an object or a dict may be read by any other name that this has.
+    What is put into an object or a dict may be read by any other name that this has, and what a loop binds may be meant
+    to be carried from round to round.
     """
     backward = [s for s in region.steps if s.backward]
     if not backward:
@@ -140,11 +142,9 @@ def needed_steps(region: Region) -> list[Step]:
     kept: list[Step] = []
     for step in reversed(region.steps[: region.steps.index(backward[-1]) + 1]):
         if step.backward:
-            wanted |= step.reads
+            wanted |= step.reads | (step.binds if isinstance(step.statement.node, ast.For | ast.While) else set())
         elif step.error is None and (
-            step.writes & wanted
-            or any(_scalar(step.after.get(n)) for n in step.binds)
-            or step.statement.only_moves
+            step.writes & wanted or any(_scalar(step.after.get(n)) for n in step.binds) or step.statement.only_moves
         ):
             kept.append(step)
             wanted |= step.reads

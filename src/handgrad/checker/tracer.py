@@ -51,6 +51,10 @@ class Tracer:
                 self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
+        self.trace.notes += [
+            f"{place}: {name}() is not looked into here, so what it stores is not judged."
+            for place, name in self.flattener.not_entered.items()
+        ]
         return self.trace
 
     def _may_matter(self, node: ast.stmt) -> bool:

@@ -23,7 +23,7 @@ from handgrad.checker.machine import compile_statement
 from handgrad.checker.reduce import Reduction
 from handgrad.checker.trace import Step
 
-MOST_WORK = 3000
+MOST_WORK = 8000
 """What the trials for one line may cost together; one of a short line on small tensors costs little more than 1."""
 LARGE = 3.0
 """The cost of a single trial from which on smaller tensors are used."""

@@ -112,6 +112,7 @@ class Context:
     mentioned: set[str] = field(default_factory=set)
     locals: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
     in_index: bool = False
     parent: ast.AST | None = None
     role: str = ""

@@ -7,7 +7,19 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.edits.core import Context, Proposal, binary, expression, factor_kind, method, name, number, rule
+from handgrad.checker.edits.core import (
+    Context,
+    Proposal,
+    binary,
+    expression,
+    factor_kind,
+    method,
+    name,
+    number,
+    only_sizes,
+    rule,
+    same,
+)
 from handgrad.checker.values import holds_float, is_float
 
 
@@ -24,6 +36,15 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield kind, 1.5 + extra, binary(node, ast.Div, factor)
         in_front = isinstance(factor, ast.Constant) and isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
         yield kind, 1.5 + extra, binary(factor, ast.Mult, node) if in_front else binary(node, ast.Mult, factor)
+
+
+@rule(ast.Name, ast.Call, ast.Subscript)
+def another_size(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`/ B` where `/ out.numel()` was meant."""
+    if ctx.role == "factor" and (only_sizes(node) or getattr(node, "id", None) in ctx.sizes):
+        for factor in scales(ctx):
+            if not isinstance(factor, ast.Constant | ast.BinOp) and not same(factor, node):
+                yield "scale", 1.05, factor
 
 
 def scales(ctx: Context) -> Iterator[ast.expr]:
@@ -89,6 +110,14 @@ def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role == "value" and ctx.counters:
         for other in sorted(ctx.locals - ctx.counters - ctx.gradients - {ctx.gradient}):
             yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
+
+
+@rule(ast.Name, ast.BinOp, ast.Call)
+def a_term_of_the_round_before(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """What the next time step sends back, which a loop carries from round to round and then forgets."""
+    if ctx.role == "value":
+        for other in sorted(ctx.carried - ctx.gradients - {ctx.gradient}):
+            yield "missing-path", 0.95, binary(node, ast.Add, name(other))
 
 
 @rule(ast.Name)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.edits.core import Context, Proposal, binary, called, expression, name, number, rule
+from handgrad.checker.values import holds_float
 
 
 @rule(ast.Name)
@@ -41,6 +42,15 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.in_index and node.id in ctx.integers:
         for dim in ("1", "-1", "0"):
             yield "wrong-index", 1.7, expression(f"{ctx.variable}.argmax({dim})")
+
+
+@rule(ast.Name)
+def another_list(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`gi[t]` where `gf[t]` was meant, of values kept for every step."""
+    if ctx.role == "receiver" and isinstance(kept := ctx.values.get(node.id), list | dict) and holds_float(kept):
+        for other, value in ctx.values.items():
+            if other != node.id and type(value) is type(kept) and holds_float(value):
+                yield "wrong-variable", 1.0, name(other)
 
 
 @rule(ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)

@@ -69,6 +69,7 @@ class Flattener:
         self.entries = Entries(machine)
         self.elements = Elements(self.entries)
         self.scopes: list[Scope] = []
+        self.not_entered: dict[Place, str] = {}
         self._definitions = {
             _key(node): (node, statement)
             for statement in source.statements
@@ -179,10 +180,10 @@ class Flattener:
         if not self.active or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
             yield replace(statement, laid_out=True)
             return
-        if isinstance(node, ast.For) and self.words.spells_gradient(node):
-            if parts := loss_apart(node, self.words.is_loss):
-                yield from (replace(statement, node=part) for part in parts)
-                return
+        spells = isinstance(node, ast.For) and self.words.spells_gradient(node)
+        if parts := loss_apart(node, self.words.is_loss) if spells else []:
+            yield from (replace(statement, node=part) for part in parts)
+            return
         if isinstance(node, ast.For) and self._goes_over_objects(node):
             yield from self._unrolled(node, statement)
             return
@@ -197,6 +198,7 @@ class Flattener:
             setattr(node, part, (yield from self._without_calls(value, statement)))
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name | ast.Constant):
                 return
+        self._note_what_is_not_entered(node, statement)
         renaming = Renaming(self.entries, node, statement.code)
         new = ast.fix_missing_locations(renaming.visit(node))
         for name, access in renaming.loads.items():
@@ -206,8 +208,15 @@ class Flattener:
         for store in renaming.take_stores(node):
             yield replace(statement, node=store, laid_out=True, role="entry")
         if self.words.has_elements:
-            for named in self.elements.made(statement.node, statement.text):
+            for named in self.elements.made(statement.node):
                 yield replace(statement, node=named, laid_out=True, role="element")
+
+    def _note_what_is_not_entered(self, node: ast.stmt, statement: Statement) -> None:
+        """Keep where a function is called that puts gradients where only its own lines can be seen to."""
+        for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
+            name, receiver = called_name(call), getattr(call.func, "value", None)
+            if name in self.words.storing and not isinstance(self.entries.resolve(receiver), torch.Tensor):
+                self.not_entered[statement.place] = bare(name)
 
     def _version_after(self, node: ast.stmt) -> dict[str, str]:
         """A new name for a gradient that a call turns into the next one: `dx = layer.backward(dx)`."""
@@ -304,7 +313,9 @@ class Flattener:
 
     def _spread(self, argument: ast.expr) -> list[ast.expr]:
         """The arguments that `*args` stands for, where it is known how many they are."""
-        given = self.entries.resolve(argument.value) if isinstance(argument, ast.Starred) else None
+        if not isinstance(argument, ast.Starred):
+            return [argument]
+        given = self.entries.resolve(argument.value)
         if not isinstance(given, tuple | list):
             return [argument]
         items = [ast.Subscript(argument.value, ast.Constant(i), ast.Load()) for i in range(len(given))]
@@ -335,7 +346,7 @@ class Flattener:
         for name, argument in _arguments(node, call, receiver).items():
             handed = assignment(f"{name}{DOT}{number}", copy.deepcopy(argument), call)
             yield replace(statement, node=handed, role="argument", spelling=())
-        numbered = _Numbered(local, number, callee.within and (callee.within, parameters[0]))
+        numbered = _Numbered(local, number, (callee.within, parameters[0]) if callee.within else None)
         renamed = [numbered.visit(copy.deepcopy(n)) for n in body]
         self._definitions.update({_key(f): (f, callee.statement) for n in renamed for f in _functions_in(n)})
         result: ast.expr = ast.Constant(None)

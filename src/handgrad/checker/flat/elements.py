@@ -1,8 +1,8 @@
 """What stands in lists, and in dicts under computed keys, as names: `dWs[i] = ...`, `grads[f"W{i}"] = ...`.
 
 Before a statement the parameters in such containers are given names, so that the forward pass is cut at them, and after
-it the gradients that it has put into others: `dWs[1]` becomes `dWs·1`, which is judged with all the statements that made
-it. Which variables they are the gradients of, in a list from which end, is chosen once the truth is known.
+it the gradients that it has put into others: `dWs[1]` becomes `dWs·at1`, which is judged with all the statements that
+made it. Which variables they are the gradients of, in a list from which end, is chosen once the truth is known.
 """
 
 import ast
@@ -21,7 +21,7 @@ from handgrad.checker.values import attributes, is_float
 
 _LIMITS = re.compile(r"clip|clamp|norm|scale|coef")
 DEEPEST = 2
-Keys = tuple[str | int, ...]
+Keys = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Elements:
                 if id(one.value) not in named and self._is_new(one):
                     yield assignment(one.name, one.access, at)
 
-    def made(self, at: ast.stmt, text: str) -> Iterator[ast.stmt]:
+    def made(self, at: ast.stmt) -> Iterator[ast.stmt]:
         """Names for the gradients that a statement has put into containers; limiting them makes no new ones."""
         limits = all(_LIMITS.search(ast.unparse(line)) for line in simple_statements(at))
         containers = self._containers()
@@ -145,7 +145,7 @@ class Elements:
             for turned in (False, True) if not isinstance(other.holder, dict) else (False,):
                 if not isinstance(other.holder, dict) and len(other.holder) != len(container.holder):
                     continue
-                pairs = [(one, theirs.get(_counterpart(keys, theirs, turned))) for keys, one in mine.items()]
+                pairs = [(one, theirs.get(_counterpart(keys, theirs, turned), None)) for keys, one in mine.items()]
                 alike = sum(other is not None and one.value.shape == other.value.shape for one, other in pairs)
                 if alike:
                     mapping = {one.name: self._name(its) for one, its in pairs if its is not None}
@@ -159,12 +159,10 @@ class Elements:
         return next((n for n, v in self.namespace.items() if v is one.value and not n.startswith("__")), one.name)
 
 
-def _counterpart(keys: Keys, theirs: dict[Keys, Element], turned: bool) -> Keys | None:
+def _counterpart(keys: Keys, theirs: dict[Keys, Element], turned: bool) -> Keys:
     """The keys of a gradient's variable: the same, or `W` for `dW`; in a turned list those counted from its end."""
-    if not theirs:
-        return None
-    if turned:
-        return (max(first for first, *_ in theirs) - keys[0], *keys[1:])
+    if turned and theirs:
+        return max(first for first, *_ in theirs) - keys[0], *keys[1:]
     last = keys[-1]
     words = [last, *variables_of(last)] if isinstance(last, str) else [last]
     return next((k for word in words if (k := (*keys[:-1], word)) in theirs), keys)

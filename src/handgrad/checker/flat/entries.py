@@ -105,7 +105,8 @@ class Entries:
             return self.machine.namespace.get(node.id)
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
-            if isinstance(owner, super) or self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property):
+            plain = self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property)
+            if plain or isinstance(owner, super):
                 return getattr(owner, node.attr, None)
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "super" and len(node.args) == 2:
             return super(*map(self.resolve, node.args))

@@ -16,7 +16,8 @@ def loss_apart(node: ast.For, is_loss: Callable[[str], bool]) -> list[ast.For]:
     """
     lines = [line for line in simple_statements(node) if line is not node]
     adding = [line for line in lines if isinstance(line, ast.AugAssign) and is_loss(getattr(line.target, "id", ""))]
-    needed, wanted = set(adding), set().union(*(uses(line).reads for line in adding))
+    needed: set[ast.stmt] = set(adding)
+    wanted = set().union(*(uses(line).reads for line in adding))
     while new := {line for line in lines if line not in needed and _writes(line) & wanted}:
         needed |= new
         wanted |= set().union(*(uses(line).reads for line in new))

@@ -16,6 +16,7 @@ _HALVES = re.compile(r"_?(forward|backward|backprop\w*|fwd|bwd|call|compute|grad
 LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
 GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
 GRADIENTS_ON = re.compile(r"enable_grad|True")
+_BACKWARD = re.compile(r"^(?!.*zero).*(back|bwd|bprop|grad)", re.IGNORECASE)
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
 
 
@@ -84,12 +85,17 @@ class Words:
     """All names, keys and attributes a program writes, and what among them is spelled like a gradient."""
 
     def __init__(self, source: Source):
-        """Read the program; `leading` are the functions through which those that compute gradients are called."""
+        """Read the program; `leading` are the functions through which those that compute gradients are called.
+
+        `storing` are those that put gradients into entries or attributes.
+        """
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.known = {word for node in nodes for word in _written(node)}
         self._containers = {word for node in nodes for word in _given_containers(node)}
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
         self.backward_functions = {f.name for f in functions if any(map(self.spells_gradient, f.body))}
+        of_layers = [f for f in functions if _BACKWARD.search(f.name) and any(map(self._stores_gradient, f.body))]
+        self.storing = {f.name for f in of_layers}
         self.leading = _callers(functions, self.backward_functions)
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
@@ -128,8 +134,8 @@ class Words:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             return key_of(node) is None and self._is_container(node.value)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.ListComp | ast.DictComp):
-            parts = node.value.elts if isinstance(node.value, ast.List) else [getattr(node.value, "elt", None)]
-            parts = [node.value.value] if isinstance(node.value, ast.DictComp) else parts
+            value: Any = node.value
+            parts = value.elts if isinstance(value, ast.List) else [getattr(value, "elt", None) or value.value]
             made = [p for p in parts if not isinstance(p, ast.Name | ast.Constant) and "zeros" not in ast.unparse(p)]
             return bool(made) and any(map(self._is_container, node.targets))
         return False
