@@ -93,7 +93,7 @@ class Candidates:
                 if uses(simple).binds & self.gradients and not own:
                     continue
                 aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
-                aside += 0.0 if own or not _only_hands_on(simple) else 0.5
+                aside += 0.5 if not own and step.statement.role != "argument" and _only_hands_on(simple) else 0.0
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
                         edit.cost += far + aside

@@ -193,13 +193,17 @@ def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
 
 def _given_containers(node: ast.AST) -> Iterator[str]:
     """The names and attributes that a statement gives a list or a dict."""
-    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-        value = node.value
+    if isinstance(node, ast.Assign):
+        pairs = [(target, node.value) for target in node.targets]
+    else:
+        pairs = [(node.target, node.value)] if isinstance(node, ast.AnnAssign) else []
+    for target, value in pairs:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs += zip(target.elts, value.elts, strict=False)
         parts = [value.left, value.right] if isinstance(value, ast.BinOp) else [value]
-        made = any(isinstance(part, _CONTAINERS) for part in parts)
-        made = made or (isinstance(value, ast.Call) and called_name(value) in ("list", "dict", "defaultdict"))
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            yield from [key_of(target) or getattr(target, "id", "")] if made else []
+        called = isinstance(value, ast.Call) and called_name(value) in ("list", "dict", "defaultdict")
+        if called or any(isinstance(part, _CONTAINERS) for part in parts):
+            yield key_of(target) or getattr(target, "id", "")
 
 
 _CONTAINERS = (ast.List, ast.ListComp, ast.Dict, ast.DictComp)
