@@ -93,7 +93,8 @@ class Candidates:
                 if uses(simple).binds & self.gradients and not own:
                     continue
                 aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
-                aside += 0.5 if not own and step.statement.role != "argument" and _only_hands_on(simple) else 0.0
+                gives_gradient = step.tainted and step.statement.role == "argument"
+                aside += 0.5 if _only_hands_on(simple) and not (own or gives_gradient) else 0.0
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
                         edit.cost += far + aside
@@ -120,6 +121,6 @@ def _makes_numbers(step: Step) -> bool:
 
 
 def _only_hands_on(line: ast.stmt) -> bool:
-    """Whether a line computes nothing, as in `dx, x = None, cache`."""
+    """Whether a line computes nothing, as `dx, x = None, cache`."""
     parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
     return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)
