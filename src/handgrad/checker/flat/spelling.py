@@ -193,10 +193,10 @@ def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
 
 def _given_containers(node: ast.AST) -> Iterator[str]:
     """The names and attributes that a statement gives a list or a dict."""
-    if isinstance(node, ast.Assign):
-        pairs = [(target, node.value) for target in node.targets]
-    else:
-        pairs = [(node.target, node.value)] if isinstance(node, ast.AnnAssign) else []
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        pairs += [(target, node.value) for target in targets]
     for target, value in pairs:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             pairs += zip(target.elts, value.elts, strict=False)
