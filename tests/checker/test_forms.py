@@ -479,6 +479,146 @@ for it in range(20):
         p.data -= 0.1 * p.grad
 """
 
+LISTS = (
+    START
+    + """\
+Ws, bs = [W1, torch.randn(6, 6, generator=g), W2], [b1, torch.randn(6, generator=g), b2]
+hs = [x]
+for i in range(3):
+    z = hs[i] @ Ws[i] + bs[i]
+    hs.append(torch.tanh(z) if i < 2 else z)
+loss = F.cross_entropy(hs[-1], y)
+dWs, dbs = [None] * 3, [None] * 3
+d = (F.softmax(hs[-1], 1) - F.one_hot(y, 3)) / n
+for i in reversed(range(3)):
+    dWs[i] = hs[i].T @ d
+    dbs[i] = d.sum(0)
+    d = (d @ Ws[i].T) * (1 - hs[i] ** 2)
+for i in range(3):
+    Ws[i] = Ws[i] - 0.1 * dWs[i]
+    bs[i] = bs[i] - 0.1 * dbs[i]
+"""
+)
+
+APPENDED = """\
+import torch
+
+g = torch.Generator().manual_seed(1)
+weights = [torch.randn(4, 4, generator=g) for _ in range(3)]
+momenta = [torch.zeros_like(w) for w in weights]
+x, y = torch.randn(6, 4, generator=g), torch.randn(6, 4, generator=g)
+outs = [x]
+for w in weights:
+    outs.append(torch.relu(outs[-1] @ w))
+loss = ((outs[-1] - y) ** 2).mean()
+grads = []
+delta = 2 * (outs[-1] - y) / y.numel()
+for k in (2, 1, 0):
+    delta = delta * (outs[k + 1] > 0)
+    grads.append(outs[k].T @ delta)
+    delta = delta @ weights[k].T
+for i, grad in enumerate(reversed(grads)):
+    momenta[i] = 0.9 * momenta[i] + grad
+    weights[i] -= 0.1 * momenta[i]
+"""
+
+COMPUTED_KEYS = """\
+import torch
+import torch.nn.functional as F
+
+g = torch.Generator().manual_seed(1)
+class Net:
+    def __init__(self, sizes):
+        self.count = len(sizes) - 1
+        self.params = {}
+        for i in range(self.count):
+            self.params[f"W{i}"] = torch.randn(sizes[i], sizes[i + 1], generator=g)
+            self.params[f"b{i}"] = torch.randn(sizes[i + 1], generator=g)
+    def loss(self, x, y=None, reg=0.1):
+        h, seen = x, {}
+        for i in range(self.count):
+            seen[i] = h
+            h = h @ self.params[f"W{i}"] + self.params[f"b{i}"]
+            h = F.relu(h) if i < self.count - 1 else h
+        if y is None:
+            return h
+        loss = F.cross_entropy(h, y)
+        grads = {}
+        d = (F.softmax(h, 1) - F.one_hot(y, 3)) / len(y)
+        for i in reversed(range(self.count)):
+            loss += 0.5 * reg * (self.params[f"W{i}"] ** 2).sum()
+            grads[f"W{i}"] = seen[i].T @ d + reg * self.params[f"W{i}"]
+            grads[f"b{i}"] = d.sum(0)
+            d = d @ self.params[f"W{i}"].T * (seen[i] > 0)
+        return loss, grads
+x, y = torch.randn(8, 4, generator=g), torch.randint(0, 3, (8,), generator=g)
+net = Net([4, 6, 5, 3])
+loss, grads = net.loss(x, y)
+print((net.loss(x).argmax(1) == y).float().mean())
+"""
+
+NESTED = (
+    START
+    + """\
+params = {"one": {"W": W1, "b": b1}, "two": {"W": W2, "b": b2}}
+grads = {"one": {}, "two": {}}
+hpre = x @ params["one"]["W"] + params["one"]["b"]
+h = torch.tanh(hpre)
+logits = h @ params["two"]["W"] + params["two"]["b"]
+loss = F.cross_entropy(logits, y)
+dlogits = (F.softmax(logits, 1) - F.one_hot(y, 3)) / n
+grads["two"]["W"] = h.T @ dlogits
+grads["two"]["b"] = dlogits.sum(0)
+dh = dlogits @ params["two"]["W"].T
+dhpre = (1 - h**2) * dh
+grads["one"]["W"] = x.T @ dhpre
+grads["one"]["b"] = dhpre.sum(0)
+"""
+)
+
+SLOTS = (
+    START
+    + """\
+from dataclasses import dataclass
+
+class Linear:
+    __slots__ = ("w", "dw", "x")
+    def __init__(self, w):
+        self.w = w
+    def __call__(self, *inputs):
+        return self.forward(*inputs)
+    def forward(self, x):
+        self.x = x
+        return x @ self.w
+    @torch.no_grad()
+    def backward(self, dout):
+        self.dw = self.x.T @ dout
+        return dout @ self.w.T
+
+class Tanh(Linear):
+    __slots__ = ("out",)
+    def forward(self, x):
+        self.out = torch.tanh(super().forward(x))
+        return self.out
+    def backward(self, dout):
+        dz = dout * (1 - self.out**2)
+        return super().backward(dz)
+
+@dataclass
+class Grads:
+    b: torch.Tensor = None
+
+one, two = Tanh(W1), Linear(W2)
+logits = two(one(x)) + b2
+loss = F.cross_entropy(logits, y)
+dlogits = (F.softmax(logits, 1) - F.one_hot(y, 3)) / n
+grads = Grads()
+grads.b2 = dlogits.sum(0)
+dh = two.backward(dlogits)
+dx = one.backward(dh)
+"""
+)
+
 PROGRAMS = {
     "entries": (ENTRIES, {"logits", "h", "hpre", "W1", "b1", "W2", "b2"}),
     "all-entries": (
@@ -500,6 +640,14 @@ PROGRAMS = {
         {"out", "h", "x", *(f"{layer}.{name}" for layer in ("l1", "l2") for name in ("weight", "bias"))},
     ),
     "recurrent": (RECURRENT, {"Wxh", "Whh", "Why", "bh", "by"}),
+    "lists": (LISTS, {"W1", "Ws[1]", "W2", "b1", "bs[1]", "b2"}),
+    "appended": (APPENDED, {f"weights[{i}]" for i in range(3)}),
+    "computed-keys": (COMPUTED_KEYS, {f"net.params['{name}{i}']" for i in range(3) for name in "Wb"}),
+    "nested": (
+        NESTED,
+        {"logits", "h", "hpre", *(f"params['{layer}']['{name}']" for layer in ("one", "two") for name in "Wb")},
+    ),
+    "slots": (SLOTS, {"logits", "b2", "two.w", "one.w", "x"}),
     "recurrent-in-dict": (RECURRENT_IN_DICT, {"Wxh", "Whh", "Why", "bh", "by"}),
 }
 
@@ -561,6 +709,16 @@ WRONG = (
     Wrong("sequential", "return grad_out * self.mask", "return -grad_out * self.mask", "x"),
     Wrong("sequential", 'self.grads["b"] = grad_out.sum(0)', 'self.grads["b"] = grad_out.mean(0)', ""),
     Wrong("grad-of-attributes", "self.bias.grad = grad.sum(0)", "self.bias.grad = grad.mean(0)", "l1.bias"),
+    Wrong("lists", "dWs[i] = hs[i].T @ d", "dWs[i] = 2 * hs[i].T @ d", ""),
+    Wrong("lists", "dbs[i] = d.sum(0)", "dbs[i] = d.mean(0)", ""),
+    Wrong("lists", "(1 - hs[i] ** 2)", "(1 - hs[i])", "W1"),
+    Wrong("appended", "grads.append(outs[k].T @ delta)", "grads.append(-outs[k].T @ delta)", ""),
+    Wrong("computed-keys", "seen[i].T @ d + reg *", "seen[i].T @ d + 2 * reg *", ""),
+    Wrong("computed-keys", 'grads[f"b{i}"] = d.sum(0)', 'grads[f"b{i}"] = d.mean(0)', ""),
+    Wrong("nested", 'grads["two"]["b"] = dlogits.sum(0)', 'grads["two"]["b"] = dlogits', "params['two']['b']"),
+    Wrong("slots", "self.dw = self.x.T @ dout", "self.dw = 2 * self.x.T @ dout", "two.w"),
+    Wrong("slots", "dz = dout * (1 - self.out**2)", "dz = dout * (1 - self.out)", ""),
+    Wrong("slots", "grads.b2 = dlogits.sum(0)", "grads.b2 = dlogits.sum(1)", "b2"),
     Wrong("recurrent", "(1 - hs[t] * hs[t]) * dh", "(1 + hs[t] * hs[t]) * dh", ""),
     Wrong("recurrent", "dhnext = Whh.T @ dhraw", "dhnext = Whh @ dhraw", ""),
     Wrong("recurrent", "dWhh += dhraw @ hs[t - 1].T", "dWhh += dhraw @ hs[t].T", "Whh"),

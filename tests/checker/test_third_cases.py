@@ -19,45 +19,18 @@ ALARMS = frozenset(
 )
 """Right programs of which a line is blamed."""
 
-NOT_SEEN = frozenset(
-    {
-        "any_number_of_layers",
-        "autoencoder_tied",
-        "grads_append_reverse",
-        "main_guard_train",
-        "two_layer_gradcheck",
-        "two_layer_net",
-        "word_embedding_sum",
-    }
-)
-"""Right programs in which no loss or no gradient is found."""
-
-MISSED = frozenset(
-    {
-        "dataclass_cache/gamma-and-beta-swapped",
-        "dataclass_cache/gamma-wrong-axis",
-        "nested_dicts/bias-before-the-slope",
-        "selfcache_layers/bias-mean",
-    }
-)
-"""Mistakes that are called right."""
-
 BLAMED_ELSEWHERE = frozenset(
     {
-        "affine_relu_softmax/bias-and-kink",
-        "affine_relu_softmax/relu-turned",
         "args_lambda_ops/cosine-sign",
         "bn_running_stats_dict/std-sign",
+        "dataclass_cache/gamma-and-beta-swapped",
         "gru_cell_class/direct-path-lost",
-        "inheritance_super_backward/mask-lost",
-        "no_grad_decorator/divided-by-classes",
         "recursion_tree/weight-written-over",
-        "selfcache_layers/divided-by-rows",
     }
 )
 """Mistakes put on another line, or on one more."""
 
-FAILS = ALARMS | NOT_SEEN | MISSED | BLAMED_ELSEWHERE
+FAILS = ALARMS | BLAMED_ELSEWHERE
 
 
 def by_id(cases):
@@ -123,6 +96,6 @@ def test_a_planted_line_is_wrong(planted):
 
 def test_what_fails_is_in_the_tables():
     programs, planted = {case.id for case in PROVEN_PROGRAMS}, {case.id for case in PLANTED_LINES}
-    assert programs >= ALARMS | NOT_SEEN
-    assert planted >= MISSED | BLAMED_ELSEWHERE
+    assert programs >= ALARMS
+    assert planted >= BLAMED_ELSEWHERE
     assert (len(programs), len(planted)) == (len(PROVEN_PROGRAMS), len(PLANTED_LINES))

@@ -66,7 +66,7 @@ class Judge:
         first = self.judge_once(chain)
         if first is None or first.fault in (None, "shape", "missing"):
             return first
-        if self._is_no_gradient(first):
+        if chain.last.statement.role != "element" and self._is_no_gradient(first):
             self.no_gradients.add(chain.name)
             return None
         while True:

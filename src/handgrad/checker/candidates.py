@@ -95,6 +95,8 @@ class Candidates:
                 if uses(simple).binds & self.gradients and not own:
                     continue
                 aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
+                gives_gradient = step.tainted and step.statement.role == "argument"
+                aside += 0.5 if _only_hands_on(simple) and not (own or gives_gradient) else 0.0
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
                         edit.cost += far + aside
@@ -111,8 +113,8 @@ class Candidates:
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
-        yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
-        yield from (step for step in reversed(self.temporaries) if step.statement.role != "entry")
+        yield from (step for step in reversed(self.plan.steps) if not step.statement.only_moves)
+        yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
@@ -121,3 +123,9 @@ class Candidates:
 
 def _makes_numbers(step: Step) -> bool:
     return all(isinstance(value, int | float) for value in step.after.values())
+
+
+def _only_hands_on(line: ast.stmt) -> bool:
+    """Whether a line computes nothing, as `dx, x = None, cache`."""
+    parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
+    return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handgrad.checker import mappings
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.chains import Chain, before_the_update, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
@@ -171,7 +172,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
         what = f"{functions[0]} is an autograd.Function, and there are no gradients written outside of it"
         raise CheckError(what, where=where, next_step=f"Check it in Python: handgrad.check({functions[0]}, *inputs).")
     raise CheckError(
-        f"no gradients were found after the loss {trace.losses[-1]!r}",
+        f"no gradients were found after the loss {trace.shown(trace.losses[-1])!r}",
         where=where,
         got="complex tensors, which are not judged" if any(holds(Tensor.is_complex, v) for v in values) else None,
         expected="lines such as 'dlogits = ...' for a variable 'logits' of the forward pass",
@@ -219,6 +220,8 @@ class _Inspection:
     def run(self, explained: set[tuple]) -> None:
         """Judge every chain; those in `explained` were found wrong in an earlier training step."""
         self.judge = Judge(self.trace, self.region)
+        if mappings.choose(self.judge, self.trace.mappings):
+            self.judge = Judge(self.trace, self.region)
         if (unfit := self._not_finite()) is not None:
             self.notes.append(unfit)
             return
@@ -245,6 +248,7 @@ class _Inspection:
                     self.rows.append(row)
                 self.written |= {row.name, *self._value_of(chain).names}
         self._list_missing()
+        self._name_what_is_not_judged({chain.name for chain, _ in judged})
         self._name_the_loss([chain for chain, _ in judged])
 
     def _before_the_update(self, chain: Chain, judgement: Judgement) -> tuple[Chain, Judgement]:
@@ -371,14 +375,25 @@ class _Inspection:
             kept.append((chain, judgement))
         return kept
 
+    def _name_what_is_not_judged(self, names: set[str]) -> None:
+        """A note for what is put where gradients are, and is that of nothing known."""
+        places: dict[Place, list[str]] = {}
+        for name, step in mappings.unjudged(self.judge, self.trace.mappings, names).items():
+            places.setdefault(step.statement.place, []).append(self.trace.shown(name))
+        for place, left in places.items():
+            several = "are" if len(left) > 1 else "is"
+            self.notes.append(f"{place}: {', '.join(left)} {several} not judged: no variable is known for it.")
+
     def _name_the_loss(self, chains: list[Chain]) -> None:
         """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
         losses = self.judge.truth.losses(self.judge.truth.own)
         taken = [self.judge.truth.located(chain)[0].name for chain in chains]
-        if len(losses) > 1 and taken and not any(loss.name in self.trace.evident for loss in losses):
+        names = {self.trace.shown(loss.name) for loss in losses}
+        if len(names) > 1 and taken and not names & self.trace.evident:
             name = max(taken, key=taken.count)
             losses.sort(key=lambda loss: loss.name != name)
-            others = ", ".join(loss.name for loss in losses[1:])
+            name = self.trace.shown(name)
+            others = ", ".join(other for loss in losses[1:] if (other := self.trace.shown(loss.name)) != name)
             self.notes.append(f"{name} is taken to be the loss, not {others} (--loss NAME).")
         self.loss = float(losses[0].data) if losses else None
 
@@ -478,7 +493,7 @@ class _Inspection:
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
         for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place and step.statement.role != "entry":
+            if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
         whole = chain.last.statement
         if place is not None:

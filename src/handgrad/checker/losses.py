@@ -1,16 +1,13 @@
 """Which of a program's names stand for a loss, and which for a gradient."""
 
 import ast
-import re
 from typing import Any
 
-from handgrad.checker.flat.spelling import bare
+from handgrad.checker.flat.spelling import LOSS, bare
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import gradient_of, uses, variables_of
 from handgrad.checker.source import Source
 from handgrad.checker.values import is_float
-
-_LOSS = re.compile(r"loss|nll|cost|objective", re.IGNORECASE)
 
 
 class Losses:
@@ -30,7 +27,7 @@ class Losses:
         for statement in source.statements:
             self._collect(statement.node)
         self._called = set().union(*(_called_backward(s.node) for s in source.statements))
-        self._spelled = {n for n in self.names if _LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
+        self._spelled = {n for n in self.names if LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
 
     def _collect(self, node: ast.stmt) -> None:
         found = uses(node)
@@ -49,11 +46,13 @@ class Losses:
 
     def are_written(self, names: set[str]) -> bool:
         """Whether one of the names is spelled like a loss, or chosen as the loss."""
+        names = {bare(name) for name in names}
         return self.chosen in names or bool(names & self._spelled)
 
     def are_bound_anew(self, binds: set[str], reads: set[str]) -> bool:
         """Whether a loss is among what is bound and not read, as it would be where it is added to."""
-        return bool((binds & (self._spelled | self._called | {self.chosen})) - reads - {None})
+        losses = self._spelled | self._called | {self.chosen}
+        return any(bare(name) in losses for name in binds - reads)
 
     def is_loss(self, name: str, value: Any) -> bool:
         """Whether this name and value may be the loss of a pass."""

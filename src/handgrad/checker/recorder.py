@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.flat import Flattener
+from handgrad.checker.flat.spelling import number_of
 from handgrad.checker.losses import Losses
 from handgrad.checker.machine import (
     LeaveLoop,
@@ -159,14 +160,17 @@ class Recorder:
         if self._loss_seen:
             self._floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self._floats - self._gradient_names
+            calls_with_loss = {number_of(loss) for loss in self.losses.found}
             for name in self._written_knowingly(step, found) - found.counters:
                 variable = self.flattener.variable_of(name, known - {name})
-                spelled = self.flattener.computes_gradients(name) or bool(
-                    step.reads & (self._tainted | self._gradient_names)
-                )
+                knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
+                spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
                 if variable and spelled and self._can_be_a_gradient(name, variable):
                     step.gradients[name] = variable
         self._gradient_names |= set(step.gradients)
+        if step.gradients and step.statement.role == "element":
+            maker = next(s for s in reversed(self.trace.regions[-1].steps) if not s.statement.only_moves)
+            maker.tainted = not maker.gradients
         sources = self._tainted | self._gradient_names
         step.tainted = not step.gradients and bool(step.reads & sources)
         if step.tainted:

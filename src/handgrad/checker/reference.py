@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handgrad.checker.machine import InDouble, Machine
 from handgrad.checker.trace import Region, Step
-from handgrad.checker.values import attribute_of, callable_module, copy_values, holds_float, is_float
+from handgrad.checker.values import attributes, callable_module, copy_values, holds_float, is_float, is_object
 
 Change = Callable[[str, Tensor], Tensor]
 
@@ -146,7 +146,7 @@ def needed_steps(region: Region) -> list[Step]:
         elif step.error is None and (
             step.writes & wanted
             or any(_scalar(step.after.get(n)) for n in step.binds)
-            or (step.changes and step.statement.role == "entry")
+            or step.statement.only_moves
             or (isinstance(step.statement.node, ast.Assign) and any(is_float(v) for v in step.after.values()))
         ):
             kept.append(step)
@@ -297,7 +297,7 @@ def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
     for name, value in namespace.items():
         if name.startswith("__") or isinstance(value, Tensor) or callable_module(value) or isinstance(value, type):
             continue
-        if isinstance(value, list | dict) or attribute_of(value, "__dict__") is not None:
+        if isinstance(value, list | dict) or is_object(value):
             _replace_in(value, old, new, 3)
 
 
@@ -313,12 +313,14 @@ def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
             elif not isinstance(item, Tensor):
                 _replace_in(item, old, new, depth - 1)
         return
-    items = value if isinstance(value, dict) else attribute_of(value, "__dict__")
-    if not isinstance(items, dict) or len(items) > 256:
+    items = value if isinstance(value, dict) else attributes(value)
+    if len(items) > 256:
         return
     for key, item in list(items.items()):
-        if item is old:
-            items[key] = new
+        if item is old and isinstance(value, dict):
+            value[key] = new
+        elif item is old:
+            object.__setattr__(value, key, new)
         elif not isinstance(item, Tensor | int | float | str):
             _replace_in(item, old, new, depth - 1)
 

@@ -39,7 +39,7 @@ class Statement:
 
     `spelling` gives the user's words for those that stand in the tree in their place; `laid_out` says that it is run
     as it is. `role` is "argument" where it is what a call hands over, "entry" where it only moves a value between a
-    name and the dict or object it stands for.
+    name and the dict or object it stands for, "element" where it takes a gradient from where the one before has put it.
     """
 
     node: Any
@@ -49,6 +49,11 @@ class Statement:
     spelling: tuple[tuple[str, str], ...] = ()
     laid_out: bool = False
     role: str = ""
+
+    @property
+    def only_moves(self) -> bool:
+        """Whether it stands for nothing that the user has written."""
+        return self.role in ("entry", "element")
 
     def spelled(self, text: str) -> str:
         """What is written of the tree, in the user's words."""

@@ -76,5 +76,7 @@ class Trace:
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
     shown: Callable[[str], str] = str
+    mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""

@@ -2,13 +2,12 @@
 
 import ast
 import contextlib
-import re
 from collections.abc import Iterator
 
 import torch
 
 from handgrad.checker.flat import Flattener
-from handgrad.checker.flat.spelling import bare, number_of
+from handgrad.checker.flat.spelling import GRADIENT_MODES, bare, number_of
 from handgrad.checker.losses import Losses
 from handgrad.checker.machine import LeaveLoop, Machine, TimeIsUp, UserError, time_limit, user_error
 from handgrad.checker.names import uses
@@ -18,7 +17,6 @@ from handgrad.checker.trace import Trace
 from handgrad.checker.values import is_float
 
 TRAINING_STEPS = 2
-_GRADIENT_MODES = re.compile(r"\b(no_grad|enable_grad|set_grad_enabled|inference_mode)\(")
 
 
 class Tracer:
@@ -30,7 +28,9 @@ class Tracer:
         self.flattener = Flattener(machine, source)
         self.losses = Losses(source, machine, loss)
         self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
+        self.trace.mappings = self.flattener.elements.mappings
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
+        self.ended_early = False
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)
 
     def run(self, timeout: float | None = None) -> Trace:
@@ -44,13 +44,19 @@ class Tracer:
                 with time_limit(timeout):
                     self._run_all(statements[: last + 1])
             except SystemExit as end:
-                self.trace.ended = UserError(self.current.place, f"the program ended itself (exit: {end.code or 0})")
+                if self.ended_early or last + 1 < len(statements):
+                    message = f"the program ended itself (exit: {end.code or 0})"
+                    self.trace.ended = UserError(self.current.place, message)
             except TimeIsUp:
                 self.trace.timed_out = UserError(self.current.place, "did not end in time")
                 found = uses(self.current.node)
                 self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
+        self.trace.notes += [
+            f"{place}: {name}() is not looked into here, so what it stores is not judged."
+            for place, name in self.flattener.not_entered.items()
+        ]
         return self.trace
 
     def _may_matter(self, node: ast.stmt) -> bool:
@@ -114,6 +120,8 @@ class Tracer:
         for statement in self.source.statements:
             definition = statement.node
             if isinstance(definition, ast.FunctionDef) and definition.name == node.value.func.id:
+                if any(isinstance(n, ast.Nonlocal) for n in ast.walk(definition)):
+                    return None
                 body = [n for n in definition.body if not isinstance(n, ast.Return | ast.Global)]
                 return body if any(self._holds_gradients(n) for n in body) else None
         return None
@@ -126,7 +134,11 @@ class Tracer:
         for i, statement in enumerate(statements):
             if self.recorder.updates and self._a_pass_begins(statements[i:]) and self._has_moved():
                 self.recorder.open_region()
-            self._run(statement)
+            try:
+                self._run(statement)
+            except SystemExit:
+                self.ended_early |= i + 1 < len(statements)
+                raise
 
     def _a_pass_begins(self, statements: list[Statement]) -> bool:
         """Whether a loss is computed anew before the next gradient is."""
@@ -238,7 +250,7 @@ def _says_not_written(node: ast.stmt) -> bool:
 
 def _is_about_autograd(node: ast.With) -> bool:
     """Whether a block is one of `torch.no_grad()` or of its relations, which change no value."""
-    return any(_GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
+    return any(GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:

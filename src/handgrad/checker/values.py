@@ -28,7 +28,7 @@ def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
         return any(holds(test, v, depth - 1) for v in value[:64])
     if isinstance(value, dict):
         return any(holds(test, v, depth - 1) for v in itertools.islice(value.values(), 64))
-    return any(holds(test, v, depth - 1) for v in list((attribute_of(value, "__dict__") or {}).values())[:64])
+    return any(holds(test, v, depth - 1) for v in list(attributes(value).values())[:64])
 
 
 def attribute_of(value: Any, name: str) -> Any:
@@ -39,6 +39,23 @@ def attribute_of(value: Any, name: str) -> Any:
         return None
 
 
+def attributes(value: Any) -> dict[str, Any]:
+    """The attributes an instance has of its own, those in `__slots__` too."""
+    slots = (slot for kind in type(value).__mro__ for slot in _names(vars(kind).get("__slots__", ())))
+    inside = {slot: held for slot in slots if slot != "__dict__" and (held := attribute_of(value, slot)) is not None}
+    return {**(attribute_of(value, "__dict__") or {}), **inside}
+
+
+def _names(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def has_attributes(value: Any) -> bool:
+    """Whether instances of this class can have attributes of their own."""
+    slotted = any("__slots__" in vars(kind) for kind in type(value).__mro__)
+    return slotted or attribute_of(value, "__dict__") is not None
+
+
 def callable_module(value: Any) -> bool:
     """Whether the value is a module or a plain function, which hold no data of the pass."""
     return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
@@ -47,7 +64,7 @@ def callable_module(value: Any) -> bool:
 def is_object(value: Any) -> bool:
     """Whether the value is an instance with attributes of its own, which a method may change."""
     known = isinstance(value, Tensor | type) or callable_module(value)
-    return not known and attribute_of(value, "__dict__") is not None
+    return not known and has_attributes(value)
 
 
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
@@ -85,7 +102,8 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         except TypeError:
             return value
         memo[id(value)] = new
-        new.__dict__.update({k: copy(v, depth - 1) for k, v in vars(value).items()})
+        for key, held in attributes(value).items():
+            object.__setattr__(new, key, copy(held, depth - 1))
         return new
 
     return {name: copy(value, 4) for name, value in values.items()}

@@ -2,8 +2,10 @@
 
 import ast
 import copy
+import inspect
 import re
 from dataclasses import dataclass
+from types import MemberDescriptorType
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +15,7 @@ from handgrad.checker.flat.spelling import DOT, bare, key_of
 from handgrad.checker.machine import Machine
 from handgrad.checker.names import base_name, uses
 from handgrad.checker.source import segment
-from handgrad.checker.values import attribute_of
+from handgrad.checker.values import attribute_of, attributes, has_attributes
 
 LONGEST_LIST = 64
 
@@ -38,13 +40,17 @@ class Entries:
         self._texts: dict[str, str] = {}
         self._paths: dict[int, tuple[Any, str]] = {}
 
-    def add(self, path: str, key: str, is_attribute: bool) -> str:
+    def add(self, path: str, key: str | int, is_attribute: bool) -> str:
         """The name of an entry."""
         holder = self._texts.get(path, bare(path))
-        name = f"{path}{DOT}{re.sub('[^0-9a-zA-Z_]', '_', key)}"
+        name = f"{path}{DOT}" + (f"at{key}" if isinstance(key, int) else re.sub("[^0-9a-zA-Z_]", "_", key))
         self._texts[name] = f"{holder}.{key}" if is_attribute else f"{holder}[{key!r}]"
-        self.found.setdefault(name, Entry(path, key, self._texts[name], is_attribute))
+        self.found.setdefault(name, Entry(path, str(key), self._texts[name], is_attribute))
         return name
+
+    def inside(self, path: str, key: str | int, holder: Any) -> str:
+        """The name of what an entry holds that has entries itself."""
+        return self._paths.setdefault(id(holder), (holder, self.add(path, key, False)))[1]
 
     def at(self, node: Any) -> tuple[str, Any] | None:
         """The name for an entry or attribute, and what it holds now; None where the node is to stay as it is."""
@@ -55,8 +61,8 @@ class Entries:
             return (self.add(self.path(node.value, holder), key, False), holder.get(key)) if _is_dict(holder) else None
         if isinstance(holder, Tensor):
             return self._grad(node, holder) if key == "grad" else None
-        if self.is_users(holder) and not hasattr(type(holder), key):
-            return self.add(self.path(node.value, holder), key, True), vars(holder).get(key)
+        if self.is_users(holder) and not _is_computed(holder, key):
+            return self.add(self.path(node.value, holder), key, True), attributes(holder).get(key)
         return None
 
     def _grad(self, node: ast.Attribute, tensor: Tensor) -> tuple[str, Any] | None:
@@ -76,7 +82,7 @@ class Entries:
     def _new_path(self, node: ast.expr, holder: Any) -> str:
         global_names = {n: v for n, v in self.machine.namespace.items() if DOT not in n}
         for name, value in global_names.items():
-            inside = vars(value).items() if self.is_users(value) else ()
+            inside = attributes(value).items() if self.is_users(value) else ()
             for text, items in [(name, value), *((f"{name}.{attribute}", held) for attribute, held in inside)]:
                 for i, item in enumerate(items[:LONGEST_LIST] if isinstance(items, list) else ()):
                     if item is holder:
@@ -99,8 +105,11 @@ class Entries:
             return self.machine.namespace.get(node.id)
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
-            if self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property):
+            plain = self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property)
+            if plain or isinstance(owner, super):
                 return attribute_of(owner, node.attr)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "super" and len(node.args) == 2:
+            return super(*map(self.resolve, node.args))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             owner, key = self.resolve(node.value), node.slice.value
             if isinstance(owner, list | tuple) and isinstance(key, int):
@@ -108,10 +117,20 @@ class Entries:
             return owner.get(key) if _is_dict(owner) else None
         return None
 
+    def is_users_class(self, value: Any) -> bool:
+        """Whether the value is a class in the user's program."""
+        return isinstance(value, type) and value.__module__ == self.machine.namespace.get("__name__")
+
     def is_users(self, value: Any) -> bool:
         """Whether the value is an instance of a class in the user's program."""
         ours = type(value).__module__ == self.machine.namespace.get("__name__")
-        return ours and attribute_of(value, "__dict__") is not None and not isinstance(value, Module | type)
+        return ours and has_attributes(value) and not isinstance(value, Module | type)
+
+
+def _is_computed(holder: Any, key: str) -> bool:
+    """Whether the class has a say in what is stored under this name, as a property has."""
+    found = inspect.getattr_static(type(holder), key, None)
+    return hasattr(type(found), "__set__") and not isinstance(found, MemberDescriptorType)
 
 
 def _is_dict(value: Any) -> bool:
