@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from handgrad.checker import situations
+from handgrad.checker.assumptions import Assumptions
 from handgrad.checker.cases import Case, Outcome, evaluate
 from handgrad.checker.chains import Chain, Plan
 from handgrad.checker.compare import agrees, as_tensor
@@ -15,6 +16,7 @@ from handgrad.checker.reduce import RELATIONS, Reduction, reduced
 from handgrad.checker.rounds import leave_rounds
 from handgrad.checker.trace import Region, Step, Trace
 from handgrad.checker.truth import Truth
+from handgrad.checker.values import is_array, is_float
 
 
 @dataclass
@@ -39,10 +41,10 @@ class Judgement:
 class Judge:
     """Judges the chains of one region."""
 
-    def __init__(self, trace: Trace, region: Region):
+    def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
         """Find the truth about the region."""
         self.trace, self.machine, self.region = trace, trace.machine, region
-        self.truth = Truth(trace, region)
+        self.truth = Truth(trace, region, assumptions)
         self._leave_to_their_readers()
         leave_rounds(region)
         self.repairs: list[tuple[Edit, Step]] = []
@@ -126,7 +128,7 @@ class Judge:
             judgement.fault, judgement.failing = "wrong", case
             return judgement
         got = as_tensor(judgement.outcome.got, case.want)
-        if got is not None and got.shape != case.want.shape and isinstance(judgement.outcome.got, Tensor):
+        if got is not None and got.shape != case.want.shape and _is_gradient(judgement.outcome.got, got):
             judgement.fault, judgement.failing = "shape", case
             return judgement
         return replace(judgement, cases=[case], outcome=None)
@@ -167,6 +169,10 @@ class Judge:
                 return True
         return False
 
+    def forget_small(self) -> None:
+        """Make the small sizes anew when they are needed: the region is read in another way."""
+        self._smaller.clear()
+
     def in_small(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         """The same chain, judged in a program of small sizes."""
         chain = judgement.chain
@@ -185,14 +191,14 @@ class Judge:
         for relations in RELATIONS:
             if relations not in self._smaller:
                 reduction = reduced(self.region, relations)
-                self._smaller[relations] = Judge(self.trace, reduction.region), reduction
+                self._smaller[relations] = Judge(self.trace, reduction.region, self.truth.assumptions), reduction
             truth = self._smaller[relations][0].truth
             if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
                 yield self._smaller[relations]
 
 
 def _is_gradient(got: Any, want: Tensor) -> bool:
-    """Whether the value can be a gradient at all: a float tensor, or a number where there is one element."""
-    if isinstance(got, Tensor):
-        return got.is_floating_point()
+    """Whether the value can be a gradient at all: a float tensor or array, or a number where there is one element."""
+    if isinstance(got, Tensor) or is_array(got):
+        return is_float(got) or is_array(got)
     return isinstance(got, int | float) and not isinstance(got, bool) and want.numel() == 1

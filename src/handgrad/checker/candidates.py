@@ -4,12 +4,15 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.edits import Context, Edit, edits, simple_statements
 from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Step
 from handgrad.checker.trials import temporaries
+from handgrad.checker.values import is_array
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Candidates:
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
-        self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.temporaries = temporaries(judge, self.plan)
         self._sorted: dict[bool, list[Candidate]] = {}
 

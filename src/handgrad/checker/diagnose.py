@@ -26,7 +26,7 @@ from handgrad.checker.rewrite import edited_text, shown, text_with_both
 from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Step
 from handgrad.checker.trials import MOST_WORK, Change, Trials
-from handgrad.checker.values import is_float
+from handgrad.checker.values import is_array, is_float
 
 SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim in (0, 1, -1)), "({0}).sum()")
 """What may have to be done to a product before it is a gradient."""
@@ -326,7 +326,7 @@ class _Search:
     def _not_a_tensor(self) -> Diagnosis | None:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = outcome.got
-        if isinstance(got, Tensor) or outcome.error is not None or got is None:
+        if isinstance(got, Tensor) or is_array(got) or outcome.error is not None or got is None:
             return None
         if isinstance(got, int | float) and want.numel() == 1:
             return None

@@ -71,6 +71,13 @@ class Losses:
             return False
         return not (self._spelled or self._called & set(self.found))
 
+    def is_made_of_one(self, name: str, value: Any, reads: set[str]) -> bool:
+        """Whether this name and value is a scalar computed from a loss that is known as such by its name alone."""
+        parts = reads & set(self.found) - {name}
+        sure = self._called | {n for n in parts if any(gradient_of(other, {bare(n)}) for other in self.names)}
+        scalar = is_float(value) and value.dim() == 0 and not self.is_spelled_like_a_gradient(name)
+        return scalar and bool(parts) and not self.chosen and not sure & set(self.found)
+
 
 def _called_backward(node: ast.stmt) -> set[str]:
     """The names on which `.backward()` is called: what autograd differentiates is a loss."""

@@ -1,0 +1,130 @@
+"""What a gradient's name stands for, where it is not the gradient of the latest value of its variable all the way.
+
+As in `dh = dlogits @ W2.T`, then `dh *= 1 - h**2`, and then `dW1 = x.T @ dh`. Which reading is meant is told by the
+lines that use the name: the one that leaves the fewest of them wrong.
+"""
+
+from collections.abc import Callable, Iterator
+
+from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.chains import Chain
+from handgrad.checker.compare import agrees, as_tensor
+
+ROUNDING = 1e-4
+"""Relative error up to which a gradient in the user's own dtype is close, where its line is right."""
+DIFFERENT = 1e-2
+"""Relative difference from which on a line run alone makes something else than it made in the user's own run."""
+Judged = list[tuple[Chain, Judgement]]
+_OF_LATER = ("wrong", "masked")
+
+
+def reread(judge: Judge, judged: Judged) -> Judged:
+    """The judgements, each name of a wrong gradient read in the way that leaves the fewest lines wrong."""
+    for chain in [chain for chain, judgement in judged if judgement.fault in _OF_LATER]:
+        affected = [chain, *(other for other, j in judged if j.fault and chain.name in j.plan.gradients)]
+        if len(affected) > 1:
+            judged = _best(judge, chain, judged)
+    return judged
+
+
+def _best(judge: Judge, chain: Chain, judged: Judged) -> Judged:
+    """The same for one name."""
+    best, chosen = judged, None
+    for reading in [*_turned(chain), *_of_earlier_values(judge, chain)]:
+        undo = reading()
+        again = _judged_again(judge, chain, judged)
+        undo()
+        if again is not None and _faults(again) < _faults(best):
+            best, chosen = again, reading
+    if chosen is not None:
+        chosen()
+    judge.forget_small()
+    return best
+
+
+def _judged_again(judge: Judge, chain: Chain, judged: Judged) -> Judged | None:
+    """The judgements with those of a gradient and of its readers made anew; None where one of them cannot be made."""
+    judge.forget_small()
+    found = []
+    for other, old in judged:
+        new = old
+        if other is chain:
+            new = judge.judge_once(chain)
+        elif chain.name in old.plan.gradients:
+            new = judge.judge(other)
+        if new is None:
+            return None
+        found.append((other, new))
+    return found
+
+
+def _faults(judged: Judged) -> int:
+    return sum(judgement.fault in _OF_LATER for _, judgement in judged)
+
+
+Reading = Callable[[], Callable[[], None]]
+"""Takes a reading for the true one, and gives what takes it back."""
+
+
+def _turned(chain: Chain) -> Iterator[Reading]:
+    """The name's last statements turn the gradient, once finished, into that of another variable."""
+    steps = chain.steps
+    for finished in range(1, len(steps)):
+
+        def take(finished=finished):
+            before = [(step, step.gradients, step.tainted) for step in steps[finished:]]
+            for step in steps[finished:]:
+                step.gradients = {n: v for n, v in step.gradients.items() if n != chain.name}
+                step.tainted = True
+                step.turns.add(chain.name)
+            chain.steps = steps[:finished]
+
+            def undo():
+                for step, gradients, tainted in before:
+                    step.gradients, step.tainted = gradients, tainted
+                    step.turns.discard(chain.name)
+                chain.steps = steps
+
+            return undo
+
+        yield take
+
+
+def _of_earlier_values(judge: Judge, chain: Chain) -> Iterator[Reading]:
+    """The name stands for a value that its variable had before, as `dh` in a pass with `h = torch.tanh(h)`."""
+    versions = len(judge.truth.forward.versions(chain.variable))
+    for skipped in range(1, versions):
+
+        def take(skipped=skipped):
+            judge.truth.skipped[chain] = skipped
+
+            def undo():
+                judge.truth.skipped.pop(chain, None)
+
+            return undo
+
+        yield take
+
+
+def believe_the_run(judged: Judged) -> None:
+    """Acquit a line that made the right value of right ones in the user's own run, where running it alone fails.
+
+    As a line that asks autograd, which has no graph when it is run alone.
+    """
+    right = {chain.name for chain, judgement in judged if was_right(chain, judgement)}
+    right -= {chain.name for chain, judgement in judged if not was_right(chain, judgement)}
+    for chain, judgement in judged:
+        outcome = judgement.outcome
+        if judgement.fault == "wrong" and outcome is not None and {chain.name, *judgement.plan.gradients} <= right:
+            alone = as_tensor(outcome.got, judgement.want)
+            made = as_tensor(chain.actual, judgement.want)
+            fails = outcome.error is not None and not any(step.error for step in chain.steps)
+            if fails or not agrees(alone, made, 0.0, DIFFERENT):
+                judgement.fault = None
+
+
+def was_right(chain: Chain, judgement: Judgement) -> bool:
+    """Whether the gradient agreed with autograd's in the user's own run."""
+    reference = judgement.want if judgement.true is None else judgement.true
+    noise = judgement.cases[0].noise * 1e7 if judgement.cases else 0.0
+    return agrees(as_tensor(chain.actual, reference), reference, noise, ROUNDING)
