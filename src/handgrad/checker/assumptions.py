@@ -15,7 +15,7 @@ class Assumptions:
     """What is taken to be true.
 
     `wholes`: a scalar made of a loss and of something else, as in `total = loss + penalty`, is the loss.
-    `derived`: a `torch.autograd.Function` of the user's has the gradient of its forward half, whatever its backward says.
+    `derived`: a `torch.autograd.Function` of the user has the gradient of its forward half, not what its backward says.
     """
 
     wholes: bool = True

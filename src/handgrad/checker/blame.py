@@ -39,7 +39,11 @@ class Judgement:
 
 
 class Judge:
-    """Judges the chains of one region."""
+    """Judges the chains of one region.
+
+    `repairs` are edits that mended another gradient, `acquitted` the statements that a right gradient goes through on
+    its way from a name's one meaning to the next.
+    """
 
     def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
         """Find the truth about the region."""
@@ -49,6 +53,7 @@ class Judge:
         leave_rounds(region)
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
+        self.acquitted: set[Step] = set()
         self._smaller: dict[str, tuple[Judge, Reduction]] = {}
 
     def _leave_to_their_readers(self) -> None:

@@ -85,10 +85,10 @@ class Candidates:
     def _all(self, late: bool) -> Iterator[Candidate]:
         for position, step in enumerate(self._editable()):
             own = step in self.chain.steps
-            far = 0.0 if own else 1.0 if _makes_numbers(step) else 0.05
+            far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
             context, unfinished = self.context(step), self.not_yet(step)
             for simple in simple_statements(step.statement.node):
-                if uses(simple).binds & self.gradients and not own:
+                if (uses(simple).binds - step.turns) & self.gradients and not own:
                     continue
                 for edit in edits(simple, context, late):
                     if not edit.names & unfinished:
@@ -103,7 +103,8 @@ class Candidates:
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
-        yield from (step for step in reversed(self.plan.steps) if step.statement.role != "entry")
+        suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
+        yield from (step for step in suspects if step.statement.role != "entry")
         yield from (step for step in reversed(self.temporaries) if step.statement.role != "entry")
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:

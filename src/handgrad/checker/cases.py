@@ -37,6 +37,11 @@ class Case:
     flow: dict[Value, Tensor]
     consumers: list[Value]
 
+    @property
+    def slack(self) -> float:
+        """The same as `noise` for what the user's own run made in its own dtype."""
+        return self.noise * (1e7 if self.double else 1.0)
+
     @cached_property
     def parts(self) -> list[tuple[str, Tensor]]:
         """What each value made from this one adds to its gradient."""
@@ -63,8 +68,8 @@ def evaluate(
     values = copy_values({n: v for n, v in case.values.items() if n in reads}, _copy)
     if name in values and name not in plan.chain.steps[0].reads:
         del values[name]
-    forced: dict[str, Any] = {n: case.gradients[n].clone() for n in reads | plan.gradients if n in case.gradients}
-    forced.pop(name, None)
+    given = (reads | plan.gradients) & case.gradients.keys() - {name}
+    forced: dict[str, Any] = {n: case.gradients[n].clone() for n in given}
     forced.update({n: forced[n].numpy() for n in case.arrays & forced.keys()})
     values.update(forced)
     if any(".grad" in s.statement.text for s in plan.steps):

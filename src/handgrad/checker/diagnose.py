@@ -65,7 +65,7 @@ class _Search:
             *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
             *(self._rewritten_shortly, self._late_edits, self._later_statements, self._rewritten),
         ]
-        if self.place.line:  # else a function whose lines are not at hand
+        if self.place.line and not self._asks_autograd():  # else a function whose lines are not at hand
             for attempt in attempts:
                 if (found := attempt()) is not None:
                     return [found]
@@ -334,9 +334,16 @@ class _Search:
         message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
         return Diagnosis(kind, message, place=self.place)
 
+    def _asks_autograd(self) -> bool:
+        """Whether the line is right to run where it stands, but has no graph when it is run alone."""
+        error = self.full.outcome.error
+        return "require grad" in str(error) and not any(step.error for step in self.chain.steps)
+
     def _unknown(self) -> Diagnosis:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = as_tensor(outcome.got, want)
+        if self._asks_autograd():
+            return Diagnosis("unknown", f"{MESSAGES['unknown']}.", place=self.place)
         if outcome.error is not None:
             error = f"{type(outcome.error).__name__}: {str(outcome.error).splitlines()[0]}"
             return Diagnosis("unknown", f"this line raises {error}", place=self.place)

@@ -32,6 +32,7 @@ from handgrad.checker.tracer import Tracer
 from handgrad.checker.values import storage_of
 from handgrad.errors import HandgradError
 
+
 class CheckError(HandgradError):
     """A program in which there is nothing to check."""
 
@@ -199,6 +200,8 @@ class _Inspection:
                 if not self._is_shown_already(chain, row):
                     self.rows.append(row)
                 self.written |= {row.name, *self.judge.truth.located(chain)[1].names}
+                if any(step.turns for step in judgement.plan.steps):
+                    self.written |= self.judge.truth.between(judgement.plan)
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
         self._name_the_functions()
@@ -217,8 +220,10 @@ class _Inspection:
         chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
         judged = [(chain, j) for chain in chains if (j := self.judge.judge(chain)) is not None]
         judged = reread(self.judge, judged)
-        judged = self._without_multiples(self._without_intermediates(judged))
+        judged = self._without_multiples(self._without_intermediates(judged, local=True))
+        judged = self._without_intermediates(judged, local=False)
         believe_the_run(judged)
+        self.judge.acquitted = {s for _, j in judged if j.fault is None for s in j.plan.steps if s.turns}
         return self._trust_what_was_right(judged)
 
     def _other_assumptions(self) -> Iterator[Assumptions]:
@@ -229,12 +234,13 @@ class _Inspection:
         if truth.forward.functions:
             yield Assumptions(derived=False)
 
-    def _without_intermediates(self, judged: list[tuple[Chain, Judgement]]) -> list[tuple[Chain, Judgement]]:
-        """Leave out what a function only computes with: wrong as the gradient it is spelled like, but what comes of it
-        is right, as in `return dlogits / n`.
+    def _without_intermediates(self, judged: Judged, local: bool) -> Judged:
+        """Leave out what is only computed with: not the gradient it is spelled like, but what comes of it is right.
+
+        Such is in a function what it returns as `dlogits / n`; of a name outside of functions a note tells.
         """
         for chain, judgement in judged:
-            if number_of(chain.name) is None or judgement.fault not in ("wrong", "masked"):
+            if (number_of(chain.name) is not None) != local or judgement.fault not in ("wrong", "masked"):
                 continue
             readers = {other: old for other, old in judged if chain.name in self.judge.truth.plan(other).gradients}
             before = [(s, s.gradients, s.tainted) for s in self.region.steps if chain.name in s.gradients]
@@ -243,9 +249,18 @@ class _Inspection:
                 step.tainted = True
             again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
             right = [reader for reader, new in again.items() if new.fault is None]
-            if right and all(reader in right or old.fault for reader, old in readers.items()):
+            if local:
+                explains = right and all(reader in right or old.fault for reader, old in readers.items())
+            else:
+                explains = len(right) == len(readers) and any(old.fault for old in readers.values())
+            if explains:
+                if not local:
+                    name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
+                    self.notes.append(
+                        f"{name} is not the gradient of {variable}; lines that use it are judged with it."
+                    )
                 kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
-                return self._without_intermediates(kept)
+                return self._without_intermediates(kept, local)
             for step, gradients, tainted in before:
                 step.gradients, step.tainted = gradients, tainted
         return judged
@@ -322,9 +337,10 @@ class _Inspection:
         for whole in truth.wholes:
             known = set(self.trace.losses) - whole.names.keys()
             parts = [v for v in truth.forward.ancestors(whole) if v.names.keys() & known]
-            taken, not_taken = ([whole], parts) if truth.assumptions.wholes else (parts, [whole])
-            names = (", ".join(sorted(self.trace.shown(v.name) for v in group)) for group in (taken, not_taken))
-            self.notes.append("{} is taken to be the loss, not {} (--loss NAME).".format(*names))
+            one, other = self.trace.shown(whole.name), " and ".join(sorted(self.trace.shown(v.name) for v in parts))
+            if not truth.assumptions.wholes:
+                one, other = other, one
+            self.notes.append(f"{one} is taken to be the loss, not {other} (--loss NAME).")
 
     def _name_the_functions(self) -> None:
         """Say where a backward half of the user's is not what follows from its forward half."""
@@ -333,8 +349,8 @@ class _Inspection:
             names = ", ".join(sorted(doubted))
             judged_by = "forward" if truth.assumptions.derived else "backward"
             self.notes.append(
-                f"the backward of {names} is not the derivative of its forward; gradients are judged by its {judged_by} "
-                "(handgrad.check tells more)."
+                f"the backward of {names} is not the derivative of its forward; gradients are judged by its "
+                f"{judged_by} (handgrad.check tells more)."
             )
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
@@ -422,7 +438,7 @@ class _Inspection:
             return "missing"
         if found.exact and found.same_shape:
             return "exact"
-        slack = judgement.cases[0].noise * 1e7 if judgement.cases else 0.0
+        slack = judgement.cases[0].slack if judgement.cases else 0.0
         near = found.relative_error is not None and (
             found.relative_error <= ROUNDING or _absolute(actual, judgement) <= slack
         )
@@ -430,6 +446,12 @@ class _Inspection:
             return "wrong"
         if not found.same_shape and actual.numel() != 1:
             return "shape"
+        if not near:
+            self.notes.append(
+                f"{self.trace.shown(chain.name)} ({chain.last.statement.place}) is wrong, though its line is right "
+                "when it is run again: what it uses comes out differently, or was changed in place where that is not seen."
+            )
+            return "wrong"
         return "close"
 
     def _explained(self, chain: Chain, judgement: Judgement) -> bool:

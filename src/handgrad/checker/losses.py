@@ -71,12 +71,11 @@ class Losses:
             return False
         return not (self._spelled or self._called & set(self.found))
 
-    def is_made_of_one(self, name: str, value: Any, reads: set[str]) -> bool:
-        """Whether this name and value is a scalar computed from a loss that is known as such by its name alone."""
-        parts = reads & set(self.found) - {name}
-        sure = self._called | {n for n in parts if any(gradient_of(other, {bare(n)}) for other in self.names)}
+    def may_be_made_of_some(self, name: str, value: Any) -> bool:
+        """Whether this name and value is a scalar after losses that are known as such by their names alone."""
+        sure = self._called | {n for n in self.found if any(gradient_of(other, {bare(n)}) for other in self.names)}
         scalar = is_float(value) and value.dim() == 0 and not self.is_spelled_like_a_gradient(name)
-        return scalar and bool(parts) and not self.chosen and not sure & set(self.found)
+        return scalar and bool(self.found) and not self.chosen and not sure & set(self.found)
 
 
 def _called_backward(node: ast.stmt) -> set[str]:

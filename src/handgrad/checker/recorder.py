@@ -102,7 +102,7 @@ class Recorder:
                 self._loss_seen = True
                 if name not in self.losses.found:
                     self.losses.found.append(name)
-            elif self.losses.is_made_of_one(name, self.machine.namespace.get(name), step.reads) and not step.backward:
+            elif self.losses.may_be_made_of_some(name, self.machine.namespace.get(name)) and not step.backward:
                 self.trace.wholes.add(name)
 
     def _execute(self, step: Step, found: Uses) -> None:

@@ -152,7 +152,7 @@ def needed_steps(region: Region) -> list[Step]:
             wanted |= step.reads
         elif step.error is None and (
             step.writes & wanted
-            or any(_scalar(step.after.get(n)) for n in step.binds)
+            or any(_scalar(step.after.get(n)) for n in step.writes)
             or (step.changes and step.statement.role == "entry")
         ):
             kept.append(step)
@@ -237,10 +237,9 @@ class _Runner:
         self.forward.history.append((step.index, {n: namespace[n] for n in step.writes if n in namespace}))
 
     def _spare(self, step: Step) -> None:
-        """Give values changed in place after a loss new tensors: the old ones are part of earlier products."""
+        """Give values that are changed in place new tensors: the old ones are part of earlier products."""
         namespace = self.machine.namespace
-        after_a_loss = any(_scalar(value.leaf) for value in self.forward.values)
-        for name in step.changes if self.cut and after_a_loss else ():
+        for name in step.changes if self.cut else ():
             tensor = namespace.get(name)
             value, version = self.bound.get(id(tensor), (None, 0))
             if value is not None and isinstance(tensor, Tensor) and tensor._version == version:

@@ -48,8 +48,8 @@ class Step:
 class Region:
     """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
 
-    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where it
-    is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where
+    it is `reduced` to small sizes, the values of the user's own run do not fit in it.
     """
 
     start: dict[str, Any]
@@ -78,4 +78,4 @@ class Trace:
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
     wholes: set[str] = field(default_factory=set)
-    """The scalars that are computed from a loss known by its name alone."""
+    """The scalars that may be computed from a loss which is known by its name alone."""

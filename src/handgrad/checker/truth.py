@@ -56,7 +56,7 @@ class Truth:
         """Whether a run of the forward pass takes long enough to be worth sparing."""
         return sum(v.leaf.numel() for v in self.forward.values) > LARGE
 
-    @cached_property
+    @property
     def gradient_names(self) -> dict[str, str]:
         """The variable of every gradient that is written."""
         return {n: v for s in self.region.steps for n, v in s.gradients.items()}
@@ -81,6 +81,12 @@ class Truth:
                     found.add(value)
         return tuple(sorted(found, key=abs)[:24])
 
+    @cached_property
+    def fixed_arrays(self) -> set[str]:
+        """The NumPy arrays that stay where tensors are given other values, though these may be made of them."""
+        worlds = [self.region.start, *(step.after for step in self.region.steps if step.plain)]
+        return {name for world in worlds for name, value in world.items() if is_array(value)}
+
     def names_at_hand(self, chain: Chain) -> set[str]:
         """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""
         loss, _ = self.located(chain)
@@ -91,9 +97,12 @@ class Truth:
 
     def unmoved_since(self, before: "Truth") -> set[str]:
         """The gradients that an earlier pass made of variables that have the same values in this one."""
-        values = {n: [v[0].data for t in (before, self) if (v := t.own.versions(n))] for n in self.gradient_names.values()}
-        same = {n for n, found in values.items() if len(found) == 2 and torch.equal(*found)}
-        return {n for n, v in self.gradient_names.items() if v in same and before.gradient_names.get(n) == v}
+        found = set()
+        for name, variable in self.gradient_names.items():
+            values = [v[0].data for truth in (before, self) if (v := truth.own.versions(variable))]
+            if before.gradient_names.get(name) == variable and len(values) == 2 and torch.equal(*values):
+                found.add(name)
+        return found
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
@@ -116,9 +125,13 @@ class Truth:
     @cached_property
     def wholes(self) -> list[Value]:
         """The values made of a loss and of something else than a running mean or another number."""
-        made = [v for v in self.forward.values if v.names.keys() & self.trace.wholes]
-        beside = [[i for i in self.forward.inputs(v) if not (i.root and i.leaf.numel() == 1)] for v in made]
-        return [v for v, inputs in zip(made, beside, strict=True) if len(inputs) > 1]
+        found = []
+        for value in self.forward.values:
+            inputs = [v for v in self.forward.inputs(value) if not (v.root and v.leaf.numel() == 1)]
+            named = {n for v in self.forward.ancestors(value) - {value} for n in v.names}
+            if value.names.keys() & self.trace.wholes and len(inputs) > 1 and named & set(self.trace.losses):
+                found.append(value)
+        return found
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
@@ -266,18 +279,14 @@ class Truth:
 
     def doubted_functions(self) -> set[str]:
         """The user's autograd Functions, where what they return is not the gradient of what they compute."""
-        names, derived = self.forward.functions, self.assumptions.derived
-        other = run_forward(self.machine, self.region, double=self.double, derived=not derived) if names else None
-        names = names if derived or other is None else other.functions
-        mine, its = (self.losses(forward) if forward else [] for forward in (self.forward, other))
-        for loss, same in zip(mine, its, strict=False):
-            flows = self.sweep(self.forward, loss), self.sweep(other, same)
-            values = [v for v in self.forward.values if v in flows[0]]
-            others = [v for v in other.values if v in flows[1]]
-            if len(values) != len(others) or not all(
-                agrees(flows[1][b], flows[0][a], 1e-9, self.tolerance) for a, b in zip(values, others, strict=True)
-            ):
-                return names
+        if self.assumptions.derived and not self.forward.functions:
+            return set()
+        other = run_forward(self.machine, self.region, double=self.double, derived=not self.assumptions.derived)
+        for loss, same in zip(self.losses(self.forward), self.losses(other), strict=False):
+            mine, its = list(self.sweep(self.forward, loss).values()), list(self.sweep(other, same).values())
+            pairs = zip(its, mine, strict=False)
+            if len(mine) != len(its) or not all(agrees(a, b, 1e-9, self.tolerance) for a, b in pairs):
+                return self.forward.functions | other.functions
         return set()
 
     def negligible(self, gradients: dict[Value, Tensor], forward: Forward, value: Value, within: set[Value]) -> bool:
