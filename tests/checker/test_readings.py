@@ -206,6 +206,16 @@ PROGRAMS = {
     + "perplexity = loss.exp()\nmean = 0.9 * mean + 0.1 * loss\n"
     + TOP
     + SLOPE,
+    "no-grad-within": "with torch.no_grad():\n    c = torch.sigmoid(x @ W1)\n"
+    + "hpre = c * (x @ W1)\nh = torch.tanh(hpre)\n"
+    + LOSS
+    + TOP
+    + SLOPE
+    + "dW1 = x.T @ (c * dhpre)\n",
+    "one-name-for-two-losses": "D = torch.randn(5, 1, generator=g)\ns = torch.tanh(x) @ D\n"
+    "loss_d = F.softplus(s).mean()\nloss_g = F.softplus(-s).mean()\n"
+    "ds = torch.sigmoid(s) / n\ndD = torch.tanh(x).T @ ds\n"
+    "ds = -torch.sigmoid(-s) / n\ndx = (1 - torch.tanh(x) ** 2) * (ds @ D.T)\n",
     "own-function": OWN_FUNCTION + LOSS + TOP + SLOPE + FIRST,
     "straight-through": ROUNDED + LOSS + TOP + "dh = dlogits @ W2.T\ndhpre = dh\n" + FIRST,
     "layers": LAYERS,

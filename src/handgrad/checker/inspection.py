@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.assumptions import Assumptions
-from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.blame import ROUNDING, Judge, Judgement, rounding, was_right
 from handgrad.checker.chains import Chain, chains_of
 from handgrad.checker.compare import Comparison, agrees, as_tensor, compare
 from handgrad.checker.diagnose import diagnose
@@ -23,7 +23,7 @@ from handgrad.checker.loops import narrowed
 from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.names import variables_of
 from handgrad.checker.numbers import constant_ratio
-from handgrad.checker.readings import ROUNDING, Judged, believe_the_run, reread, was_right
+from handgrad.checker.readings import Judged, believe_the_run, reread
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport
 from handgrad.checker.source import Place, Source, Statement, read_source, segment
@@ -202,6 +202,8 @@ class _Inspection:
                 self.written |= {row.name, *self.judge.truth.located(chain)[1].names}
                 if any(step.turns for step in judgement.plan.steps):
                     self.written |= self.judge.truth.between(judgement.plan)
+            elif judgement.fault:
+                self.unsound.add(chain.name)
         self._list_missing()
         self._name_the_loss([chain for chain, _ in judged])
         self._name_the_functions()
@@ -440,16 +442,17 @@ class _Inspection:
             return "exact"
         slack = judgement.cases[0].slack if judgement.cases else 0.0
         near = found.relative_error is not None and (
-            found.relative_error <= ROUNDING or _absolute(actual, judgement) <= slack
+            found.relative_error <= rounding(chain.actual, judgement.true) or _absolute(actual, judgement) <= slack
         )
         if not near and self._explained(chain, judgement):
             return "wrong"
         if not found.same_shape and actual.numel() != 1:
             return "shape"
         if not near:
+            name, place = self.trace.shown(chain.name), chain.last.statement.place
             self.notes.append(
-                f"{self.trace.shown(chain.name)} ({chain.last.statement.place}) is wrong, though its line is right "
-                "when it is run again: what it uses comes out differently, or was changed in place where that is not seen."
+                f"{name} ({place}) is wrong, though its line is right when it is run again: what it uses comes out "
+                "differently then, or was changed in place where that is not seen."
             )
             return "wrong"
         return "close"
@@ -469,7 +472,8 @@ class _Inspection:
         reading = (
             max(s.index for s in chain.steps if name in s.reads) if any(name in s.reads for s in chain.steps) else 0
         )
-        writing = [s for s in self.region.steps if name in s.gradients]
+        found = [c for c, _ in self.judged if c.name == name and c.steps[0].index < reading]
+        writing = found[-1].steps if found else []
         if writing and writing[0].index < reading < writing[-1].index:
             return writing[-1]
         return None

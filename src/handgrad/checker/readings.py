@@ -6,7 +6,7 @@ lines that use the name: the one that leaves the fewest of them wrong.
 
 from collections.abc import Callable, Iterator
 
-from handgrad.checker.blame import Judge, Judgement
+from handgrad.checker.blame import Judge, Judgement, was_right
 from handgrad.checker.chains import Chain
 from handgrad.checker.compare import agrees, as_tensor
 from handgrad.checker.flat.spelling import DOT
@@ -14,8 +14,6 @@ from handgrad.checker.reference import Forward, Value
 from handgrad.checker.trace import Step
 from handgrad.checker.values import is_float
 
-ROUNDING = 1e-4
-"""Relative error up to which a gradient in the user's own dtype is close, where its line is right."""
 DIFFERENT = 1e-2
 """Relative difference from which on a line run alone makes something else than it made in the user's own run."""
 Judged = list[tuple[Chain, Judgement]]
@@ -135,7 +133,7 @@ def _seeded(judge: Judge, judged: Judged) -> Judged:
 
 def _with_seed(judge: Judge, seed: Chain, judged: Judged) -> Judged | None:
     """The same with one more gradient; None, and nothing changed, where that does not make its readers right."""
-    before = [(step, step.gradients, step.tainted) for step in judge.region.steps]
+    before = [(step, step.gradients, step.tainted, set(step.turns)) for step in judge.region.steps]
     follow = {seed.name}
     for step in judge.region.steps:
         if step in seed.steps:
@@ -143,13 +141,15 @@ def _with_seed(judge: Judge, seed: Chain, judged: Judged) -> Judged | None:
         elif step.index > seed.last.index and not step.gradients:
             step.tainted = step.tainted or bool(step.reads & follow)
             follow = follow | step.writes if step.tainted else follow - step.binds
+        if step.index > seed.last.index and seed.name in step.writes - step.gradients.keys():
+            step.turns.add(seed.name)
     judge.forget_small()
     first = judge.judge(seed)
     again = [(c, judge.judge(c) or j if j.fault in _OF_LATER else j) for c, j in judged]
     if first is not None and _faults([(seed, first), *again]) < _faults(judged):
         return [(seed, first), *again]
-    for step, gradients, tainted in before:
-        step.gradients, step.tainted = gradients, tainted
+    for step, gradients, tainted, turns in before:
+        step.gradients, step.tainted, step.turns = gradients, tainted, turns
     judge.forget_small()
     return None
 
@@ -189,10 +189,3 @@ def believe_the_run(judged: Judged) -> None:
             fails = outcome.error is not None and not any(step.error for step in chain.steps)
             if fails or (made is not None and not agrees(alone, made, 0.0, DIFFERENT)):
                 judgement.fault = None
-
-
-def was_right(chain: Chain, judgement: Judgement) -> bool:
-    """Whether the gradient agreed with autograd's in the user's own run."""
-    reference = judgement.want if judgement.true is None else judgement.true
-    slack = judgement.cases[0].slack if judgement.cases else 0.0
-    return agrees(as_tensor(chain.actual, reference), reference, slack, ROUNDING)

@@ -89,6 +89,7 @@ class Recorder:
             return
         self._counter += 1
         found = uses(statement.node)
+        step.constant = not torch.is_grad_enabled()
         step.reads = reads_of(self.machine, statement.node)
         reads_float = any(holds_float(self.machine.namespace.get(n)) for n in step.reads)
         self._execute(step, found)

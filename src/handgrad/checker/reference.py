@@ -191,6 +191,7 @@ def run_forward(
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)
     runner = _Runner(machine, convert, cut, change, first)
+    runner.differentiates = any(_scalar(step.after.get(n)) and not step.constant for step in steps for n in step.binds)
     own = differentiated(machine.namespace["__name__"], runner.forward.functions)
     nothing = contextlib.nullcontext()
     with machine.holding(start), torch.enable_grad(), InDouble() if double else nothing, own if derived else nothing:
@@ -217,10 +218,12 @@ class _Runner:
         self.forward = Forward()
         self.bound: dict[int, tuple[Value, int]] = {}
         self.loss_made = False
+        self.differentiates = False
 
     def run(self, step: Step) -> None:
         namespace = self.machine.namespace
         self.loss_made = self.first_loss is not None and step.index > self.first_loss
+        constant = step.constant and self.differentiates
         if step.plain:
             namespace.update(copy_values(step.after, self.convert))
             self.register(sorted(step.writes), step)
@@ -229,7 +232,8 @@ class _Runner:
                 step.randomness.restore(namespace)
             self._spare(step)
             try:
-                self.machine.run(step.code)
+                with torch.set_grad_enabled(not constant):
+                    self.machine.run(step.code)
             except Exception as error:
                 self.forward.failed.append((step, error))
                 return

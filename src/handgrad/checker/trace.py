@@ -15,8 +15,8 @@ class Step:
 
     `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
     gradient names it wrote, each with its variable; `turns` those that it turns into the gradient of another variable;
-    `tainted` says that it computes from gradients; `plain` that no float tensor goes in, so that what comes out may be
-    used again.
+    `constant` says that it ran under `torch.no_grad()`, `tainted` that it computes from gradients; `plain` that no
+    float tensor goes in, so that what comes out may be used again.
     """
 
     index: int
@@ -28,6 +28,7 @@ class Step:
     after: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
     turns: set[str] = field(default_factory=set)
+    constant: bool = False
     tainted: bool = False
     plain: bool = False
     error: UserError | None = None
