@@ -632,9 +632,9 @@ PROGRAMS = {
     "layerwise": (LAYERWISE, {"logits", "h", "hpre", "x", "W1", "b1", "W2", "b2"}),
     "network": (NETWORK, {"logits", "net.h", "net.hpre", "net.W1", "net.W2"}),
     "layers": (LAYERS, {"out", *(f"layers[{i}].{name}" for i in (0, 2) for name in "xwb")}),
-    "two-layers": (TWO_LAYERS, {"scores", *(f"net.params['{name}']" for name in ("W1", "b1", "W2", "b2"))}),
+    "two-layers": (TWO_LAYERS, {"scores", "hidden", *(f"net.params['{name}']" for name in ("W1", "b1", "W2", "b2"))}),
     "in-cache": (IN_CACHE, {*(f"cache['{name}']" for name in ("z1", "a1", "z2")), "params['W1']", "params['W2']"}),
-    "sequential": (SEQUENTIAL, {"x", *(f"model.layers[{i}].params['{name}']" for i in (0, 2) for name in "Wb")}),
+    "sequential": (SEQUENTIAL, {"out", "x", *(f"model.layers[{i}].params['{name}']" for i in (0, 2) for name in "Wb")}),
     "grad-of-attributes": (
         GRAD_OF_ATTRIBUTES,
         {"out", "h", "x", *(f"{layer}.{name}" for layer in ("l1", "l2") for name in ("weight", "bias"))},

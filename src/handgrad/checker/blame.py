@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from handgrad.checker import situations
+from handgrad.checker.assumptions import Assumptions
 from handgrad.checker.cases import Case, Outcome, evaluate
 from handgrad.checker.chains import Chain, Plan
 from handgrad.checker.compare import agrees, as_tensor
@@ -15,6 +17,10 @@ from handgrad.checker.reduce import RELATIONS, Reduction, reduced
 from handgrad.checker.rounds import leave_rounds
 from handgrad.checker.trace import Region, Step, Trace
 from handgrad.checker.truth import Truth
+from handgrad.checker.values import is_array, is_float
+
+ROUNDING = 1e-4
+"""Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
 
 
 @dataclass
@@ -37,16 +43,21 @@ class Judgement:
 
 
 class Judge:
-    """Judges the chains of one region."""
+    """Judges the chains of one region.
 
-    def __init__(self, trace: Trace, region: Region):
+    `repairs` are edits that mended another gradient, `acquitted` the statements that a right gradient goes through on
+    its way from a name's one meaning to the next.
+    """
+
+    def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
         """Find the truth about the region."""
         self.trace, self.machine, self.region = trace, trace.machine, region
-        self.truth = Truth(trace, region)
+        self.truth = Truth(trace, region, assumptions)
         self._leave_to_their_readers()
         leave_rounds(region)
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
+        self.acquitted: set[Step] = set()
         self._smaller: dict[str, tuple[Judge, Reduction]] = {}
 
     def _leave_to_their_readers(self) -> None:
@@ -61,12 +72,14 @@ class Judge:
     def judge(self, chain: Chain) -> Judgement | None:
         """Judge one chain; None where its variable does not reach a loss.
 
-        Where several losses depend on the variable, the gradient of any of them is right.
+        Where several losses depend on the variable, or it had several values, the gradient of any of them is right, and
+        what the user's own run made tells which is meant.
         """
         first = self.judge_once(chain)
-        if first is None or first.fault in (None, "shape", "missing"):
+        if first is None or first.fault in ("shape", "missing") or (first.fault is None and was_right(chain, first)):
             return first
-        if chain.last.statement.role != "element" and self._is_no_gradient(first):
+        kept = chain.last.statement.role == "element"
+        if first.fault is not None and not kept and self._is_no_gradient(first):
             self.no_gradients.add(chain.name)
             return None
         while True:
@@ -75,7 +88,7 @@ class Judge:
             if other is None:
                 del self.truth.skipped[chain]
                 return first
-            if other.fault is None:
+            if other.fault is None and (first.fault is not None or was_right(chain, other)):
                 return other
 
     def _is_no_gradient(self, judgement: Judgement) -> bool:
@@ -171,6 +184,10 @@ class Judge:
                 return True
         return False
 
+    def forget_small(self) -> None:
+        """Make the small sizes anew when they are needed: the region is read in another way."""
+        self._smaller.clear()
+
     def in_small(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         """The same chain, judged in a program of small sizes."""
         chain = judgement.chain
@@ -189,14 +206,27 @@ class Judge:
         for relations in RELATIONS:
             if relations not in self._smaller:
                 reduction = reduced(self.region, relations)
-                self._smaller[relations] = Judge(self.trace, reduction.region), reduction
+                self._smaller[relations] = Judge(self.trace, reduction.region, self.truth.assumptions), reduction
             truth = self._smaller[relations][0].truth
             if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
                 yield self._smaller[relations]
 
 
 def _is_gradient(got: Any) -> bool:
-    """Whether the value can be a gradient at all: a float tensor, or a number."""
-    if isinstance(got, Tensor):
-        return got.is_floating_point()
+    """Whether the value can be a gradient at all: a float tensor or array, or a number."""
+    if isinstance(got, Tensor) or is_array(got):
+        return is_float(got) or is_array(got)
     return isinstance(got, int | float) and not isinstance(got, bool)
+
+
+def was_right(chain: Chain, judgement: Judgement) -> bool:
+    """Whether the gradient agreed with autograd's in the user's own run."""
+    reference = judgement.want if judgement.true is None else judgement.true
+    slack = judgement.cases[0].slack if judgement.cases else 0.0
+    return agrees(as_tensor(chain.actual, reference), reference, slack, rounding(chain.actual, reference))
+
+
+def rounding(*tensors: Any) -> float:
+    """The relative error up to which a gradient is close, where its line is right: more in half precision."""
+    coarsest = max((torch.finfo(t.dtype).eps for t in tensors if is_float(t)), default=0.0)
+    return max(ROUNDING, 32 * coarsest)

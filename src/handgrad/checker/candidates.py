@@ -4,12 +4,15 @@ import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+import torch
+
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.edits import Context, Edit, edits, simple_statements
 from handgrad.checker.flat.spelling import in_sight
 from handgrad.checker.names import uses
 from handgrad.checker.trace import Step
 from handgrad.checker.trials import temporaries
+from handgrad.checker.values import is_array
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Candidates:
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
-        self.values = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.temporaries = temporaries(judge, self.plan)
         self._sorted: dict[bool, list[Candidate]] = {}
 
@@ -88,11 +92,11 @@ class Candidates:
     def _all(self, late: bool) -> Iterator[Candidate]:
         for position, step in enumerate(self._editable()):
             own = step in self.chain.steps
-            far = 0.0 if own else 1.0 if _makes_numbers(step) else 0.05
+            far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
             far += 0.3 if step.statement.role == "argument" else 0.0
             context, unfinished = self.context(step), self.not_yet(step)
             for simple in simple_statements(step.statement.node):
-                if uses(simple).binds & self.gradients and not own:
+                if (uses(simple).binds - step.turns) & self.gradients and not own:
                     continue
                 aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
                 gives_gradient = step.tainted and step.statement.role == "argument"
@@ -113,7 +117,8 @@ class Candidates:
 
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
-        yield from (step for step in reversed(self.plan.steps) if not step.statement.only_moves)
+        suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
+        yield from (step for step in suspects if not step.statement.only_moves)
         yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:

@@ -19,13 +19,15 @@ from handgrad.checker.values import copy_values, is_float
 class Case:
     """One situation to judge a line in: what every name holds, the other gradients, and the right answer.
 
-    `gradients` holds the gradients by their own names, `by_variable` by those of their variables; `value` is what the
+    `gradients` holds the gradients by their own names, of which the user keeps those in `arrays` as NumPy arrays, and
+    `by_variable` by those of their variables; `value` is what the
     line differentiates in the pass `forward`, whose gradients `flow` holds.
     """
 
     label: str
     values: dict[str, Any]
     gradients: dict[str, Tensor]
+    arrays: set[str]
     by_variable: dict[str, Tensor]
     want: Tensor
     noise: float
@@ -34,6 +36,11 @@ class Case:
     value: Value
     flow: dict[Value, Tensor]
     consumers: list[Value]
+
+    @property
+    def slack(self) -> float:
+        """The same as `noise` for what the user's own run made in its own dtype."""
+        return self.noise * (1e7 if self.double else 1.0)
 
     @cached_property
     def parts(self) -> list[tuple[str, Tensor]]:
@@ -61,7 +68,9 @@ def evaluate(
     values = copy_values({n: v for n, v in case.values.items() if n in reads}, _copy)
     if name in values and name not in plan.chain.steps[0].reads:
         del values[name]
-    forced = {n: case.gradients[n].clone() for n in reads | plan.gradients if n in case.gradients and n != name}
+    given = (reads | plan.gradients) & case.gradients.keys() - {name}
+    forced: dict[str, Any] = {n: case.gradients[n].clone() for n in given}
+    forced.update({n: forced[n].numpy() for n in case.arrays & forced.keys()})
     values.update(forced)
     if any(".grad" in s.statement.text for s in plan.steps):
         for n, v in values.items():

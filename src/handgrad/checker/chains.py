@@ -31,8 +31,15 @@ class Chain:
 
     @property
     def actual(self) -> Any:
-        """What the user's own run made."""
-        return self.last.after.get(self.name)
+        """What the user's own run made, less what was there of passes before."""
+        made = self.last.after.get(self.name)
+        before = self.region.start.get(self.name) if self.goes_on else None
+        return made if made is None or before is None else made - before
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it adds to what was made in passes before."""
+        return self.name in self.region.begun & self.steps[0].reads
 
     @property
     def refused(self) -> UserError | None:
@@ -143,7 +150,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             kept.append(step)
             wanted |= _needs(step)
             continue
-        temporary = (step.writes - gradient_names) & wanted
+        temporary = (step.writes - gradient_names | step.turns) & wanted
         if step.index > loss_index:
             for name in temporary & before_loss:
                 shadowed.setdefault(name, step)

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 DOUBLE_TOLERANCE = 3e-7
 """Relative to max|reference|, where the user's line was run in float64: constants typed with seven digits pass."""
+
+SINGLE_TOLERANCE = 1e-5
+"""The same where the line makes float32 numbers all the same."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,10 @@ def compare(got: Tensor, want: Tensor) -> Comparison:
 
 
 def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE_TOLERANCE) -> bool:
-    """Whether the values are right to rounding, whatever the shape; `noise` is what may differ absolutely."""
+    """Whether the values are right to rounding, whatever the shape; `noise` is what may differ absolutely.
+
+    A NumPy array that the user's code makes in float32 stays one, where all else is float64.
+    """
     tensor = as_tensor(got, want)
     if tensor is None or tensor.is_complex():
         return False
@@ -81,6 +88,8 @@ def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE
     if aligned is None:
         return False
     worst, size, _ = _distance(aligned, want)
+    if isinstance(got, np.ndarray) and got.dtype == np.float32:
+        tolerance = max(tolerance, SINGLE_TOLERANCE)
     return worst <= tolerance * size + noise
 
 

@@ -28,7 +28,7 @@ from handgrad.checker.rewrite import edited_text, shown, text_with_both
 from handgrad.checker.source import Place, Statement, around
 from handgrad.checker.trace import Step
 from handgrad.checker.trials import MOST_WORK, Change, Trials
-from handgrad.checker.values import is_float
+from handgrad.checker.values import is_array, is_float
 
 SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim in (0, 1, -1)), "({0}).sum()")
 """What may have to be done to a product before it is a gradient."""
@@ -79,7 +79,7 @@ class _Search:
             *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
             *(self._rewritten_shortly, self._late_edits, self._later_statements, self._rewritten),
         ]
-        if self.place.line:  # else a function whose lines are not at hand
+        if self.place.line and not self._asks_autograd():  # else a function whose lines are not at hand
             for attempt in attempts:
                 if (found := attempt()) is not None:
                     return [found]
@@ -343,7 +343,7 @@ class _Search:
     def _not_a_tensor(self) -> Diagnosis | None:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = outcome.got
-        if isinstance(got, Tensor) or outcome.error is not None or got is None:
+        if isinstance(got, Tensor) or is_array(got) or outcome.error is not None or got is None:
             return None
         if isinstance(got, int | float) and want.numel() == 1:
             return None
@@ -358,9 +358,16 @@ class _Search:
         lines = [number for frame, number in frames if frame.f_code.co_filename == self.place.file]
         return next((places[number] for number in lines if number in places), self.place)
 
+    def _asks_autograd(self) -> bool:
+        """Whether the line is right to run where it stands, but has no graph when it is run alone."""
+        error = self.full.outcome.error
+        return "require grad" in str(error) and not any(step.error for step in self.chain.steps)
+
     def _unknown(self) -> Diagnosis:
         outcome, want = self.full.outcome, self.full.cases[0].want
         got = as_tensor(outcome.got, want)
+        if self._asks_autograd():
+            return Diagnosis("unknown", f"{MESSAGES['unknown']}.", place=self.place)
         if outcome.error is not None:
             return Diagnosis("unknown", f"this line raises {said(outcome.error)}", place=self._raised_in(outcome.error))
         if got is None:

@@ -70,6 +70,12 @@ class Losses:
             return False
         return not (self._spelled or self._called & set(self.found))
 
+    def may_be_made_of_some(self, name: str, value: Any) -> bool:
+        """Whether this name and value is a scalar after losses that are known as such by their names alone."""
+        sure = self._called | {n for n in self.found if any(gradient_of(other, {bare(n)}) for other in self.names)}
+        scalar = is_float(value) and value.dim() == 0 and not self.is_spelled_like_a_gradient(name)
+        return scalar and bool(self.found) and not self.chosen and not sure & set(self.found)
+
 
 def _called_backward(node: ast.stmt) -> set[str]:
     """The names on which `.backward()` is called: what autograd differentiates is a loss."""

@@ -25,7 +25,16 @@ from handgrad.checker.machine import (
 from handgrad.checker.names import Uses, gradient_of, uses
 from handgrad.checker.source import Statement
 from handgrad.checker.trace import Region, Step, Trace
-from handgrad.checker.values import clone, copy_values, holds_float, is_float, is_object, storage_of, version_of
+from handgrad.checker.values import (
+    clone,
+    copied,
+    copy_values,
+    holds_float,
+    is_float,
+    is_object,
+    storage_of,
+    version_of,
+)
 
 _UNCOUNTED = re.compile(r"\.data\b|numpy")
 
@@ -80,6 +89,7 @@ class Recorder:
             return
         self._counter += 1
         found = uses(statement.node)
+        step.constant = not torch.is_grad_enabled()
         step.reads = reads_of(self.machine, statement.node)
         reads_float = any(holds_float(self.machine.namespace.get(n)) for n in step.reads)
         self._execute(step, found)
@@ -93,6 +103,8 @@ class Recorder:
                 self._loss_seen = True
                 if name not in self.losses.found:
                     self.losses.found.append(name)
+            elif self.losses.may_be_made_of_some(name, self.machine.namespace.get(name)) and not step.backward:
+                self.trace.wholes.add(name)
 
     def _execute(self, step: Step, found: Uses) -> None:
         """Run the step's code, and see what it bound and changed."""
@@ -125,7 +137,7 @@ class Recorder:
         namespace = self.machine.namespace
         for name in step.writes:
             value = namespace.get(name)
-            step.after[name] = clone(value) if name in step.gradients and isinstance(value, Tensor) else value
+            step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
         if plain:
             step.after = copy_values(step.after, clone)

@@ -107,7 +107,7 @@ def reduced(region: Region, relations: str) -> Reduction:
     found = {size for world in worlds for tensor in _tensors(world) for size in tensor.shape if size}
     sizes = small_sizes(found, relations)
     shrink = _Shrink(sizes)
-    small = Reduction(Region(shrink.world(region.start), reduced=True), sizes, {})
+    small = Reduction(Region(shrink.world(region.start), begun=region.begun, reduced=True), sizes, {})
     known = dict(region.start)
     for step in region.steps:
         node = small.node(step.statement.node)

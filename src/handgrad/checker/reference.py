@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from handgrad.checker.assumptions import differentiated
 from handgrad.checker.machine import InDouble, Machine
+from handgrad.checker.names import uses
 from handgrad.checker.trace import Region, Step
 from handgrad.checker.values import attributes, callable_module, copy_values, holds_float, is_float, is_object
 
@@ -22,7 +25,8 @@ class Value:
 
     `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
     statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
-    `made` and `leaf` are parts of the same graph.
+    `made` and `leaf` are parts of the same graph, and `edge` is where the value stands in it, whatever is done in place
+    to the tensor later.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Value:
     bound: Tensor
     root: bool
     names: dict[str, int] = field(default_factory=dict)
+    edge: GradientEdge | None = None
     inputs: list["Value"] | None = None
 
     @property
@@ -42,12 +47,16 @@ class Value:
 
 @dataclass
 class Forward:
-    """A run of the forward pass: its values in order, and what every name held after every step."""
+    """A run of the forward pass: its values in order, and what every name held after every step.
+
+    `functions` are the user's autograd Functions whose backward half was not needed.
+    """
 
     values: list[Value] = field(default_factory=list)
     start: dict[str, Any] = field(default_factory=dict)
     history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     failed: list[tuple[Step, Exception]] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
     _leaves: dict[int, Value] = field(default_factory=dict)
 
     def versions(self, name: str) -> list[Value]:
@@ -145,7 +154,7 @@ def needed_steps(region: Region) -> list[Step]:
             wanted |= step.reads | (step.binds if isinstance(step.statement.node, ast.For | ast.While) else set())
         elif step.error is None and (
             step.writes & wanted
-            or any(_scalar(step.after.get(n)) for n in step.binds)
+            or any(_scalar(step.after.get(n)) for n in step.writes)
             or step.statement.only_moves
             or (isinstance(step.statement.node, ast.Assign) and any(is_float(v) for v in step.after.values()))
         ):
@@ -166,6 +175,7 @@ def run_forward(
     cut: bool = True,
     change: Change | None = None,
     losses: Collection[str] = (),
+    derived: bool = True,
 ) -> Forward:
     """Run the forward statements of a region again.
 
@@ -176,6 +186,7 @@ def run_forward(
         cut: detach every named value, so that each statement's own products can be taken.
         change: another value for each value that nothing was computed from, such as a parameter.
         losses: names of losses; what is made after the first of them is not changed.
+        derived: the user's autograd Functions have the gradient of their forward halves, not what their backward says.
     """
     steps = needed_steps(region)
     used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
@@ -183,7 +194,10 @@ def run_forward(
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)
     runner = _Runner(machine, convert, cut, change, first)
-    with machine.holding(start), torch.enable_grad(), InDouble() if double else contextlib.nullcontext():
+    runner.differentiates = any(_scalar(step.after.get(n)) and not step.constant for step in steps for n in step.binds)
+    own = differentiated(machine.namespace["__name__"], runner.forward.functions)
+    nothing = contextlib.nullcontext()
+    with machine.holding(start), torch.enable_grad(), InDouble() if double else nothing, own if derived else nothing:
         runner.register(list(start), None)
         runner.forward.start = {n: machine.namespace[n] for n in start}
         for step in steps:
@@ -207,10 +221,12 @@ class _Runner:
         self.forward = Forward()
         self.bound: dict[int, tuple[Value, int]] = {}
         self.loss_made = False
+        self.differentiates = False
 
     def run(self, step: Step) -> None:
         namespace = self.machine.namespace
         self.loss_made = self.first_loss is not None and step.index > self.first_loss
+        constant = step.constant and self.differentiates
         if step.plain:
             namespace.update(copy_values(step.after, self.convert))
             self.register(sorted(step.writes), step)
@@ -219,7 +235,8 @@ class _Runner:
                 step.randomness.restore(namespace)
             self._spare(step)
             try:
-                self.machine.run(step.code)
+                with torch.set_grad_enabled(not constant):
+                    self.machine.run(step.code)
             except Exception as error:
                 self.forward.failed.append((step, error))
                 return
@@ -227,10 +244,9 @@ class _Runner:
         self.forward.history.append((step.index, {n: namespace[n] for n in step.writes if n in namespace}))
 
     def _spare(self, step: Step) -> None:
-        """Give values changed in place after a loss new tensors: the old ones are part of earlier products."""
+        """Give values that are changed in place new tensors: the old ones are part of earlier products."""
         namespace = self.machine.namespace
-        after_a_loss = any(_scalar(value.leaf) for value in self.forward.values)
-        for name in step.changes if self.cut and after_a_loss else ():
+        for name in step.changes if self.cut else ():
             tensor = namespace.get(name)
             value, version = self.bound.get(id(tensor), (None, 0))
             if value is not None and isinstance(tensor, Tensor) and tensor._version == version:
@@ -243,7 +259,7 @@ class _Runner:
     def register(self, names: Iterable[str], step: Step | None) -> None:
         namespace = self.machine.namespace
         renamed: dict[int, Value] = {}
-        for name in names:
+        for name in sorted(names, key=lambda name: _afterthought(name, step)):
             tensor = namespace.get(name)
             if not is_float(tensor):
                 continue
@@ -258,7 +274,8 @@ class _Runner:
                     renamed[id(tensor)] = value
                     if value.bound is not tensor:
                         _replace(namespace, tensor, value.bound)
-            value.names.setdefault(name, step.index if step else -1)
+            if not (value.names and _afterthought(name, step)):
+                value.names.setdefault(name, step.index if step else -1)
             namespace[name] = value.bound
 
     def _add(self, name: str, tensor: Tensor, step: Step | None) -> Value:
@@ -274,6 +291,8 @@ class _Runner:
         else:
             leaf = bound = tensor
         value = Value(name, step, tensor, leaf, bound, root)
+        if not self.cut and bound.requires_grad:
+            value.edge = get_gradient_edge(bound)
         self.forward.values.append(value)
         self.forward._leaves[id(leaf)] = value
         self.bound[id(bound)] = (value, bound._version)
@@ -290,6 +309,16 @@ class _Runner:
                 return True
             queue.extend(n for n, _ in node.next_functions)
         return False
+
+
+def _afterthought(name: str, step: Step | None) -> int:
+    """How little a statement is about a name that it writes: 0 where it binds it, 2 where only the storage is shared.
+
+    Of the names of one tensor, the others go on standing for the value before: `hpre` in `h = hpre.relu_()`.
+    """
+    if step is None or name in step.binds:
+        return 0
+    return 1 if name in uses(step.statement.node).changes else 2
 
 
 def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
@@ -329,9 +358,9 @@ def own_gradients(forward: Forward, loss: Value, names: Collection[str]) -> dict
     """Autograd's gradients for the values with these names, through a pass that was not cut: to the last bit what
     `loss.backward()` gives the user. None where autograd cannot differentiate the pass.
     """
-    within = [v for v in forward.values if v.bound.requires_grad and v.names.keys() & set(names)]
+    within = {v: v.edge for v in forward.values if v.edge is not None and v.names.keys() & set(names)}
     try:
-        found = torch.autograd.grad(loss.bound, [v.bound for v in within], retain_graph=True, allow_unused=True)
+        found = torch.autograd.grad(loss.bound, list(within.values()), retain_graph=True, allow_unused=True)
     except RuntimeError:
         return {}
     return {v: g for v, g in zip(within, found, strict=True) if g is not None}

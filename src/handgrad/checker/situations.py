@@ -56,7 +56,7 @@ def general(truth: Truth, plan: Plan) -> Iterator[Case]:
 
 def _other(truth: Truth, plan: Plan, shrink: float) -> Case | None:
     forward = truth.others(shrink)
-    if forward.failed:
+    if forward.failed or truth.fixed_arrays & set().union(*(step.reads for step in plan.steps)):
         return None
     try:
         made = truth.case(f"other values, times {shrink:g}", forward, plan)

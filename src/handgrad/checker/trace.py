@@ -14,7 +14,8 @@ class Step:
     """One statement as it was run.
 
     `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
-    gradient names it wrote, each with its variable; `tainted` says that it computes from gradients; `plain` that no
+    gradient names it wrote, each with its variable; `turns` those that it turns into the gradient of another variable;
+    `constant` says that it ran under `torch.no_grad()`, `tainted` that it computes from gradients; `plain` that no
     float tensor goes in, so that what comes out may be used again.
     """
 
@@ -26,6 +27,8 @@ class Step:
     changes: set[str] = field(default_factory=set)
     after: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
+    turns: set[str] = field(default_factory=set)
+    constant: bool = False
     tainted: bool = False
     plain: bool = False
     error: UserError | None = None
@@ -46,11 +49,13 @@ class Step:
 class Region:
     """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
 
-    Where it is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where
+    it is `reduced` to small sizes, the values of the user's own run do not fit in it.
     """
 
     start: dict[str, Any]
     steps: list[Step] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
     reduced: bool = False
 
 
@@ -80,3 +85,5 @@ class Trace:
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
+    wholes: set[str] = field(default_factory=set)
+    """The scalars that may be computed from a loss which is known by its name alone."""

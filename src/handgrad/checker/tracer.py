@@ -155,7 +155,8 @@ class Tracer:
     def _has_moved(self) -> bool:
         """Whether a tensor has another value than the forward pass began with, since something was computed from it."""
         region = self.trace.regions[-1]
-        began = {n: v for n, v in region.start.items() if is_float(v)}
+        made = {n for step in region.steps for n in step.binds if not step.tainted}
+        began = {n: v for n, v in region.start.items() if is_float(v) and n not in made}
         for step in region.steps:
             began.update({n: v for n, v in step.after.items() if step.plain and is_float(v)})
         return any(is_float(now := self.machine.namespace.get(n)) and not torch.equal(now, v) for n, v in began.items())

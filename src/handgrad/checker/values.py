@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,14 +14,19 @@ def is_float(value: Any) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
+def is_array(value: Any) -> bool:
+    """Whether the value is a NumPy array of floats, which a backward pass may be written in."""
+    return isinstance(value, np.ndarray) and value.dtype in (np.float32, np.float64)
+
+
 def holds_float(value: Any, depth: int = 3) -> bool:
     """Whether a float tensor is the value or lies in it."""
-    return holds(Tensor.is_floating_point, value, depth)
+    return holds(is_float, value, depth)
 
 
-def holds(test: Callable[[Tensor], bool], value: Any, depth: int = 3) -> bool:
-    """Whether a tensor that passes the test is the value or lies in it."""
-    if isinstance(value, Tensor):
+def holds(test: Callable[[Any], bool], value: Any, depth: int = 3) -> bool:
+    """Whether a tensor, or an array, that passes the test is the value or lies in it."""
+    if isinstance(value, Tensor) or is_array(value):
         return test(value)
     if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
         return False
@@ -68,7 +74,10 @@ def is_object(value: Any) -> bool:
 
 
 def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
-    """The namespace with every float tensor passed through `convert`, sharing kept, inside containers and objects."""
+    """The namespace with every float tensor and array passed through `convert`, inside containers and objects too.
+
+    What is one object stays one.
+    """
     memo: dict[int, Any] = {}
 
     def copy(value: Any, depth: int) -> Any:
@@ -77,7 +86,10 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if isinstance(value, Tensor):
             memo[id(value)] = new = convert(value) if value.is_floating_point() else value
             return new
-        plain = not holds_float(value, depth) and not attribute_of(value, "handgrad_copies")
+        if is_array(value):
+            memo[id(value)] = new = convert(torch.from_numpy(value.copy())).numpy()
+            return new
+        plain = not holds(_holds_floats, value, depth) and not attribute_of(value, "handgrad_copies")
         if depth == 0 or callable_module(value) or plain:
             new = value
             if type(value) in (list, dict, set) and len(value) < 1000:
@@ -109,9 +121,20 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
     return {name: copy(value, 4) for name, value in values.items()}
 
 
+def _holds_floats(value: Any) -> bool:
+    return is_float(value) or is_array(value)
+
+
 def clone(tensor: Tensor) -> Tensor:
     """A copy outside every graph."""
     return tensor.detach().clone()
+
+
+def copied(value: Any) -> Any:
+    """A copy of a tensor, outside every graph, or of an array; anything else as it is."""
+    if isinstance(value, Tensor):
+        return clone(value)
+    return value.copy() if is_array(value) else value
 
 
 def version_of(tensor: Tensor) -> int:
