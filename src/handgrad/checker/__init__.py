@@ -51,6 +51,7 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     """
     if isinstance(subject, str | Path):
         return check_file(Path(subject), *args, **options)
+    subject = getattr(subject, "__self__", subject) if getattr(subject, "__name__", "") == "apply" else subject
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
         return check_autograd_function(subject, *args, **options)
     if callable(subject) and args and callable(args[0]):

@@ -51,7 +51,7 @@ class Flattener:
         self.words = Words(source)
         self.active = self.words.in_entries_or_calls
         self.entries = Entries(machine)
-        self.scopes: list[Scope] = []
+        self.scopes: list[Scope] = list(source.scopes)
         self._definitions = {
             (node.name, node.lineno): (node, statement)
             for statement in source.statements
