@@ -50,6 +50,7 @@ class Half:
         self.node, self.file, self.code = found or (None, SYNTHETIC, "")
         self.free = self._free_names()
         self.local = self._local_names()
+        self._opened = False
         self._forget()
 
     def _forget(self) -> None:
@@ -113,16 +114,14 @@ class Half:
 
     def call(self, target: str, names: dict[str, str]) -> str:
         """The text of a call, each parameter under its own name among `names`."""
-        kinds = inspect.Parameter
-        marks = {kinds.VAR_POSITIONAL: "*{0}", kinds.VAR_KEYWORD: "**{0}", kinds.KEYWORD_ONLY: "{1}={0}"}
-        given = [(n, p) for n, p in self.signature.parameters.items() if n in self.given]
-        return f"{target}({', '.join(marks.get(p.kind, '{0}').format(names.get(n, n), n) for n, p in given)})"
+        given = [(n, p.kind) for n, p in self.signature.parameters.items() if n in self.given]
+        return f"{target}({', '.join(_mark(kind, n) + names.get(n, n) for n, kind in given)})"
 
     def run(self, given: dict[str, Any], opened: bool = False) -> "Half":
         """The same half, run on what is given in the place of its own arguments; `opened` leaves out `no_grad`."""
         ran = copy.copy(self)
         ran._forget()
-        ran.opened = opened
+        ran._opened = opened
         ran._run({**self.given, **given})
         return ran
 
@@ -130,7 +129,7 @@ class Half:
         if not self.whole:
             self.machine.namespace.update({**self.free, **given})
             try:
-                self._run_all(self.node.body)
+                self._run_all(self.node.body if self.node else [])
             except _CannotStandAloneError:
                 self._forget()
                 self.whole = True
@@ -147,7 +146,7 @@ class Half:
                 return True
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 continue
-            if self.opened and isinstance(node, ast.With) and _is_about_gradients(node):
+            if self._opened and isinstance(node, ast.With) and _is_about_gradients(node):
                 if self._run_all(node.body):
                     return True
             elif _returns(node):
@@ -186,6 +185,12 @@ class Half:
             self.machine.run(compile_statement(copy.deepcopy(statement.node), statement.place.file))
         except (Exception, SystemExit) as error:
             self.error = self.error or user_error(error, statement)
+
+
+def _mark(kind: Any, name: str) -> str:
+    """What stands before an argument in a call."""
+    kinds = inspect.Parameter
+    return {kinds.VAR_POSITIONAL: "*", kinds.VAR_KEYWORD: "**", kinds.KEYWORD_ONLY: f"{name}="}.get(kind, "")
 
 
 def plain(function: Any) -> tuple[FunctionType, tuple[Any, ...], dict[str, Any]]:

@@ -34,7 +34,7 @@ class ByDifferences:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it, and connect each float tensor in its result with those among the arguments."""
-        given = {"args": args, "kwargs": kwargs}
+        given = copy_values({"args": args, "kwargs": kwargs}, lambda tensor: tensor)
         inputs = _floats(given)
         with torch.no_grad():
             result = self.function(*(_detached(a) for a in args), **{n: _detached(a) for n, a in kwargs.items()})
