@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
+from torch.nn import Module
+
 from handgrad.checker.inspection import CheckError
 from handgrad.checker.machine import Machine, UserError, compile_statement, user_error
 from handgrad.checker.names import uses
@@ -205,7 +207,9 @@ def plain(function: Any) -> tuple[FunctionType, tuple[Any, ...], dict[str, Any]]
             args, found = (found.__self__, *args), found.__func__
         elif hasattr(found, "__wrapped__"):
             found = found.__wrapped__
-        elif isinstance(call := vars(type(found)).get("__call__"), FunctionType):
+        elif isinstance(found, Module):
+            found = found.forward
+        elif isinstance(call := inspect.getattr_static(type(found), "__call__", None), FunctionType):
             args, found = (found, *args), call
         else:
             name = getattr(function, "__name__", type(function).__name__)

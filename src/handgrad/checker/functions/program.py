@@ -105,8 +105,10 @@ class Program(ForwardLayout):
         parameters = list(dict.fromkeys(one.parameter for one in self.inputs))
         if self.context is None and count == len(self.inputs):
             return {one: (i, None) for i, one in enumerate(self.inputs)}
-        if self.context is None and count == len(parameters):
-            return {one: (parameters.index(one.parameter), one.key) for one in self.inputs}
+        everything = [n for n, v in self.half.given.items() if not is_object(v)]
+        for names in (parameters, everything) if self.context is None else ():
+            if count == len(names):
+                return {one: (names.index(one.parameter), one.key) for one in self.inputs}
         if not self._nothing:
             expected = [one.text for one in self.inputs]
             wanted = f"{len(expected)}, one for each of {', '.join(expected)}"
