@@ -389,6 +389,16 @@ def recomputed_backward(ctx, g):
     return torch.autograd.grad(y, (x, w), g)
 
 
+def product(ctx, a, b):
+    ctx.save_for_backward(a, b)
+    return a**2 * b
+
+
+def product_backward(ctx, g):
+    a, b = ctx.saved_tensors
+    return 2 * g * a * b, g * a**2
+
+
 def sum_of_products(x, *weights):
     return sum(x @ w for w in weights)
 
@@ -593,6 +603,15 @@ def gated_backward(g, cache):
     return g * s, (g * x * s * (1 - s)).sum(0)
 
 
+def gate_alone(x):
+    g = x.sigmoid()
+    return g, g
+
+
+def gate_alone_backward(dout, g):
+    return dout * g * (1 - g)
+
+
 def dropout(x, p, *, training=True):
     mask = (torch.rand(x.shape) > p).to(x.dtype) / (1 - p)
     return (x * mask if training else x), mask
@@ -679,6 +698,7 @@ RIGHT = [
     Case("numpy", (function(sinh_in_numpy, sinh_in_numpy_backward), X)),
     Case("any-number-of-tensors", (function(joined, joined_backward), 1, randn(2, 3), randn(2, 4))),
     Case("recomputed", (function(recomputed, recomputed_backward), X, W)),
+    Case("one-tensor-twice", (function(product, product_backward), X, X)),
     Case("setup-context", (SUM_OF_PRODUCTS, X, W, randn(3, 2) + 1)),
     Case("pair-relu", (relu_layer, relu_layer_backward, X, W)),
     Case("pair-attention", (attention, attention_backward, randn(2, 5, 4), randn(2, 6, 4), randn(2, 6, 3))),
@@ -693,6 +713,7 @@ RIGHT = [
     Case("pair-params", (mlp, mlp_backward, X, PARAMS)),
     Case("pair-star", (weighted, weighted_backward, randn(3), randn(3) + 1)),
     Case("pair-one-tensor-twice", (lambda a, b: (a * b, (a, b)), lambda d, c: (d * c[1], d * c[0]), B, B)),
+    Case("pair-kept-alone", (gate_alone, gate_alone_backward, randn(2))),
     Case("pair-name-twice", (gated, gated_backward, randn(4, 2), B)),
     Case("pair-random", (dropout, dropout_backward, randn(4, 5), 0.3), options={"training": True}),
     Case("pair-no-grad", (sigmoid_without_grad, sigmoid_without_grad_backward, X)),

@@ -6,6 +6,7 @@ import copy
 import inspect
 import re
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -45,11 +46,11 @@ class ForwardLayout:
         self.marked: list[Tensor] = []
         self.taken = set(forward.free) | forward.local
         self.inputs = list(self._inputs())
-        self.positions = list(self._positions())
+        self.positions = {(parameter, key): value for parameter, key, value in self._positions()}
         if context is not None:
-            context.needs_input_grad = tuple(map(is_float, self.positions))
+            context.needs_input_grad = tuple(map(is_float, self.positions.values()))
         if not self.inputs:
-            kinds = {str(v.dtype) if isinstance(v, Tensor) else type(v).__name__ for v in self.positions}
+            kinds = {str(v.dtype) if isinstance(v, Tensor) else type(v).__name__ for v in self.positions.values()}
             raise CheckError(
                 "there is nothing to differentiate",
                 got=", ".join(sorted(kinds)) or "no arguments",
@@ -71,14 +72,15 @@ class ForwardLayout:
         kind = self.half.signature.parameters[parameter].kind
         return kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
-    def _positions(self) -> Iterator[Any]:
-        """The arguments, in order."""
+    def _positions(self) -> Iterator[tuple[str, Any, Any]]:
+        """The arguments, in order, each with its parameter and its key among the arguments of a starred one."""
         for parameter in self.half.passed:
             value = self.half.given[parameter]
             if self._is_starred(parameter):
-                yield from value.values() if isinstance(value, dict) else value
+                for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                    yield parameter, key, item
             elif value is not self.context:
-                yield value
+                yield parameter, None, value
 
     def _new(self, name: str) -> str:
         """A name that nothing has."""
@@ -171,7 +173,7 @@ class ForwardLayout:
     def _is_upstream(self, parameter: str, value: Any) -> bool:
         """Whether a parameter of the backward function is spelled like the gradient of an output."""
         spelled = gradient_of(parameter, self.half.local) or _UPSTREAM.fullmatch(parameter)
-        return bool(spelled) and is_float(value)
+        return bool(spelled) and parameter not in self.half.local and is_float(value)
 
     def _heads(self, result: Any) -> Any:
         return result if self.count is None else result[: self.count]
@@ -179,7 +181,7 @@ class ForwardLayout:
     def _by_differences(self) -> ByDifferences:
         """The forward function, where autograd cannot follow it."""
         size = sum(one.tensor.numel() for one in self.inputs)
-        bound = inspect.BoundArguments(self.half.signature, self._arguments())  # ty: ignore
+        bound = inspect.BoundArguments(self.half.signature, OrderedDict(self._arguments()))
         function = ByDifferences(self.half.function)
         try:
             fits = size <= MOST_ELEMENTS and function.is_smooth(*bound.args, **bound.kwargs)

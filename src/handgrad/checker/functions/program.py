@@ -100,8 +100,9 @@ class Program(ForwardLayout):
         count = len(self.values)
         extra = [i for i, v in enumerate(self.values) if i >= len(self.positions) and v is not None]
         if count >= len(self.positions) and not extra and (self.context is not None or count != len(self.inputs)):
-            at = {id(v): i for i, v in reversed(list(enumerate(self.positions)))}
-            return {one: (at[id(one.tensor)], None) for one in self.inputs if id(one.tensor) in at}
+            at = {place: i for i, place in enumerate(self.positions)}
+            found = {one: at.get((one.parameter, one.key)) for one in self.inputs}
+            return {one: (i, None) for one, i in found.items() if i is not None}
         parameters = list(dict.fromkeys(one.parameter for one in self.inputs))
         if self.context is None and count == len(self.inputs):
             return {one: (i, None) for i, one in enumerate(self.inputs)}
@@ -239,7 +240,7 @@ def _bound(node: ast.stmt) -> str | None:
 def _differentiates_itself(node: ast.AST | None) -> bool:
     """Whether a function calls autograd, as one that computes its forward pass again does."""
     named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} if node is not None else set()
-    return bool(named & {"enable_grad", "set_grad_enabled", "requires_grad_", "vjp", "backward"}) or any(
+    return bool(named & {"enable_grad", "set_grad_enabled", "requires_grad_", "vjp"}) or any(
         isinstance(n, ast.Attribute) and n.attr == "grad" and "autograd" in ast.unparse(n.value)
         for n in (ast.walk(node) if node is not None else ())
     )
