@@ -52,7 +52,6 @@ BLAMED_ELSEWHERE = frozenset(
         "inheritance_super_backward/mask-lost",
         "no_grad_decorator/divided-by-classes",
         "recursion_tree/weight-written-over",
-        "selfcache_layers/divided-by-rows",
     }
 )
 """Mistakes put on another line, or on one more."""
