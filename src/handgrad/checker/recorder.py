@@ -22,7 +22,7 @@ from handgrad.checker.machine import (
 from handgrad.checker.names import Uses, gradient_of, uses
 from handgrad.checker.source import Statement
 from handgrad.checker.trace import Region, Step, Trace
-from handgrad.checker.values import clone, copy_values, holds_float, is_float, is_object, storage_of, version_of
+from handgrad.checker.values import clone, copy_values, holds, holds_float, is_float, is_object, storage_of, version_of
 
 _UNCOUNTED = re.compile(r"\.data\b|numpy")
 
@@ -86,7 +86,8 @@ class Recorder:
         self._execute(step, found)
         self._classify(step, found)
         self._keep_what_was_made(step, plain=not (computed or step.error or step.backward))
-        self._computed = (self._computed - step.binds) | (step.writes if computed else set())
+        made = {n for n in step.writes if computed and holds(torch.is_tensor, self.machine.namespace.get(n))}
+        self._computed = (self._computed - step.binds) | made
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)

@@ -15,7 +15,7 @@ class Step:
 
     `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
     gradient names it wrote, each with its variable; `tainted` says that it computes from gradients; `plain` that no
-    float tensor goes in, nor what was computed from one, so that what comes out may be used again.
+    float tensor goes in, nor a tensor that was computed from one, so that what comes out may be used again.
     """
 
     index: int
