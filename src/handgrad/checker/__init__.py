@@ -31,8 +31,10 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     Args:
         subject: a `.py` or `.ipynb` file; or a `torch.autograd.Function` subclass, followed by its arguments; or a
             function `out, cache = forward(*args)`, followed by `grads = backward(dout, cache)` and its arguments.
-        args: what the forward function is called with.
-        options: `strict` everywhere; `loss`, `data` and `timeout` for a file, as in `handgrad check`.
+            Either may be a method, and `out` a tuple or a dict of tensors, with `dout` like it.
+        args: what the forward function is called with; each tensor of floats among them has a gradient.
+        options: `strict` everywhere; `loss`, `data` and `timeout` for a file, as in `handgrad check`. All others are
+            keyword arguments of the forward function.
 
     Returns:
         A report: `report.right`, `print(report)`, `report.to_json()`, `report.raise_if_wrong()`.
@@ -53,6 +55,7 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     """
     if isinstance(subject, str | Path):
         return check_file(Path(subject), *args, **options)
+    subject = getattr(subject, "__self__", subject) if getattr(subject, "__name__", "") == "apply" else subject
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
         return _checked(check_autograd_function, subject, *args, **options)
     if callable(subject) and args and callable(args[0]):

@@ -29,6 +29,7 @@ from handgrad.checker.values import (
     clone,
     copied,
     copy_values,
+    holds,
     holds_float,
     is_float,
     is_object,
@@ -63,6 +64,7 @@ class Recorder:
         self._tainted: set[str] = set()
         self._gradient_names: set[str] = set()
         self._floats: set[str] = set()
+        self._computed: set[str] = set()
         self._lost: set[str] = set()
         self._counter = 0
 
@@ -72,7 +74,7 @@ class Recorder:
         if self.trace.regions and not self.trace.regions[-1].steps:
             self.trace.regions.pop()
         self.trace.regions.append(Region(copy_values(namespace, clone)))
-        self._tainted, self._loss_seen, self.updates = set(), False, False
+        self._tainted, self._computed, self._loss_seen, self.updates = set(), set(), False, False
         self.flattener.begin()
 
     def run(self, statement: Statement) -> None:
@@ -91,10 +93,12 @@ class Recorder:
         found = uses(statement.node)
         step.constant = not torch.is_grad_enabled()
         step.reads = reads_of(self.machine, statement.node)
-        reads_float = any(holds_float(self.machine.namespace.get(n)) for n in step.reads)
+        computed = any(n in self._computed or holds_float(self.machine.namespace.get(n)) for n in step.reads)
         self._execute(step, found)
         self._classify(step, found)
-        self._keep_what_was_made(step, plain=not (reads_float or step.error or step.backward))
+        self._keep_what_was_made(step, plain=not (computed or step.error or step.backward))
+        made = {n for n in step.writes if computed and holds(torch.is_tensor, self.machine.namespace.get(n))}
+        self._computed = (self._computed - step.binds) | made
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)

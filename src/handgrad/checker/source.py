@@ -82,12 +82,13 @@ class Fault:
 
 @dataclass
 class Source:
-    """A program as statements, with what had to be left out of it."""
+    """A program as statements, with what had to be left out of it, and the calls that are laid out already."""
 
     path: Path | None
     statements: list[Statement]
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    scopes: list[Any] = field(default_factory=list)
 
 
 def read_source(path: Path) -> Source:

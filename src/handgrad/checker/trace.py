@@ -16,7 +16,7 @@ class Step:
     `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
     gradient names it wrote, each with its variable; `turns` those that it turns into the gradient of another variable;
     `constant` says that it ran under `torch.no_grad()`, `tainted` that it computes from gradients; `plain` that no
-    float tensor goes in, so that what comes out may be used again.
+    float tensor goes in, nor a tensor that was computed from one, so that what comes out may be used again.
     """
 
     index: int

@@ -68,7 +68,7 @@ class Flattener:
         self.active = self.words.in_entries_or_calls
         self.entries = Entries(machine)
         self.elements = Elements(self.entries)
-        self.scopes: list[Scope] = []
+        self.scopes: list[Scope] = list(source.scopes)
         self.not_entered: dict[Place, str] = {}
         self._definitions = {
             _key(node): (node, statement)
