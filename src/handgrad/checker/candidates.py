@@ -93,7 +93,7 @@ class Candidates:
         for position, step in enumerate(self._editable()):
             own = step in self.chain.steps
             far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
-            far += 0.3 if step.statement.role == "argument" else 0.0
+            far += 0.3 if step.statement.role == "argument" and not step.tainted else 0.0
             context, unfinished = self.context(step), self.not_yet(step)
             for simple in simple_statements(step.statement.node):
                 if (uses(simple).binds - step.turns) & self.gradients and not own:

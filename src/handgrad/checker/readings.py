@@ -4,6 +4,7 @@ As in `dh = dlogits @ W2.T`, then `dh *= 1 - h**2`, and then `dW1 = x.T @ dh`. W
 lines that use the name: the one that leaves the fewest of them wrong.
 """
 
+import ast
 from collections.abc import Callable, Iterator
 
 from handgrad.checker.blame import Judge, Judgement, was_right
@@ -120,7 +121,8 @@ def _seeded(judge: Judge, judged: Judged) -> Judged:
         shared = [steps for steps in behind if step in steps]
         for name in sorted(step.writes) if len(shared) > 1 else ():
             writing = [s for s in reversed(shared[0]) if name in s.writes]
-            if not is_float(made := step.after.get(name)) or step is not writing[-1]:
+            turns_it = any(isinstance(s.statement.node, ast.For | ast.While) for s in writing)
+            if not is_float(made := step.after.get(name)) or step is not writing[-1] or turns_it:
                 continue
             for value in forward.values:
                 variable = _latest_name(forward, value)
