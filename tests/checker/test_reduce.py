@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handgrad.checker import inspection, trials
+from handgrad.checker import rows, trials
 from handgrad.checker.mend import mended
 from handgrad.checker.reduce import RELATIONS, reduced, small_sizes
 from handgrad.checker.trace import Region
@@ -57,7 +57,7 @@ MISTAKES = [
 def test_a_large_line_is_explained_with_little_work(right, wrong, kind, check_text, monkeypatch):
     """Less is computed than by a dozen runs of the line in its own size."""
     work = []
-    diagnose = inspection.diagnose
+    diagnose = rows.diagnose
 
     def counted(*judged):
         with trials.Effort() as effort:
@@ -67,7 +67,7 @@ def test_a_large_line_is_explained_with_little_work(right, wrong, kind, check_te
 
     with trials.Effort() as own:
         check_text(LARGE)
-    monkeypatch.setattr(inspection, "diagnose", counted)
+    monkeypatch.setattr(rows, "diagnose", counted)
     assert LARGE.count(right) == 1
     wrong = LARGE.replace(right, wrong)
     report = check_text(wrong)
