@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import numpy as np
 import torch
 
 from . import BADLY_FORMED, MISTAKES, PROGRAMS, SECOND, SEVERAL, SPELLINGS
@@ -203,6 +204,7 @@ def distance(value: object, truth: torch.Tensor, scale: float) -> float:
     """The largest difference relative to the truth; infinite where it cannot be taken."""
     if isinstance(value, int | float) and truth.ndim == 0:
         value = torch.tensor(value, dtype=torch.float64)
+    value = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
     if not isinstance(value, torch.Tensor) or value.shape != truth.shape or value.is_complex():
         return float("inf")
     if not truth.numel():
