@@ -99,7 +99,7 @@ class Judging:
         changed: dict[Place, list[str]] = {}
         found = []
         for chain, judgement in judged:
-            if judgement.fault in ("wrong", "masked"):
+            if judgement.fault in ("wrong", "masked") and self.value_of(chain).root:
                 finished = [before_the_update(chain, decays) for decays in (False, True)]
                 again = [(one, j) for one in finished if one is not None and (j := self._judged(one)) is not None]
                 first = again[0] if finished[0] and again else None
