@@ -3,6 +3,7 @@
 import pytest
 
 from handgrad.checker.mend import mended
+from handgrad.checker.trials import Trials
 
 HEAD = """
 import torch
@@ -298,6 +299,21 @@ def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_
     assert {row.line for row in report.blamed} == {whole[: whole.index(right)].count("\n") + 1}
     assert kinds(report) == {kind}
     assert check_text(mended(text, report.repairs)).right
+
+
+def test_the_lines_that_no_right_gradient_depends_on_are_tried_first(check_text, monkeypatch):
+    tried, right = [], Trials.right
+
+    def counted(self, *changes):
+        tried.append(changes)
+        return right(self, *changes)
+
+    monkeypatch.setattr(Trials, "right", counted)
+    report = check_text(
+        HEAD + GATES.replace("{{", "{").replace("}}", "}").replace("seq[t].T @ dz", "seq[t].T @ dz * t")
+    )
+    assert kinds(report) == {"scale"}
+    assert len(tried) < 150
 
 
 @pytest.mark.parametrize(("right", "wrong", "kind"), IN_PREPARED)

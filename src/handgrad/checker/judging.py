@@ -15,7 +15,7 @@ from handgrad.checker.diagnose import diagnose
 from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.guard import guarded
 from handgrad.checker.numbers import constant_ratio
-from handgrad.checker.readings import Judged, believe_the_run, reread
+from handgrad.checker.readings import Judged, believe_the_run, faults, reread
 from handgrad.checker.reference import Value
 from handgrad.checker.source import Place
 from handgrad.checker.trace import Region, Trace
@@ -38,7 +38,7 @@ class Judging:
             for other in self._other_assumptions():
                 best = self.judge, self.region, self.notes, self.written, self.judged
                 self.judged = self._all_judged(region, other)
-                if _faults(self.judged) >= _faults(best[-1]):
+                if faults(self.judged) >= faults(best[-1]):
                     self.judge, self.region, self.notes, self.written, self.judged = best
 
     def value_of(self, chain: Chain) -> Value:
@@ -227,10 +227,6 @@ class Judging:
                     judgement.fault = judgement.fault if any(d.fix is not None for d in found) else None
             kept.append((chain, judgement))
         return kept
-
-
-def _faults(judged: Judged) -> int:
-    return sum(judgement.fault in ("wrong", "masked") for _, judgement in judged)
 
 
 def about(chain: Chain) -> contextlib.AbstractContextManager:

@@ -37,7 +37,7 @@ def _best(judge: Judge, chain: Chain, judged: Judged) -> Judged:
         undo = reading()
         again = _judged_again(judge, chain, judged)
         undo()
-        if again is not None and _faults(again) < _faults(best):
+        if again is not None and faults(again) < faults(best):
             best, chosen = again, reading
     if chosen is not None:
         chosen()
@@ -61,7 +61,8 @@ def _judged_again(judge: Judge, chain: Chain, judged: Judged) -> Judged | None:
     return found
 
 
-def _faults(judged: Judged) -> int:
+def faults(judged: Judged) -> int:
+    """How many lines are wrong, here or in general."""
     return sum(judgement.fault in _OF_LATER for _, judgement in judged)
 
 
@@ -148,7 +149,7 @@ def _with_seed(judge: Judge, seed: Chain, judged: Judged) -> Judged | None:
     judge.forget_small()
     first = judge.judge(seed)
     again = [(c, judge.judge(c) or j if j.fault in _OF_LATER else j) for c, j in judged]
-    if first is not None and _faults([(seed, first), *again]) < _faults(judged):
+    if first is not None and faults([(seed, first), *again]) < faults(judged):
         return [(seed, first), *again]
     for step, gradients, tainted, turns in before:
         step.gradients, step.tainted, step.turns = gradients, tainted, turns
