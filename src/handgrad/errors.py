@@ -39,3 +39,7 @@ class RunError(HandgradError):
 
 class DivergedError(HandgradError):
     """A loss that is no longer a finite number."""
+
+
+class DeriveError(HandgradError):
+    """A forward pass that cannot be read, or a line of it that no rule covers."""
