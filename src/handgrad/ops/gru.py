@@ -69,7 +69,8 @@ def gru_forward(
         hbar.append(torch.tanh(a[:, t, 2 * size :] + (r[t] * h) @ weight_h))
         states.append(h + z[t] * (hbar[t] - h))
     h = torch.stack(states, 1)
-    return h[:, 1:], GRUCache(h[:, :-1], *(torch.stack(x, 1) for x in (z, r, hbar)), weight_zr, weight_h)
+    zs, rs, hbars = (torch.stack(gate, 1) for gate in (z, r, hbar))
+    return h[:, 1:], GRUCache(h[:, :-1], zs, rs, hbars, weight_zr, weight_h)
 
 
 def gru_backward(dout: Float[Tensor, "B T H"], cache: GRUCache) -> GRUGrads:
