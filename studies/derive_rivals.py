@@ -26,8 +26,7 @@ def cross_entropy(logits, onehot, n):
     counts_sum = np.sum(counts, axis=1, keepdims=True)
     probs = counts / counts_sum
     logprobs = np.log(probs)
-    loss = -np.sum(logprobs * onehot) / n
-    return loss
+    return -np.sum(logprobs * onehot) / n
 
 
 def batch_norm(hprebn, bngain, bnbias, upstream, m):
@@ -38,8 +37,7 @@ def batch_norm(hprebn, bngain, bnbias, upstream, m):
     bnvar_inv = (bnvar + 1e-5) ** -0.5
     bnraw = bndiff * bnvar_inv
     hpreact = bngain * bnraw + bnbias
-    loss = np.sum(hpreact * upstream)
-    return loss
+    return np.sum(hpreact * upstream)
 
 
 def numbers():
