@@ -3,13 +3,18 @@
 import re
 from collections.abc import Sequence
 
-from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, Unsayable, length
+from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, Unsayable, joined, length
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, Index, Merged, plain_order
-from handgrad.derive.lower.graph import is_hidden
+from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, Index, Merged, Size, fresh, plain_order
+from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import Saying, is_size
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import tokens
+
+
+METHODS = frozenset({"exp", "log", "tanh", "sigmoid", "sin", "cos"})
+"""Functions that are called on a name, as in `x.exp()`."""
+UNIT = Size(1, 0)
 
 
 def leaf(speaker: Speaker, base: Base) -> Code:
@@ -43,35 +48,52 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     if name.isdigit():
         return Code(name, PRIMARY, (), "int"), ()
     kind = "bool" if name in graph.masks else "float"
+    name = graph.aliases.get(name, name)
     definition = graph.definitions.get(name)
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
         return Code(name, PRIMARY if primary else UNARY, (), kind), base.indices
-    options: list[tuple[Code, Sequence[Index | None]]] = []
-    if definition.text:
-        options.append((Code(definition.text), base.indices))
-    if definition.arguments and definition.function not in ("logsumexp", "filled"):
-        options.append(_defined(speaker, base))
-    if not options:
-        raise Unsayable(f"{name} has no source")
-    return min(options, key=lambda o: length(o[0]))
+    said = (Code(definition.text), base.indices) if definition.text else None
+    try:
+        defined = _defined(speaker, base)
+    except Unsayable:
+        if said is None:
+            raise
+        return said
+    return defined if said is None or length(defined[0]) < length(said[0]) else said
 
 
 def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]]:
     """The source of what a hidden name stands for, and the indices of its axes."""
     definition = speaker.graph.definitions[base.name]
-    if any(isinstance(i, Merged) for i in definition.axes):
-        raise Unsayable("a hidden name with an axis that a view merged")
-    order = tuple(i for i in definition.axes if isinstance(i, Axis))
+    if any(isinstance(i, Merged) for i in definition.axes) or definition.function == "filled" or not definition.arguments:
+        raise Unsayable(f"{base.name} has no source")
+    units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
+    order = tuple(i for i in units if isinstance(i, Axis))
     codes = [speaker.say(tree(speaker.words, argument), order) for argument in definition.arguments]
-    code = codes[0]
-    if definition.function == "pow":
-        code = Code(f"{codes[0].at(PRIMARY)}**{codes[1].at(UNARY)}", UNARY, codes[0].axes)
-    elif definition.function:
-        library = "F" if definition.function in ("softplus", "logsigmoid") else "torch"
-        code = Code(f"{library}.{definition.function}({', '.join(c.text for c in codes)})", PRIMARY, code.axes)
+    code = _applied(definition, codes, order)
     places = dict(zip(definition.axes, base.indices, strict=True))
-    return code, [None if a is None else places[a] for a in code.axes]
+    return code, [None if a is None or a.size == UNIT else places[a] for a in code.axes]
+
+
+def _applied(definition: Definition, codes: list[Code], order: tuple[Axis, ...]) -> Code:
+    """The source of a function of what is said already."""
+    code, name = codes[0], definition.function
+    if not name:
+        return code
+    if name == "pow":
+        return Code(f"{codes[0].at(PRIMARY)}**{codes[1].at(UNARY)}", UNARY, joined([c.axes for c in codes]))
+    if name == "logsumexp":
+        dims = [code.axes.index(a) for a in definition.over if a in code.axes]
+        if len(dims) < len(definition.over):
+            raise Unsayable("a sum over an axis that is not there")
+        axes = tuple(None if a in definition.over else a for a in code.axes)
+        where = str(dims[0]) if len(dims) == 1 else str(tuple(dims))
+        return code.then(f".logsumexp({where}, keepdim=True)", axes)
+    if code.text.isidentifier() and name in METHODS:
+        return code.then(f".{name}()", code.axes)
+    library = "F" if name in ("softplus", "logsigmoid") else "torch"
+    return Code(f"{library}.{name}({', '.join(c.text for c in codes)})", PRIMARY, joined([c.axes for c in codes]))
 
 
 def _subscripted(speaker: Speaker, code: Code, indices: Sequence[Index | None]) -> Code:

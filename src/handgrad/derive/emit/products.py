@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 
 from handgrad.derive.emit.layout import MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.sizes import is_size
-from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free
-from handgrad.derive.wording.words import _decimal
+from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
+from handgrad.derive.wording.words import is_decimal
 
 Part = tuple[Tree, Number]
 
@@ -64,13 +65,14 @@ def _product(
     over: list[Code] = []
     under: list[Code] = []
     if size != 1:
-        if size.denominator == 1 or _decimal(size):
+        if size.denominator == 1 or is_decimal(size):
             over.append(Code(literal(size)))
         else:
             under.append(Code(str(size.denominator)))
             if size.numerator != 1:
                 over.append(Code(str(size.numerator)))
     parts, counted = _counted(speaker, parts, means)
+    parts = parts if means else _rooted(parts)
     for k, (part, power) in enumerate(parts):
         code = _mean(speaker, part, order) if k in means else None
         code = speaker.say(part, order) if code is None else code
@@ -89,6 +91,18 @@ def _product(
     if len(over) == 1 and not under and not sign:
         return over[0]
     return Code(text, MULTIPLY, joined([c.axes for c in over + under]), kind)
+
+
+def _rooted(parts: Sequence[Part]) -> list[Part]:
+    """Constants under the same root as one: 2**-0.5 * torch.pi**-0.5 is (2 * torch.pi)**-0.5."""
+    out: list[Part] = []
+    for part, power in parts:
+        known = next((k for k, (t, p) in enumerate(out) if p == power and not free(t)), None)
+        if known is None or not isinstance(power, Fraction) or free(part):
+            out.append((part, power))
+        else:
+            out[known] = times(1, out[known][0], part), power
+    return out
 
 
 def _raised(code: Code, power: Number) -> Code:

@@ -1,6 +1,7 @@
 """Say trees as PyTorch source."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from handgrad.derive.emit.layout import (
     ADD,
@@ -136,7 +137,7 @@ def literal(value: Number) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     text = repr(float(value))
-    return text if float(text) * value.denominator == value.numerator else f"{value.numerator} / {value.denominator}"
+    return text if Fraction(text) == value else f"{value.numerator} / {value.denominator}"
 
 
 def number(value: Number) -> Code:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import MATMUL, Code, Unsayable, fit, length
+from handgrad.derive.emit.layout import MATMUL, UNARY, Code, Unsayable, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Axis, Factor
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
@@ -19,7 +19,14 @@ def summed(speaker: Speaker, tree: Sum, order: Order) -> Code:
         options += _einsum(speaker, tree, order)
     if not options:
         raise Unsayable("no way to say a sum")
-    return min(options, key=length)
+    return min(_whole(options, order), key=length)
+
+
+def _whole(options: list[Code], order: Order) -> list[Code]:
+    """Those options that keep an axis of length one where the result has one, if there are any."""
+    if all(a.size.number > 1 for a in order):
+        return options
+    return [o for o in options if len(o.axes) == len(order)] or options
 
 
 def reduced(speaker: Speaker, tree: Sum, order: Order, how: str) -> Code:
@@ -27,7 +34,7 @@ def reduced(speaker: Speaker, tree: Sum, order: Order, how: str) -> Code:
     options = list(_reductions(speaker, tree, order, how))
     if not options:
         raise Unsayable("no way to say a mean")
-    return min(options, key=length)
+    return min(_whole(options, order), key=length)
 
 
 def _reductions(speaker: Speaker, tree: Sum, order: Order, how: str = "sum") -> Iterator[Code]:
@@ -112,7 +119,7 @@ def _matmul(speaker: Speaker, k: Axis, groups, frees, order: Order) -> Iterator[
         if code.axes != inner:
             return
         sides.append(speaker.floating(code))
-    made = Code(f"{sides[0].at(MATMUL + 1)} @ {sides[1].at(MATMUL + 1)}", MATMUL, (*lead, *rows, *columns))
+    made = Code(f"{sides[0].at(UNARY)} @ {sides[1].at(UNARY)}", MATMUL, (*lead, *rows, *columns))
     yield fit(made, order)
 
 

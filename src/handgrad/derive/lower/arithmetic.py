@@ -7,6 +7,7 @@ from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.read.calls import Call
+from handgrad.derive.simplify.opening import reduce
 
 
 @lowers("add", "sub")
@@ -95,8 +96,16 @@ def times(low: Lowering, one: Indexed, other: Indexed) -> Indexed:
 
 def function(low: Lowering, name: str, *arguments: Indexed) -> Indexed:
     """A function of one element, or of several from tensors that are broadcast."""
-    parts, axes = low.together(arguments)
+    parts, axes = low.together([_argument(low, argument) for argument in arguments])
     return low.graph.apply(name, tuple(part.expr for part in parts), axes)
+
+
+def _argument(low: Lowering, made: Indexed) -> Indexed:
+    """What a function is of: a product of names that are no products, or a name for a sum."""
+    made = Indexed(reduce(low.graph, made.expr, hidden=True), made.axes)
+    if len(made.expr) == 1 and not any(product.bound for product, _ in made.expr):
+        return made
+    return low.graph.name(made)
 
 
 def plain_number(expr: Expr) -> Number | None:

@@ -19,7 +19,6 @@ SQUARED_DISTANCE = "((x[..., :, None, :] - other[..., None, :, :])**2).sum(-1)"
 
 DEFINITIONS: dict[str, str] = {
     # activations
-    "relu": "x * (x > 0)",
     "leaky_relu": "torch.where(x > 0, x, negative_slope * x)",
     "prelu": "torch.where(x > 0, x, weight * x)",
     "elu": "torch.where(x > 0, x, alpha * (torch.exp(x) - 1))",

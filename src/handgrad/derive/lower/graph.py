@@ -92,6 +92,7 @@ class Graph:
     named: dict[str, Size] = field(default_factory=dict)  # sizes that whole numbers of the program stand for
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
+    aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
     cache: dict[Any, Any] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
     line: int = -1

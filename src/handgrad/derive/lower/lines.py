@@ -1,6 +1,7 @@
 """Lower a program line by line, and check each line against the numbers that it came to."""
 
 import ast
+import re
 from typing import Any
 
 import torch
@@ -105,6 +106,8 @@ def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> Non
     else:
         graph.define(name, Definition(made.axes, (made.expr,), user=True, line=graph.line, text=name))
         key = graph.key(made, "", (made.expr,), ())
+        if key in low.relus:
+            graph.aliases.setdefault(low.relus[key], f"({name} > 0)")
         graph.numbered.setdefault(key, name)
     graph.values[name] = right.double()
     graph.say_sizes(name, graph.definitions[name].axes)
@@ -214,10 +217,16 @@ def settle(graph: Graph) -> None:
             graph.numbered.setdefault(key, name)
 
 
+SIZE_WORD = re.compile(r"[nNBTCVDHKM]|(n|num)_\w+|\w+_(size|dim)")
+"""Names that people give to sizes: these may say one that no line says."""
+
+
 def _tie_by_number(graph: Graph) -> None:
     """A whole number of the program that is as large as one axis, and no other, is taken for its size."""
     for name, made in graph.program.values.items():
-        if name not in graph.definitions or name in graph.named or isinstance(made, bool) or not isinstance(made, int):
+        if name in graph.named or isinstance(made, bool) or not isinstance(made, int):
+            continue
+        if name not in graph.definitions and not SIZE_WORD.fullmatch(name):
             continue
         found = _summed_over(graph, name, made) or graph.sizes.known(made)
         if len(found) == 1 and made > 1:

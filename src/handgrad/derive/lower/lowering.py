@@ -41,6 +41,7 @@ class Lowering:
         """Start with what the graph knows."""
         self.graph = graph
         self.values: dict[str, Any] = {"torch": torch, "math": math, **graph.program.values}
+        self.relus: dict[Any, str] = {}
         self._memo: dict[str, Indexed] = {}
 
     # What an expression is

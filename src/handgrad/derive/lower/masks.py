@@ -64,6 +64,16 @@ def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.
     return value
 
 
+@lowers("relu")
+def _relu(low: Lowering, call: Call) -> Indexed:
+    positive, _ = condition(low, ast.Compare(call["x"], [ast.Gt()], [ast.Constant(0)]))
+    made = times(low, low.tensor(call["x"]), positive)
+    single = positive.expr.single()
+    assert single is not None
+    low.relus[low.graph.key(made, "", (made.expr,), ())] = single.name
+    return made
+
+
 @lowers("clamp", "hardtanh", "relu6")
 def _clamp(low: Lowering, call: Call) -> Indexed:
     x = call["x"]

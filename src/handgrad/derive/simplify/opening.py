@@ -20,7 +20,7 @@ from handgrad.derive.expr import (
     put_base,
     term,
 )
-from handgrad.derive.lower.graph import Definition, Graph
+from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.matching import unify_all
 
@@ -60,19 +60,26 @@ def raises(graph: Graph, found: Body, power: Number) -> bool:
     return all(is_positive(graph, b, p) for b, p in powers)
 
 
-def reduce(graph: Graph, expr: Expr) -> Expr:
-    """The expression without names that stand for products."""
-    if not any(body(graph, name) for name in expr.names()):
+def reduce(graph: Graph, expr: Expr, *, hidden: bool = False) -> Expr:
+    """The expression without names that stand for products; with `hidden` the program's own are kept."""
+    if not any(_opens(graph, name, hidden) for name in expr.names()):
         return expr
-    return Expr(reduce_product(graph, product, c) for product, c in expr.opened())
+    return Expr(reduce_product(graph, product, c, hidden=hidden) for product, c in expr.opened())
 
 
-def reduce_product(graph: Graph, product: Product, coefficient: Number) -> tuple[Product, Number]:
+def _opens(graph: Graph, name: str, hidden: bool) -> bool:
+    return (is_hidden(name) or not hidden) and body(graph, name) is not None
+
+
+def reduce_product(
+    graph: Graph, product: Product, coefficient: Number, *, hidden: bool = False
+) -> tuple[Product, Number]:
     """A product without names that stand for products."""
     factors = dict(product.factors)
     closed: set[Base] = set()
     while True:
-        found = next((b for b in factors if b not in closed and isinstance(b, Factor) and body(graph, b.name)), None)
+        open_ones = (b for b in factors if b not in closed and isinstance(b, Factor) and _opens(graph, b.name, hidden))
+        found = next(open_ones, None)
         if found is None:
             return term(product.bound, factors, coefficient)
         assert isinstance(found, Factor)

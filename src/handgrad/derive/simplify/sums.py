@@ -30,9 +30,10 @@ class Reason(NamedTuple):
 
 def named_sums(graph: Graph) -> list[NamedSum]:
     """All names that stand for a sum of one product."""
-    if "named sums" not in graph.cache:
-        graph.cache["named sums"] = list(_named_sums(graph))
-    return graph.cache["named sums"]
+    key = ("named sums", len(graph.definitions))
+    if key not in graph.cache:
+        graph.cache[key] = list(_named_sums(graph))
+    return graph.cache[key]
 
 
 def _named_sums(graph: Graph) -> Iterator[NamedSum]:

@@ -2,9 +2,8 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, Product, axes_of, exact, fresh, merged, put_base, sort_key, term
+from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, Product, axes_of, exact, fresh, merged, put_base, ratio, sort_key, term
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.wording.factoring import factored
 from handgrad.derive.wording.rewording import reword
@@ -31,10 +30,9 @@ def _tree(words: Words, expr: Expr) -> Tree:
     options = []
     for common in _commons(expr):
         inner = Expr((Product(p.bound, _less(p, common)), c) for p, c in expr)
-        size = _content(words, inner)
-        inner = inner.scale(exact(1 / Fraction(size)))
         front = product_tree(words, (), common, 1)
-        options += [_product(size, front, made) for made in _sums(words, inner)]
+        for size in _contents(inner):
+            options += [times(size, front, made) for made in _sums(words, inner.scale(ratio(1, size)))]
     return min(options, key=lambda t: (words.cost(t), repr(t)))
 
 
@@ -43,15 +41,13 @@ def _less(p: Product, common: dict[Base, Number]):
     return tuple(sorted(left.items(), key=lambda f: sort_key(f[0])))
 
 
-def _product(size: Number, front: Tree, made: Tree) -> Tree:
-    return times(size, front, made)
-
-
-def _content(words: Words, expr: Expr) -> Number:
-    """A number to take out of all terms, and the sign where all are negative."""
-    values = [c for _, c in expr]
-    size = abs(values[0]) if all(abs(v) == abs(values[0]) for v in values) else 1
-    return -size if all(v < 0 for v in values) else size
+def _contents(expr: Expr) -> list[Number]:
+    """Numbers to take out of all terms: what the simplest has, and the sign where most are negative."""
+    simple, c = min(expr, key=lambda t: (len(t[0].bound), len(t[0].factors), t[1] < 0, repr(t[0])))
+    values = {abs(v) for _, v in expr}
+    negative = sum(v < 0 for _, v in expr)
+    signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
+    return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
 
 
 def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
@@ -164,7 +160,19 @@ def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number
             parts.append((_nested(words, over, group), 1))
         else:
             parts += [(Leaf(b), p) for b, p in ordered(words, group)]
-    return product(exact(coefficient * k), parts)
+    return roots(exact(coefficient * k), parts)
+
+
+def roots(coefficient: Number, parts: list[tuple[Tree, Number]]) -> Tree:
+    """A product in which roots of numbers take in what they can: 2**0.5 / 2 is 2**-0.5."""
+    out = []
+    for part, power in parts:
+        if isinstance(part, Leaf) and isinstance(part.base, Factor) and part.base.name.isdigit() and power > 0:
+            base = int(part.base.name)
+            if coefficient.denominator % base == 0:
+                coefficient, power = exact(coefficient * base), exact(power - 1)
+        out.append((part, power))
+    return product(coefficient, out)
 
 
 def connected(bound: frozenset[Axis], factors: dict[Base, Number]):

@@ -6,6 +6,7 @@ import itertools
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from handgrad.derive.expr import Affine, Axis, Base, Delta, Expr, Factor, Gathered, Index, Merged, Number, Product, plain_order
 from handgrad.derive.lower.graph import Graph, is_hidden
@@ -43,13 +44,16 @@ class Words:
     def _name(self, name: str) -> float:
         if is_size(name):
             return min(tokens(s.text) for s in self.graph.sizes.sayings(self.graph.sizes.of_factor(name)))
+        name = self.graph.aliases.get(name, name)
         definition = self.graph.definitions.get(name)
         if definition is None or not is_hidden(name):
             return tokens(name)
         if definition.text:
-            return tokens(definition.text) + 0.5
-        if not definition.arguments:
+            whole = tokens(definition.text) + 0.5
+        elif not definition.arguments:
             return 4.0
+        else:
+            whole = 1000.0
         if name in self.open:
             return 99.0
         self.open.add(name)
@@ -57,7 +61,7 @@ class Words:
 
         inner = sum(self.cost(tree(self, argument)) for argument in definition.arguments)
         self.open.discard(name)
-        return inner + (2.5 if definition.function else 0.5)
+        return min(whole, inner + (1.7 if definition.function else 0.5))
 
     def index(self, index: Index | None) -> float:
         """The cost of an index that is none of its own."""
@@ -95,21 +99,23 @@ class Words:
     def _cost(self, tree: Tree) -> float:
         match tree:
             case Num(value):
-                return 1.0 if value.denominator == 1 or _decimal(value) else 3.0
+                return numeral(value)
             case Leaf(base):
                 return self.base(base)
             case Add(parts):
                 total = sum(map(self.cost, parts)) + len(parts) - 1
                 total -= sum(negative(part) for part in parts[1:])
-                return total + WIDE * (not covered(parts))
+                backwards = negative(parts[-1]) and isinstance(parts[-1], Num)
+                return total + WIDE * (not covered(parts)) + 0.3 * backwards
             case Sum(over, body):
                 inside = [part for part, _ in body.parts] if isinstance(body, Mul) else [body]
                 fits = covered(inside) or splits(inside, over)
-                return self.cost(body) + (1.5 if len(over) == 1 and splits(inside, over) else 2.5) + WIDE * (not fits)
+                inner = self._product(body.coefficient, body.parts) if isinstance(body, Mul) else self.cost(body)
+                return inner + (1.5 if len(over) == 1 and splits(inside, over) else 2.5) + WIDE * (not fits)
             case Flat(body):
                 return self.cost(body) + 2
             case Mul(coefficient, parts):
-                return self._product(coefficient, parts)
+                return self._product(coefficient, parts) + WIDE * (not covered([part for part, _ in parts]))
 
     def _product(self, coefficient: Number, parts: tuple[tuple[Tree, Number], ...]) -> float:
         total = sum(self.cost(part) + _power(power) + 0.1 for part, power in parts) + len(parts) - 1
@@ -117,10 +123,10 @@ class Words:
             total += 2
         total += coefficient < 0
         size = abs(coefficient)
-        if size.denominator != 1 and not _decimal(size):
-            total += 2
-        if size.numerator != 1 or (size != 1 and _decimal(size)):
-            total += 2
+        if size != 1:
+            total += 1 + numeral(size) - (size.numerator == 1 and not is_decimal(size)) * 2
+        constants = [power for part, power in parts if isinstance(power, Fraction) and not free(part)]
+        total -= 2 * (len(constants) - len(set(constants)))
         return total - self.means(parts)
 
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
@@ -141,13 +147,21 @@ def _size_leaf(leaf: Leaf) -> bool:
     return isinstance(leaf.base, Factor) and is_size(leaf.base.name)
 
 
+def numeral(value: Number) -> float:
+    """The cost of a number: a token, or three for a fraction, and more where it is long."""
+    if value.denominator == 1 or Fraction(repr(float(value))) == value:
+        text = str(value.numerator) if value.denominator == 1 else repr(float(value))
+        return 1 + 0.15 * max(0, len(text) - 6)
+    return 3 + 0.15 * max(0, len(f"{value.numerator}{value.denominator}") - 6)
+
+
 def _power(power: Number) -> float:
     return 0 if power == 1 else 0.1 if power == -1 else 2.0
 
 
-def _decimal(value: Number) -> bool:
+def is_decimal(value: Number) -> bool:
     """Whether a number is as short as a decimal as people write it."""
-    return value.denominator != 1 and len(repr(float(value))) <= 6 and float(repr(float(value))) * value.denominator == value.numerator
+    return value.denominator != 1 and len(repr(float(value))) <= 12 and Fraction(repr(float(value))) == value
 
 
 def covered(parts: Iterable[Tree]) -> bool:
