@@ -45,6 +45,8 @@ def upstream(graph: Graph, name: str) -> Expr:
 
 def gradient_name(graph: Graph, name: str) -> str:
     """What the gradient of a name is called: `dname`, where the program has no such name."""
+    if name in graph.gradients:
+        return graph.gradients[name]
     said = f"d{name}"
     while said in graph.program.values and said in graph.program.before:
         said = f"d_{said[1:]}"
