@@ -12,8 +12,7 @@ from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Program
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import gradient_name, shortened, upstream
-from handgrad.derive.wording.search import tree
+from handgrad.derive.sweep import cost, gradient_name, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -101,7 +100,7 @@ def eliminate(words: Words, order: list[str], known: dict[str, Expr]) -> dict[st
     """Do without each gradient that the others say more shortly without."""
     graph = words.graph
     inputs = {n for n in order if graph.definitions[n].function == "input"}
-    known = {name: shortened(words, e) for name, e in known.items()}
+    known = {name: shortened(words, form_of(graph, name), e) for name, e in known.items()}
     changed = True
     while changed:
         changed = False
@@ -110,16 +109,23 @@ def eliminate(words: Words, order: list[str], known: dict[str, Expr]) -> dict[st
                 continue
             said = gradient_name(graph, name)
             users = {x: e for x, e in known.items() if said in e.names()}
-            made = {x: shortened(words, normal(graph, insert(e, said, known[name], form_of(graph, name)))) for x, e in users.items()}
-            if _cost(words, made.values()) < _cost(words, [known[name], *users.values()]) + 1.0 * is_hidden(name):
+            made = {x: _without(words, x, e, name, known[name]) for x, e in users.items()}
+            if _cost(words, made) < _cost(words, {name: known[name], **users}) + 1.0 * is_hidden(name):
                 del known[name]
                 known.update(made)
                 changed = True
     return known
 
 
-def _cost(words: Words, expressions) -> float:
-    return sum(words.cost(tree(words, e)) + LINE for e in expressions)
+def _without(words: Words, variable: str, expr: Expr, name: str, value: Expr) -> Expr:
+    """The gradient of a variable with what another is in its place."""
+    graph = words.graph
+    put = insert(expr, gradient_name(graph, name), value, form_of(graph, name))
+    return shortened(words, form_of(graph, variable), normal(graph, put))
+
+
+def _cost(words: Words, known: Mapping[str, Expr]) -> float:
+    return sum(cost(words, form_of(words.graph, name), e) + LINE for name, e in known.items())
 
 
 def insert(expr: Expr, name: str, value: Expr, form: Form) -> Expr:
