@@ -91,11 +91,16 @@ def backward(
 
 
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
-    """The form of an expression that is said in the fewest words."""
+    """The form of an expression that is said in the fewest words; the graph is told the reasons for that form alone."""
+    graph = words.graph
+    told, graph.reasons = graph.reasons, []
     options = []
-    for made in variants(words.graph, expr, normal):
-        options.append((cost(words, form, made), len(options), made))
-    return min(options, key=lambda o: o[:2])[2]
+    for made in variants(graph, expr, normal):
+        options.append((cost(words, form, made), len(options), made, graph.reasons))
+        graph.reasons = []
+    *_, best, reasons = min(options, key=lambda o: o[:2])
+    graph.reasons = told + reasons
+    return best
 
 
 def cost(words: Words, form: Form, expr: Expr) -> float:

@@ -76,7 +76,8 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
             else:
                 here = Factor(known.name, tuple(put_index(i, places) for i in known.definition.axes))
                 made = term(product.bound, [*over.items(), (here, 1)], exact(Fraction(c) / head_coefficient))
-                graph.reasons.append(Reason("put together", known.name))
+                before = Expr([(product, c), *((p, k) for p, k in gone.items() if p != product)])
+                graph.reasons.append(Reason("put together", known.name, before, Expr([made])))
                 yield reduce(graph, Expr([*((p, k) for p, k in expr if p not in gone), made]))
 
 

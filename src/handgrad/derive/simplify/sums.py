@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.expr import ONE, ZERO, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.deltas import Factors
 from handgrad.derive.simplify.matching import matches, unify_all
@@ -22,10 +22,12 @@ class NamedSum(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why a step holds: its kind, and the name that it is about."""
+    """Why a step holds: its kind, the name that it is about, and what it puts for what."""
 
     kind: str
     name: str
+    before: Expr = ZERO
+    after: Expr = ZERO
 
 
 def named_sums(graph: Graph) -> list[NamedSum]:
@@ -70,7 +72,10 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
             outer = [(put_base(b, places), -p) for b, p in known.outer]
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
-            return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)
+            before = Expr([term(over, [(put_base(b, places), p) for b, p in known.inner])])
+            after = Expr([term((), made[: 1 + len(outer)], ratio(1, known.coefficient))])
+            reason = Reason("named sum", known.name, before, after)
+            return Expr([term(bound - set(over), made, value)]), reason
     return None
 
 
@@ -99,7 +104,8 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
-        return Expr([term(bound - gone, rest, coefficient)]), Reason("sums to one", base.name)
+        reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
+        return Expr([term(bound - gone, rest, coefficient)]), reason
     return None
 
 
@@ -157,8 +163,8 @@ def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
     """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
-    for base, power in factors.items():
-        if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
+    for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
+        if not isinstance(base, Factor) or factors[base] != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
@@ -167,10 +173,19 @@ def by_definition(
         if made is None:
             continue
         rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        told = len(graph.reasons)
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name)
+            before = Expr([term(bound, factors, coefficient)])
+            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+        del graph.reasons[told:]
     return None
+
+
+def _company(base: Base, bound: frozenset[Axis], factors: Factors) -> int:
+    """How many factors share a summed index with a factor: a sum of it alone is the simplest to look at."""
+    over = axes_of(base) & bound
+    return sum(not axes_of(b).isdisjoint(over) for b in factors)
 
 
 def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:

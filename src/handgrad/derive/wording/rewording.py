@@ -26,6 +26,8 @@ class Phrase(NamedTuple):
 
 def phrases(words: Words) -> Mapping[str, list[Phrase]]:
     """The products that have a name, by each name that is in them."""
+    if words.phrases is not None:
+        return words.phrases
     graph = words.graph
     key = ("phrases", len(graph.definitions))
     if key not in graph.cache:
