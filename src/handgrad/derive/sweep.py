@@ -11,7 +11,7 @@ from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError

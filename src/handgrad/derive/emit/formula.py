@@ -1,8 +1,9 @@
 """Formulas as they are written on paper: what LaTeX and plain text are made from."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction as Ratio
-from typing import Union
+from typing import Any, Union
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ SUM, PRODUCT, SIGN, ATOM = range(4)
 def binds(formula: Formula) -> int:
     """How tightly a formula binds to what stands beside it."""
     match formula:
-        case Plus() | Relation():
-            return SUM
-        case Minus():
-            return SUM
-        case Sigma() | Times():
+        case Relation(_, "@", _):
+            return SIGN
+        case Relation(_, "*", _) | Sigma() | Times():
             return PRODUCT
+        case Plus() | Relation() | Minus():
+            return SUM
         case Number(value) if value < 0:
             return SUM
     return ATOM
@@ -165,6 +166,30 @@ def minus(formula: Formula) -> Formula:
         case Number(value):
             return Number(-value)
     return Minus(formula)
+
+
+def canonical(formula: Formula) -> Formula:
+    """The formula with the parts of sums and products in one order, so that those that differ in it alone are equal."""
+    made = {f.name: _canonical(getattr(formula, f.name)) for f in fields(formula)}
+    if isinstance(formula, Plus | Times):
+        made["parts"] = tuple(sorted(made["parts"], key=repr))
+    return type(formula)(**made)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_canonical, value))
+    return canonical(value) if is_dataclass(value) else value
+
+
+def walk(formula: Formula) -> Iterator[Formula]:
+    """A formula and all its parts."""
+    yield formula
+    for field in fields(formula):
+        value = getattr(formula, field.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part):
+                yield from walk(part)  # type: ignore[arg-type]
 
 
 def equal(left: Formula, right: Formula) -> Relation:

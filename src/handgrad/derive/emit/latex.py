@@ -70,7 +70,7 @@ def latex(formula: Formula) -> str:
         case Where(condition):
             return rf"\left[{latex(condition)}\right]" if r"\frac" in latex(condition) else f"[{latex(condition)}]"
         case Relation(left, sign, right):
-            least = {"@": PRODUCT, "*": SIGN}.get(sign, SUM)
+            least = {"@": SIGN, "*": PRODUCT}.get(sign, SUM)
             return f"{_within(left, least)}{SIGNS.get(sign, f' {sign} ')}{_within(right, least)}"
         case Transposed(body):
             return f"{_within(body, SIGN)}^\\top"

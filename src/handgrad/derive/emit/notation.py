@@ -43,6 +43,7 @@ class Notation:
     def __init__(self, words: Words, letters: Letters):
         """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last in a product."""
         self.words, self.graph, self.letters = words, words.graph, letters
+        self.literal = Words(words.graph, phrases={})
         self.gradients: set[str] = set()
         self.places = Places(self.graph, letters)
 
@@ -66,8 +67,8 @@ class Notation:
         return self._tree(tree, known)
 
     def terms(self, expr: Expr, names: Names) -> Formula:
-        """An expression term by term, in the order in which it was made."""
-        return plus(*(self.expression(Expr([item]), names) for item in expr))
+        """An expression term by term, in the order in which it was made, in the names that it has."""
+        return plus(*(self.tree(tree(self.literal, Expr([item])), names) for item in expr)) if expr else Number(0)
 
     def _tree(self, tree: Tree, names: Names) -> Formula:
         match tree:
@@ -89,37 +90,40 @@ class Notation:
         read = [a for base in leaves(body) for a in _axes(base)]
         for axis in sorted(over, key=read.index):
             known[axis] = self.letters.free(axis, known.values())
-        letters = tuple(self.places.letter(axis, known) for axis in sorted(over, key=read.index))
-        return Sigma(letters, self._tree(body, known))
+        letters = sorted((self.places.letter(axis, known) for axis in over), key=lambda letter: letter.text)
+        if isinstance(body, Mul):
+            places = _as_matrices(body, over, names)
+            return Sigma(tuple(letters), self._product(body.coefficient, body.parts, known, places))
+        return Sigma(tuple(letters), self._tree(body, known))
 
-    def _product(self, coefficient: Value, parts: Sequence[tuple[Tree, Value]], names: Names) -> Formula:
-        """A product: what is divided by in a fraction, then conditions, gradients and sums last."""
-        over: list[Formula] = []
-        conditions: list[Formula] = []
-        gradients: list[Formula] = []
-        sums: list[Formula] = []
+    def _product(
+        self, coefficient: Value, parts: Sequence[tuple[Tree, Value]], names: Names, places: Sequence[int] = ()
+    ) -> Formula:
+        """A product: what is divided by in a fraction; by place, then conditions, gradients and sums last."""
+        over: list[tuple[int, int, Formula]] = []
         under: list[Formula] = []
         scalars: list[Formula] = []
-        for part, power in parts:
+        for (part, power), place in zip(parts, places or [0] * len(parts), strict=True):
             made = self._tree(part, names)
             plain = not free(part)
             if power < 0 and (isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))):
                 (scalars if plain else under).append(_raised(made, -power))
-            elif isinstance(made, Sigma) and power == 1:
-                sums.append(made)
-            elif isinstance(made, Where):
-                conditions.append(made)
-            elif isinstance(made, Symbol) and made.name in self.gradients:
-                gradients.append(made)
             else:
-                over.append(_raised(made, power))
+                over.append((place, self._rank(made), _raised(made, power)))
         size = abs(coefficient)
         number = Number(size)
         if isinstance(size, Ratio) and (scalars or under) and not (decimal(size) or scientific(size)):
             scalars.insert(0, Number(size.denominator))
             number = Number(size.numerator)
-        made = _quotient(number, [*over, *conditions, *gradients, *sums], _rooted(scalars), _rooted(under))
+        top = [made for *_, made in sorted(over, key=lambda item: item[:2])]
+        made = _quotient(number, top, _rooted(scalars), _rooted(under))
         return minus(made) if coefficient < 0 else made
+
+    def _rank(self, made: Formula) -> int:
+        """Where a factor stands: conditions after what is known of the forward pass, then gradients, then sums."""
+        if isinstance(made, Symbol):
+            return 2 if made.name in self.gradients else 0
+        return 3 if isinstance(made, Sigma) else 1 if isinstance(made, Where) else 0
 
     def _leaf(self, base: Base, names: Names) -> Formula:
         if isinstance(base, Delta):
@@ -170,6 +174,18 @@ def _short(text: str) -> str:
     """`torch.softmax(x, 1)` as softmax(x)."""
     name, _, arguments = text.rpartition(".")[2].partition("(")
     return f"{name}({arguments.partition(',')[0]})"
+
+
+def _as_matrices(body: Mul, over: Sequence[Axis], names: Names) -> list[int]:
+    """Where the factors of a product of matrices stand: what has the first index of the result comes first."""
+    sets = [free(part) - set(over) for part, _ in body.parts]
+    shared = frozenset.intersection(*sets)
+    own = [s - shared for s in sets]
+    deltas = any(isinstance(part, Leaf) and isinstance(part.base, Delta) for part, _ in body.parts)
+    if deltas or not any(a - b and b - a for a in own for b in own):
+        return []
+    order = list(names)
+    return [min((order.index(a) for a in mine if a in order), default=-1) for mine in own]
 
 
 def _small(part: Formula) -> bool:

@@ -52,7 +52,8 @@ def plain(formula: Formula) -> str:
         case Times(parts):
             return _product(parts)
         case Fraction(over, under):
-            return f"{_within(over, PRODUCT)} / {_within(under, ATOM)}"
+            slash = "/" if isinstance(over, Number) else " / "
+            return f"{_within(over, PRODUCT)}{slash}{_within(under, ATOM)}"
         case Power(base, exponent):
             return _power(base, exponent)
         case Minus(body):
@@ -69,7 +70,7 @@ def plain(formula: Formula) -> str:
         case Where(condition):
             return f"[{plain(condition)}]"
         case Relation(left, sign, right):
-            least = {"@": PRODUCT, "*": SIGN}.get(sign, SUM)
+            least = {"@": SIGN, "*": PRODUCT}.get(sign, SUM)
             return f"{_within(left, least)}{SIGNS.get(sign, f' {sign} ')}{_within(right, least)}"
         case Transposed(body):
             return f"{_within(body, SIGN)}ᵀ"

@@ -1,9 +1,12 @@
 """Derivations: how a gradient comes about, step by step, as a lecturer writes it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from handgrad.derive.explain.building import Building
+from handgrad.derive.explain.closing import closing
 from handgrad.derive.explain.explanation import Explanation
+from handgrad.derive.explain.insides import with_insides
 from handgrad.derive.lower import lower
 from handgrad.derive.read.program import Program
 from handgrad.derive.sweep import missing
@@ -25,7 +28,8 @@ def explain(program: Program, target: str | Sequence[str], end: str | None = Non
     """
     targets = [target] if isinstance(target, str) else list(target)
     end = end or program.output
-    graph = lower(program)
+    named = with_insides(program)
+    graph = lower(named)
     for name in (*targets, end):
         if name not in graph.definitions:
             raise missing(graph, name)
@@ -33,4 +37,5 @@ def explain(program: Program, target: str | Sequence[str], end: str | None = Non
     for name in targets:
         if name not in building.equations:
             raise DeriveError(f"`{end}` does not depend on `{name}`", next_step="Name a variable that it is made of.")
-    return building.explanation()
+    made = building.explanation()
+    return made if named is program else replace(made, source=closing(program, end, targets))

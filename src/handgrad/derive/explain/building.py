@@ -11,9 +11,10 @@ from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.expr import Expr
+from handgrad.derive.explain.closing import written
 from handgrad.derive.explain.equations import Equation, equations
 from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, Use
-from handgrad.derive.explain.moves import Move, moves
+from handgrad.derive.explain.moves import Move, Moves, moves
 from handgrad.derive.explain.notes import Notes
 from handgrad.derive.explain.reasons import Reasons, listed
 from handgrad.derive.explain.truth import Truths
@@ -21,10 +22,9 @@ from handgrad.derive.lower.graph import Graph
 from handgrad.derive.read.program import Line
 from handgrad.derive.shortest import eliminate
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import cost, gradient_name
+from handgrad.derive.sweep import gradient_name
 from handgrad.derive.wording.tree import Tree
 from handgrad.derive.wording.words import Words
-from handgrad.errors import DeriveError
 
 
 class Building:
@@ -40,8 +40,8 @@ class Building:
         gradients = {gradient_name(graph, name) for name in (*self.equations, end)}
         self.notation.gradients = self.plain.gradients = gradients
         self.truths = Truths(graph, end)
-        self.reasons, self.notes = Reasons(self.plain), Notes(self.plain)
-        self.results: dict[str, Expr] = {}
+        self.reasons, self.notes = Reasons(self.notation), Notes(self.notation)
+        self.made: dict[str, Moves] = {}
 
     def explanation(self) -> Explanation:
         """All of it."""
@@ -59,9 +59,9 @@ class Building:
         """The derivation of one gradient."""
         name, form = equation.name, form_of(self.graph, equation.name)
         names = self.notation.letters.of(name)
-        known = {n: e for n, e in self.results.items() if n not in self.kept}
+        known = {n: made for n, made in self.made.items() if n not in self.kept}
         made = moves(self.words, self.literal, equation, known)
-        self.results[name] = made.result
+        self.made[name] = made
         difference = self.truths.check(name, form, *(move.tree for move in made.forms))
         left = self.notation.variable(gradient_name(self.graph, name), form, names)
         stages = tuple(self._stages(made.forms, equation, names))
@@ -99,18 +99,17 @@ class Building:
             lines = self._source(equation.name, normal(self.graph, equation.total))
         except Unsayable:
             return None
-        return in_matrices(lines[0]) if len(lines) == 1 else None
+        values = self.graph.program.values
+        numbers = {n for n, v in values.items() if isinstance(v, int | float) or getattr(v, "shape", None) == ()}
+        return in_matrices(lines[0], numbers) if len(lines) == 1 else None
 
     def _source(self, name: str, expr: Expr) -> list[str]:
         return assign(self.words, gradient_name(self.graph, name), name, form_of(self.graph, name), expr)
 
     def source(self) -> str:
         """The result as PyTorch source."""
-        try:
-            lines = [line for n in self.equations if n in self.kept for line in self._source(n, self.results[n])]
-        except Unsayable as reason:
-            raise DeriveError(f"a gradient has no short source: {reason}") from None
-        return "\n".join(lines)
+        order = [name for name in self.equations if name in self.kept]
+        return written(self.words, order, {name: self.made[name].result for name in order})
 
     def opening(self) -> Iterator[Prose]:
         """The plan."""
@@ -124,5 +123,3 @@ class Building:
         if named_ones:
             yield (*listed(named_ones), " keep" + "s" * (len(named_ones) == 1), " the name in what follows.")
 
-
-__all__ = ["Building", "cost"]

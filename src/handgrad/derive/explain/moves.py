@@ -8,7 +8,7 @@ from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Inde
 from handgrad.derive.explain.equations import Equation
 from handgrad.derive.shortest import insert, places
 from handgrad.derive.simplify.normal import multiplied_out, normal
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.sweep import gradient_name, shortened
 from handgrad.derive.wording.search import sum_over, tree
 from handgrad.derive.wording.tree import Add, Leaf, Mul, Num, Sum, Tree, put_tree, times
@@ -29,8 +29,13 @@ class Moves(NamedTuple):
     forms: tuple[Move, ...]
     result: Expr
 
+    @property
+    def last(self) -> Tree:
+        """The shortest form as it is shown."""
+        return self.forms[-1].tree
 
-def moves(words: Words, literal: Words, equation: Equation, known: Mapping[str, Expr]) -> Moves:
+
+def moves(words: Words, literal: Words, equation: Equation, known: Mapping[str, Moves]) -> Moves:
     """The forms of a gradient.
 
     Args:
@@ -41,25 +46,58 @@ def moves(words: Words, literal: Words, equation: Equation, known: Mapping[str, 
     """
     graph, form = words.graph, form_of(words.graph, equation.name)
     total, reasons = _shortest(words, form, equation.total)
-    first, second = added([tree(literal, share.expr) for share in equation.shares]), tree(words, total)
-    forms = [Move(first)]
-    if words.cost(second) < words.cost(first):
-        forms.append(Move(second, (), reasons))
-    put = {u: known[u] for u in known if gradient_name(graph, u) in total.names()}
+    forms = [Move(added([tree(literal, share.expr) for share in equation.shares]))]
+    forms += _shorter(words, forms[-1].tree, tree(words, total), reasons)
+    put = {u: made for u, made in known.items() if gradient_name(graph, u) in total.names()}
     if not put:
         return Moves(_settled(forms), total)
     inserted = total
-    for user, value in put.items():
-        inserted = insert(inserted, gradient_name(graph, user), value, form_of(graph, user))
-    trees = {gradient_name(graph, u): (form_of(graph, u), tree(words, value)) for u, value in put.items()}
+    for user, made in put.items():
+        inserted = insert(inserted, gradient_name(graph, user), made.result, form_of(graph, user))
+    trees = {gradient_name(graph, u): (form_of(graph, u), made.last) for u, made in put.items()}
     forms.append(Move(put_in(forms[-1].tree, trees), tuple(put)))
     result, reasons = _shortest(words, form, inserted)
-    if reasons:
+    if reasons and _has_inner_sums(forms[-1].tree):
         forms.append(Move(tree(words, multiplied_out(graph, inserted))))
-    last = tree(words, result)
-    if reasons or words.cost(last) < words.cost(forms[-1].tree):
-        forms.append(Move(last, (), reasons))
+    forms += _shorter(words, forms[-1].tree, tree(words, result), reasons)
     return Moves(_settled(forms), result)
+
+
+def _shorter(words: Words, before: Tree, after: Tree, reasons: tuple[Reason, ...]) -> list[Move]:
+    """The next form, where it is more than the same in another order."""
+    if _arrangement(before) == _arrangement(after) or (not reasons and words.cost(after) >= words.cost(before)):
+        return []
+    return [Move(after, (), reasons)]
+
+
+def _arrangement(tree: Tree) -> tuple:
+    """What a tree is made of, whatever the order of sums and products and the names of indices."""
+    match tree:
+        case Leaf(Factor(name)):
+            return ("leaf", name)
+        case Leaf():
+            return ("delta",)
+        case Num(value):
+            return ("number", value)
+        case Add(parts):
+            return ("add", *sorted(map(repr, map(_arrangement, parts))))
+        case Sum(over, body):
+            return ("sum", len(over), _arrangement(body))
+        case Mul(coefficient, parts):
+            return ("product", coefficient, *sorted(repr((_arrangement(part), power)) for part, power in parts))
+    return ("other", tree)
+
+
+def _has_inner_sums(tree: Tree, *, inside: bool = False) -> bool:
+    """Whether a sum over indices is over a sum: of terms, or over other indices."""
+    match tree:
+        case Add(parts):
+            return inside or any(_has_inner_sums(part) for part in parts)
+        case Sum(_, body):
+            return inside or _has_inner_sums(body, inside=True)
+        case Mul(_, parts):
+            return any(_has_inner_sums(part, inside=inside) for part, _ in parts)
+    return False
 
 
 def _settled(forms: Sequence[Move]) -> tuple[Move, ...]:
@@ -87,9 +125,19 @@ def settled(tree: Tree) -> Tree:
 
 
 def _lettered(tree: Tree, mapping: Mapping[Index, Index]) -> Tree:
-    if not mapping or (isinstance(tree, Leaf) and isinstance(tree.base, Delta)):
-        return settled(tree)
-    return put_tree(settled(tree), dict(mapping))
+    """The settled tree with others in place of some indices, but not in deltas."""
+    match tree:
+        case Leaf(Delta()):
+            return tree
+        case Add(parts):
+            return Add(tuple(_lettered(part, mapping) for part in parts))
+        case Sum(over, body):
+            return Sum(over, _lettered(body, mapping))
+        case Mul(coefficient, parts):
+            inside = settled(tree)
+            assert isinstance(inside, Mul)
+            return Mul(coefficient, tuple((_lettered(part, mapping), power) for part, power in inside.parts))
+    return put_tree(tree, dict(mapping))
 
 
 def _shortest(words: Words, form: Form, expr: Expr) -> tuple[Expr, tuple[Reason, ...]]:

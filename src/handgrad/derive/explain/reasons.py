@@ -6,20 +6,22 @@ from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.formula import Formula, Relation, equal
 from handgrad.derive.emit.letters import Names
 from handgrad.derive.emit.notation import Notation
-from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, opened, term
+from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, element, opened, term
 from handgrad.derive.explain.equations import tidied
 from handgrad.derive.explain.explanation import Prose, Quote
 from handgrad.derive.lower.graph import Graph, is_hidden
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.opening import body, instance
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
+from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.sweep import gradient_name
+from handgrad.derive.wording.rewording import Phrase, exponentials
 from handgrad.derive.wording.search import connected
 from handgrad.derive.wording.tree import Add, Leaf, Mul, Sum, Tree, leaves
 
 
 class Reasons:
-    """Says reasons in the notation of one derivation; `notation` gives no product another name."""
+    """Says reasons in the notation of one derivation."""
 
     def __init__(self, notation: Notation):
         """Start with nothing said."""
@@ -50,14 +52,13 @@ class Reasons:
             case "named sum" if not is_hidden(name):
                 yield (self.equation(before, after, names), ", by the definition of ", Quote(name))
             case "sums to one":
-                what = (Quote(name), " is a softmax") if not is_hidden(name) else ("the softmax of a row sums to one",)
-                yield (self.equation(before, after, names), ", since ", *what)
+                yield (self.equation(before, after, names), ": the probabilities that a softmax gives add up to one")
             case "own square":
-                yield ("a mask is its own square",)
-            case "never both":
-                yield ("a mask and its opposite are never both set",)
+                yield (self.equation(before, after, names),)
+            case "rest":
+                yield (self._rest(reason),)
             case "zero outside":
-                yield ("the exponential is zero outside of the mask already",)
+                yield (self.equation(before, after, names), ": a softmax is zero where its mask is")
 
     def _by_definition(self, reason: Reason, sums: Sequence[Reason], names: Names) -> Iterator[Prose]:
         """A sum that comes to little with a definition put in: the sum, with the definition, and what is left."""
@@ -74,7 +75,8 @@ class Reasons:
         after = normal(self.graph, whole)
         known = dict(names)
         said = self.equation(whole, middle, known)
-        prose: list = ["by the definition of ", Quote(reason.name), ", ", Relation(said, "=", self.notation.expression(after, known))]
+        prose: list = [] if is_hidden(reason.name) else ["by the definition of ", Quote(reason.name), ", "]
+        prose.append(Relation(said, "=", self.notation.expression(after, known)))
         found = [r for r in sums if not is_hidden(r.name) and r.before.names() <= middle.names()]
         for k, other in enumerate(found):
             prose += [", since " if k == 0 else " and ", self.equation(other.before, other.after, known)]
@@ -86,10 +88,29 @@ class Reasons:
         names = [name for name in self.graph.definitions if name in changed and name not in told]
         if names:
             yield (*listed([self._definition(name) for name in names]), " by definition")
+        for phrase in exponentials(self.notation.words):
+            if phrase.name in _leaves(after) - _leaves(before):
+                yield (self._phrase(phrase),)
 
     def _definition(self, name: str) -> Formula:
         letters, form = self.notation.letters.of(name), form_of(self.graph, name)
         return equal(self.notation.variable(name, form, letters), self.notation.defined(name, form, letters))
+
+    def _rest(self, reason: Reason) -> Formula:
+        """That a term of a sum, divided by the sum, is one less the others: e / (1 + e) = 1 - 1 / (1 + e)."""
+        letters, form = self.notation.letters.of(reason.name), form_of(self.graph, reason.name)
+        axes = self.graph.definitions[reason.name].axes
+        places = dict(unify_all(axes, form, {}) or {})
+        under = element(reason.name, axes, -1)
+        left, right = ((expr * under).put(places) for expr in (reason.before, reason.after))
+        return equal(self.notation.terms(left, letters), self.notation.terms(right, letters))
+
+    def _phrase(self, phrase: Phrase) -> Formula:
+        letters = self.notation.letters.of(phrase.name)
+        places = dict(unify_all(phrase.axes, form_of(self.graph, phrase.name), {}) or {})
+        made = Expr([term((), phrase.factors, phrase.coefficient)]).put(places)
+        own = element(phrase.name, phrase.axes).put(places)
+        return equal(self.notation.terms(own, letters), self.notation.terms(made, letters))
 
     def picked(self, before: Tree, after: Tree, names: Names) -> Iterator[Prose]:
         """Where a sum over [Y_i = j] is gone: what it leaves."""
@@ -99,8 +120,13 @@ class Reasons:
             yield (where, " leaves one term of the sum")
 
     def equation(self, before: Expr, after: Expr, names: Names) -> Formula:
-        """Two expressions that are equal."""
-        return equal(self.notation.terms(before, names), self.notation.terms(after, names))
+        """Two expressions that are equal, the second in the program's words where it is one product."""
+        known = dict(names)
+        for axis in sorted(before.free() | after.free(), key=repr):
+            if axis not in known:
+                known[axis] = self.notation.letters.free(axis, known.values())
+        said = self.notation.expression if len(after) == 1 else self.notation.terms
+        return equal(self.notation.terms(before, known), said(after, known))
 
 
 def defined(graph: Graph, tree: Tree) -> set[str]:
@@ -130,6 +156,10 @@ def _chosen(tree: Tree, bound: frozenset[Axis] = frozenset()) -> Iterator[Delta]
                 yield from _chosen(part, bound)
         case Sum(over, body):
             yield from _chosen(body, bound | set(over))
+
+
+def _leaves(tree: Tree) -> set[str]:
+    return {b.name for b in leaves(tree) if isinstance(b, Factor)}
 
 
 def _is(base: Base, name: str) -> bool:

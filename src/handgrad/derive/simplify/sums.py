@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, ZERO, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.deltas import Factors
 from handgrad.derive.simplify.matching import matches, unify_all
 from handgrad.derive.simplify.opening import depends, instance, reduce
+from handgrad.derive.simplify.reasons import Reason
 
 
 class NamedSum(NamedTuple):
@@ -19,15 +20,6 @@ class NamedSum(NamedTuple):
     inner: tuple[tuple[Base, Number], ...]
     outer: tuple[tuple[Base, Number], ...]
     coefficient: Number
-
-
-class Reason(NamedTuple):
-    """Why a step holds: its kind, the name that it is about, and what it puts for what."""
-
-    kind: str
-    name: str
-    before: Expr = ZERO
-    after: Expr = ZERO
 
 
 def named_sums(graph: Graph) -> list[NamedSum]:
@@ -197,4 +189,4 @@ def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) ->
     return bound, factors
 
 
-__all__ = ["ONE", "Reason", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]
+__all__ = ["ONE", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]

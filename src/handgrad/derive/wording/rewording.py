@@ -32,7 +32,7 @@ def phrases(words: Words) -> Mapping[str, list[Phrase]]:
     key = ("phrases", len(graph.definitions))
     if key not in graph.cache:
         found: dict[str, list[Phrase]] = {}
-        for phrase in [*_products(words), *_exponentials(words)]:
+        for phrase in [*_products(words), *exponentials(words)]:
             for name in dict.fromkeys(b.name for b, _ in phrase.factors if isinstance(b, Factor)):
                 found.setdefault(name, []).append(phrase)
         graph.cache["phrases", len(graph.definitions)] = found
@@ -53,7 +53,7 @@ def _products(words: Words) -> Iterator[Phrase]:
             yield Phrase(name, definition.axes, product.factors, c)
 
 
-def _exponentials(words: Words) -> Iterator[Phrase]:
+def exponentials(words: Words) -> Iterator[Phrase]:
     """exp(z) / s is exp(y) where y is z - log(s)."""
     graph = words.graph
     exps = {}
