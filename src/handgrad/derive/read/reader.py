@@ -123,8 +123,9 @@ class Reader:
         import numpy as np
         import torch
 
-        state = (random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes())  # noqa: NPY002 - the user's own
-        before, self.randomness = self.randomness, hash(state)
+        legacy = str(np.random.get_state())  # noqa: NPY002 - the user's own
+        state = hash((random.getstate(), legacy, torch.get_rng_state().numpy().tobytes()))
+        before, self.randomness = self.randomness, state
         return before is not None and before != self.randomness
 
     def wanted_leaf(self, value: Any) -> bool:

@@ -66,7 +66,7 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         ('out',)
     """
     reader = Reader({}, Names(()), set(), anything=True)
-    plain = function.forward if hasattr(function, "_parameters") else function
+    plain = getattr(function, "forward", function) if hasattr(function, "_parameters") else function
     name = getattr(function, "__name__", type(function).__name__)
     reader.written.append((f"{name}(...)", 0))
     try:
