@@ -123,8 +123,9 @@ class Reader:
         import numpy as np
         import torch
 
-        legacy = str(np.random.get_state())  # noqa: NPY002 - the user's own
-        state = hash((random.getstate(), legacy, torch.get_rng_state().numpy().tobytes()))
+        legacy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - the user's own
+        numpy_state = (legacy["key"].tobytes(), legacy["pos"])
+        state = hash((random.getstate(), numpy_state, torch.get_rng_state().numpy().tobytes()))
         before, self.randomness = self.randomness, state
         return before is not None and before != self.randomness
 

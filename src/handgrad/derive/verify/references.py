@@ -139,7 +139,7 @@ def _finite(
 def _is_finite(forward: Forward, values: Mapping[str, Any]) -> bool:
     made = {name for step in forward.steps for name in step.makes.values()}
     arrays = [as_numpy(values[name]) for name in made if is_array(values.get(name))]
-    output = values.get(forward.program.renamed.get(forward.program.output, forward.program.output))
+    output = values.get(forward.program.output)
     return bool(np.isfinite(as_numpy(output)).all()) and not any(
         np.isnan(a).any() for a in arrays if a.dtype.kind == "f"
     )
@@ -167,7 +167,7 @@ def _reference(
     below = {**values, **{name: copied(value) for name, value in start.items()}}
     reseed(seed)
     forward.run(below)
-    output = below[program.renamed.get(program.output, program.output)]
+    output = below[program.output]
     random = np.random.default_rng([seed, 1 << 20])
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
     differentiate = by_differences if program.library == "numpy" else by_autograd
@@ -210,7 +210,7 @@ def by_autograd(
         if failure is not None:
             raise failure.error
         between(len(forward.steps))
-        output = values[forward.program.renamed.get(forward.program.output, forward.program.output)]
+        output = values[forward.program.output]
         if not (isinstance(output, torch.Tensor) and output.requires_grad):
             return {name: Elements(np.zeros(value.shape)) for name, value in found.items()}, {}
         gradients = torch.autograd.grad(output, list(found.values()), cotangent, allow_unused=True)
@@ -262,7 +262,7 @@ def _slopes(
 ) -> Slopes | None:
     """Slopes along directions; None where two step lengths never agree."""
     given = np.asarray(start[name])
-    output = forward.program.renamed.get(forward.program.output, forward.program.output)
+    output = forward.program.output
 
     def at(distance: float) -> float:
         values = {n: copied(v) if is_array(v) or isinstance(v, list | dict) else v for n, v in start.items()}

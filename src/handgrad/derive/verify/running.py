@@ -70,7 +70,7 @@ class Forward:
 
     def __init__(self, program: Program):  # noqa: D107
         self.program = program
-        self.steps = [_step(lines, program.renamed) for lines in _statements(program.lines)]
+        self.steps = [_step(line) for line in program.lines]
         made: set[str] = set()
         self.first_read: dict[str, int] = {}
         for k, step in enumerate(self.steps):
@@ -162,20 +162,8 @@ def copied(value: Any) -> Any:
     return copy.deepcopy(value) if isinstance(value, np.random.Generator | random.Random) else value
 
 
-def _statements(lines: tuple[Line | Loop, ...]) -> Iterator[list[Line | Loop]]:
-    """Lines that stand for one statement of the user's, such as those of `a, b = x, y`, together."""
-    together: list[Line | Loop] = []
-    for line in lines:
-        if together and (line.number, line.text) != (together[0].number, together[0].text):
-            yield together
-            together = []
-        together.append(line)
-    if together:
-        yield together
-
-
-def _step(lines: list[Line | Loop], renamed: Mapping[str, str]) -> Step:
-    tree = ast.parse(textwrap.dedent(lines[0].text))
+def _step(line: Line | Loop) -> Step:
+    tree = ast.parse(line.source if isinstance(line, Line) else textwrap.dedent(line.text))
     expressions = {
         (n.lineno, n.end_lineno or 0, n.col_offset, n.end_col_offset or 0): n
         for n in ast.walk(tree)
@@ -184,8 +172,7 @@ def _step(lines: list[Line | Loop], renamed: Mapping[str, str]) -> Step:
     reads = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
     numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
     literals = frozenset(n for n in numbers if type(n) is int and n > 1)
-    made = [name for line in lines for name in _made(line)]
-    makes = {name: renamed.get(name, name) for name in made}
+    makes = {name: name for name in _made(line)}
     rewrites = frozenset(_rewritten(tree))
     for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For)]:
         loop.body.insert(0, ast.parse("__round__()").body[0])
