@@ -47,7 +47,9 @@ class Exercise:
         """The lines as they are read."""
         before = self.before()
         asked = {name[1:] for name in re.findall(r"\bd\w+", self.answer)}
-        floats = (name for name, value in before.items() if isinstance(value, torch.Tensor) and value.is_floating_point())
+        floats = (
+            name for name, value in before.items() if isinstance(value, torch.Tensor) and value.is_floating_point()
+        )
         inputs = tuple(name for name in floats if name in asked and re.search(rf"\b{name}\b", self.lines))
         return read_program(self.lines, before, inputs=inputs, output=self.output)
 
