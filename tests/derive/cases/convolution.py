@@ -125,7 +125,7 @@ e = F.leaky_relu((h @ a1)[:, None] + (h @ a2)[None, :], negative_slope=0.2)
 e = e.masked_fill(~adj, float("-inf"))
 att = torch.softmax(e, dim=1)
 y = F.elu(att @ h)
-""", dict(x="n e", W="e h", a1="h", a2="h"), dict(adj="same: n n"), "y", "Velickovic et al., Graph Attention Networks (2018)"),
+""", dict(x="n e", W="e h", a1="h", a2="h"), dict(adj="graph: n n"), "y", "Velickovic et al., Graph Attention Networks (2018)"),
     Case("message-passing", """
 m = torch.relu(x[src] @ Wm)
 agg = torch.zeros(x.shape[0], m.shape[1]).index_add(0, dst, m)

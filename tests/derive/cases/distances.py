@@ -216,12 +216,11 @@ loss = F.mse_loss(x, data)
     ),
     Case(
         "lennard-jones", """
-r = (x[i] - x[j]).norm(dim=1)
+r = (x[:m] - x[m:]).norm(dim=1)
 s6 = (sigma / r) ** 6
 U = 4 * eps * (s6**2 - s6).sum()
 """,
-        dict(x="n 3", eps="positive:", sigma="positive:"), dict(i="index n//2: m", j="positions: m"), "U",
-        "Lennard-Jones (1924)", sizes=dict(n=40),
+        dict(x="2*m 3", eps="positive:", sigma="positive:"), dict(m="size: m"), "U", "Lennard-Jones (1924)",
     ),
     Case(
         "gravity", """

@@ -56,7 +56,7 @@ hs = np.tanh(np.dot(Wxh, xs) + np.dot(Whh, hprev) + bh)
 ys = np.dot(Why, hs) + by
 ps = np.exp(ys) / np.sum(np.exp(ys))
 loss = -np.log(ps[target, 0])
-""", dict(Wxh="h v", Whh="h h", Why="v h", bh="h 1", by="v 1"), dict(xs="one-hot: 1 v", hprev="h 1", target=3), "loss",
+""", dict(Wxh="h v", Whh="h h", Why="v h", bh="h 1", by="v 1"), dict(xs="column: v 1", hprev="h 1", target=3), "loss",
            "Karpathy, min-char-rnn (2015)"),
     _numpy("numpy-min-char-rnn", """
 xs, hs, ys, ps = {}, {}, {}, {}

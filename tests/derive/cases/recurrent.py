@@ -84,11 +84,13 @@ h1 = r * c1 + (1 - r) * x
 """, dict(x="n h", c0="n h", W="h h", Wf="h h", Wr="h h", vf="h", vr="h", bf="h", br="h"), {}, "h1",
          "Lei et al., Simple Recurrent Units (2018)"),
     Case("rwkv-step", """
-num1 = torch.exp(-torch.exp(w)) * num0 + torch.exp(k) * v
-den1 = torch.exp(-torch.exp(w)) * den0 + torch.exp(k)
-wkv = (num0 + torch.exp(u + k) * v) / (den0 + torch.exp(u + k))
-y = torch.sigmoid(r) * wkv + 0 * (num1 + den1)
-""", dict(num0="n h", den0="positive: n h", w="h", u="h", k="n h", v="n h", r="n h"), {}, "y",
+decay = torch.exp(-torch.exp(w))
+num1 = decay * num0 + torch.exp(k0) * v0
+den1 = decay * den0 + torch.exp(k0)
+bonus = torch.exp(u + k1)
+wkv = (num1 + bonus * v1) / (den1 + bonus)
+y = torch.sigmoid(r) * wkv
+""", dict(num0="n h", den0="positive: n h", w="h", u="h", k0="n h", v0="n h", k1="n h", v1="n h", r="n h"), {}, "y",
          "Peng et al., RWKV (2023), eq. 14"),
     Case("s4d-scan", """
 A = -torch.exp(log_A)

@@ -116,7 +116,7 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
     unchecked = dict.fromkeys(backward.gradients, "it is made anew in each round of a loop")
     for reference in known:
         unchecked |= reference.unchecked
-    names = [name for name in backward.gradients if all(name in reference.gradients for reference in known)]
+    names = [name for name in backward.gradients if any(name in reference.gradients for reference in known)]
     failure = next((run.failure for run in runs if run.failure), "")
     return Verification(
         () if failure else tuple(_check(name, backward.gradients[name], runs, program) for name in names),
@@ -189,8 +189,8 @@ def _assigned(code: Any) -> set[str]:
 def _check(name: str, gradient: str, runs: Sequence[_Run], program: Program) -> Check:
     errors: list[float] = []
     exact, skipped, problem = True, 0, ""
-    for run in runs:
-        truth = run.reference.gradients[name]
+    known = [(run, run.reference.gradients[name]) for run in runs if name in run.reference.gradients]
+    for run, truth in known:
         skipped += truth.skipped
         if gradient not in run.values:
             problem = problem or f"{gradient} is not made"
@@ -203,6 +203,6 @@ def _check(name: str, gradient: str, runs: Sequence[_Run], program: Program) -> 
         else:
             errors.append(truth.error(given, run.floor))
             exact = exact and isinstance(truth, Elements) and bool(np.array_equal(given, truth.values, equal_nan=True))
-    shape = runs[0].reference.gradients[name].shape if runs else ()
+    shape = known[0][1].shape if known else ()
     tolerance = TOLERANCES[program.library]
     return Check(name, gradient, shape, tuple(errors), exact and not problem, skipped, problem, tolerance)

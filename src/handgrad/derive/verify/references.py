@@ -271,11 +271,13 @@ def _slopes(
         failure = forward.run(values, begin=k)
         return np.nan if failure else float((np.asarray(values[output]) * cotangent).sum())
 
+    scale = np.abs(given)
+    scale = np.where(scale == 0, scale.mean() or 1.0, scale) / (np.sqrt(np.square(scale).sum()) or 1.0)
     found: list[tuple[np.ndarray, float]] = []
-    for _ in range(4 * DIRECTIONS):
-        direction = random.normal(size=given.shape)
-        direction /= np.linalg.norm(direction) or 1.0
-        near, far = ((at(d) - at(-d)) / (2 * d) for d in (STEP, 2 * STEP))
+    for attempt in range(4 * DIRECTIONS):
+        step = STEP * 10.0 ** -(attempt // DIRECTIONS)
+        direction = random.normal(size=given.shape) * scale
+        near, far = ((at(d) - at(-d)) / (2 * d) for d in (step, 2 * step))
         if abs(near - far) <= 1e-4 * max(abs(near), abs(far), 1e-9):
             found.append((direction, (4 * near - far) / 3))
         if len(found) == DIRECTIONS:

@@ -39,7 +39,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Exception):
     """Where a run ended: the step, how far into it, and the expression that could not be evaluated."""
 
     step: int
@@ -109,6 +109,8 @@ class Forward:
                 if before is not None:
                     before(k)
                 exec(self.steps[k].code, values)
+            except Failure as failure:
+                return failure
             except Exception as error:  # whatever the user's lines raise ends the run
                 depth, node = _place(error, self.steps[k])
                 return Failure(k, (rounds[0], *depth), node, error)
