@@ -33,6 +33,7 @@ class Speaker:
         self.words = words
         self.graph: Graph = words.graph
         self.near = tuple(near)
+        self.helpers = words.helpers
         self._said: dict[tuple[Tree, Order], Code | None] = {}
 
     def say(self, tree: Tree, order: Order) -> Code:

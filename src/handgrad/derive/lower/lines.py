@@ -129,6 +129,7 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
             arguments = tuple(rename(e, renamed) for e in definition.arguments)
             graph.definitions[other] = replace(definition, arguments=arguments)
     graph.numbered = {k: renamed.get(n, n) for k, n in graph.numbered.items()}
+    graph.words.pop(hidden, None)
     for table in (graph.filled, graph.values, graph.masks):
         if hidden in table:
             table[name] = table.pop(hidden)

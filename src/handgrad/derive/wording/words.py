@@ -37,6 +37,7 @@ class Words:
     costs: dict[object, float] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
+    helpers: set[str] = field(default_factory=set)
     literals: frozenset[Number] = frozenset()
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
 
@@ -54,7 +55,10 @@ class Words:
 
     def _name(self, name: str) -> float:
         if is_size(name):
-            return min(tokens(s.text) for s in self.graph.sizes.sayings(self.graph.sizes.of_factor(name)))
+            sayings = self.graph.sizes.sayings(self.graph.sizes.of_factor(name))
+            return min((tokens(s.text.replace("#", "_")) + 4 * s.text.count("#") for s in sayings), default=8.0)
+        if name in self.graph.words:
+            return 1.5
         name = self.graph.aliases.get(name, name)
         definition = self.graph.definitions.get(name)
         if definition is None or not is_hidden(name):
