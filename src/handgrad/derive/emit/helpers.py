@@ -1,5 +1,6 @@
 """Values inside a call of the program that gradients use more than once, as lines of their own."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +10,7 @@ from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.tree import Tree, leaves
 from handgrad.derive.wording.words import Words
 
-SHORT = 4.5
+SHORT = 3.5
 """What is no longer than this is said again and again."""
 
 
@@ -28,13 +29,17 @@ def _count(words: Words, made: Tree, counts: Counter[str], within: frozenset[str
             continue
         counts[base.name] += 1
         definition = words.graph.definitions.get(base.name)
-        if definition is not None and not definition.user and definition.arguments and counts[base.name] < 2:
-            for inner in words.inside(base.name):
-                _count(words, inner, counts, within | {base.name})
+        if definition is None or definition.user or not definition.arguments or counts[base.name] > 1:
+            continue
+        if definition.text:
+            counts.update(re.findall("«([^»]*)»", definition.text))
+            continue
+        for inner in words.inside(base.name):
+            _count(words, inner, counts, within | {base.name})
 
 
 def _long(words: Words, name: str) -> bool:
-    return sum(words.cost(t) for t in words.inside(name)) > SHORT
+    return words.own(name) > SHORT
 
 
 def lines(words: Words, names: Iterable[str]) -> Mapping[str, str]:

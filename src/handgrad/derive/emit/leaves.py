@@ -55,7 +55,7 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
         return Code(name, PRIMARY if primary else UNARY, (), kind), base.indices
-    said = (Code(definition.text), base.indices) if definition.text else None
+    said = (Code(rendered(speaker, definition.text)), base.indices) if definition.text else None
     try:
         defined = _defined(speaker, base)
     except Unsayable:
@@ -205,8 +205,15 @@ def _strided(speaker: Speaker, index: Index | None) -> Index | None:
 
 
 def rendered(speaker: Speaker, text: str) -> str:
-    """A subscript with words for the sizes in it."""
-    return re.sub(r"#\d+", lambda m: said_size(speaker, Axis(speaker.graph.sizes.of_factor(m[0]), 0)), text)
+    """A piece of source with words for the sizes in it, and for the values that have a line of their own."""
+
+    def word(match: re.Match[str]) -> str:
+        if match[0].startswith("#"):
+            return said_size(speaker, Axis(speaker.graph.sizes.of_factor(match[0]), 0))
+        name = match[1]
+        return _named(speaker, Factor(name, speaker.graph.definitions[name].axes))[0].at(ADD)
+
+    return re.sub(r"#\d+|«([^»]*)»", word, text)
 
 
 def _delta(speaker: Speaker, base: Delta) -> Code:

@@ -215,6 +215,11 @@ class Lowering:
         text = ast.unparse(node)
         return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
 
+    def mention(self, node: ast.expr) -> str:
+        """The source of an expression, by name where it is a value inside a call that may get a line of its own."""
+        single = self.tensor(node).expr.single()
+        return f"«{single.name}»" if single is not None and single.name in self.graph.words else self.said(node)
+
     def one(self, made: Indexed) -> Indexed:
         """The value as a single product, under a hidden name where it is a sum."""
         return made if len(made.expr) == 1 else self.graph.name(made)
