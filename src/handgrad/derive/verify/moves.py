@@ -101,8 +101,8 @@ class Moves:
         """For each two operands of what failed, the dimensions that have to be equal, as they were and as they are."""
         node, product = self.node, False
         parts: list[ast.expr] = []
-        if isinstance(node, ast.BinOp | ast.AugAssign):
-            parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.target, node.value]
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
             product = isinstance(node.op, ast.MatMult)
         elif isinstance(node, ast.Compare):
             parts = [node.left, *node.comparators]
