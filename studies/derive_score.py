@@ -83,7 +83,9 @@ def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[
             if end not in known:
                 part = case.program(output=end)
                 known[end] = part, references(part)
-            found = _outcome(kind, "closed", f"{case.name}: {target}", lambda n=name, e=end: closed(program, n, e), *known[end])
+            found = _outcome(
+                kind, "closed", f"{case.name}: {target}", lambda n=name, e=end: closed(program, n, e), *known[end]
+            )
             length = min(tokens(line) for line in [found.source]) - 2 if found.source else 0
             yield Outcome(**{**vars(found), "tokens": length, "by_a_person": tokens(person)})
     if "shortest" in forms:
@@ -92,7 +94,9 @@ def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[
         yield _outcome(kind, "shortest", case.name, lambda: shortest(program), *known[program.output])
 
 
-def _outcome(kind: str, form: str, name: str, derive: Callable[[], Backward], program: Program, known: tuple) -> Outcome:
+def _outcome(
+    kind: str, form: str, name: str, derive: Callable[[], Backward], program: Program, known: tuple
+) -> Outcome:
     begin = time.perf_counter()
     try:
         backward = derive()
@@ -118,8 +122,12 @@ def reason(found: Verification) -> str:
 
 def show(outcome: Outcome, verbose: bool) -> None:
     """One line of the scoreboard."""
-    length = f"  {outcome.tokens} tokens, a person's {outcome.by_a_person}" if outcome.by_a_person and outcome.source else ""
-    print(f"{outcome.state:8s} {outcome.form:9s} {outcome.name:44s} {outcome.seconds:6.2f}s{length}  {outcome.why[:200]}")
+    length = (
+        f"  {outcome.tokens} tokens, a person's {outcome.by_a_person}" if outcome.by_a_person and outcome.source else ""
+    )
+    print(
+        f"{outcome.state:8s} {outcome.form:9s} {outcome.name:44s} {outcome.seconds:6.2f}s{length}  {outcome.why[:200]}"
+    )
     if verbose and outcome.source:
         print(*(f"    {line}" for line in outcome.source.split("\n")), sep="\n")
 
@@ -144,7 +152,9 @@ def _counted(outcomes: list[Outcome]) -> str:
     states = Counter(o.state for o in outcomes)
     slowest = max(outcomes, key=lambda o: o.seconds)
     parts = [f"{states[state]:3d} {state}" for state in ("right", "refused", "wrong", "error")]
-    return f"{'  '.join(parts)}   {sum(o.seconds for o in outcomes):6.1f}s, slowest {slowest.seconds:.2f}s {slowest.name}"
+    return (
+        f"{'  '.join(parts)}   {sum(o.seconds for o in outcomes):6.1f}s, slowest {slowest.seconds:.2f}s {slowest.name}"
+    )
 
 
 if __name__ == "__main__":
