@@ -237,7 +237,7 @@ def test_indices_stay_in_range_and_permutations_permutations():
         order, i, v = reference.values["order"], reference.values["i"], reference.sizes["C"][0]
         assert sorted(order.tolist()) == list(range(len(order)))
         assert v not in (11, len(order)) or len(order) == v != 11
-        assert 0 <= int(i.min())
+        assert int(i.min()) >= 0
         assert int(i.max()) < v
 
 
@@ -304,12 +304,12 @@ def test_a_mistake_in_a_numpy_program_is_found(right, wrong):
 def test_nothing_is_left_behind():
     """The dtype, the threads and the random generators are as they were."""
     kind, threads, state = torch.get_default_dtype(), torch.get_num_threads(), torch.get_rng_state()
-    numpy_state = np.random.get_state()[1].copy()
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
     before = lecture()
     kept = {name: value.clone() for name, value in before.items() if isinstance(value, torch.Tensor)}
     checked(LECTURE, LECTURE_BACKWARD, before)
     assert torch.get_default_dtype() == kind
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
-    assert (np.random.get_state()[1] == numpy_state).all()
+    assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
     assert all(torch.equal(before[name], value) for name, value in kept.items())

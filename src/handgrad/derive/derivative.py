@@ -49,6 +49,7 @@ def form_of(graph: Graph, name: str) -> Form:
             else:
                 out.append(put_index(index, {a: fresh(a.size) for a in plain_order(index)}))
         graph.cache[key] = tuple(out)
+        graph.views.update(index.indices for index in out if isinstance(index, Merged))
     return graph.cache[key]
 
 

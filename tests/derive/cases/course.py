@@ -26,7 +26,8 @@ NAMES = "ssa_names_2018"
 class Exercise:
     """The forward pass of an exercise of the course, with the interface of a `Case`.
 
-    `setup` is what stands before it in the file `path`, `answer` the solution, whose `d` names say what to differentiate by.
+    `setup` is what stands before it in the file `path`, `answer` the solution, whose `d` names say
+    what to differentiate by.
     """
 
     name: str

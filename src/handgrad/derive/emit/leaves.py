@@ -8,7 +8,6 @@ from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import Saying, is_size
-from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import tokens
 
 
@@ -70,7 +69,7 @@ def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | Non
         raise Unsayable(f"{base.name} has no source")
     units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
     order = tuple(i for i in units if isinstance(i, Axis))
-    codes = [speaker.say(tree(speaker.words, argument), order) for argument in definition.arguments]
+    codes = [speaker.say(made, order) for made in speaker.words.inside(base.name)]
     code = _applied(definition, codes, order)
     places = dict(zip(definition.axes, base.indices, strict=True))
     return code, [None if a is None or a.size == UNIT else places[a] for a in code.axes]

@@ -1,13 +1,15 @@
 """Say products: numbers, factors above and below the line, means, and powers."""
 
+import ast
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from handgrad.derive.emit.layout import MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
+from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.sizes import is_size
+from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
 from handgrad.derive.wording.words import is_decimal
 
@@ -76,12 +78,15 @@ def _product(
     for k, (part, power) in enumerate(parts):
         code = _mean(speaker, part, order) if k in means else None
         code = speaker.say(part, order) if code is None else code
-        if power < 0:
+        if power < 0 and not (isinstance(power, Fraction) and _multiplies(speaker)):
             under.append(_raised(code, -power))
         else:
             over.append(_raised(code, power))
     over = _gathered(speaker, [p for p in parts if p[1] > 0], over, order, means)
     under += counted
+    scalars = [c for c in over if not c.axes]
+    if len(over) == len(scalars) + 1 and any(c.strength == MATMUL for c in over):
+        over = [*(c._replace(strength=MULTIPLY) for c in over if c.axes), *scalars]
     kinds = [c.kind for c in over + under]
     texts = [c.at(MULTIPLY if k == 0 else UNARY) for k, c in enumerate(over)]
     if sign and over and over[0].kind == "bool" and len(over) == 1:
@@ -103,6 +108,18 @@ def _rooted(parts: Sequence[Part]) -> list[Part]:
         else:
             out[known] = times(1, out[known][0], part), power
     return out
+
+
+def _multiplies(speaker: Speaker) -> bool:
+    """Whether the program multiplies by roots with a negative power, and does not divide by them."""
+    cache = speaker.graph.cache
+    if "multiplies" not in cache:
+        nodes = [n for line in speaker.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value)]
+        powers = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)]
+        roots = [n for n in powers if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub)]
+        called = [n.attr for n in nodes if isinstance(n, ast.Attribute)]
+        cache["multiplies"] = bool(roots) or "rsqrt" in called
+    return cache["multiplies"]
 
 
 def _raised(code: Code, power: Number) -> Code:

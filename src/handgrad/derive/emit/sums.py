@@ -1,6 +1,7 @@
 """Say sums over indices: as matrix products, sums over axes, cumulative sums, and by einsum where all else fails."""
 
 import itertools
+import string
 from collections.abc import Iterator, Sequence
 
 from handgrad.derive.emit.layout import MATMUL, UNARY, Code, Unsayable, fit, length
@@ -151,11 +152,11 @@ def _running(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
 def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     if not isinstance(tree.body, Mul):
         return
-    names = letters(speaker, [*order, *tree.over])
+    names = letters(speaker, [*order, *tree.over], tree.over)
     subscripts, operands = [], []
     for part, power in tree.body.parts:
         options = []
-        for inner in itertools.permutations(free(part)):
+        for inner in itertools.permutations(sorted(free(part))):
             try:
                 code = speaker.whole(part, inner)
             except Unsayable:
@@ -172,19 +173,17 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     yield fit(Code(f"torch.einsum({spec!r}, {', '.join(operands)})", axes=axes), order)
 
 
-def letters(speaker: Speaker, axes: Sequence[Axis]) -> dict[Axis, str]:
+def letters(speaker: Speaker, axes: Sequence[Axis], summed: Sequence[Axis]) -> dict[Axis, str]:
     """A letter for each index: the first of the program's own word for its size where it has one."""
     out: dict[Axis, str] = {}
-    spare = iter("ijklmpqrstuvwxyz" + "abcdefghno")
     for axis in dict.fromkeys(axes):
         words = [s.text for s in speaker.graph.sizes.sayings(axis.size) if s.text.isidentifier()]
         options = [w[0].lower() for w in sorted(words, key=len)]
-        letter = next((c for c in options if c not in out.values()), None)
-        out[axis] = letter or ""
-    for axis in out:
-        while not out[axis]:
-            letter = next(spare)
-            out[axis] = letter if letter not in out.values() else ""
+        out[axis] = next((c for c in options if c not in out.values()), "")
+    for axis in sorted(out, key=lambda a: a not in summed):
+        pool = "btskmpq" if axis in summed else "edfghijk"
+        spare = (c for c in pool + string.ascii_lowercase if c not in out.values())
+        out[axis] = out[axis] or next(spare)
     return out
 
 

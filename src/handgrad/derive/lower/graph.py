@@ -93,6 +93,8 @@ class Graph:
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
     aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
+    gradients: dict[str, str] = field(default_factory=dict)  # what gradients are called that are not `dname`
+    views: set[tuple[Index, ...]] = field(default_factory=set)  # indices that a gradient has as one axis
     cache: dict[Any, Any] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
     line: int = -1

@@ -170,15 +170,18 @@ def _program(reader: Reader, start: dict[str, Any], output: str, outputs: tuple[
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """The random generators are afterwards where they were."""
+    """Floats are float64 where nothing else is said, and the random generators are afterwards where they were."""
     import numpy as np
     import torch
 
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the user's own
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
     try:
         with torch.no_grad():
             yield
     finally:
+        torch.set_default_dtype(dtype)
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
         torch.set_rng_state(states[2])

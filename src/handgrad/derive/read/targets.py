@@ -109,7 +109,7 @@ class Targets:
             reader.values.setdefault("setitem", setitem)
             reader.values.setdefault("at", At())
             chosen = ast.Subscript(ast.Name("at", ast.Load()), place, ast.Load())
-            self._name(word, ast.Call(ast.Name("setitem", ast.Load()), [container, chosen, made], []), scope)
+            self.assign(owner, ast.Call(ast.Name("setitem", ast.Load()), [container, chosen, made], []), scope)
         elif reader.reached(made):
             raise reader.refusal("this container cannot be followed", "Collect the values in a list or a dict.")
         else:

@@ -81,7 +81,7 @@ class Moves:
             yield from self._fixings(roots)
 
     def equations(self, roots: set[Slot], *, some: bool = False) -> list[Move]:
-        """For operands that do not fit: what makes all pairs of their dimensions equal, or some, by a change of `roots`."""
+        """For operands that do not fit: what makes all pairs of their dimensions equal, or some, changing `roots`."""
         found: list[Move] = []
         for pairs in self._operands():
             moves: list[Move] = []

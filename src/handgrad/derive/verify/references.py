@@ -44,7 +44,7 @@ class Elements:
     def error(self, given: np.ndarray, floor: float) -> float:
         """The largest difference of an element, relative to the largest element, or a floor where that is larger."""
         known = np.isfinite(self.values)
-        off = np.abs(given - self.values)[known]
+        off = np.abs(given[known] - self.values[known])
         return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0) / max(self.largest, floor))
 
 

@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - a run that fails is no error
     """Where a run ended: the step, how far into it, and the expression that could not be evaluated."""
 
     step: int

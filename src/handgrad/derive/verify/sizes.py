@@ -211,7 +211,7 @@ class Trial:
             self.env[name] = self.layout.value(name, self.placed, random)
 
     def _irregular(self, k: int) -> Failure | None:
-        """A failure where the step before made something with another number of dimensions, or ones or nothing in it."""
+        """A failure where the step before made what has other dimensions, or ones or none in the place of more."""
         for name in self.forward.steps[k - 1].makes if k else ():
             own, new = _shape(self.own[k].get(name)), _shape(self.env.get(name))
             if len(own) != len(new) or any(

@@ -99,7 +99,7 @@ def reword(words: Words, factors: Factors) -> tuple[Factors, Number]:
 
 def _options(words: Words, known, factors: Factors, coefficient: Number):
     names = {b.name for b in factors if isinstance(b, Factor)}
-    for phrase in dict.fromkeys(p for n in sorted(names) for p in known.get(n, ())):
+    for phrase in dict.fromkeys(p for n in sorted(names) for p in known.get(n, ()) if p.name not in words.open):
         for places in _places(phrase, factors):
             here = Factor(phrase.name, tuple(put_index(i, places) for i in phrase.axes))
             put = [(put_base(b, places), q) for b, q in phrase.factors]
