@@ -16,7 +16,6 @@ from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
-
 PLACE = 4.0
 """What it costs to send something to a place by itself."""
 

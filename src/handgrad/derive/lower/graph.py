@@ -92,6 +92,7 @@ class Graph:
     named: dict[str, Size] = field(default_factory=dict)  # sizes that whole numbers of the program stand for
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
+    numbers: set[str] = field(default_factory=set)  # names of plain numbers
     words: dict[str, str] = field(default_factory=dict)  # what hidden names are called where they get a line
     aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
     gradients: dict[str, str] = field(default_factory=dict)  # what gradients are called that are not `dname`
@@ -168,6 +169,7 @@ class Graph:
         """A number that the program has a name for."""
         if text not in self.definitions:
             self.define(text, Definition((), (), "constant", user=True, line=-1, text=text))
+            self.numbers.add(text)
             self.values[text] = torch.tensor(float(value), dtype=torch.float64)
         return element(text)
 

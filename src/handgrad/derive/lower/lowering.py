@@ -9,7 +9,24 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import ONE, Axis, Expr, Form, Gathered, Index, Merged, Size, element, fresh, number, plain_order, put_index, symbol
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Expr,
+    Form,
+    Gathered,
+    Index,
+    Merged,
+    Size,
+    delta,
+    element,
+    extent,
+    fresh,
+    number,
+    plain_order,
+    put_index,
+    symbol,
+)
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
@@ -224,6 +241,15 @@ class Lowering:
         """The value as a single product, under a hidden name where it is a sum."""
         return made if len(made.expr) == 1 else self.graph.name(made)
 
+    def flat(self, made: Indexed) -> Indexed:
+        """The value with a plain index for each axis that a view merged."""
+        for d, index in enumerate(made.axes):
+            if isinstance(index, Merged):
+                whole = fresh(symbol(extent(index)))
+                here = self.one(made).expr * delta(whole, index)
+                made = Indexed(here.sum(plain_order(index)), (*made.axes[:d], whole, *made.axes[d + 1 :]))
+        return made
+
     def align(self, one: Indexed, other: Indexed) -> tuple[Indexed, Indexed, Form]:
         """Two values over the same indices, as broadcasting has them, and the axes that they have together."""
         back, mapping, axes = self.maps(one.axes, other.axes)
@@ -267,18 +293,6 @@ class Lowering:
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
                 self.graph.sizes.unify(p.size, q.size)
-
-    def together(self, parts: Sequence[Indexed]) -> tuple[list[Indexed], Form]:
-        """Several values over the same indices, as broadcasting has them, and their axes."""
-        done: list[Indexed] = []
-        whole = Indexed(ONE)
-        for part in parts:
-            before = whole.axes
-            whole, part, axes = self.align(whole, part)
-            done = [self.align(d, Indexed(ONE, axes))[0] if before != whole.axes else d for d in done]
-            whole = Indexed(ONE, axes)
-            done.append(Indexed(part.expr, part.axes))
-        return done, whole.axes
 
     def checked(self, made: Indexed, node: ast.expr) -> Indexed:
         """The value, having seen that it is what the program's expression comes to."""

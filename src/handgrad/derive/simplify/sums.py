@@ -3,7 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Base,
+    Expr,
+    Factor,
+    Number,
+    axes_of,
+    element,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    ratio,
+    term,
+)
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
