@@ -9,7 +9,24 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import ONE, Axis, Expr, Form, Index, Merged, Size, element, fresh, number, plain_order, put_index, symbol
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Expr,
+    Form,
+    Gathered,
+    Index,
+    Merged,
+    Size,
+    delta,
+    element,
+    extent,
+    fresh,
+    number,
+    plain_order,
+    put_index,
+    symbol,
+)
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
@@ -81,6 +98,10 @@ class Lowering:
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
+    def keep(self, node: ast.expr, made: Indexed) -> None:
+        """Remember what an expression is lowered to while the line lasts."""
+        self._memo[ast.unparse(node)] = made
+
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
@@ -109,7 +130,8 @@ class Lowering:
         if isinstance(node, ast.Compare | ast.BoolOp) or _logical(node):
             return self.graph.constant(self.said(node), self.value(node))
         if isinstance(node, ast.Attribute) and node.attr in ("values", "data", "real"):
-            return self.lower(node.value)
+            made = self.lower(node.value)
+            return made[0] if isinstance(made, list) else made
         call = call_of(node, self.values)
         if call is None or call.name not in RULES:
             what = f"`{ast.unparse(node)}`" if call is None else f"`{call.name}`"
@@ -161,6 +183,24 @@ class Lowering:
         self.graph.sizes.say(size, text)
         return size
 
+    def rest(self, whole: Axis, part: Axis, count: int) -> Size:
+        """The size that is left of an axis of which a part is split off."""
+        size = symbol(count)
+        factor = self.graph.sizes.factor
+        self.graph.sizes.say(size, f"{factor(whole.size).name} // {factor(part.size).name}")
+        return size
+
+    def index(self, node: ast.expr) -> tuple[Gathered, Form]:
+        """The places that an expression of integers names, and its axes."""
+        made = self.tensor(node)
+        single = made.expr.single()
+        definition = None if single is None else self.graph.definitions[single.name]
+        if single is None or definition is None or definition.function != "constant":
+            raise Unsupported(f"`{ast.unparse(node)}` as a subscript has no index notation here")
+        values = self.graph.values[single.name].long()
+        table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
+        return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
+
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
         return self.graph.constant(name, torch.as_tensor(self.values[name]), user=True).axes
@@ -192,9 +232,23 @@ class Lowering:
         text = ast.unparse(node)
         return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
 
+    def mention(self, node: ast.expr) -> str:
+        """The source of an expression, by name where it is a value inside a call that may get a line of its own."""
+        single = self.tensor(node).expr.single()
+        return f"«{single.name}»" if single is not None and single.name in self.graph.words else self.said(node)
+
     def one(self, made: Indexed) -> Indexed:
         """The value as a single product, under a hidden name where it is a sum."""
         return made if len(made.expr) == 1 else self.graph.name(made)
+
+    def flat(self, made: Indexed) -> Indexed:
+        """The value with a plain index for each axis that a view merged."""
+        for d, index in enumerate(made.axes):
+            if isinstance(index, Merged):
+                whole = fresh(symbol(extent(index)))
+                here = self.one(made).expr * delta(whole, index)
+                made = Indexed(here.sum(plain_order(index)), (*made.axes[:d], whole, *made.axes[d + 1 :]))
+        return made
 
     def align(self, one: Indexed, other: Indexed) -> tuple[Indexed, Indexed, Form]:
         """Two values over the same indices, as broadcasting has them, and the axes that they have together."""
@@ -239,18 +293,6 @@ class Lowering:
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
                 self.graph.sizes.unify(p.size, q.size)
-
-    def together(self, parts: Sequence[Indexed]) -> tuple[list[Indexed], Form]:
-        """Several values over the same indices, as broadcasting has them, and their axes."""
-        done: list[Indexed] = []
-        whole = Indexed(ONE)
-        for part in parts:
-            before = whole.axes
-            whole, part, axes = self.align(whole, part)
-            done = [self.align(d, Indexed(ONE, axes))[0] if before != whole.axes else d for d in done]
-            whole = Indexed(ONE, axes)
-            done.append(Indexed(part.expr, part.axes))
-        return done, whole.axes
 
     def checked(self, made: Indexed, node: ast.expr) -> Indexed:
         """The value, having seen that it is what the program's expression comes to."""

@@ -98,7 +98,7 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
                 missing //= have
             elif have % missing == 0:
                 first = low.axis(missing, None if parts else node)
-                second = fresh(symbol(have // missing))
+                second = fresh(low.rest(axis, first, have // missing))
                 mapping[axis] = merge((first, second))
                 parts.append(first)
                 left.insert(0, second)
@@ -163,13 +163,13 @@ def _repeat_interleave(low: Lowering, call: Call) -> Indexed:
         raise Unsupported("repeat_interleave by a tensor, or without dim, has no index notation here")
     inner = low.axis(count, call["repeats"])
     axes = list(made.axes)
-    axes[dim] = inner if axes[dim] is None else Merged((*plain_order(axes[dim]), inner))
+    axes[dim] = inner if axes[dim] is None else merge((*plain_order(axes[dim]), inner))
     return Indexed(made.expr, tuple(axes))
 
 
 @lowers("roll", "flip")
 def _roll(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     rank = len(made.axes)
     dims = low.dims(call["dims"], rank)
     if call.name == "roll" and low.value(call["dims"]) is None and rank > 1:
@@ -181,15 +181,14 @@ def _roll(low: Lowering, call: Call) -> Indexed:
         axis = made.axes[d]
         if axis is None:
             continue
-        if not isinstance(axis, Axis):
-            raise Unsupported(f"{call.name} along an axis that a view merged has no index notation here")
+        assert isinstance(axis, Axis)
         places = torch.arange(axis.size.number)
         if call.name == "flip":
             method = inverse = f"flip({{dim}})@{axis.size.number}"
             low.graph.table("", places.flip(0), method, inverse)
         else:
             said = ast.unparse(call["shifts"]) if len(dims) == 1 else str(shift)
-            undone = said[1:] if said.startswith("-") and said[1:].isidentifier() or said[1:].isdigit() else f"-{said}"
+            undone = said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
             method, inverse = (f"roll({s}, {{dim}})@{axis.size.number}" for s in (said, undone))
             low.graph.table("", places.roll(shift), method, inverse)
             low.graph.table("", places.roll(-shift), inverse, method)
@@ -219,20 +218,19 @@ def _cat(low: Lowering, call: Call) -> Indexed:
 
 def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     """Tensors one after the other along an axis."""
+    parts = [low.one(low.flat(part) if isinstance(part.axes[d], Merged) else part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
     total, at = Expr(), 0
     before: list[str] = []
     lengths = [p.axes[d] for p in parts]
     for k, (part, had) in enumerate(zip(stripped, lengths, strict=True)):
-        if isinstance(had, Merged):
-            raise Unsupported("cat along an axis that a view merged has no index notation here")
         start = " + ".join(before)
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),), at, f"{start}:{stop}") if had is not None else Affine((), at, start or "0")
+        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True)
         here = Expr([term((), [(Delta(whole, place), 1)])])
-        total = total + (low.one(part).expr * here).sum(plain_order(had))
+        total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
     return Indexed(total, _at(axes, d, whole))
 

@@ -4,7 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Base, Expr, Factor, Index, Number, Product, exact, merged, opened, plain_order, put_base, put_index, term
+from handgrad.derive.expr import (
+    ONE,
+    Base,
+    Expr,
+    Factor,
+    Index,
+    Number,
+    Product,
+    exact,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    put_index,
+    term,
+)
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce

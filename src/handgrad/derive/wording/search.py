@@ -4,11 +4,28 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, Product, axes_of, exact, fresh, merged, put_base, ratio, sort_key, term
+from handgrad.derive.expr import (
+    Axis,
+    Base,
+    Delta,
+    Expr,
+    Factor,
+    Merged,
+    Number,
+    Product,
+    axes_of,
+    exact,
+    fresh,
+    merged,
+    put_base,
+    ratio,
+    sort_key,
+    term,
+)
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.wording.factoring import factored
 from handgrad.derive.wording.rewording import reword
-from handgrad.derive.wording.tree import Add, Leaf, Mul, Num, Sum, Tree, free, product, times
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product, times
 from handgrad.derive.wording.words import Words
 
 COMMON = 16
@@ -160,6 +177,12 @@ def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
 
 def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
     """The tree of one product: its factors in other words, and each sum by itself."""
+    over = frozenset(bound)
+    for base in factors:
+        view = _view(base, over)
+        if view is not None:
+            rest = {b: p for b, p in factors.items() if b != base}
+            return Flat(product_tree(words, over - set(view[1]), rest, coefficient), *view[1:])
     factors, k = reword(words, factors)
     parts: list[tuple[Tree, Number]] = []
     for over, group in connected(frozenset(bound), factors):
@@ -168,6 +191,15 @@ def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number
         else:
             parts += [(Leaf(b), p) for b, p in ordered(words, group)]
     return roots(exact(coefficient * k), parts)
+
+
+def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
+    """The indices that a delta reads as one, where they are summed over, and that one."""
+    if isinstance(base, Delta):
+        for one, group in ((base.left, base.right), (base.right, base.left)):
+            if isinstance(one, Axis) and isinstance(group, Merged) and set(group.indices) <= bound and one not in bound:
+                return base, tuple(i for i in group.indices if isinstance(i, Axis)), one
+    return None
 
 
 def roots(coefficient: Number, parts: list[tuple[Tree, Number]]) -> Tree:
