@@ -34,7 +34,7 @@ class Places:
     def factor(self, base: Factor, names: Names) -> tuple[Formula, ...]:
         """The indices at which a tensor is read; a slice counts from where it begins."""
         definition = self.graph.definitions.get(base.name)
-        whole = definition.axes if definition is not None else (None,) * len(base.indices)
+        whole = definition.axes if definition is not None else [None] * len(base.indices)
         return tuple(self.index(i, names, w) for i, w in zip(base.indices, whole, strict=True) if i is not None)
 
     def index(self, index: Index, names: Names, whole: Index | None = None) -> Formula:
