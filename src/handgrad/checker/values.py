@@ -145,6 +145,15 @@ def version_of(tensor: Tensor) -> int:
         return 0
 
 
+def fingerprints(namespace: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """What each name stands for, and how often that has been changed in place: for comparing two moments."""
+    return {
+        name: (id(value), version_of(value) if isinstance(value, Tensor) else 0)
+        for name, value in namespace.items()
+        if not name.startswith("__")
+    }
+
+
 def storage_of(value: Any) -> int | None:
     """Where a tensor's numbers lie, the same for all its views; None for a sparse tensor and for anything else."""
     dense = isinstance(value, Tensor) and value.layout is torch.strided

@@ -1,0 +1,158 @@
+"""From a file to its forward pass: read it, run it as far as is needed, and cut the forward lines out of it."""
+
+import contextlib
+import textwrap
+from bisect import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from handgrad.checker.guard import outlived
+from handgrad.checker.inspection import undisturbed
+from handgrad.checker.local_modules import importable
+from handgrad.checker.losses import Losses
+from handgrad.checker.machine import Machine, deep_enough
+from handgrad.checker.source import Place, Source, SourceError, Statement, read_source
+from handgrad.errors import DeriveError
+from handgrad.forward.goal import LineGoal, Lines, LossGoal
+from handgrad.forward.running import Runner
+from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_parameters, sliced, all_leaves
+from handgrad.forward.updates import updated
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a program is meant; where nothing is said, all that leads to its loss.
+
+    `start` are the names to differentiate by, `end` is the one to begin from, `lines` those that may be used.
+    """
+
+    end: str | None = None
+    start: tuple[str, ...] = ()
+    lines: Lines | None = None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The forward lines of a program, and what is needed to read them."""
+
+    path: Path | None
+    lines: Slice
+
+    @property
+    def source(self) -> str:
+        """The lines without their indentation, each at its own number as long as the numbers rise."""
+        return "".join(text for _, text in self._laid_out())
+
+    def place_of(self, number: int) -> Place:
+        """Where a line of the source stands in the program."""
+        starts = [start for start, _ in self._laid_out()]
+        at = max(bisect(starts, number) - 1, 0)
+        place = self.lines.statements[at].place
+        return Place(place.file, place.line + number - starts[at], place.cell)
+
+    def _laid_out(self) -> list[tuple[int, str]]:
+        """Each statement: the number of its first line, and its text with all that stands before it."""
+        found: list[tuple[int, str]] = []
+        number = 0
+        for statement in self.lines.statements:
+            below = statement.place.line - number if statement.place.cell is None else 1
+            text = "\n" * max(below if found else below - 1, bool(found)) + _dedented(statement)
+            number += max(below, 1)
+            found.append((number, text))
+            number += _dedented(statement).count("\n")
+        return found
+
+
+def _dedented(statement: Statement) -> str:
+    return textwrap.dedent(" " * statement.node.col_offset + statement.text)
+
+
+def forward_of_file(
+    path: Path, part: Part, *, data: Path | None = None, timeout: float | None = 60.0
+) -> Forward:
+    """The forward pass of a script or a notebook, which is run as far as that goes.
+
+    Raises:
+        SourceError: the file cannot be read.
+        DeriveError: it has no such pass, or raises before it.
+    """
+    path = path.resolve() if path.exists() else path
+    source = read_source(path)
+    if data is not None and not data.is_dir():
+        raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
+    machine = Machine(path.parent, data.resolve() if data else None)
+    with contained(source):
+        return forward_of_source(source, machine, part, timeout)
+
+
+def forward_of_source(source: Source, machine: Machine, part: Part, timeout: float | None) -> Forward:
+    """The forward pass of a program that has been read."""
+    losses = Losses(source, machine, part.end)
+    goal = LineGoal(losses, part.lines) if part.lines and part.lines.last else LossGoal(source, losses, part.end)
+    runner = Runner(machine, goal)
+    runner.run(source.statements, timeout)
+    if runner.end is None:
+        _refuse(source, runner, part, timeout)
+    return forward_of_run(source, runner, part)
+
+
+def forward_of_run(source: Source, runner: Runner, part: Part) -> Forward:
+    """The forward lines among the statements that ran."""
+    ran, output = runner.ran, part.end or runner.end
+    assert output is not None
+    lines = part.lines
+    run = Run(ran, output, runner.machine.namespace, (lambda s: lines.hold(s.place)) if lines else lambda _: True)
+    return Forward(source.path, _cut(source, run, part))
+
+
+def _cut(source: Source, run: Run, part: Part) -> Slice:
+    if part.start:
+        origins = from_names(run.ran, set(part.start))
+        return sliced(run, origins, set(part.start))
+    asked = from_parameters(run.ran)
+    found = sliced(run, asked, all_leaves(asked))
+    if found.inputs:
+        return found
+    floats = from_floats(run.ran)
+    found = sliced(run, floats, all_leaves(floats))
+    changed = updated(source, run.ran) & {*found.inputs, *found.containers}
+    return sliced(run, floats, changed) if changed else found
+
+
+@contextlib.contextmanager
+def contained(source: Source) -> Iterator[None]:
+    """What the program does to this process is undone, its warnings are silent, and it is where it thinks it is."""
+    folder = source.path.parent if source.path else None
+    with (
+        undisturbed(),
+        outlived(source.path),
+        deep_enough(s.node for s in source.statements),
+        importable(folder),
+        contextlib.chdir(folder) if folder else contextlib.nullcontext(),
+    ):
+        yield
+
+
+def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -> None:
+    where = source.path
+    if runner.timed_out is not None:
+        what = f"stopped after the time limit of {timeout:g} s"
+        raise DeriveError(what, where=_at(where, runner.timed_out.place), next_step="Give --timeout more seconds.")
+    if source.faults:
+        fault = source.faults[0]
+        raise DeriveError(fault.message, where=_at(where, fault.place), next_step="Mend this line first.")
+    if runner.errors:
+        error = runner.errors[0]
+        raise DeriveError(error.message, where=_at(where, error.place), next_step="The program itself raises this.")
+    if part.lines is not None:
+        raise DeriveError("no statement that makes a float begins in these lines", where=where)
+    if part.end is not None:
+        raise DeriveError(f"no float tensor called {part.end!r} is made", where=where)
+    raise DeriveError(
+        "no loss was found", where=where, expected="a float with one element", next_step="Give its name with --of NAME."
+    )
+
+
+def _at(path: Path | None, place: Place) -> str:
+    return f"{path}, {place}" if path else str(place)
