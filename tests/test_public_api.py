@@ -17,10 +17,17 @@ NAMES = [
     "train",
 ]  # fmt: skip
 OPERATIONS = [
-    "BatchNormCache", "BatchNormGrads", "CrossEntropyCache", "CrossEntropyGrads", "EmbeddingCache", "EmbeddingGrads",
-    "LinearCache", "LinearGrads", "TanhCache", "TanhGrads", "batchnorm_backward", "batchnorm_backward_stepwise",
-    "batchnorm_forward", "batchnorm_inference", "cross_entropy_backward", "cross_entropy_backward_stepwise",
-    "cross_entropy_forward", "embedding_backward", "embedding_forward", "linear_backward", "linear_forward",
+    "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",
+    "CrossEntropyCache", "CrossEntropyGrads", "DropoutCache", "DropoutGrads", "EmbeddingCache", "EmbeddingGrads",
+    "GELUCache", "GELUGrads", "GRUCache", "GRUGrads", "LSTMCache", "LSTMGrads", "LayerNormCache", "LayerNormGrads",
+    "LinearCache", "LinearGrads", "MatmulCache", "MatmulGrads", "RMSNormCache", "RMSNormGrads", "RNNCache",
+    "RNNGrads", "ReLUCache", "ReLUGrads", "TanhCache", "TanhGrads", "attention_backward", "attention_forward",
+    "batchnorm_backward", "batchnorm_backward_stepwise", "batchnorm_forward", "batchnorm_inference",
+    "causal_mean_backward", "causal_mean_forward", "cross_entropy_backward", "cross_entropy_backward_stepwise",
+    "cross_entropy_forward", "dropout_backward", "dropout_forward", "embedding_backward", "embedding_forward",
+    "gelu_backward", "gelu_forward", "gru_backward", "gru_forward", "layernorm_backward", "layernorm_forward",
+    "linear_backward", "linear_forward", "lstm_backward", "lstm_forward", "matmul_backward", "matmul_forward",
+    "relu_backward", "relu_forward", "rmsnorm_backward", "rmsnorm_forward", "rnn_backward", "rnn_forward",
     "tanh_backward", "tanh_forward", "unbroadcast",
 ]  # fmt: skip
 

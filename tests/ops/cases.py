@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from handgrad import ops
 
-from .harness import Case
+from . import layer_cases, recurrent_cases
+from .harness import Case, altered, named
 
 
 def batchnorm_oracle(x, gain, bias):
@@ -41,22 +42,6 @@ def averaged(dC, Xb, demb):
 
 def next_row(dC, Xb, demb):
     dC.index_add_(0, (Xb.flatten() + 1) % len(dC), demb.flatten(0, -2))
-
-
-def altered(backward, **changes):
-    """The right backward, with some of its gradients replaced by what `changes` make of (dout, cache, grads)."""
-
-    def mistaken(dout, cache):
-        grads = backward(dout, cache)
-        return grads._replace(**{name: change(dout, cache, grads) for name, change in changes.items()})
-
-    return mistaken
-
-
-def named(**mistakes):
-    for name, mistake in mistakes.items():
-        mistake.__name__ = name
-    return tuple(mistakes.values())
 
 
 def linear_mistakes():
@@ -210,4 +195,4 @@ STEPWISE = [
     replace(CROSS_ENTROPY, name="cross_entropy_stepwise", backward=ops.cross_entropy_backward_stepwise, mistakes=()),
 ]
 
-CASES = [EMBEDDING, LINEAR, BATCHNORM, TANH, CROSS_ENTROPY, *STEPWISE]
+CASES = [EMBEDDING, LINEAR, BATCHNORM, TANH, CROSS_ENTROPY, *STEPWISE, *layer_cases.CASES, *recurrent_cases.CASES]

@@ -80,3 +80,20 @@ def _relative_error(ours: Tensor, theirs: Tensor) -> float:
         return 0.0
     relative = error / max(theirs.abs().max().item(), torch.finfo(theirs.dtype).tiny)
     return relative if math.isfinite(relative) else math.inf
+
+
+def altered(backward: Callable, **changes: Callable) -> Callable:
+    """The right backward, with some of its gradients replaced by what `changes` make of (dout, cache, grads)."""
+
+    def mistaken(dout, cache):
+        grads = backward(dout, cache)
+        return grads._replace(**{name: change(dout, cache, grads) for name, change in changes.items()})
+
+    return mistaken
+
+
+def named(**mistakes: Callable) -> tuple[Callable, ...]:
+    """The mistakes, each with its name, which the tests' ids show."""
+    for name, mistake in mistakes.items():
+        mistake.__name__ = name
+    return tuple(mistakes.values())

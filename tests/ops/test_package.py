@@ -70,6 +70,14 @@ REFUSED = {
     "targets of another batch": (ops.cross_entropy_forward, f(5, 7), i(4)),
     "cotangent with a dimension": (ops.cross_entropy_backward, f(1), ops.cross_entropy_forward(f(5, 7), i(5))[1]),
     "integers": (ops.tanh_forward, i(5, 7)),
+    "gain with a row dimension": (ops.layernorm_forward, f(5, 7), f(1, 7), f(7)),
+    "a line without its batch": (ops.causal_mean_forward, f(5, 7)),
+    "mask of another shape": (ops.dropout_forward, f(5, 7), f(5, 1)),
+    "values of another width": (ops.attention_forward, f(2, 5, 6), f(2, 5, 6), f(2, 5, 3), 3),
+    "state of another batch": (ops.rnn_forward, f(3, 5, 4), f(2, 4), f(4, 4)),
+    "state with a place": (ops.gru_forward, f(3, 5, 12), f(3, 1, 4), f(4, 8), f(4, 4)),
+    "memory of another width": (ops.lstm_forward, f(3, 5, 16), f(3, 4), f(3, 5), f(4, 16)),
+    "weight transposed, without bias": (ops.matmul_forward, f(5, 3), f(7, 3)),
 }
 
 
