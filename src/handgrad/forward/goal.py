@@ -11,6 +11,7 @@ from torch import Tensor
 from handgrad.checker.losses import Losses
 from handgrad.checker.names import uses
 from handgrad.checker.source import Place, Source, Statement
+from handgrad.errors import ConfigError
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import is_about_gradients, is_training_loop, straight, values_read
 
@@ -128,6 +129,21 @@ class Lines:
         low, high = self.first or 1, self.last if self.last is not None else place.line
         return place.cell == self.cell and low <= place.line <= high
 
+    @staticmethod
+    def parse(first: str | None, last: str | None) -> "Lines | None":
+        """From `LINE`, or in a notebook `CELL:LINE`, of both ends; None where neither is given.
+
+        >>> Lines.parse("9:4", "9:12")
+        Lines(first=4, last=12, cell=9)
+        """
+        found = [_parsed(text) for text in (first, last)]
+        if not any(found):
+            return None
+        (cell, low), (other, high) = (end or (None, None) for end in found)
+        if all(found) and cell != other:
+            raise ConfigError("these lines lie in two cells", where="--to", got=f"{first} and {last}")
+        return Lines(low, high, other if cell is None else cell)
+
 
 class LineGoal:
     """The last statement that begins in a range of lines."""
@@ -143,6 +159,8 @@ class LineGoal:
             return False
         if not hasattr(node, "body"):
             return any(isinstance(part, ast.Call) for part in ast.walk(node))
+        if any(is_training_loop(part, self.losses) for part in straight([node])):
+            return True
         return place.cell == self.lines.cell and place.line < (self.lines.last or 0) <= node.end_lineno
 
     def is_in(self, function: ast.FunctionDef) -> bool:
@@ -155,6 +173,15 @@ class LineGoal:
             return None
         made = [name for name in _in_order(ran.statement.node) if is_float(ran.held.get(name))]
         return made[-1] if made else None
+
+
+def _parsed(text: str | None) -> tuple[int | None, int] | None:
+    if text is None:
+        return None
+    cell, _, line = text.rpartition(":")
+    if not line.isdecimal() or (cell and not cell.isdecimal()):
+        raise ConfigError("this is no line", got=repr(text), expected="LINE, or in a notebook CELL:LINE")
+    return int(cell) if cell else None, int(line)
 
 
 def _in_order(node: ast.stmt) -> list[str]:

@@ -24,12 +24,19 @@ from handgrad.forward.updates import updated
 class Part:
     """Which part of a program is meant; where nothing is said, all that leads to its loss.
 
-    `start` are the names to differentiate by, `end` is the one to begin from, `lines` those that may be used.
+    `loss` is what the program is run up to, `end` the variable whose gradient is the first, `start` are those to
+    differentiate by, and `lines` the ones that are differentiated.
     """
 
+    loss: str | None = None
     end: str | None = None
     start: tuple[str, ...] = ()
     lines: Lines | None = None
+
+    @property
+    def goal(self) -> str | None:
+        """The name that is looked for."""
+        return self.loss or self.end
 
 
 @dataclass(frozen=True)
@@ -77,19 +84,20 @@ def forward_of_file(
         SourceError: the file cannot be read.
         DeriveError: it has no such pass, or raises before it.
     """
-    path = path.resolve() if path.exists() else path
     source = read_source(path)
     if data is not None and not data.is_dir():
         raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
-    machine = Machine(path.parent, data.resolve() if data else None)
+    machine = Machine(path.resolve().parent, data.resolve() if data else None)
     with contained(source):
         return forward_of_source(source, machine, part, timeout)
 
 
 def forward_of_source(source: Source, machine: Machine, part: Part, timeout: float | None) -> Forward:
     """The forward pass of a program that has been read."""
-    losses = Losses(source, machine, part.end)
-    goal = LineGoal(losses, part.lines) if part.lines and part.lines.last else LossGoal(source, losses, part.end)
+    losses = Losses(source, machine, part.goal)
+    if unknown := [name for name in (part.loss, part.end, *part.start) if name and name not in losses.names]:
+        raise DeriveError(f"nothing is called {unknown[0]!r} here", where=source.path)
+    goal = LineGoal(losses, part.lines) if part.lines and part.lines.last else LossGoal(source, losses, part.goal)
     runner = Runner(machine, goal)
     runner.run(source.statements, timeout)
     if runner.end is None:
@@ -99,17 +107,23 @@ def forward_of_source(source: Source, machine: Machine, part: Part, timeout: flo
 
 def forward_of_run(source: Source, runner: Runner, part: Part) -> Forward:
     """The forward lines among the statements that ran."""
-    ran, output = runner.ran, part.end or runner.end
+    output = part.end or runner.end
     assert output is not None
+    last = max((i for i, one in enumerate(runner.ran) if output in one.writes), default=None)
+    if last is None:
+        raise DeriveError(f"nothing called {output!r} is made before the loss", where=source.path)
     lines = part.lines
-    run = Run(ran, output, runner.machine.namespace, (lambda s: lines.hold(s.place)) if lines else lambda _: True)
-    return Forward(source.path, _cut(source, run, part))
+    within = (lambda statement: lines.hold(statement.place)) if lines else lambda _: True
+    return Forward(source.path, _cut(source, Run(runner.ran[: last + 1], output, runner.machine.namespace, within), part))
 
 
 def _cut(source: Source, run: Run, part: Part) -> Slice:
     if part.start:
-        origins = from_names(run.ran, set(part.start))
-        return sliced(run, origins, set(part.start))
+        found = sliced(run, from_names(run.ran, set(part.start)), set(part.start))
+        if missing := [name for name in part.start if name not in found.inputs]:
+            what = f"{run.output} does not depend on a float tensor called {missing[0]!r}"
+            raise DeriveError(what, where=source.path, next_step="--in names those to differentiate by.")
+        return found
     asked = from_parameters(run.ran)
     found = sliced(run, asked, all_leaves(asked))
     if found.inputs:
@@ -123,7 +137,7 @@ def _cut(source: Source, run: Run, part: Part) -> Slice:
 @contextlib.contextmanager
 def contained(source: Source) -> Iterator[None]:
     """What the program does to this process is undone, its warnings are silent, and it is where it thinks it is."""
-    folder = source.path.parent if source.path else None
+    folder = source.path.resolve().parent if source.path else None
     with (
         undisturbed(),
         outlived(source.path),
@@ -147,8 +161,8 @@ def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -
         raise DeriveError(error.message, where=_at(where, error.place), next_step="The program itself raises this.")
     if part.lines is not None:
         raise DeriveError("no statement that makes a float begins in these lines", where=where)
-    if part.end is not None:
-        raise DeriveError(f"no float tensor called {part.end!r} is made", where=where)
+    if part.goal is not None:
+        raise DeriveError(f"no float tensor called {part.goal!r} is made", where=where)
     raise DeriveError(
         "no loss was found", where=where, expected="a float with one element", next_step="Give its name with --of NAME."
     )
