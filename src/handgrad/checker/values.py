@@ -37,6 +37,13 @@ def holds(test: Callable[[Any], bool], value: Any, depth: int = 3) -> bool:
     return any(holds(test, v, depth - 1) for v in list(attributes(value).values())[:64])
 
 
+def held_in(value: Any, depth: int = 3) -> list[Any]:
+    """The tensors and arrays that are the value or lie in it."""
+    found: list[Any] = []
+    holds(lambda tensor: found.append(tensor) or False, value, depth)
+    return found
+
+
 def attribute_of(value: Any, name: str) -> Any:
     """An attribute of an object of the user's; None where there is none, or where asking for it raises."""
     try:

@@ -13,6 +13,7 @@ from handgrad.errors import ConfigError
 if TYPE_CHECKING:
     from handgrad.derive.derivation import Derivation
 
+_Several = tyro.conf.UseAppendAction[tuple[str, ...]]
 _NAME = tyro.conf.arg(metavar="NAME", help_behavior_hint="")
 
 
@@ -25,6 +26,8 @@ def derive(
     end: Annotated[str | None, tyro.conf.arg(name="out", metavar="NAME", help_behavior_hint="")] = None,
     first: Annotated[str | None, tyro.conf.arg(name="from", metavar="[CELL:]LINE", help_behavior_hint="")] = None,
     last: Annotated[str | None, tyro.conf.arg(name="to", metavar="[CELL:]LINE", help_behavior_hint="")] = None,
+    shape: Annotated[_Several, tyro.conf.arg(metavar="NAME=32,10", help_behavior_hint="")] = (),
+    arg: Annotated[_Several, tyro.conf.arg(metavar="NAME=EXPRESSION", help_behavior_hint="")] = (),
     style: Annotated[Literal["torch", "numpy"] | None, tyro.conf.arg(metavar="{torch,numpy}", help_behavior_hint="")] = None,
     no_quotes: bool = False,
     explain: bool = False,
@@ -36,14 +39,16 @@ def derive(
 ) -> int:
     """Write the backward pass of a program: from its forward lines, the gradients as a person would write them.
 
-    The file is read as it is and run up to its loss; what is printed can be pasted below that. It was compared with
-    autograd before: a wrong line is never shown. Exit code 0: done, 2: a line cannot be differentiated, or the file
-    cannot be run.
+    The file is read as it is and run up to its loss; what is printed can be pasted below that. Of a function in it, or
+    in a module, the backward function is printed; its arguments are those of the program's own first call of it, where
+    they are not given or annotated in the manner of jaxtyping. All of it was compared with autograd before: a wrong line
+    is never shown. Exit code 0: done, 2: a line cannot be differentiated, or the file cannot be run.
 
     examples:
       handgrad derive mlp.py
       handgrad derive backprop.ipynb --form closed --in logits --out loss
       handgrad derive mlp.py --form shortest --write
+      handgrad derive layers.py:rms_norm --shape x=32,10 --shape gain=10
 
     Args:
         program: A .py or .ipynb file, or a function of tensors in a file or module.
@@ -53,6 +58,8 @@ def derive(
         end: Start from this variable, whose gradient is given.
         first: The first line of the part to differentiate.
         last: The last line of the part.
+        shape: The shape of an argument of the function, a tensor of floats. May be given several times.
+        arg: An argument of the function in Python, such as idx='torch.arange(5)'. May be given several times.
         style: Write for PyTorch or for NumPy, where it is not as the program is.
         no_quotes: Leave out the forward lines that stand beside the lines as comments.
         explain: Show the derivation, step by step, as Markdown.
@@ -65,25 +72,29 @@ def derive(
     if not timeout > 0:
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
     from handgrad.cli.check import unheard
-    from handgrad.forward.deriving import derive_file
+    from handgrad.forward.deriving import Target, Wish, derive_target
+    from handgrad.forward.function import Given
     from handgrad.forward.goal import Lines
     from handgrad.forward.program import Part
 
     part = Part(of, end, tuple(start.split(",")) if start else (), Lines.parse(first, last))
+    wish = Wish(form, style, part, Given.parse(shape, arg))
     with unheard():
-        found = derive_file(Path(program), part, form, style, data=data, timeout=timeout)
-    text = found.derivation.source if no_quotes else found.derivation.quoted()
+        found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
+    derivation = found.derivation
+    text = derivation.source if no_quotes else derivation.quoted()
     if json:
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
-        print(text)
-    if check:
-        _show_check(found.derivation)
-    print(f"handgrad: {found.derivation.summary}.", file=sys.stderr)
+        print(derivation.explain() if explain else text)
+        if check:
+            _show_check(derivation)
+    for note in found.notes:
+        print(f"handgrad: note: {note}", file=sys.stderr)
+    print(f"handgrad: {derivation.summary}.", file=sys.stderr)
     if write:
-        backup = found.write(text)
-        print(f"handgrad: written below the forward pass; the old file is {backup}.", file=sys.stderr)
+        print(f"handgrad: the lines are written; the old file is {found.write(text)}.", file=sys.stderr)
     return 0
 
 

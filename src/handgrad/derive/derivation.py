@@ -1,5 +1,6 @@
 """A derived backward pass, checked: its source, where it comes from, and how it compares with autograd."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from handgrad.derive.verify import Check, Verification
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """The backward pass of a forward pass, which was compared with autograd before it was handed out.
 
@@ -91,17 +92,19 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
     Raises:
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
+    written = write(program, form, style)
+    return Derivation(program, written, form, checked(program, written, form))
+
+
+def write(program: Program, form: Form, style: Style | None = None) -> Backward:
+    """The backward pass of a forward pass, not yet checked.
+
+    Raises:
+        DeriveError: a line that cannot be differentiated.
+    """
     if not program.inputs:
-        raise DeriveError(
-            f"{program.output} depends on no float tensor that is not a constant",
-            next_step="Name those to differentiate by.",
-        )
-    written = _written(program, form)
-    verification = checked(program, written, form)
-    return Derivation(program, written, form, verification)
-
-
-def _written(program: Program, form: Form) -> Backward:
+        what = f"{program.output} depends on no float tensor that is not a constant"
+        raise DeriveError(what, next_step="Name those to differentiate by.")
     if form == "lines":
         from handgrad.derive.lines import lines_backward
 
@@ -112,7 +115,10 @@ def _written(program: Program, form: Form) -> Backward:
         return shortest(program)
     from handgrad.derive.closed import closed
 
-    each = [closed(program, name) for name in program.inputs]
+    return _joined([closed(program, name) for name in program.inputs])
+
+
+def _joined(each: Sequence[Backward]) -> Backward:
     return Backward(
         tuple(line for one in each for line in one.lines),
         {name: gradient for one in each for name, gradient in one.gradients.items()},
@@ -150,8 +156,10 @@ def summary(found: "Verification") -> str:
     count = len(found.checks)
     gradients = "the gradient equals" if count == 1 else f"all {count} gradients equal"
     others = len({tuple(draw.sizes.items()) for draw in found.draws if not draw.own})
-    sizes = f"at its own sizes and {others} others" if others > 1 else "at its own sizes and others" if others else "at its own sizes"
-    return f"{gradients} autograd's in float64, {sizes}; off by at most {max(c.error for c in found.checks):.1g}"
+    sizes = f"at its own sizes and {others} other{'s' * (others > 1)}" if others else "at its own sizes"
+    largest = max(check.error for check in found.checks)
+    off = f"off by at most {largest:.0e}" if largest else "bit for bit"
+    return f"{gradients} autograd's in float64, {sizes}: {off}"
 
 
 def _line_to_json(line: GradientLine) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """From a file to its forward pass: read it, run it as far as is needed, and cut the forward lines out of it."""
 
 import contextlib
+import linecache
 import textwrap
 from bisect import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from handgrad.checker.guard import outlived
 from handgrad.checker.inspection import undisturbed
@@ -18,6 +21,8 @@ from handgrad.forward.goal import LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner
 from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_parameters, sliced, all_leaves
 from handgrad.forward.updates import updated
+
+RAISED = "The program itself raises this."
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ class Forward:
 
     path: Path | None
     lines: Slice
+    machine: Machine
+
+    def holding(self) -> AbstractContextManager[Any]:
+        """The program's functions find around them what the lines do, as it was when these ran."""
+        return self.machine.holding(dict(self.lines.before))
 
     @property
     def source(self) -> str:
@@ -84,12 +94,32 @@ def forward_of_file(
         SourceError: the file cannot be read.
         DeriveError: it has no such pass, or raises before it.
     """
+    source = read_program_file(path)
+    with contained(source):
+        return forward_of_source(source, machine_for(path, data), part, timeout)
+
+
+def read_program_file(path: Path) -> Source:
+    """Read a script or a notebook; the cells of a notebook are files of their own, whose lines Python can look up."""
     source = read_source(path)
+    for i, statement in enumerate(source.statements):
+        place = statement.place
+        if place.cell is not None:
+            file = f"cell {place.cell} of {path}"
+            linecache.cache[file] = len(statement.code), None, statement.code.splitlines(keepends=True), file
+            source.statements[i] = replace(statement, place=replace(place, file=file))
+    return source
+
+
+def machine_for(path: Path, data: Path | None) -> Machine:
+    """What runs a program in its folder, with the files of another one at hand.
+
+    Raises:
+        SourceError: there is no such folder.
+    """
     if data is not None and not data.is_dir():
         raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
-    machine = Machine(path.resolve().parent, data.resolve() if data else None)
-    with contained(source):
-        return forward_of_source(source, machine, part, timeout)
+    return Machine(path.resolve().parent, data.resolve() if data else None)
 
 
 def forward_of_source(source: Source, machine: Machine, part: Part, timeout: float | None) -> Forward:
@@ -114,7 +144,8 @@ def forward_of_run(source: Source, runner: Runner, part: Part) -> Forward:
         raise DeriveError(f"nothing called {output!r} is made before the loss", where=source.path)
     lines = part.lines
     within = (lambda statement: lines.hold(statement.place)) if lines else lambda _: True
-    return Forward(source.path, _cut(source, Run(runner.ran[: last + 1], output, runner.machine.namespace, within), part))
+    run = Run(runner.ran[: last + 1], output, runner.machine.namespace, within)
+    return Forward(source.path, _cut(source, run, part), runner.machine)
 
 
 def _cut(source: Source, run: Run, part: Part) -> Slice:
@@ -152,13 +183,14 @@ def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -
     where = source.path
     if runner.timed_out is not None:
         what = f"stopped after the time limit of {timeout:g} s"
-        raise DeriveError(what, where=_at(where, runner.timed_out.place), next_step="Give --timeout more seconds.")
+        more = "Give --timeout more seconds, or the name of the loss with --of NAME."
+        raise DeriveError(what, where=_at(where, runner.timed_out.place), next_step=more)
     if source.faults:
         fault = source.faults[0]
         raise DeriveError(fault.message, where=_at(where, fault.place), next_step="Mend this line first.")
     if runner.errors:
         error = runner.errors[0]
-        raise DeriveError(error.message, where=_at(where, error.place), next_step="The program itself raises this.")
+        raise DeriveError(error.message, where=_at(where, error.place), next_step=RAISED)
     if part.lines is not None:
         raise DeriveError("no statement that makes a float begins in these lines", where=where)
     if part.goal is not None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from handgrad.checker.source import Statement
+from handgrad.checker.values import holds
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Ran:
         return self.binds | self.changes
 
     def is_parameter(self, name: str) -> bool:
-        """Whether a name is a tensor that the program asks gradients for."""
+        """Whether a name is a tensor that the program asks gradients for, or holds some."""
         value = self.held.get(name)
-        return isinstance(value, Tensor) and value.requires_grad and (value.is_leaf or self.enters)
+        if isinstance(value, Tensor):
+            return value.requires_grad and (value.is_leaf or self.enters)
+        return asks_for_gradients(value)
+
+
+def asks_for_gradients(value: Any) -> bool:
+    """Whether a list, a dict, an object or a module holds tensors that require gradients."""
+    if isinstance(value, Module):
+        return any(parameter.requires_grad for parameter in value.parameters())
+    return holds(lambda tensor: isinstance(tensor, Tensor) and tensor.requires_grad and tensor.is_leaf, value)

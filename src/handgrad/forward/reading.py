@@ -52,7 +52,7 @@ def is_training_loop(node: ast.stmt, losses: Losses) -> bool:
     if any(is_training_loop(part, losses) for part in body):
         return True
     anew = {name for part in body for name in _bound_anew(part, losses)}
-    trains = any(is_about_gradients(part, losses) or _is_update(part, anew) for part in ast.walk(node))
+    trains = any(is_about_gradients(part, losses) or _trains(part, anew) for part in ast.walk(node))
     return bool(anew) and (trains or not any(_adds_up(part, anew) for part in body))
 
 
@@ -61,10 +61,12 @@ def _bound_anew(node: ast.stmt, losses: Losses) -> set[str]:
     return {name for name in found.binds - found.reads if losses.are_bound_anew({name}, set())}
 
 
-def _is_update(node: ast.AST, losses: Set[str]) -> bool:
-    """Whether something is taken off a tensor that is not computed from itself: `W -= lr * dW`."""
+def is_update(node: ast.AST) -> bool:
+    """Whether something that is not computed from it is taken off a tensor: `W -= lr * dW`, `p.data += -lr * p.grad`."""
     match node:
         case ast.AugAssign(target=target, op=ast.Sub(), value=value):
+            pass
+        case ast.AugAssign(target=target, op=ast.Add(), value=value) if ast.unparse(value).startswith("-"):
             pass
         case ast.Assign(targets=[target], value=ast.BinOp(left=left, op=ast.Sub(), right=value)):
             if ast.unparse(left) != ast.unparse(target):
@@ -72,7 +74,11 @@ def _is_update(node: ast.AST, losses: Set[str]) -> bool:
         case _:
             return False
     name = base_name(target)
-    return name not in losses and name not in uses(value).reads
+    return name is not None and name not in uses(value).reads - (uses(target).reads if "grad" in ast.unparse(value) else set())
+
+
+def _trains(node: ast.AST, losses: Set[str]) -> bool:
+    return is_update(node) and isinstance(node, ast.stmt) and not (uses(node).binds | uses(node).changes) & losses
 
 
 def _adds_up(node: ast.stmt, losses: Set[str]) -> bool:

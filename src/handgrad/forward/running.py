@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
+from torch import Tensor
+
 from handgrad.checker.machine import (
     LeaveLoop,
     Machine,
@@ -20,7 +22,7 @@ from handgrad.checker.machine import (
 )
 from handgrad.checker.names import uses
 from handgrad.checker.source import Statement, inner
-from handgrad.checker.values import clone, copy_values, fingerprints, holds
+from handgrad.checker.values import clone, copy_values, fingerprints, held_in, holds
 from handgrad.forward.goal import Goal, is_float
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import only_takes
@@ -192,7 +194,7 @@ class Runner:
         reads = reads_of(self.machine, node) | more
         values = [namespace.get(name) for name in reads]
         computes = any(is_float(value) or holds(is_float, value) for value in values)
-        inside = {known for value in values if not is_float(value) for known in _tensors_in(value)}
+        inside = {id(tensor) for value in values if not is_float(value) for tensor in held_in(value)}
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(compile_statement(node, statement.place.file))
@@ -224,11 +226,8 @@ class Runner:
         changes = frozenset((changed & namespace.keys()) - binds)
         held: dict[str, Any] = {name: namespace[name] for name in binds | changes}
         fetches = frozenset(name for name in binds if id(held[name]) in inside)
-        return Ran(statement, frozenset(reads), binds, changes, copy_values(held, clone), held, fetches, **facts)
+        return Ran(statement, frozenset(reads), binds, changes, copy_values(held, _copied), held, fetches, **facts)
 
 
-def _tensors_in(value: Any) -> set[int]:
-    """Which tensors and arrays lie in a list, a dict or an object."""
-    found: set[int] = set()
-    holds(lambda tensor: bool(found.add(id(tensor))), value)
-    return found
+def _copied(tensor: Tensor) -> Tensor:
+    return clone(tensor).requires_grad_(tensor.requires_grad)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from handgrad.checker.source import Statement
-from handgrad.checker.values import holds_float
+from handgrad.checker.values import copy_values, held_in, holds_float
 from handgrad.forward.goal import is_float
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import values_read
@@ -28,7 +30,7 @@ Origins = list[dict[str, Origin]]
 class Slice:
     """The statements of a forward pass, what the names in them were before it, and by which of these to differentiate.
 
-    `containers` are the lists, dicts and objects with parameters in them that the statements read.
+    `containers` are the lists, dicts and objects that the statements read parameters from: those require gradients.
     """
 
     statements: tuple[Statement, ...]
@@ -117,14 +119,24 @@ def sliced(run: Run, origins: Origins, leaves: Set[str]) -> Slice:
     before = {name: run.rest[name] for name in reads - made if name in run.rest}
     before |= {name: ran[i].after[name] for name, i in constants.items()}
     differentiated = {n for n, i in constants.items() if origins[i][n].leaves & leaves}
-    inputs = [n for i in lines for n in _in_order(ran[i]) if n in differentiated]
-    return Slice(
-        tuple(ran[i].statement for i in lines),
-        before,
-        tuple(dict.fromkeys(n for n in inputs if is_float(before[n]))),
-        run.output,
-        tuple(dict.fromkeys(n for n in inputs if not is_float(before[n]) and holds_float(before[n]))),
-    )
+    inputs = list(dict.fromkeys(n for i in lines for n in _in_order(ran[i]) if n in differentiated))
+    containers = [name for name in inputs if not is_float(before[name])]
+    for name in containers:
+        _ask_for_gradients(before[name])
+    tensors = tuple(name for name in inputs if name not in containers)
+    statements = tuple(ran[i].statement for i in lines)
+    return Slice(statements, copy_values(before, _in_float64), tensors, run.output, tuple(containers))
+
+
+def _in_float64(tensor: Tensor) -> Tensor:
+    return tensor.detach().double().requires_grad_(tensor.requires_grad)
+
+
+def _ask_for_gradients(value: Any) -> None:
+    """Let each float tensor in a list, a dict or an object require a gradient."""
+    for tensor in held_in(value):
+        if isinstance(tensor, Tensor) and is_float(tensor):
+            tensor.requires_grad_()
 
 
 def _walk(
@@ -133,8 +145,9 @@ def _walk(
     """The statements of the slice, where each other name that they read was made, and what has to be one more.
 
     That is a statement without parameters between two of the slice, of which the earlier one reads what it overwrites.
+    Lists and dicts that the slice fills are made in it.
     """
-    needed, lines = {run.output}, []
+    needed, filled, lines = {run.output}, set(), []
     constants: dict[str, int] = {}
     for i in range(len(run.ran) - 1, -1, -1):
         one = run.ran[i]
@@ -142,9 +155,10 @@ def _walk(
         if not written:
             continue
         computed = any(origins[i][name].leaves & leaves and not origins[i][name].is_leaf for name in written)
-        line = i == len(run.ran) - 1 or computed or i in forced
+        line = i == len(run.ran) - 1 or computed or i in forced or bool(written & filled)
         if line and not one.enters and run.within(one.statement):
             lines.append(i)
+            filled = (filled - one.binds) | {name for name in one.changes if not is_float(one.held[name])}
             needed = (needed - one.binds) | one.reads
             continue
         if taken := [constants[name] for name in written if name in constants]:

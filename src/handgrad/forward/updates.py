@@ -1,4 +1,4 @@
-"""Which tensors a program trains: those that it changes by themselves outside of its forward pass."""
+"""Which tensors a program trains: those from which it takes something off, outside of its forward pass."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from handgrad.checker.names import uses
 from handgrad.checker.source import Source
 from handgrad.forward.ran import Ran
+from handgrad.forward.reading import is_update
 
 
 def updated(source: Source, ran: Sequence[Ran]) -> set[str]:
-    """The names that a statement which did not run changes by themselves: `W -= lr * dW`, alone or in a loop over them.
+    """The names that a statement which did not run makes smaller: `W -= lr * dW`, alone or in a loop over them.
 
     >>> from handgrad.checker.source import parse_code
     >>> code = "params = [W, b]\\nfor p, g in zip(params, grads):\\n    p -= lr * g\\nc = c - lr * dc"
@@ -21,18 +22,13 @@ def updated(source: Source, ran: Sequence[Ran]) -> set[str]:
     lists = {name: names for _, node in nodes for name, names in _listed(node)}
     found: set[str] = set()
     for cell, node in nodes:
-        if isinstance(node, ast.stmt) and not hasattr(node, "body") and (cell, node.lineno) not in done:
-            found |= _changed_by_itself(node)
+        if is_update(node) and (cell, getattr(node, "lineno", 0)) not in done:
+            found |= uses(node).changes | uses(node).binds
     for _, node in nodes:
         if isinstance(node, ast.For) and found & uses(node.target).binds:
             over = uses(node.iter).reads
             found |= over.union(*(lists.get(name, set()) for name in over))
     return found - {"zip", "enumerate", "range"}
-
-
-def _changed_by_itself(node: ast.stmt) -> set[str]:
-    used = uses(node)
-    return used.changes | used.binds & used.reads
 
 
 def _listed(node: ast.AST) -> Iterator[tuple[str, set[str]]]:
