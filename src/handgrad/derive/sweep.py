@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
+from handgrad.derive.emit.scatter import scatters
 from handgrad.derive.expr import ONE, Expr, Form, element
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.read.program import Line
@@ -14,6 +15,10 @@ from handgrad.derive.simplify.sums import Reason
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
+
+
+PLACE = 4.0
+"""What it costs to send something to a place by itself."""
 
 
 class Gradient(NamedTuple):
@@ -45,10 +50,23 @@ def upstream(graph: Graph, name: str) -> Expr:
 
 def gradient_name(graph: Graph, name: str) -> str:
     """What the gradient of a name is called: `dname`, where the program has no such name."""
+    if name in graph.gradients:
+        return graph.gradients[name]
     said = f"d{name}"
-    while said in graph.program.values and said in graph.program.before:
+    while said in _used(graph):
         said = f"d_{said[1:]}"
+    graph.gradients[name] = said
     return said
+
+
+def _used(graph: Graph) -> set[str]:
+    """The names that the lines of a program make or read."""
+    if "used" not in graph.cache:
+        lines = graph.program.lines
+        nodes = [n for line in lines if isinstance(line, Line) for n in ast.walk(line.value)]
+        names = {n.id for n in nodes if isinstance(n, ast.Name)}
+        graph.cache["used"] = names | {t for line in lines if isinstance(line, Line) for t in line.targets}
+    return graph.cache["used"]
 
 
 def backward(
@@ -70,7 +88,7 @@ def backward(
         graph.reasons = []
         short = normal(graph, raw)
         if definition.user:
-            short = shortened(words, short)
+            short = shortened(words, form_of(graph, name), short)
             found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
         if name in known and name != end:
             short = upstream(graph, name)
@@ -83,13 +101,19 @@ def backward(
     return found
 
 
-def shortened(words: Words, expr: Expr) -> Expr:
+def shortened(words: Words, form: Form, expr: Expr) -> Expr:
     """The form of an expression that is said in the fewest words."""
-    graph = words.graph
     options = []
-    for made in variants(graph, expr, normal):
-        options.append((words.cost(tree(words, made)), len(options), made))
+    for made in variants(words.graph, expr, normal):
+        options.append((cost(words, form, made), len(options), made))
     return min(options, key=lambda o: o[:2])[2]
+
+
+def cost(words: Words, form: Form, expr: Expr) -> float:
+    """What it costs to say the gradient of a variable."""
+    dense, sparse = scatters(words, form, expr)
+    total = words.cost(tree(words, dense)) if dense or not sparse else 0.0
+    return total + sum(words.cost(tree(words, made)) + PLACE for _, made in sparse)
 
 
 def reaches(graph: Graph, name: str, other: str) -> bool:

@@ -23,7 +23,8 @@ for i in range(x.shape[0]):
 H = torch.stack(hs)
 logits = H @ Wy
 loss = F.cross_entropy(logits.view(-1, logits.shape[-1]), Y.view(-1))
-""", dict(x="t n e", h0="n h", Wx="e h", Wh="h h", Wy="h v"), dict(Y="index v: t n"), "loss", "Karpathy, makemore (2022)",
+""", dict(x="t n e", h0="n h", Wx="e h", Wh="h h", Wy="h v"), dict(Y="index v: t n"), "loss",
+         "Karpathy, makemore (2022)",
          sizes=dict(t=4)),
     Case("gru-torch", """
 gi = x @ Wi + bi
@@ -84,11 +85,13 @@ h1 = r * c1 + (1 - r) * x
 """, dict(x="n h", c0="n h", W="h h", Wf="h h", Wr="h h", vf="h", vr="h", bf="h", br="h"), {}, "h1",
          "Lei et al., Simple Recurrent Units (2018)"),
     Case("rwkv-step", """
-num1 = torch.exp(-torch.exp(w)) * num0 + torch.exp(k) * v
-den1 = torch.exp(-torch.exp(w)) * den0 + torch.exp(k)
-wkv = (num0 + torch.exp(u + k) * v) / (den0 + torch.exp(u + k))
-y = torch.sigmoid(r) * wkv + 0 * (num1 + den1)
-""", dict(num0="n h", den0="positive: n h", w="h", u="h", k="n h", v="n h", r="n h"), {}, "y",
+decay = torch.exp(-torch.exp(w))
+num1 = decay * num0 + torch.exp(k0) * v0
+den1 = decay * den0 + torch.exp(k0)
+bonus = torch.exp(u + k1)
+wkv = (num1 + bonus * v1) / (den1 + bonus)
+y = torch.sigmoid(r) * wkv
+""", dict(num0="n h", den0="positive: n h", w="h", u="h", k0="n h", v0="n h", k1="n h", v1="n h", r="n h"), {}, "y",
          "Peng et al., RWKV (2023), eq. 14"),
     Case("s4d-scan", """
 A = -torch.exp(log_A)
@@ -178,7 +181,8 @@ loss = p.shape[-1] * (f * p.mean(0)).sum()
 for i in range(3):
     xi = torch.softmax(beta * xi @ X.T, dim=-1) @ X
 loss = (xi - target).pow(2).sum()
-""", dict(xi="n d", X="m d"), dict(beta=0.7, target="n d"), "loss", "Ramsauer et al., Hopfield Networks is All You Need (2021)"),
+""", dict(xi="n d", X="m d"), dict(beta=0.7, target="n d"), "loss",
+         "Ramsauer et al., Hopfield Networks is All You Need (2021)"),
     Case("neural-ode-rk4", """
 k1 = torch.tanh(y @ W) @ V
 k2 = torch.tanh((y + dt / 2 * k1) @ W) @ V

@@ -1,14 +1,17 @@
 """Say products: numbers, factors above and below the line, means, and powers."""
 
+import ast
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from handgrad.derive.emit.layout import MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
+from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.sizes import is_size
+from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
+from handgrad.derive.wording.tree import product as product_of
 from handgrad.derive.wording.words import is_decimal
 
 Part = tuple[Tree, Number]
@@ -76,12 +79,16 @@ def _product(
     for k, (part, power) in enumerate(parts):
         code = _mean(speaker, part, order) if k in means else None
         code = speaker.say(part, order) if code is None else code
-        if power < 0:
+        if power < 0 and not (isinstance(power, Fraction) and _multiplies(speaker)):
             under.append(_raised(code, -power))
         else:
             over.append(_raised(code, power))
     over = _gathered(speaker, [p for p in parts if p[1] > 0], over, order, means)
     under += counted
+    scalars = [c for c in over if not c.axes and not c.text.isdigit()]
+    if len([c for c in over if c.axes]) == 1 and any(c.strength == MATMUL for c in over):
+        first = [c for c in over if c.text.isdigit()]
+        over = [*first, *(c._replace(strength=MULTIPLY if not first else UNARY) for c in over if c.axes), *scalars]
     kinds = [c.kind for c in over + under]
     texts = [c.at(MULTIPLY if k == 0 else UNARY) for k, c in enumerate(over)]
     if sign and over and over[0].kind == "bool" and len(over) == 1:
@@ -97,12 +104,27 @@ def _rooted(parts: Sequence[Part]) -> list[Part]:
     """Constants under the same root as one: 2**-0.5 * torch.pi**-0.5 is (2 * torch.pi)**-0.5."""
     out: list[Part] = []
     for part, power in parts:
-        known = next((k for k, (t, p) in enumerate(out) if p == power and not free(t)), None)
+        known = next((k for k, (t, p) in enumerate(out) if abs(p) == abs(power) and not free(t)), None)
         if known is None or not isinstance(power, Fraction) or free(part):
             out.append((part, power))
-        else:
+        elif out[known][1] == power:
             out[known] = times(1, out[known][0], part), power
+        else:
+            over, under = (out[known][0], part) if power < 0 else (part, out[known][0])
+            out[known] = product_of(1, [(over, 1), (under, -1)]), abs(power)
     return out
+
+
+def _multiplies(speaker: Speaker) -> bool:
+    """Whether the program multiplies by roots with a negative power, and does not divide by them."""
+    cache = speaker.graph.cache
+    if "multiplies" not in cache:
+        nodes = [n for line in speaker.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value)]
+        powers = [n.right for n in nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)]
+        roots = [n for n in powers if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub)]
+        called = [n.attr for n in nodes if isinstance(n, ast.Attribute)]
+        cache["multiplies"] = bool(roots) or "rsqrt" in called
+    return cache["multiplies"]
 
 
 def _raised(code: Code, power: Number) -> Code:

@@ -1,11 +1,13 @@
 """Say sums over indices: as matrix products, sums over axes, cumulative sums, and by einsum where all else fails."""
 
+import contextlib
 import itertools
+import string
 from collections.abc import Iterator, Sequence
 
 from handgrad.derive.emit.layout import MATMUL, UNARY, Code, Unsayable, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor
+from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
 from handgrad.derive.wording.words import covered
 
@@ -15,7 +17,7 @@ def summed(speaker: Speaker, tree: Sum, order: Order) -> Code:
     options: list[Code] = []
     for way in (_matmuls, _reductions, _running):
         options += way(speaker, tree, order)
-    if not options:
+    with contextlib.suppress(Unsayable):
         options += _einsum(speaker, tree, order)
     if not options:
         raise Unsayable("no way to say a sum")
@@ -149,13 +151,14 @@ def _running(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
 
 
 def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
-    if not isinstance(tree.body, Mul):
+    over, parts = _opened(tree)
+    if len(parts) < 2:
         return
-    names = letters(speaker, [*order, *tree.over])
+    names = letters(speaker, [*order, *over], over)
     subscripts, operands = [], []
-    for part, power in tree.body.parts:
+    for part, power in parts:
         options = []
-        for inner in itertools.permutations(free(part)):
+        for inner in itertools.permutations(sorted(free(part))):
             try:
                 code = speaker.whole(part, inner)
             except Unsayable:
@@ -172,19 +175,29 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     yield fit(Code(f"torch.einsum({spec!r}, {', '.join(operands)})", axes=axes), order)
 
 
-def letters(speaker: Speaker, axes: Sequence[Axis]) -> dict[Axis, str]:
+def _opened(tree: Sum) -> tuple[tuple[Axis, ...], list[tuple[Tree, Number]]]:
+    """The indices and factors of a sum, and of the sums that are factors of it."""
+    over, parts = tree.over, []
+    for part, power in tree.body.parts if isinstance(tree.body, Mul) else ((tree.body, 1),):
+        if isinstance(part, Sum) and power == 1:
+            more, inside = _opened(part)
+            over, parts = (*over, *more), [*parts, *inside]
+        else:
+            parts.append((part, power))
+    return over, parts
+
+
+def letters(speaker: Speaker, axes: Sequence[Axis], summed: Sequence[Axis]) -> dict[Axis, str]:
     """A letter for each index: the first of the program's own word for its size where it has one."""
     out: dict[Axis, str] = {}
-    spare = iter("ijklmpqrstuvwxyz" + "abcdefghno")
     for axis in dict.fromkeys(axes):
         words = [s.text for s in speaker.graph.sizes.sayings(axis.size) if s.text.isidentifier()]
         options = [w[0].lower() for w in sorted(words, key=len)]
-        letter = next((c for c in options if c not in out.values()), None)
-        out[axis] = letter or ""
-    for axis in out:
-        while not out[axis]:
-            letter = next(spare)
-            out[axis] = letter if letter not in out.values() else ""
+        out[axis] = next((c for c in options if c not in out.values()), "")
+    for axis in sorted(out, key=lambda a: a not in summed):
+        pool = "btskmpq" if axis in summed else "edfghijk"
+        spare = (c for c in pool + string.ascii_lowercase if c not in out.values())
+        out[axis] = out[axis] or next(spare)
     return out
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from handgrad.derive.emit.convolution import transposed
 from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, Unsayable, fit, flattened
 from handgrad.derive.emit.scatter import scattered, scatters
 from handgrad.derive.emit.speaker import Order, Speaker
@@ -19,6 +20,9 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     """
     near = _near(words, variable, expr)
     speaker = Speaker(words, near)
+    whole = transposed(speaker, variable, form, expr)
+    if whole is not None:
+        return [f"{target} = {whole.text}"]
     dense, sparse = scatters(words, form, expr)
     lines: list[str] = []
     if dense or not sparse:
@@ -39,24 +43,20 @@ def expression(speaker: Speaker, variable: str, form: Form, expr: Expr) -> Code:
         return Code(f"torch.zeros_like({variable})")
     unit = Size(1, 0)
     whole = tuple(fresh(unit) if i is None else i for i in form)
-    made = settle_views(speaker, tree(speaker.words, expr), whole)
-    return shaped(speaker, made, variable, form, whole)
+    code, order = settle_views(speaker, tree(speaker.words, expr), whole)
+    return shaped(speaker, code, variable, order)
 
 
-def shaped(speaker: Speaker, code: Code, variable: str, form: Form, whole: Sequence) -> Code:
-    """The source with each axis of a form, also those along which it is the same."""
-    order: Order = tuple(a for i in whole for a in plain_order(i))
+def shaped(speaker: Speaker, code: Code, variable: str, order: Order) -> Code:
+    """The source with each axis of an order, also those along which it is the same."""
     ones = {a for a in order if a.size.number == 1}
     if len(code.axes) > len(order):
         extra = len(code.axes) - len(order)
         code = code.then("[0]" * extra if extra == 1 else f".squeeze({tuple(range(extra))})", code.axes[extra:])
     aligned = (None,) * (len(order) - len(code.axes)) + code.axes
     missing = [o for a, o in zip(aligned, order, strict=True) if a is None and o not in ones]
-    merged = any(isinstance(i, Merged) for i in form)
     short = len(code.axes) < len(order)
     if missing or short:
-        if merged:
-            raise Unsayable("a view of what is the same along an axis")
         if code.kind != "float":
             text = f"torch.ones_like({variable})" if code.text == "1" else f"torch.full_like({variable}, {code.text})"
             if not code.axes and code.text.lstrip("-").isdigit():
@@ -64,10 +64,6 @@ def shaped(speaker: Speaker, code: Code, variable: str, form: Form, whole: Seque
         if not code.axes:
             return Code(f"torch.full_like({variable}, {code.text})", PRIMARY)
         return code.then(f".expand_as({variable})", ())
-    if merged:
-        for index in form:
-            if isinstance(index, Merged):
-                code = flattened(code, [i for i in index.indices if isinstance(i, Axis)], fresh(Size(1, 0)))
     if code.kind != "float":
         code = speaker.floating(code)
     return code

@@ -3,28 +3,33 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable, fit, length
+from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Axis, Base, Delta, Factor, Index, Merged, Size, axes_of, fresh, plain_order, put_base
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves
 
 Group = tuple[Axis, ...]
+Units = dict[Group, Axis]
 
 
-def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> Code:
-    """The shortest source of a tree over an order, each merged index said as one or taken apart."""
+def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[Code, Group]:
+    """The shortest source of a tree, each merged index said as one or taken apart, and the axes of the whole.
+
+    The code has an axis of its own for each merged index of the whole.
+    """
     groups = list(dict.fromkeys(_groups(tree, whole)))
-    order = tuple(a for i in whole for a in plain_order(i))
+    units = {group: fresh(_product(speaker, group)) for group in groups}
+    final = tuple(units[tuple(i.indices)] if isinstance(i, Merged) else i for i in whole)
     options: list[Code] = []
     for chosen in _subsets(groups):
         try:
-            options += _merged(speaker, tree, order, whole, chosen)
+            options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
         except Unsayable:
             continue
     if not options:
         raise Unsayable("no way to say it")
-    return min(options, key=length)
+    return min(options, key=length), final
 
 
 def _groups(tree: Tree, whole: Sequence[Index]) -> Iterator[Group]:
@@ -42,24 +47,38 @@ def _subsets(groups: list[Group]) -> Iterator[tuple[Group, ...]]:
                 yield chosen
 
 
-def _merged(speaker: Speaker, tree: Tree, order: Group, whole, chosen: tuple[Group, ...]) -> Iterator[Code]:
-    units = {group: fresh(_product(speaker, group)) for group in chosen}
+def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units, units: Units) -> Iterator[Code]:
     made = tree
-    for group, axis in units.items():
+    for group, axis in chosen.items():
         made = as_one(made, group, axis)
+    order: Group = ()
+    for index in whole:
+        group = tuple(index.indices) if isinstance(index, Merged) else ()
+        order += (units[group],) if group in chosen else plain_order(index)
     orders = [order]
-    for group, axis in units.items():
+    for group, axis in chosen.items():
         if set(group) <= set(order):
             orders = [o for old in orders for o in _placed(old, group, axis)]
     for inner in dict.fromkeys(orders):
         try:
             code = speaker.say(made, inner)
-            for group, axis in units.items():
-                if axis in code.axes:
+            for group, axis in chosen.items():
+                if axis in code.axes and axis not in order:
                     code = _apart(speaker, code, group, axis, order)
-            yield fit(code, order)
+            code = fit(code, order)
+            for index in whole:
+                if isinstance(index, Merged) and tuple(index.indices) not in chosen:
+                    code = _closed(code, index.indices, units[tuple(index.indices)])
+            yield code
         except Unsayable:
             continue
+
+
+def _closed(code: Code, group: Sequence[Index], axis: Axis) -> Code:
+    """The source with the axes of a group as one; none of them where it has none."""
+    if not set(group) & set(code.axes):
+        return code
+    return flattened(code, [i for i in group if isinstance(i, Axis)], axis)
 
 
 def _product(speaker: Speaker, group: Group) -> Size:

@@ -57,7 +57,8 @@ def _var(low: Lowering, call: Call) -> Indexed:
     if less is True:
         correction = low.tensor(ast.Constant(1)).expr
     made = averaged(low, squares, dims, keep, correction)
-    return made if call.name == "var" else power(low, made, Fraction(1, 2))
+    made = made if call.name == "var" else power(low, made, Fraction(1, 2))
+    return low.graph.name(made, text=ast.unparse(call.node))
 
 
 def _dims_text(dims: list[int], rank: int, given: ast.expr) -> str:
@@ -71,7 +72,8 @@ def _norm(low: Lowering, call: Call) -> Indexed:
     made, dims, keep = _read(low, call)
     order = low.value(call["p"])
     if order in (None, 2, "fro"):
-        return power(low, reduced(low, power(low, made, 2), dims, keep), Fraction(1, 2))
+        made = power(low, reduced(low, power(low, made, 2), dims, keep), Fraction(1, 2))
+        return low.graph.name(made, text=ast.unparse(call.node))
     if order == 1:
         return reduced(low, low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
     raise Unsupported(f"a norm of order {order} has no index notation here")
@@ -153,7 +155,7 @@ def _softmax(low: Lowering, call: Call) -> Indexed:
     if call.name == "softmin":
         made = Indexed(made.expr.scale(-1), made.axes)
     (d,) = low.dims(call["dim"], len(made.axes))
-    return (log_softmax if call.name == "log_softmax" else softmax)(low, made, d, low.said(call["x"]), call.name)
+    return (log_softmax if call.name == "log_softmax" else softmax)(low, made, d, low.mention(call["x"]), call.name)
 
 
 def log_softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "log_softmax") -> Indexed:

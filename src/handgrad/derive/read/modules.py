@@ -65,7 +65,7 @@ class _Filled(ast.NodeTransformer):
     def __init__(self, node: ast.Call, layer: Any):
         self.node, self.layer = node, layer
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == "m":
             value = getattr(self.layer, node.attr)
             if isinstance(value, bool | int | float | str | tuple | None):

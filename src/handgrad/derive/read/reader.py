@@ -16,6 +16,7 @@ from handgrad.errors import DeriveError
 MOST_ROUNDS = 24
 """How often the lines of a loop are written out at most."""
 _SHAPES = {"shape", "dtype", "device", "ndim", "is_cuda"}
+_PLAIN = (ast.Constant, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict, ast.Lambda)
 _OF_SHAPES = {"len", "size", "dim", "numel", "nelement", "detach", "item"}
 
 
@@ -123,8 +124,10 @@ class Reader:
         import numpy as np
         import torch
 
-        state = (random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes())  # noqa: NPY002 - the user's own
-        before, self.randomness = self.randomness, hash(state)
+        legacy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - the user's own
+        numpy_state = (legacy["key"].tobytes(), legacy["pos"])
+        state = hash((random.getstate(), numpy_state, torch.get_rng_state().numpy().tobytes()))
+        before, self.randomness = self.randomness, state
         return before is not None and before != self.randomness
 
     def wanted_leaf(self, value: Any) -> bool:
@@ -132,8 +135,8 @@ class Reader:
         return self.anything or bool(getattr(value, "requires_grad", False))
 
     def named(self, node: ast.expr, wanted: str) -> ast.expr:
-        """A name for an expression: the name that it is, or a new line's."""
-        if isinstance(node, ast.Name) or not self.reached(node):
+        """A name for an expression: the name that it is, or a new line's; what only lies somewhere needs none."""
+        if isinstance(node, ast.Name) or (isinstance(node, _PLAIN) and not self.reached(node)):
             return node
         return ast.Name(self.line([wanted], node, None)[0], ast.Load())
 

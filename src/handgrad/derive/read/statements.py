@@ -66,7 +66,7 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         ('out',)
     """
     reader = Reader({}, Names(()), set(), anything=True)
-    plain = function.forward if hasattr(function, "_parameters") else function
+    plain = getattr(function, "forward", function) if hasattr(function, "_parameters") else function
     name = getattr(function, "__name__", type(function).__name__)
     reader.written.append((f"{name}(...)", 0))
     try:
@@ -170,15 +170,18 @@ def _program(reader: Reader, start: dict[str, Any], output: str, outputs: tuple[
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """The random generators are afterwards where they were."""
+    """Floats are float64 where nothing else is said, and the random generators are afterwards where they were."""
     import numpy as np
     import torch
 
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the user's own
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
     try:
         with torch.no_grad():
             yield
     finally:
+        torch.set_default_dtype(dtype)
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
         torch.set_rng_state(states[2])

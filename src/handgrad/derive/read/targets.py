@@ -75,7 +75,7 @@ class Targets:
 
     def augment(self, target: ast.expr, op: ast.operator, value: ast.expr, scope: Scope) -> None:
         """`x += y` as `x = x + y`."""
-        read = type(target)(**{n: v for n, v in ast.iter_fields(target) if n != "ctx"}, ctx=ast.Load())
+        read = ast.parse(ast.unparse(target), mode="eval").body
         before, by = self.expressions.read(read, scope), self.expressions.read(value, scope)
         if isinstance(before, ast.List) and isinstance(by, ast.List | ast.Tuple):
             before.elts += by.elts
@@ -109,7 +109,7 @@ class Targets:
             reader.values.setdefault("setitem", setitem)
             reader.values.setdefault("at", At())
             chosen = ast.Subscript(ast.Name("at", ast.Load()), place, ast.Load())
-            self._name(word, ast.Call(ast.Name("setitem", ast.Load()), [container, chosen, made], []), scope)
+            self.assign(owner, ast.Call(ast.Name("setitem", ast.Load()), [container, chosen, made], []), scope)
         elif reader.reached(made):
             raise reader.refusal("this container cannot be followed", "Collect the values in a list or a dict.")
         else:
@@ -118,9 +118,12 @@ class Targets:
     def _put(self, container: ast.Dict, key: Any, made: ast.expr, word: str) -> None:
         wanted = str(key) if str(key).isidentifier() else f"{word}_{key}"
         named = self.reader.named(made, wanted if wanted.isidentifier() else word)
-        pairs = {self.reader.evaluate(k): (k, v) for k, v in zip(container.keys, container.values, strict=True) if k}
+        pairs: dict[Any, tuple[ast.expr | None, ast.expr]] = {
+            self.reader.evaluate(k): (k, v) for k, v in zip(container.keys, container.values, strict=True) if k
+        }
         pairs[key] = (ast.Constant(key), named)
-        container.keys, container.values = [k for k, _ in pairs.values()], [v for _, v in pairs.values()]
+        container.keys = [k for k, _ in pairs.values()]
+        container.values = [v for _, v in pairs.values()]
 
 
 def _is(node: ast.expr, name: str) -> bool:

@@ -53,7 +53,7 @@ def kind_of(values: np.ndarray, *, constant: bool) -> Kind:
 
 def free(kind: Kind) -> Kind:
     """Normal values about zero and of about the same size, whatever the sign and the range of the kind."""
-    return Kind("any", lambda shape, random, _: random.normal(size=shape) * min(max(kind.spread, 0.5), 1.5))
+    return Kind("any", lambda shape, random, _: random.normal(size=shape) * min(max(kind.spread, 0.1), 1.0))
 
 
 def _is_mask(seen: np.ndarray) -> bool:
@@ -168,4 +168,6 @@ def _unit(values: np.ndarray, axis: int) -> np.ndarray:
 
 def _positive_definite(shape: Shape, random: Random) -> np.ndarray:
     root = random.normal(size=shape)
+    if shape[-1] != shape[-2]:
+        return root
     return root @ np.swapaxes(root, -1, -2) / shape[-1] + np.eye(shape[-1]) / 2

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from handgrad.derive.read.calls import evaluated, is_array
-from handgrad.derive.verify.layout import Slot
+from handgrad.derive.verify.layout import PARTS, Slot
 from handgrad.derive.verify.running import Failure
-from handgrad.derive.verify.sizes import Pairs, Trial, paired, sizes_of
+from handgrad.derive.verify.sizes import Formula, Pairs, Term, Trial, paired, sizes_of
 
 FACTORS = (2, 3, 4, 8)
 VIEWS = ("view", "reshape", "unflatten")
@@ -54,28 +54,34 @@ class Moves:
         return any(self.trial.root(s) == root for s in slots if s.kind == "dim")
 
     def all(self) -> Iterator[Move]:
-        """One change after the other."""
+        """One change after the other, and then two together."""
         trial = self.trial
         if trial.freeing is not None:
             multiples = [r for r in self.here if r.size % trial.freeing.size == 0 and r.size > trial.freeing.size]
             yield from self._view(multiples) if self._viewed() else self._computations(multiples)
             return
-        yield from self.equations(set(trial.value) - trial.fixed)
+        free = set(trial.value) - trial.fixed
+        yield from self.equations(free)
         yield from self._view(self.here)
-        for root in self.here:
-            for new in self._others(root):
-                yield lambda root=root, new=new: self._set(root, new)
-        yield from self._at_once()
+        yield from self._ties(self.here, self._others)
+        together = [*self.equations(free, some=True), *self._at_once(), *self._alike(), *self._multiples()]
+        yield from together
         yield from self._choices()
         yield from self._fixings(r for r in self.here if r.size in self.step.literals and r.size > max(FACTORS))
-        yield from self._computations([*self.here, *self.rest])
+        yield from self._computations(self.here)
+        for first in together:
+            for second in (*self._ties([*self.here, *self.rest], self._same), *self._computations(self.here)):
+                yield lambda first=first, second=second: (first(), second())
+        yield from self._computations(self.rest)
         literals = {n for step in trial.forward.steps for n in step.literals}
         yield from self._fixings(r for r in (*self.here, *self.rest) if r.size in literals)
-        yield from self._fixings(self.here)
-        yield from self._fixings([*self.here, *self.rest])
+        for roots in (self.here, [*self.here, *self.rest]):
+            sizes = sorted({root.size for root in roots})
+            yield from (self._fixing([r for r in roots if r.size == size]) for size in sizes)
+            yield from self._fixings(roots)
 
-    def equations(self, roots: set[Slot]) -> list[Move]:
-        """For operands that do not fit: what makes each pair of their dimensions equal, by a change of `roots`."""
+    def equations(self, roots: set[Slot], *, some: bool = False) -> list[Move]:
+        """For operands that do not fit: what makes all pairs of their dimensions equal, or some, changing `roots`."""
         found: list[Move] = []
         for pairs in self._operands():
             moves: list[Move] = []
@@ -83,9 +89,9 @@ class Moves:
                 if n != m and size == other > 1:
                     ways = [(r, b) for r in reversed(self.trial.roots()) if r in roots and r.size == size
                             for a, b in ((n, m), (m, n)) if self.trial.value[r] == a]  # fmt: skip
-                    if not ways:
+                    if not ways and not some:
                         break
-                    moves.append(lambda root=ways[0][0], new=ways[0][1]: self._set(root, new))
+                    moves += [lambda root=root, new=new: self._set(root, new) for root, new in ways[:1]]
             else:
                 if moves:
                     found.append(lambda moves=moves: [move() for move in moves])
@@ -95,16 +101,17 @@ class Moves:
         """For each two operands of what failed, the dimensions that have to be equal, as they were and as they are."""
         node, product = self.node, False
         parts: list[ast.expr] = []
-        if isinstance(node, ast.BinOp | ast.AugAssign):
-            parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.target, node.value]
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
             product = isinstance(node.op, ast.MatMult)
         elif isinstance(node, ast.Compare):
             parts = [node.left, *node.comparators]
         elif isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            product = name in PRODUCTS
-            parts = [*([node.func.value] if name else []), *node.args, *(k.value for k in node.keywords)]
-        both = [(own, new) for own, new in map(self._both, parts) if is_array(own) and is_array(new)]
+            method = node.func if isinstance(node.func, ast.Attribute) else None
+            product = method is not None and method.attr in PRODUCTS
+            parts = [*([method.value] if method else []), *node.args, *(k.value for k in node.keywords)]
+        values = [pair for part in parts for pair in _beside(*self._both(part))]
+        both = [(own, new) for own, new in values if is_array(own) and is_array(new)]
         dims: list[Dims] = [list(zip(own.shape, new.shape, strict=False)) for own, new in both]
         for a, b in itertools.combinations([d for d in dims if d], 2):
             inner = [(a[-1], b[-2] if len(b) > 1 else b[-1])]
@@ -124,11 +131,28 @@ class Moves:
             return []
         given = evaluated(viewed, self.trial.env)
         wanted = [size for a in self.node.args for size in sizes_of(evaluated(a, self.trial.env))]
-        if not is_array(given) or not wanted or -1 in wanted:
+        if not is_array(given) or not wanted or -1 in wanted or not self._keeps(viewed):
             return []
         value, count = self.trial.value, math.prod(given.shape)
         needed = [(r, value[r] * math.prod(wanted) / count) for r in roots if count]
         return [lambda r=r, n=int(n): self._set(r, n) for r, n in needed if n == int(n) > 1 and n != value[r]]
+
+    def _keeps(self, viewed: ast.expr) -> bool:
+        """Whether a view leaves the first dimensions alone that it leaves alone in the program."""
+        assert isinstance(self.node, ast.Call)
+        shapes = [[pair for a in self.node.args for pair in paired(*self._both(a))], paired(*self._both(viewed))]
+        return all(a == b for a, b in itertools.takewhile(lambda ab: ab[0][0] == ab[1][0], zip(*shapes, strict=False)))
+
+    def _ties(self, roots: list[Slot], values: Callable[[Slot], list[int]]) -> Iterator[Move]:
+        for root in roots:
+            for new in values(root):
+                yield lambda root=root, new=new: self._set(root, new)
+
+    def _same(self, root: Slot) -> list[int]:
+        """The sizes of other groups that have the same size in the program."""
+        trial = self.trial
+        found = (trial.value[r] for r in trial.roots() if r.size == root.size)
+        return [new for new in dict.fromkeys(found) if new != trial.value[root]]
 
     def _others(self, root: Slot) -> list[int]:
         """The sizes that stand, where the run failed, for the same size of the program's own."""
@@ -143,10 +167,38 @@ class Moves:
         moved = {self.trial.value[r] for r in direct}
         given = {own: new for own, new in reversed(self.pairs) if new not in moved}
         first = {r.size: self.trial.value[r] for r in reversed(direct)}
-        for wanted in (given, first):
-            ways = [(r, wanted[r.size]) for r in direct if wanted.get(r.size, self.trial.value[r]) != self.trial.value[r]]
+        for wanted in ({**first, **given}, given, first):
+            ways = [
+                (r, wanted[r.size]) for r in direct if wanted.get(r.size, self.trial.value[r]) != self.trial.value[r]
+            ]
             if len(ways) > 1:
                 yield lambda ways=ways: [self._set(r, new) for r, new in ways]
+
+    def _alike(self) -> Iterator[Move]:
+        """Inputs that have the same shape in the program, made to have the same one."""
+        shapes: dict[tuple[int, ...], list[list[Slot]]] = {}
+        for name, slots in self.trial.layout.slots.items():
+            dims = [s for s in slots if s.kind == "dim"]
+            if dims and self.trial.forward.first_read[name] <= self.failure.step:
+                shapes.setdefault(tuple(s.size for s in dims), []).append(dims)
+        pairs = [(a, b) for group in shapes.values() for a, b in itertools.pairwise(group)]
+        pairs = [
+            (a, b) for a, b in pairs if any(self.trial.root(x) != self.trial.root(y) for x, y in zip(a, b, strict=True))
+        ]
+        each = [lambda a=a, b=b: self._tie(a, b) for a, b in pairs]
+        yield from each
+        if len(each) > 1:
+            yield lambda: [move() for move in each]
+
+    def _multiples(self) -> Iterator[Move]:
+        """All sizes here that are multiples of one number in the program, made multiples of it together."""
+        trial = self.trial
+        numbers = {k: k for k in FACTORS}
+        numbers.update((s.size, new) for s, new in trial.placed.items() if s.kind == "int")
+        for own, new in numbers.items():
+            roots = [r for r in self.here if r.size % own == 0 and r.size > own and trial.value[r] % new]
+            if roots:
+                yield lambda roots=roots, new=new: [self._set(r, new * trial.value[r]) for r in roots]
 
     def _choices(self) -> Iterator[Move]:
         trial = self.trial
@@ -158,46 +210,79 @@ class Moves:
 
     def _computations(self, roots: list[Slot]) -> Iterator[Move]:
         for root in roots:
-            for new in dict.fromkeys(self._computed(root)):
+            for new, formula in dict(self._computed(root)).items():
                 if new != self.trial.value[root]:
-                    yield lambda root=root, new=new: self._set(root, new)
+                    yield lambda root=root, new=new, formula=formula: self._set(root, new, formula)
 
-    def _computed(self, root: Slot) -> Iterator[int]:
-        """Products, multiples and sums of other sizes that give the program's own."""
+    def _computed(self, root: Slot) -> Iterator[tuple[int, Formula | None]]:
+        """Products, multiples and sums of other sizes that give the program's own, and the formula of each."""
         trial, size = self.trial, root.size
-        pairs = [(s.size, trial.value[trial.root(s)]) for s in trial.slots if trial.root(s) != root]
-        pairs += [(s.size, n) for s, n in trial.placed.items() if s.kind == "int"]
-        pairs += [(own, new) for own, new in self.pairs if own != size]
-        known: dict[int, list[int]] = {}
-        for own, new in dict.fromkeys(pairs):
-            known.setdefault(own, []).append(new)
+        known: dict[int, dict[int, Term | None]] = {}
+        for own, new in self.pairs:
+            known.setdefault(own, {})[new] = None
+        for slot in trial.slots:
+            known.setdefault(slot.size, {})[trial.value[trial.root(slot)]] = trial.root(slot)
+        known.setdefault(size, {}).pop(trial.value[root], None)
+        for slot, new in trial.placed.items():
+            if slot.kind == "int":
+                known.setdefault(slot.size, {})[new] = slot
         numbers = {*FACTORS, *(n for step in trial.forward.steps for n in step.literals)}
         for k in [k for k in sorted({*numbers, *known}) if size % k == 0 and 1 < k < size]:
-            for new in (*known.get(size // k, ()), trial.value[root]):
-                yield from (m * new for m in ((k,) if k in numbers else known[k]))
-        for k in known:
-            yield from (a + b for a in known[k] for b in known.get(size - k, ()))
-        for d in (1, -1):
-            yield from (a + d for a in known.get(size - d, ()))
-            yield from (2 * a + d for a in known.get((size - d) // 2, ()) if (size - d) % 2 == 0)
+            factors: dict[int, Term | None] = {k: k} if k in numbers else known.get(k, {})
+            for (a, x), (b, y) in itertools.product(factors.items(), known.get(size // k, {}).items()):
+                yield a * b, _formula((x, y))
+            yield from ((a * trial.value[root], None) for a in factors)
+        for k, some in known.items():
+            for (a, x), (b, y) in itertools.product(some.items(), known.get(size - k, {}).items()):
+                yield a + b, _formula((1, x), (1, y))
+        for d, k in itertools.product((1, -1), (1, 2)):
+            if (size - d) % k == 0:
+                yield from ((k * a + d, _formula((k, x), (1, d))) for a, x in known.get((size - d) // k, {}).items())
 
     def _fixings(self, roots: Iterable[Slot]) -> Iterator[Move]:
         roots = list(roots)
-        for some in (*([root] for root in roots), roots):
-            if some:
-                yield lambda some=some: self._fix(some)
+        yield from (self._fixing([root]) for root in roots)
+        if len(roots) > 1:
+            yield self._fixing(roots)
 
-    def _set(self, root: Slot, new: int) -> None:
+    def _fixing(self, roots: list[Slot]) -> Move:
+        def fix() -> None:
+            for root in roots:
+                self.trial.fixed.add(root)
+                self.trial.formula.pop(root, None)
+                self.trial.value[root] = root.size
+
+        return fix
+
+    def _set(self, root: Slot, new: int, formula: Formula | None = None) -> None:
         trial = self.trial
         same = (r for r in trial.roots() if r != root and r.size == root.size and trial.value[r] == new)
         target = next(same, None)
         if target is not None:
-            trial.tied[root] = target
-        else:
-            trial.value[root] = new
-            trial.derived.add(root)
+            self._tie([root], [target])
+            return
+        trial.value[root] = new
+        trial.derived.add(root)
+        trial.formula.pop(root, None)
+        if formula is not None:
+            trial.formula[root] = formula
 
-    def _fix(self, roots: list[Slot]) -> None:
-        for root in roots:
-            self.trial.fixed.add(root)
-            self.trial.value[root] = root.size
+    def _tie(self, some: list[Slot], others: list[Slot]) -> None:
+        for a, b in zip(some, others, strict=True):
+            one, other = self.trial.root(a), self.trial.root(b)
+            if one != other:
+                self.trial.tied[one] = other
+
+
+def _formula(*products: tuple[Term | None, Term | None]) -> Formula | None:
+    """The sum of the products, where all terms are known by more than their size."""
+    known = tuple((x, y) for x, y in products if x is not None and y is not None)
+    return known if len(known) == len(products) else None
+
+
+def _beside(own: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(own, list | tuple) and isinstance(new, list | tuple) and len(own) == len(new) <= PARTS:
+        for pair in zip(own, new, strict=True):
+            yield from _beside(*pair)
+    else:
+        yield own, new

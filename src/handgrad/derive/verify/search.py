@@ -14,12 +14,18 @@ def other_sizes(forward: Forward, layout: Layout) -> list[Sizes]:
         layout: the sizes in what they start from.
     """
     first = Trial(forward, layout, seed=0)
-    if not first.slots or not _solved(first):
+    if not first.slots:
         return []
-    _free_numbers(first)
+    if not _solved(first) or len(first.fixed) == len(first.roots()):
+        first = Trial(forward, layout, seed=0)
+        first.tie_equal()
+        if not _solved(first):
+            return []
     second = Trial(forward, layout, seed=1, like=first)
-    third = Trial(forward, layout, seed=2, like=first, avoid=second)
-    found = [trial for trial in (second, third) if _solved(trial)] or [first]
+    found = [second] if _solved(second) else [first]
+    _free_numbers(found[0])
+    third = Trial(forward, layout, seed=2, like=found[0], avoid=found[0])
+    found += [third] if _solved(third) else []
     return [Sizes(trial.placed, trial.fixed_sizes()) for trial in found]
 
 
@@ -70,7 +76,7 @@ def _free_numbers(trial: Trial) -> None:
 
     A number that decides on no shape, such as the n of a mean, goes with the dimension that it is the size of.
     """
-    made = {name for step in trial.forward.steps for name in step.makes.values()}
+    made = {name for step in trial.forward.steps for name in step.makes}
     for slot in [slot for slot in trial.order if slot.kind == "int"]:
         if any(root.size % slot.size == 0 and root.size > slot.size for root in trial.roots()):
             before, trial.freeing = trial.state, slot

@@ -6,6 +6,7 @@ are equal by chance thus become different ones.
 """
 
 import contextlib
+import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.verify.layout import PARTS, Layout, Slot
 from handgrad.derive.verify.running import Failure, Forward, reseed
 
-TRIALS, SECONDS = 400, 1.0
+TRIALS, SECONDS = 150, 0.3
 """How many runs, and how long, a search may take; where it takes more, all sizes stay."""
-LARGEST = 200_000
+LARGEST = 50_000
 """No array of more elements than this is made to look for sizes, unless the program's own is larger."""
 PRIMES = [p for p in range(3, 600) if all(p % q for q in range(2, int(p**0.5) + 1))]
+CHOSEN = ("value", "tied", "fixed", "choice", "alone", "derived", "formula")
 Pairs = list[tuple[int, int]]
+Term = int | Slot
+Formula = tuple[tuple[Term, Term], ...]
+"""A size as a sum of products of two other ones."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Trial:
         forward: the lines.
         layout: the sizes in what they start from.
         seed: for the values.
-        like: a trial whose ties are taken over.
+        like: a trial whose ties are taken over; where it is left out, nothing is tied.
         avoid: a trial whose sizes are not to be used again.
     """
 
@@ -76,13 +81,14 @@ class Trial:
         self.tied: dict[Slot, Slot] = dict(like.tied) if like else {}
         self.fixed: set[Slot] = set(like.fixed) if like else set()
         self.choice: dict[Slot, int] = dict(like.choice) if like else {}
+        self.formula: dict[Slot, Formula] = dict(like.formula) if like else {}
         self.value: dict[Slot, int] = {}
         self.alone: dict[Slot, int] = {}
         for slot in like.alone if like else ():
             self.give_alone(slot, {avoid.alone[slot]} if avoid else set())
         self.value = self._start(avoid.value if avoid else {}, 0.7 if avoid else 1.0)
         self.freeing: Slot | None = None
-        self.derived: set[Slot] = set()
+        self.derived: set[Slot] = set(self.formula)
         self.placed: dict[Slot, int] = {}
         self.options: dict[Slot, list[int]] = {}
         self.snapshots: list[dict[str, Any]] = []
@@ -94,26 +100,27 @@ class Trial:
         return self.trials > TRIALS or time.perf_counter() > self.end
 
     @property
-    def state(self) -> tuple[Any, ...]:
+    def state(self) -> dict[str, Any]:
         """What is chosen now, to go back to."""
-        return (
-            dict(self.value),
-            dict(self.tied),
-            set(self.fixed),
-            dict(self.choice),
-            dict(self.alone),
-            set(self.derived),
-        )
+        return {name: copy.copy(vars(self)[name]) for name in CHOSEN}
 
     @state.setter
-    def state(self, state: tuple[Any, ...]) -> None:
-        self.value, self.tied, self.fixed, self.choice, self.alone, self.derived = state
+    def state(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def _own(self) -> list[dict[str, Any]]:
         """What every name is before each step, and at the end, of the program's own run."""
         values, seen = self.forward.start(), []
         self.forward.run(values, before=lambda _: seen.append(dict(values)))
         return [*seen, values]
+
+    def tie_equal(self) -> None:
+        """Tie all dimensions that have the same size in the program."""
+        first: dict[int, Slot] = {}
+        for slot in self.slots:
+            if first.setdefault(slot.size, slot) != slot:
+                self.tied[slot] = first[slot.size]
+        self.value = self._start({}, 1.0)
 
     def root(self, slot: Slot) -> Slot:
         """The dimension that stands for the group of a dimension."""
@@ -131,28 +138,30 @@ class Trial:
         floor = 0.0
         for slot in sorted(self.roots(), key=lambda slot: slot.size):
             wanted = max(floor, scale * min(slot.size, 16 + slot.size / 8, 40))
-            taken = {others.get(slot, 0), *self.alone.values()}
+            taken = {slot.size, others.get(slot, 0), *self.alone.values()}
             value[slot] = slot.size if slot in self.fixed else self._prime(wanted, taken)
             floor = floor if slot in self.fixed else value[slot] + 1
         return value
 
     def _prime(self, least: float, taken: set[int]) -> int:
-        """The first prime from a number on that is no size of the program's own, and none that is taken."""
-        own = {slot.size for slot in self.order} | {n for step in self.forward.steps for n in step.literals}
-        return next(p for p in PRIMES if p >= least and p not in own and p not in taken)
+        """The first prime from a number on that is not written in the program, and none that is taken."""
+        written = {n for step in self.forward.steps for n in step.literals}
+        return next(p for p in PRIMES if p >= least and p not in written and p not in taken)
 
     def give_alone(self, slot: Slot, taken: Iterable[int] = ()) -> int:
         """Give a number a size that nothing else has."""
-        self.alone[slot] = self._prime(min(slot.size, 16), {*self.value.values(), *self.alone.values(), *taken})
+        self.alone[slot] = self._prime(
+            min(slot.size, 16), {slot.size, *self.value.values(), *self.alone.values(), *taken}
+        )
         return self.alone[slot]
 
     def run(self) -> Failure | None:
         """Run the lines at the sizes as they are chosen now, from the first one that is not as it was."""
         self.trials += 1
+        self._compute()
         reseed(self.seed)
         begin, placed = 0, {}
-        unchanged = not any(step.rewrites for step in self.forward.steps)
-        for k in range(len(self.snapshots) - 1 if unchanged else 0):
+        for k in range(len(self.snapshots) - 1):
             before = {slot: self.placed.get(slot) for name in self._first(k) for slot in self.layout.slots[name]}
             self.env = self.snapshots[k]
             with contextlib.suppress(MemoryError):
@@ -167,7 +176,21 @@ class Trial:
         failure = self.forward.run(self.env, begin=begin, before=self._prepare)
         if failure is None:
             self.snapshots.append(dict(self.env))
-        return failure or self._irregular()
+            failure = self._irregular(len(self.forward.steps))
+        return failure
+
+    def _compute(self) -> None:
+        """Compute anew what is computed from other sizes."""
+        for root in sorted((r for r in self.formula if r not in self.tied), key=lambda r: r.size):
+            new = sum(self._term(a) * self._term(b) for a, b in self.formula[root])
+            if root not in self.fixed:
+                self.value[root] = new
+
+    def _term(self, term: Term) -> int:
+        if isinstance(term, int):
+            return term
+        known = self.alone.get(term) or self.placed.get(term, term.size)
+        return known if term.kind == "int" else self.value[self.root(term)]
 
     def _constants(self) -> dict[str, Any]:
         before = self.forward.program.before
@@ -178,6 +201,8 @@ class Trial:
 
     def _prepare(self, k: int) -> None:
         """Make what a step is the first to read."""
+        if (failure := self._irregular(k)) is not None:
+            raise failure
         if k >= len(self.snapshots):
             self.snapshots.append(dict(self.env))
         self.placed.update(self._placement(k, self.placed))
@@ -185,12 +210,14 @@ class Trial:
             random = np.random.default_rng([self.seed, self.forward.given.index(name)])
             self.env[name] = self.layout.value(name, self.placed, random)
 
-    def _irregular(self) -> Failure | None:
-        """A failure at the end where what was made has another number of dimensions, or nothing in it."""
-        for name in (n for step in self.forward.steps for n in step.makes.values()):
-            own, new = _shape(self.own[-1].get(name)), _shape(self.env.get(name))
-            if len(own) != len(new) or (0 in new and 0 not in own):
-                return Failure(len(self.forward.steps) - 1, (1 << 30,), None, ValueError(name))
+    def _irregular(self, k: int) -> Failure | None:
+        """A failure where the step before made what has other dimensions, or ones or none in the place of more."""
+        for name in self.forward.steps[k - 1].makes if k else ():
+            own, new = _shape(self.own[k].get(name)), _shape(self.env.get(name))
+            if len(own) != len(new) or any(
+                (a == 1) != (b == 1) or (b == 0 != a) for a, b in zip(own, new, strict=True)
+            ):
+                return Failure(k - 1, (1 << 30,), None, ValueError(f"{name} has shape {new} in the place of {own}"))
         return None
 
     def _placement(self, k: int, placed: Mapping[Slot, int]) -> dict[Slot, int]:

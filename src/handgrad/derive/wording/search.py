@@ -1,6 +1,7 @@
 """The shortest tree for an expression: common factors, sums put together, and names for products."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 
 from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, Product, axes_of, exact, fresh, merged, put_base, ratio, sort_key, term
@@ -43,11 +44,16 @@ def _less(p: Product, common: dict[Base, Number]):
 
 def _contents(expr: Expr) -> list[Number]:
     """Numbers to take out of all terms: what the simplest has, and the sign where most are negative."""
-    simple, c = min(expr, key=lambda t: (len(t[0].bound), len(t[0].factors), t[1] < 0, repr(t[0])))
+    c = _least(expr)
     values = {abs(v) for _, v in expr}
     negative = sum(v < 0 for _, v in expr)
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
     return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
+
+
+def _least(expr: Expr) -> Number:
+    """The number in front of the simplest term."""
+    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, repr(t[0])))[1]
 
 
 def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
@@ -86,7 +92,8 @@ def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
             rest = Expr(t for t in terms if base not in dict(t[0].factors))
             yield _add(tree(words, rest), tree(words, inside))
     for factors in factored(expr):
-        yield times(1, *(tree(words, f) for f in factors))
+        signs = [-1 if _least(f) < 0 else 1 for f in factors]
+        yield times(math.prod(signs), *(tree(words, f.scale(s)) for f, s in zip(factors, signs, strict=True)))
 
 
 def _add(one: Tree, other: Tree) -> Tree:

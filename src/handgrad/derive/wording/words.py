@@ -1,8 +1,11 @@
 """What it costs to say things, in tokens as a reader counts them."""
 
+import ast
 import functools
 import io
 import itertools
+import math
+import re
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +14,7 @@ from fractions import Fraction
 from handgrad.derive.expr import Affine, Axis, Base, Delta, Expr, Factor, Gathered, Index, Merged, Number, Product, plain_order
 from handgrad.derive.lower.graph import Graph, is_hidden
 from handgrad.derive.lower.sizes import is_size
+from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, negative
 
 WIDE = 8.0
@@ -33,7 +37,16 @@ class Words:
     trees: dict[Expr, Tree] = field(default_factory=dict)
     costs: dict[object, float] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
+    defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
+    helpers: set[str] = field(default_factory=set)
+    literals: frozenset[Number] = frozenset()
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Know the numbers that the program has."""
+        nodes = (n for line in self.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value))
+        numbers = [n.value for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)]
+        self.literals = frozenset(Fraction(repr(n)) for n in numbers if math.isfinite(n))
 
     def name(self, name: str) -> float:
         """The cost of a name."""
@@ -42,26 +55,40 @@ class Words:
         return self.costs[name]
 
     def _name(self, name: str) -> float:
+        return 1.5 if name in self.graph.words else self.own(name)
+
+    def own(self, name: str) -> float:
+        """The cost of a name where it has no line of its own."""
         if is_size(name):
-            return min(tokens(s.text) for s in self.graph.sizes.sayings(self.graph.sizes.of_factor(name)))
+            sayings = self.graph.sizes.sayings(self.graph.sizes.of_factor(name))
+            return min((tokens(s.text.replace("#", "_")) + 4 * s.text.count("#") for s in sayings), default=8.0)
         name = self.graph.aliases.get(name, name)
         definition = self.graph.definitions.get(name)
         if definition is None or not is_hidden(name):
             return tokens(name)
         if definition.text:
-            whole = tokens(definition.text) + 0.5
+            whole = tokens(plain(definition.text)) + 0.5
         elif not definition.arguments:
             return 4.0
         else:
             whole = 1000.0
         if name in self.open:
             return 99.0
-        self.open.add(name)
-        from handgrad.derive.wording.search import tree
+        inner = sum(map(self.cost, self.inside(name)))
+        kept = 3 * (None in definition.axes and any(p.bound for e in definition.arguments for p, _ in e))
+        return min(whole, inner + kept + (1.7 if definition.function else 0.5))
 
-        inner = sum(self.cost(tree(self, argument)) for argument in definition.arguments)
-        self.open.discard(name)
-        return min(whole, inner + (1.7 if definition.function else 0.5))
+    def inside(self, name: str) -> tuple[Tree, ...]:
+        """The trees of what a name is made of, none of which says the name itself."""
+        if name not in self.defined:
+            from handgrad.derive.wording.search import tree
+
+            before, self.trees = self.trees, {}
+            self.open.add(name)
+            self.defined[name] = tuple(tree(self, argument) for argument in self.graph.definitions[name].arguments)
+            self.open.discard(name)
+            self.trees = before
+        return self.defined[name]
 
     def index(self, index: Index | None) -> float:
         """The cost of an index that is none of its own."""
@@ -71,8 +98,8 @@ class Words:
             case Gathered(table, parts):
                 known = self.graph.tables[table]
                 return tokens(known.text or known.method.split("@")[0].format(dim=0)) + sum(map(self.index, parts))
-            case Merged():
-                return 3.5
+            case Merged(parts):
+                return 0.3 if parts in self.graph.views or all(a.tag < 0 for a in plain_order(index)) else 3.5
             case Affine(terms, _, text):
                 return tokens(text.replace("#", "_")) if text else 4.0 * len(terms)
 
@@ -84,6 +111,7 @@ class Words:
             return 2 + size + self.index(base.left) + self.index(base.right)
         gathered = {a for i in base.indices if isinstance(i, Gathered) for a in plain_order(i)}
         ranges = sum(2.0 for i in base.indices if i in gathered)
+        ranges += sum(1.5 for view in self.graph.views if set(view) <= set(base.indices))
         return self.name(base.name) + ranges + sum(self.index(i) for i in base.indices)
 
     def factors(self, factors: Iterable[tuple[Base, Number]]) -> float:
@@ -99,7 +127,7 @@ class Words:
     def _cost(self, tree: Tree) -> float:
         match tree:
             case Num(value):
-                return numeral(value)
+                return self.numeral(value)
             case Leaf(base):
                 return self.base(base)
             case Add(parts):
@@ -124,10 +152,14 @@ class Words:
         total += coefficient < 0
         size = abs(coefficient)
         if size != 1:
-            total += 1 + numeral(size) - (size.numerator == 1 and not is_decimal(size)) * 2
-        constants = [power for part, power in parts if isinstance(power, Fraction) and not free(part)]
+            total += 1 + self.numeral(size) - (size.numerator == 1 and not is_decimal(size)) * 2
+        constants = [abs(power) for part, power in parts if isinstance(power, Fraction) and not free(part)]
         total -= 2 * (len(constants) - len(set(constants)))
         return total - self.means(parts)
+
+    def numeral(self, value: Number) -> float:
+        """The cost of a number; one that the program has is like a name."""
+        return 1.0 if abs(value) in self.literals else numeral(value)
 
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
         """What is saved where a sum divided by how many there are is a mean."""
@@ -143,16 +175,21 @@ class Words:
         return saved
 
 
+def plain(text: str) -> str:
+    """The source of a hidden name with a word for each size and name in it."""
+    return re.sub(r"«[^»]*»|#\d+", "x", text)
+
+
 def _size_leaf(leaf: Leaf) -> bool:
     return isinstance(leaf.base, Factor) and is_size(leaf.base.name)
 
 
 def numeral(value: Number) -> float:
     """The cost of a number: a token, or three for a fraction, and more where it is long."""
-    if value.denominator == 1 or Fraction(repr(float(value))) == value:
+    if value.denominator == 1 or is_decimal(value):
         text = str(value.numerator) if value.denominator == 1 else repr(float(value))
-        return 1 + 0.15 * max(0, len(text) - 6)
-    return 3 + 0.15 * max(0, len(f"{value.numerator}{value.denominator}") - 6)
+        return 1 + 0.3 * max(0, len(text) - 5)
+    return 3 + 0.3 * max(0, len(f"{value.numerator}{value.denominator}") - 5)
 
 
 def _power(power: Number) -> float:
@@ -161,7 +198,7 @@ def _power(power: Number) -> float:
 
 def is_decimal(value: Number) -> bool:
     """Whether a number is as short as a decimal as people write it."""
-    return value.denominator != 1 and len(repr(float(value))) <= 12 and Fraction(repr(float(value))) == value
+    return value.denominator != 1 and Fraction(repr(float(value))) == value
 
 
 def covered(parts: Iterable[Tree]) -> bool:
