@@ -32,7 +32,7 @@ _HOME = {
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
     "load": "handgrad.training.checkpoint",
-    "load_ipython_extension": "handgrad.checker.magics",
+    "load_ipython_extension": "handgrad.magics",
     "sample": "handgrad.sampling",
     "train": "handgrad.training.train",
 }

@@ -17,7 +17,7 @@ from handgrad.checker.losses import Losses
 from handgrad.checker.machine import Machine, deep_enough
 from handgrad.checker.source import Place, Source, SourceError, Statement, read_source
 from handgrad.errors import DeriveError
-from handgrad.forward.goal import LineGoal, Lines, LossGoal
+from handgrad.forward.goal import Goal, LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner
 from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_parameters, sliced, all_leaves
 from handgrad.forward.updates import updated
@@ -100,15 +100,21 @@ def forward_of_file(
 
 
 def read_program_file(path: Path) -> Source:
-    """Read a script or a notebook; the cells of a notebook are files of their own, whose lines Python can look up."""
-    source = read_source(path)
-    for i, statement in enumerate(source.statements):
+    """Read a script or a notebook."""
+    return registered(read_source(path))
+
+
+def registered(source: Source) -> Source:
+    """The cells of a notebook as files of their own, whose lines Python can look up."""
+    statements = []
+    for statement in source.statements:
         place = statement.place
         if place.cell is not None:
-            file = f"cell {place.cell} of {path}"
-            linecache.cache[file] = len(statement.code), None, statement.code.splitlines(keepends=True), file
-            source.statements[i] = replace(statement, place=replace(place, file=file))
-    return source
+            place = replace(place, file=f"{place.file}, cell {place.cell}")
+            lines = statement.code.splitlines(keepends=True)
+            linecache.cache[place.file] = len(statement.code), None, lines, place.file
+        statements.append(replace(statement, place=place))
+    return replace(source, statements=statements)
 
 
 def machine_for(path: Path, data: Path | None) -> Machine:
@@ -124,15 +130,27 @@ def machine_for(path: Path, data: Path | None) -> Machine:
 
 def forward_of_source(source: Source, machine: Machine, part: Part, timeout: float | None) -> Forward:
     """The forward pass of a program that has been read."""
-    losses = Losses(source, machine, part.goal)
-    if unknown := [name for name in (part.loss, part.end, *part.start) if name and name not in losses.names]:
-        raise DeriveError(f"nothing is called {unknown[0]!r} here", where=source.path)
-    goal = LineGoal(losses, part.lines) if part.lines and part.lines.last else LossGoal(source, losses, part.goal)
-    runner = Runner(machine, goal)
+    runner = Runner(machine, goal_of(source, machine, part))
+    if source.statements and (given := {name for name in machine.namespace if not name.startswith("__")}):
+        runner.begin_with(source.statements[0], given)
     runner.run(source.statements, timeout)
     if runner.end is None:
         _refuse(source, runner, part, timeout)
     return forward_of_run(source, runner, part)
+
+
+def goal_of(source: Source, machine: Machine, part: Part) -> Goal:
+    """Where a part of a program ends.
+
+    Raises:
+        DeriveError: a name in it is none of the program.
+    """
+    losses = Losses(source, machine, part.goal)
+    if unknown := [name for name in (part.loss, part.end, *part.start) if name and name not in losses.names]:
+        raise DeriveError(f"nothing is called {unknown[0]!r} here", where=source.path)
+    if part.lines and part.lines.last:
+        return LineGoal(losses, part.lines)
+    return LossGoal(source, losses, part.goal)
 
 
 def forward_of_run(source: Source, runner: Runner, part: Part) -> Forward:

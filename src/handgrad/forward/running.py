@@ -4,6 +4,7 @@ import ast
 import contextlib
 import inspect
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -27,6 +28,7 @@ from handgrad.forward.goal import Goal, is_float
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import only_takes
 
+ITEM = "__item__"
 ROUNDS = 2
 """How often a training loop is gone round in search of a loss."""
 
@@ -48,6 +50,10 @@ class Runner:
         self._defined: dict[tuple[str, int], tuple[Statement, ast.FunctionDef]] = {}
         self._entered: set[tuple[str, int]] = set()
         self._computed: set[str] = set()
+
+    def begin_with(self, statement: Statement, names: Set[str]) -> None:
+        """What these names stand for was there before the statement, the first one."""
+        self.ran.append(self._record(statement, frozenset(), names, enters=True))
 
     def run(self, statements: Sequence[Statement], timeout: float | None = None) -> None:
         """Run a program; what it would do after the forward pass is not done."""
@@ -135,10 +141,8 @@ class Runner:
             return
         items = iter(self.machine.evaluate(node.iter, file))
         for _, item in zip(range(ROUNDS), items, strict=False):
-            self.machine.namespace["__item__"] = item
-            take = ast.Assign([node.target], ast.Name("__item__", ast.Load()))
-            bound = Statement(ast.fix_missing_locations(ast.copy_location(take, node)), "", statement.place, "")
-            if (ran := self._step(bound, uses(node.iter).reads)) is not None:
+            self.machine.namespace[ITEM] = item
+            if (ran := self._step(bound_to_item(statement), uses(node.iter).reads, enters=True)) is not None:
                 self.ran.append(ran)
             yield
 
@@ -185,7 +189,7 @@ class Runner:
             reads = uses(node).reads if isinstance(node, ast.expr) else set()
             self.ran.append(self._record(statement, reads, {name}, enters=True))
 
-    def _step(self, statement: Statement, more: Set[str] = frozenset()) -> Ran | None:
+    def _step(self, statement: Statement, more: Set[str] = frozenset(), enters: bool = False) -> Ran | None:
         """Run one statement; None where it raises."""
         node, namespace = statement.node, self.machine.namespace
         for part in (part for part in ast.walk(node) if isinstance(part, ast.FunctionDef)):
@@ -209,7 +213,7 @@ class Runner:
         found = uses(node)
         if computes and not (isinstance(node, ast.Assign) and only_takes(node.value)):
             self._computed |= bound - reads
-        facts = {"computes": computes, "draws": random_before.has_moved(Randomness.now(namespace))}
+        facts = {"enters": enters, "computes": computes, "draws": random_before.has_moved(Randomness.now(namespace))}
         return self._record(statement, reads, bound | found.binds, touched | found.changes, inside, **facts)
 
     def _record(
@@ -227,6 +231,13 @@ class Runner:
         held: dict[str, Any] = {name: namespace[name] for name in binds | changes}
         fetches = frozenset(name for name in binds if id(held[name]) in inside)
         return Ran(statement, frozenset(reads), binds, changes, copy_values(held, _copied), held, fetches, **facts)
+
+
+def bound_to_item(loop: Statement) -> Statement:
+    """The target of a loop, as a statement that binds it."""
+    node = loop.node
+    take = ast.Assign([node.target], ast.Name(ITEM, ast.Load()))
+    return replace(loop, node=ast.fix_missing_locations(ast.copy_location(take, node)), text="")
 
 
 def _copied(tensor: Tensor) -> Tensor:
