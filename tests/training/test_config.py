@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from handgrad.errors import ConfigError
-from handgrad.models.config import MLPConfig
+from handgrad.models.mlp import MLP
 from handgrad.training.config import PRESETS, TrainConfig
 from handgrad.training.loop import Every
 
@@ -54,11 +54,12 @@ def test_the_engine_follows_the_device_unless_it_is_said():
 
 def test_the_model_has_the_sizes_of_the_run():
     config = TrainConfig(block_size=4, n_embd=5, n_hidden=6)
-    assert config.model(7) == MLPConfig(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
+    assert config.sizes(7) == MLP(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
 
 
 def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
+        "model": "mlp", "n_layer": 1, "n_head": 4, "dropout": 0.0,
         "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
         "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "runs": 1, "engine": "auto",
         "device": "cpu",
