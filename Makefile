@@ -1,4 +1,5 @@
-# Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the whole test suite.
+# Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the tests, one case of each kind;
+# 'make test-all' runs every case.
 # Another Python: make names PYTHON=python3.12
 
 PYTHON ?= python3
@@ -6,13 +7,16 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 FILES := pyproject.toml constraints.txt
 
-.PHONY: names test lint clean
+.PHONY: names test test-all lint clean
 
 names: .venv/installed
 	$(BIN)/handgrad train
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2
+
+test-all: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 -m ''
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -1,6 +1,7 @@
 """What every test shares: one thread for torch, and the corpora that are not part of the project."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,14 @@ def names_txt() -> Path:
         if (folder / "names.txt").is_file():
             return folder / "names.txt"
     pytest.skip("needs the lecture's names.txt: run 'handgrad data fetch names' or set HANDGRAD_DATA to its folder")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as slow what the tests marked `one_in` leave out of the quick lane."""
+    seen = Counter()
+    for item in items:
+        if marker := item.get_closest_marker("one_in"):
+            if seen[item.function] % marker.args[0]:
+                item.add_marker("slow")
+            seen[item.function] += 1

@@ -58,6 +58,7 @@ def _a_model(folder: Path) -> handgrad.Model:
     return handgrad.train(steps=20, batch_size=8, n_hidden=8, out=folder)
 
 
+@pytest.mark.slow
 def test_readme_commands_are_accepted(tmp_path):
     """Every '$ handgrad …' line of the README runs, with fewer steps, on a small text, and nothing compiled in C++."""
     towns = [f"new{a}{b}town" for a in "abcdefghijklmnopqrstuvwxyz" for b in "xyzw"]

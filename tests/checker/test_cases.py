@@ -31,12 +31,17 @@ def blamed(report: Report) -> set[str]:
     return {row.name for row in report.blamed if row.verdict != "shape"}
 
 
-def by_id(rows):
-    """The rows as parameters."""
-    return [pytest.param(row, id=row.id) for row in rows]
+def by_id(rows, *fields):
+    """The rows as parameters: the first with each value of the fields in the quick lane, the others slow."""
+    seen, parameters = set(), []
+    for row in rows:
+        new = {(field, getattr(row, field)) for field in fields} - seen
+        seen |= new
+        parameters.append(pytest.param(row, id=row.id, marks=[] if new or not fields else [pytest.mark.slow]))
+    return parameters
 
 
-@pytest.mark.parametrize("mistake", by_id(cases.MISTAKES + cases.SECOND.mistakes))
+@pytest.mark.parametrize("mistake", by_id(cases.MISTAKES + cases.SECOND.mistakes, "kind", "program"))
 def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     report = check_text(mistake.source)
     if mistake.id in NOT_FOUND:
@@ -53,13 +58,14 @@ def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     assert kinds & {mistake.kind, *mistake.also, AS_RIGHT.get(mistake.id)}
 
 
-@pytest.mark.parametrize("several", by_id(cases.SEVERAL + cases.SECOND.several))
+@pytest.mark.parametrize("several", by_id(cases.SEVERAL + cases.SECOND.several, "program"))
 def test_several_mistakes_are_each_blamed_on_their_own_line(several, check_text):
     report = check_text(several.source)
     assert blamed(report) == {e.variable for e in several.edits if not e.hazard and not e.warning}
     assert {h.variable for h in report.hazards} == {e.variable for e in several.edits if e.hazard}
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     "spelling", by_id([*cases.PROGRAMS, *cases.SPELLINGS, *cases.SECOND.programs, *cases.SECOND.spellings])
 )
@@ -69,6 +75,7 @@ def test_a_right_program_gives_no_alarm(spelling, check_text):
     assert not [row for row in report.variables if row.verdict in ("wrong", "masked")]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("program", by_id(cases.BADLY_FORMED + cases.SECOND.badly_formed))
 def test_a_file_that_cannot_be_checked_gives_a_sentence(program, check_text):
     endless = getattr(program, "endless", False)

@@ -265,6 +265,7 @@ def test_what_is_not_judged_is_told(check, before, says):
     assert_refused(check(before), says)
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("case", BADLY_FORMED, ids=lambda case: case.id)
 def test_what_cannot_be_checked_ends_in_a_sentence(check, case):
     ended = check(case.source, "--json", "--timeout", ENDLESS_S if case.endless else TIMEOUT_S)

@@ -271,6 +271,7 @@ def kinds(report) -> set[str]:
     return {d.kind for row in report.blamed for d in row.diagnosis}
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("program", "wrong", "kind", "repair"), MISTAKES)
 def test_a_mistake_of_another_exercise(program, wrong, kind, repair, check_text):
     text = HEAD + PROGRAMS[program].format(wrong)
@@ -281,6 +282,7 @@ def test_a_mistake_of_another_exercise(program, wrong, kind, repair, check_text)
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("right", "wrong", "kind"), IN_A_LOOP)
 def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
     assert RECURRENT.count(right) == 1
@@ -290,6 +292,7 @@ def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("right", "wrong", "kind"), IN_GATES)
 def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_text):
     whole = HEAD + GATES.replace("{{", "{").replace("}}", "}")

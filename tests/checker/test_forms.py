@@ -727,6 +727,7 @@ WRONG = (
 )
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.program}: {w.wrong}")
 def test_the_inner_line_is_named_and_mended(wrong, tmp_path):
     text, _ = PROGRAMS[wrong.program]
@@ -744,6 +745,7 @@ def test_the_inner_line_is_named_and_mended(wrong, tmp_path):
     assert check(path).right, path.read_text()
 
 
+@pytest.mark.slow
 def test_a_line_inside_a_loop_is_told_by_the_gradients_that_are_right(check_text):
     report = check_text(RECURRENT.replace("(1 - hs[t] * hs[t]) * dh", "torch.sqrt(hs[t] ** 2 + 7) * dh"))
     (row,) = report.blamed

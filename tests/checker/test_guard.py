@@ -160,6 +160,7 @@ def shell(line: str) -> tuple[str, ...]:
     return ("sh", "-c", line, "sh")
 
 
+@pytest.mark.slow
 def test_the_exit_code_stays_where_nobody_reads_or_the_terminal_knows_few_letters(tmp_path):
     (tmp_path / "mine.py").write_text(SMALL)
     closed = cold("check", "mine.py", folder=tmp_path, before=shell('"$@" >&-'))

@@ -18,6 +18,7 @@ WITHOUT_REPAIR = {
 """A statement that comes too soon has to be moved."""
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("mistake", IN_PLACE, ids=lambda m: m.id)
 def test_the_repair_of_an_alias_makes_the_program_right(mistake, tmp_path):
     path = tmp_path / "mine.py"

@@ -63,6 +63,7 @@ def page(outputs: list) -> str:
     return html
 
 
+@pytest.mark.slow
 def test_the_cells_do_what_they_did(shown):
     assert text(shown["forward"]).startswith("tensor(")
     assert re.search(r"logits +\| exact: ", text(shown["wrong"]))

@@ -28,6 +28,7 @@ def test_a_text_that_cannot_be_measured(handgrad, work, text):
     refused(handgrad, "evaluate", "run", "--text", "bad.txt", folder=work, says=text.says)
 
 
+@pytest.mark.one_in(3)
 @table(SETTINGS)
 def test_settings_that_make_no_sense(handgrad, work, words, says):
     text = [] if "--resume" in words else ["names.txt"]
@@ -44,6 +45,7 @@ def test_what_cannot_be_measured(handgrad, work, words, says):
     refused(handgrad, "evaluate", *words.split(), folder=work, says=says)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_a_run_folder_that_is_not_what_it_was(handgrad, work, damage):
     damage.does(work / "run")
@@ -53,6 +55,7 @@ def test_a_run_folder_that_is_not_what_it_was(handgrad, work, damage):
 NEEDS_THE_TEXT = {"sample": ("sample", "run", "--new-only"), "evaluate": OF["evaluate"], "resume": OF["resume"]}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("words", NEEDS_THE_TEXT.values(), ids=list(NEEDS_THE_TEXT))
 def test_the_training_text_has_changed_or_moved(handgrad, work, words):
     names, moved = work / "names.txt", work / "moved.txt"

@@ -162,6 +162,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("words", "says"), REFUSED.items(), ids=list(REFUSED))
 def test_what_is_refused_before_anything_is_measured(handgrad, tmp_path, words, says):
     refused(handgrad, "bench", *words.split(), folder=tmp_path, says=says)

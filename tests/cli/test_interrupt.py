@@ -85,6 +85,7 @@ def test_ctrl_c_while_it_trains(handgrad, training, work, press: Callable[[subpr
     goes_on_to_its_end(handgrad, work, "new")
 
 
+@pytest.mark.slow
 def test_ctrl_c_just_after_the_start_with_torch(handgrad, training, work):
     """While code that is loaded calls back into Python, which may drop the exception of a Ctrl-C."""
     process = training("names.txt", "--out", "a new run", "--steps", 20_000, *LONG[2:], "--engine", "torch")

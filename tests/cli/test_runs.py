@@ -51,6 +51,7 @@ def test_for_a_program(handgrad, work):
     assert again == content
 
 
+@pytest.mark.slow
 def test_one_that_diverges_is_named_and_the_others_go_on(handgrad, work):
     assert handgrad("train", "names.txt", "--out", "three", *RUNS, folder=work).code == 0
     config, state = work / "three" / "config.json", work / "three" / "seed-5" / "state.safetensors"

@@ -82,6 +82,7 @@ def test_sixty_columns_are_enough(handgrad):
         assert len(line.rstrip()) <= 60
 
 
+@pytest.mark.slow
 def test_check_all_of_the_solutions(handgrad, solved, course):
     shown = handgrad("check-all")
     assert shown.count("Solved.") == len(course.exercises)
@@ -99,6 +100,7 @@ def test_notebooks_are_written_once(handgrad, workspace, course):
     assert first.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_chapter_as_a_notebook(workspace, course, capfd):
     wrong = course.find("02_used_twice")

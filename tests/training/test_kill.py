@@ -84,6 +84,7 @@ def uninterrupted(server, tmp_path_factory) -> tuple[dict[str, bytes], float]:
     return files(folder), seconds
 
 
+@pytest.mark.slow
 @ON_UNIX
 def test_killed_again_and_again_at_any_moment(server, uninterrupted, tmp_path):
     whole, seconds = uninterrupted
@@ -105,6 +106,7 @@ def test_killed_again_and_again_at_any_moment(server, uninterrupted, tmp_path):
     assert_same(files(tmp_path / str(run)), whole)
 
 
+@pytest.mark.slow
 @ON_UNIX
 def test_the_command_killed_at_each_stage(uninterrupted, some_names, tmp_path):
     """As its user would: `handgrad train`, `kill -9`, `handgrad train --resume`."""

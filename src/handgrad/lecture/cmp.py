@@ -67,11 +67,12 @@ def cmp(s: str, dt: object, t: Tensor) -> None:
         print(compare(s, dt, grad))
 
 
-def compare(name: str, ours: object, reference: Tensor) -> Comparison:
+def compare(name: str, ours: object, reference: Tensor, beside: Tensor | None = None) -> Comparison:
     """Compare a gradient with the reference, shape and dtype first.
 
     `approximate` is `torch.allclose`, or an error of at most 1e-5 of the greatest reference value: the former alone
-    calls a right float32 gradient wrong where a single element happens to be near zero.
+    calls a right float32 gradient wrong where a single element happens to be near zero. Where the whole gradient is
+    zero but for rounding, `beside` is one made of the same terms, whose greatest value counts too.
     """
     remark = ""
     if ours is None or ours is ...:
@@ -87,6 +88,6 @@ def compare(name: str, ours: object, reference: Tensor) -> Comparison:
     assert isinstance(ours, Tensor)
     with torch.no_grad():
         maxdiff = (ours - reference).abs().max().item() if reference.numel() else 0.0
-        scale = reference.abs().max().item() if reference.numel() else 0.0
+        scale = max((t.abs().max().item() for t in (reference, beside) if t is not None and t.numel()), default=0.0)
         approximate = torch.allclose(ours, reference) or maxdiff <= RELATIVE_TOLERANCE * scale
         return Comparison(name, torch.equal(ours, reference), approximate, maxdiff)

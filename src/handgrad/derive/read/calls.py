@@ -68,10 +68,9 @@ def call_of(node: ast.expr, values: Mapping[str, Any]) -> Call | None:
     """
     match node:
         case ast.BinOp(left, op, right) if type(op) in OPERATORS:
-            second = "exponent" if isinstance(op, ast.Pow) else "other"
-            return Call(OPERATORS[type(op)], {"x": left, second: right}, node)
+            return _operated(op, [left, right], node)
         case ast.UnaryOp(op, operand) if type(op) in OPERATORS:
-            return Call(OPERATORS[type(op)], {"x": operand}, node)
+            return _operated(op, [operand], node)
         case ast.Subscript(value, index):
             return Call("getitem", {"x": value, "index": index}, node)
         case ast.Attribute(value, attr) if attr in ATTRIBUTES and is_array(evaluated(value, values)):
@@ -79,6 +78,11 @@ def call_of(node: ast.expr, values: Mapping[str, Any]) -> Call | None:
         case ast.Call(function, arguments, keywords):
             return _called(function, arguments, keywords, node, values)
     return None
+
+
+def _operated(op: ast.operator | ast.unaryop, operands: list[ast.expr], node: ast.expr) -> Call:
+    signature = _signatures("torch")[OPERATORS[type(op)]]
+    return Call(signature.name, _bound(signature, operands, []) or {}, node)
 
 
 def _called(

@@ -1,0 +1,75 @@
+"""What a backward pass is made of before it is written: gradients, and the steps that make them."""
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from handgrad.derive.lines.terms import Replacement, rebuilt
+
+GRADIENT = "gradient of the step"
+"""The name by which a step's `place` and `call` mean the gradient that they add to."""
+
+VALUE = "value of the step"
+"""The name by which a step's `whole` means its value."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A gradient as source, and an example of it, whose shape broadcasts to that of what it is the gradient of."""
+
+    source: ast.expr
+    example: Any
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is a number, the same for all elements."""
+        return not hasattr(self.example, "shape")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A temporary is given a value, or something is added to a gradient.
+
+    Attributes:
+        name: the temporary, or the variable whose gradient is added to.
+        value: what is given or added.
+        hint: what a temporary may be called; empty where `name` is a variable.
+        whole: the value in the shape of the variable, for the first that its gradient is given.
+        place: the elements of the gradient that `value` is added to, where these are some.
+        call: what adds to some elements of the gradient where that is a call.
+        like: what a gradient of which some elements are added to has the shape of.
+    """
+
+    name: str
+    value: ast.expr | None = None
+    hint: str = ""
+    whole: ast.expr | None = None
+    place: ast.expr | None = None
+    call: ast.expr | None = None
+    like: ast.expr | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it adds to some elements."""
+        return self.place is not None or self.call is not None
+
+    def expressions(self) -> Iterator[ast.expr]:
+        """All that it has of source."""
+        yield from (part for f in fields(self) if isinstance(part := getattr(self, f.name), ast.expr))
+
+    def rebuilt(self, swap: Replacement) -> "Step":
+        """The step with other parts in its source."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed = {name: rebuilt(part, swap) for name, part in parts.items() if isinstance(part, ast.expr)}
+        return replace(self, **changed)
+
+
+def named(names: Callable[[str], ast.expr | None]) -> Replacement:
+    """A replacement of names alone."""
+    return lambda node: names(node.id) if isinstance(node, ast.Name) else None
+
+
+def uses(node: ast.expr, name: str) -> int:
+    """How often a name stands in an expression."""
+    return sum(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))

@@ -1,0 +1,225 @@
+"""Put expressions together as a person would: signs in front, no ones, few brackets.
+
+Each rewriting here changes no bit of the result, but for `a * b * (c * d)`, which loses its brackets.
+"""
+
+import ast
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Replacement = Callable[[ast.expr], ast.expr | None]
+
+LINEAR = frozenset(
+    {
+        "sum",
+        "mean",
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "expand",
+        "expand_as",
+        "unsqueeze",
+        "squeeze",
+        "transpose",
+        "permute",
+        "movedim",
+        "swapaxes",
+        "flip",
+        "roll",
+        "view_as",
+        "clone",
+        "unbind",
+        "cumsum",
+        "index_select",
+        "gather",
+        "repeat_interleave",
+        "tril",
+        "triu",
+    }
+)
+"""Methods through which a minus sign goes."""
+
+
+def variable(text: str) -> ast.Name:
+    """The name as an expression."""
+    return ast.Name(text, ast.Load())
+
+
+@functools.cache
+def parsed(template: str) -> ast.expr:
+    """The tree of a template; it is shared, so it must not be changed."""
+    return ast.parse(template, mode="eval").body
+
+
+def filled(template: str, names: Mapping[str, ast.expr]) -> ast.expr:
+    """A template with expressions in the place of its names.
+
+    Example:
+        >>> from handgrad.derive.emit.source import written
+        >>> written(filled("x * dy", {"x": parsed("a + b"), "dy": parsed("-du")}))
+        '-(a + b) * du'
+    """
+    return rebuilt(parsed(template), lambda node: names.get(node.id) if isinstance(node, ast.Name) else None)
+
+
+def rebuilt(node: ast.expr, replace: Replacement) -> ast.expr:
+    """An expression put together anew, with others in the place of the parts for which `replace` has one."""
+    if (other := replace(node)) is not None:
+        return other
+    match node:
+        case ast.BinOp(left, op, right):
+            return binary(op, rebuilt(left, replace), rebuilt(right, replace))
+        case ast.UnaryOp(ast.USub(), operand):
+            return minus(rebuilt(operand, replace))
+        case ast.Call(function, arguments, keywords):
+            function, given = rebuilt(function, replace), _rebuilt_parts(arguments, replace)
+            return called(function, given, _rebuilt_parts(keywords, replace))
+        case ast.Attribute(value, attr):
+            return attribute(rebuilt(value, replace), attr)
+        case ast.Subscript(value, index):
+            value, index = rebuilt(value, replace), rebuilt(index, replace)
+            if negated(value):
+                return minus(ast.Subscript(positive(value), index, ast.Load()))
+            return ast.Subscript(value, index, ast.Load())
+    return type(node)(**{field: _rebuilt_parts(part, replace) for field, part in ast.iter_fields(node)})
+
+
+def _rebuilt_parts(node: Any, replace: Replacement) -> Any:
+    """The same for whatever a tree has in it."""
+    match node:
+        case ast.expr():
+            return rebuilt(node, replace)
+        case list():
+            return [_rebuilt_parts(part, replace) for part in node]
+        case ast.AST():
+            return type(node)(**{field: _rebuilt_parts(part, replace) for field, part in ast.iter_fields(node)})
+    return node
+
+
+def negated(node: ast.expr) -> bool:
+    """Whether a minus sign stands in front."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float) and node.value < 0
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def positive(node: ast.expr) -> ast.expr:
+    """What a minus sign stands in front of."""
+    if isinstance(node, ast.Constant):
+        assert isinstance(node.value, int | float)
+        return ast.Constant(-node.value)
+    assert isinstance(node, ast.UnaryOp)
+    return node.operand
+
+
+def minus(node: ast.expr) -> ast.expr:
+    """`-node`."""
+    if negated(node):
+        return positive(node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        return ast.BinOp(node.right, ast.Sub(), node.left)
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def binary(op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr:
+    """Two expressions put together by an operator."""
+    match op:
+        case ast.Add():
+            return _sum(left, right)
+        case ast.Sub():
+            return _sum(left, minus(right)) if negated(right) else ast.BinOp(left, op, right)
+        case ast.Mult() | ast.Div() | ast.MatMult():
+            if negated(left):
+                return minus(binary(op, positive(left), right))
+            if negated(right):
+                return minus(binary(op, left, positive(right)))
+            return _product(left, right) if isinstance(op, ast.Mult) else _quotient(left, op, right)
+        case ast.Pow() if is_number(right, 1):
+            return left
+    return ast.BinOp(left, op, right)
+
+
+def _sum(left: ast.expr, right: ast.expr) -> ast.expr:
+    if negated(right):
+        return binary(ast.Sub(), left, positive(right))
+    if negated(left):
+        return ast.BinOp(right, ast.Sub(), positive(left))
+    return ast.BinOp(left, ast.Add(), right)
+
+
+def _quotient(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
+    return left if isinstance(op, ast.Div) and is_number(right, 1) else ast.BinOp(left, op, right)
+
+
+def _product(left: ast.expr, right: ast.expr) -> ast.expr:
+    if is_number(left, 1):
+        return right
+    if is_number(right, 1):
+        return left
+    if _is_product(right):
+        if not _is_product(left):
+            return ast.BinOp(right, ast.Mult(), left)
+        return ast.BinOp(_product(left, right.left), right.op, right.right)
+    return ast.BinOp(left, ast.Mult(), right)
+
+
+def _is_product(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
+
+
+def is_number(node: ast.expr, value: float) -> bool:
+    """Whether an expression is this number, written out."""
+    return isinstance(node, ast.Constant) and not isinstance(node.value, bool) and node.value == value
+
+
+def called(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr:
+    """A call; of a linear method of `-a`, it is minus the call of `a`'s."""
+    match function:
+        case ast.Attribute(owner, name) if name in LINEAR and negated(owner):
+            return minus(called(attribute(positive(owner), name), arguments, keywords))
+        case ast.Attribute(owner, "transpose") if swap := _transposed(owner, arguments):
+            return swap
+    return ast.Call(function, arguments, keywords)
+
+
+def attribute(owner: ast.expr, name: str) -> ast.expr:
+    """An attribute; a transpose of a transpose is the matrix itself, and one of a product is a product."""
+    if name == "T":
+        if negated(owner):
+            return minus(attribute(positive(owner), name))
+        if isinstance(owner, ast.Attribute) and owner.attr == "T":
+            return owner.value
+        if isinstance(owner, ast.BinOp) and isinstance(owner.op, ast.MatMult) and _has_transpose(owner):
+            return ast.BinOp(attribute(owner.right, "T"), ast.MatMult(), attribute(owner.left, "T"))
+    return ast.Attribute(owner, name, ast.Load())
+
+
+def _has_transpose(product: ast.BinOp) -> bool:
+    return any(isinstance(side, ast.Attribute) and side.attr == "T" for side in (product.left, product.right))
+
+
+def _transposed(owner: ast.expr, dims: list[ast.expr]) -> ast.expr | None:
+    """`owner.transpose(dims)` where `owner` is a transpose of these dims itself, or a product with one."""
+    swap = [ast.dump(d) for d in dims]
+    if sorted(swap) == _LAST_TWO and isinstance(owner, ast.BinOp) and isinstance(owner.op, ast.MatMult):
+        sides = owner.right, owner.left
+        if any(_is_swap(side, swap) for side in sides):
+            right, left = (called(ast.Attribute(side, "transpose", ast.Load()), dims, []) for side in sides)
+            return ast.BinOp(right, ast.MatMult(), left)
+    if _is_swap(owner, swap):
+        assert isinstance(owner, ast.Call)
+        assert isinstance(owner.func, ast.Attribute)
+        return owner.func.value
+    return None
+
+
+def _is_swap(node: ast.expr, swap: list[str]) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(_, "transpose"), dims):
+            return sorted(ast.dump(d) for d in dims) == sorted(swap)
+    return False
+
+
+_LAST_TWO = sorted(ast.dump(parsed(d)) for d in ("-2", "-1"))

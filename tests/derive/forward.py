@@ -1,0 +1,108 @@
+"""Forward lines for tests: their inputs in one line of text, and their backward pass against autograd."""
+
+import ast
+import math
+
+import torch
+import torch.nn.functional as F
+
+from handgrad.derive.backward import Backward
+from handgrad.derive.lines import lines_backward
+from handgrad.derive.read.statements import read_program
+
+SIZES = (
+    {"b": 2, "n": 5, "t": 6, "c": 4, "h": 8, "k": 3, "v": 11, "e": 7},
+    {"b": 3, "n": 4, "t": 9, "c": 6, "h": 12, "k": 5, "v": 8, "e": 10},
+)
+"""What the letters in shapes stand for: when the lines are read, and when what was derived from them is run."""
+
+
+def inputs(spec: str, sizes: dict[str, int], seed: int = 0) -> dict[str, object]:
+    """Tensors by name from a text such as `x:nh y:n+ Y:n<v m:nh? lengths:=3`.
+
+    Letters are sizes, digits too; `+` makes the numbers positive, `%` puts them between 0 and 1, `<v` makes integers
+    below v, `?` truth values, `!` positive with zeros and ties; `=` gives a Python expression.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    made: dict[str, object] = {}
+    for item in spec.split():
+        name, text = item.split(":", 1)
+        if text.startswith("="):
+            made[name] = eval(text[1:], {"torch": torch, "math": math, **sizes})
+            continue
+        letters, kind, below = text, "", ""
+        for mark in "+%?!<":
+            if mark in text:
+                letters, below = text.split(mark)
+                kind = mark
+        shape = [int(c) if c.isdigit() else sizes[c] for c in letters]
+        if kind == "<":
+            high = int(below) if below.isdigit() else sizes[below]
+            made[name] = torch.randint(0, high, shape, generator=generator)
+            continue
+        value = torch.randn(shape, generator=generator, dtype=torch.float64)
+        made[name] = {
+            "": lambda v: v + 0.2 * v.sign(),
+            "+": lambda v: v.abs() + 0.1,
+            "%": lambda v: v.sigmoid(),
+            "?": lambda v: v > 0,
+            "!": lambda v: v.round(),
+        }[kind](value)
+    return made
+
+
+def derived(source: str, spec: str) -> Backward:
+    """The backward pass of some lines."""
+    return lines_backward(read_program(source, {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}))
+
+
+def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
+    """By variable, how far its gradient is from autograd's, relative to the largest of autograd's; nan where it is none."""
+    values = inputs(spec, sizes, seed)
+    names: dict[str, object] = {"torch": torch, "F": F, "math": math, **values}
+    leaves = [n for n, v in values.items() if isinstance(v, torch.Tensor) and v.is_floating_point()]
+    names.update({n: values[n].clone().requires_grad_() for n in leaves})
+    exec(source, names)
+    floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != backward_output(source)]
+    out = names[backward_output(source)]
+    upstream = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(seed + 7))
+    if backward.upstream is None:
+        upstream = torch.ones_like(out)
+    right = torch.autograd.grad(out, [names[n] for n in floats], upstream, allow_unused=True)
+    run = {n: v.detach().clone() if isinstance(v, torch.Tensor) else v for n, v in names.items()}
+    if backward.upstream is not None:
+        run[backward.upstream] = upstream.clone()
+    exec(backward.source, run)
+    return {n: distance(run[backward.gradients[n]], g) for n, g in zip(floats, right, strict=True)}
+
+
+def distance(got: object, right: torch.Tensor | None) -> float:
+    """The largest difference relative to the largest entry; nan where shape or kind differ."""
+    if right is None:
+        right = torch.zeros_like(got)
+    if not isinstance(got, torch.Tensor) or got.shape != right.shape or got.dtype != right.dtype:
+        return math.nan
+    if right.numel() == 0:
+        return 0.0
+    return (
+        ((got - right).abs().max() / right.abs().max().clamp(min=1e-300)).item() if not torch.equal(got, right) else 0.0
+    )
+
+
+def backward_output(source: str) -> str:
+    """The name that the last line makes."""
+    last = ast.parse(source).body[-1]
+    assert isinstance(last, ast.Assign)
+    target = last.targets[0]
+    return (target.elts[-1] if isinstance(target, ast.Tuple) else target).id
+
+
+def check(source: str, spec: str) -> Backward:
+    """Derive the backward pass, and assert that it is right at both sets of sizes."""
+    backward = derived(source, spec)
+    for sizes in SIZES:
+        wrong = {n: d for n, d in differences(source, backward, spec, sizes).items() if not d < 1e-10}
+        assert not wrong, f"{wrong}\n{backward.source}"
+    floats = {n for n, v in inputs(spec, SIZES[0]).items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
+    assert floats <= set(backward.gradients), f"no gradient of {floats - set(backward.gradients)}\n{backward.source}"
+    return backward
