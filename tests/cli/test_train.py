@@ -68,8 +68,10 @@ OF_OTHER_MODELS = {"n_layer", "n_head", "dropout"}
 
 
 def test_every_setting_reaches_the_run(handgrad, work):
-    flags = {"model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd", "lr": 0.25,
-             "weight_decay": 0.5, "seed": 11, "runs": 1, "engine": "torch", "device": "cpu"}  # fmt: skip
+    flags = {
+        "model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd",
+        "lr": 0.25, "weight_decay": 0.5, "seed": 11, "runs": 1, "engine": "torch", "device": "cpu",
+    }  # fmt: skip
     words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert handgrad("train", "names.txt", "--out", "set", *words, folder=work).code == 0
     settings = json.loads((work / "set" / "config.json").read_text())["training"]

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
 from handgrad.models.mlp import MLP
-from handgrad.training.config import PRESETS, TrainConfig
+from handgrad.training.config import MAX_PLACES, PRESETS, TrainConfig
 from handgrad.training.loop import Every
 
 BAD = {
@@ -55,6 +56,12 @@ def test_the_engine_follows_the_device_unless_it_is_said():
 def test_the_model_has_the_sizes_of_the_run():
     config = TrainConfig(block_size=4, n_embd=5, n_hidden=6)
     assert config.sizes(7) == MLP(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
+
+
+def test_the_longest_line_that_can_be_read_can_be_trained_on():
+    assert TrainConfig.of("microgpt", block_size=MAX_LINE + 1).block_size == MAX_PLACES
+    with pytest.raises(ConfigError, match="block_size makes no sense"):
+        TrainConfig.of("microgpt", block_size=MAX_PLACES + 1)
 
 
 def test_the_lectures_preset():

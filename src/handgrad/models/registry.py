@@ -8,9 +8,17 @@ from typing import Literal
 from handgrad.errors import ConfigError
 from handgrad.models.family import Family
 
-ModelName = Literal["mlp"]
+ModelName = Literal["bigram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm", "transformer", "microgpt"]
 FAMILIES: dict[str, str] = {
+    "bigram": "Bigram",
+    "bow": "BoW",
     "mlp": "MLP",
+    "wavenet": "WaveNet",
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "transformer": "Transformer",
+    "microgpt": "MicroGPT",
 }
 """The class of each family, in the file of the family's name."""
 COMPILED = frozenset({"mlp"})

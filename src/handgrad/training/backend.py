@@ -8,6 +8,7 @@ import numpy as np
 
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
+from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
 from handgrad.training.schedule import learning_rate, minibatch_positions
 
@@ -98,7 +99,7 @@ def _compiled(
 def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """What the steps read and what follows, as the family reads it."""
     config, network = settings.config, settings.model
-    lines = network.reads == "lines"
-    chosen = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines if lines else len(split))
-    for numbers in chosen:
-        yield split.lines(numbers) if lines else (split.contexts(numbers, config.block_size), split.targets(numbers))
+    width = network.block_size if isinstance(network, OfContexts) else None
+    n_examples = split.n_lines if width is None else len(split)
+    for numbers in minibatch_positions(config.seed, steps, config.batch_size, n_examples):
+        yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))

@@ -1,6 +1,6 @@
 """Every size and rate of a training run, in one place; the command line is made from it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from handgrad.errors import ConfigError
@@ -13,6 +13,8 @@ Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
+MAX_PLACES = 1_001
+"""Of a line: as many characters as are read at most, and its end."""
 SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout")
 """Settings of which each family has some."""
 
@@ -72,8 +74,8 @@ class TrainConfig:
                 expected="an integer of at least 2",
             )
         require_integer("batch_size", self.batch_size, at_least=kind.smallest_batch, at_most=1_000_000)
-        of_lines = kind.reads == "lines"
-        require_integer("block_size", self.block_size, at_least=0 if of_lines else 1, at_most=1_000)
+        at_least, at_most = (1, 1_000) if kind.reads == "contexts" else (0, MAX_PLACES)
+        require_integer("block_size", self.block_size, at_least=at_least, at_most=at_most)
         require_integer("n_embd", self.n_embd, at_least=1, at_most=100_000)
         require_integer("n_hidden", self.n_hidden, at_least=1, at_most=100_000)
         require_integer("n_layer", self.n_layer, at_least=1, at_most=1_000)
@@ -124,7 +126,8 @@ class TrainConfig:
                     got=getattr(self, name),
                     expected=f"settings that it has: {known}",
                 )
-        self.sizes(vocab_size=2)
+        of_text = self.block_size == 0  # then it is known once the text is
+        (replace(self, block_size=1) if of_text else self).sizes(vocab_size=2)
 
     @property
     def chosen_engine(self) -> Engine:
@@ -141,8 +144,7 @@ class TrainConfig:
     def sizes(self, vocab_size: int) -> Family:
         """The model's family and sizes for a vocabulary of `vocab_size`."""
         kind = family(self.model)
-        sizes = {field.name: getattr(self, field.name) for field in fields(kind) if field.name != "vocab_size"}
-        return kind(vocab_size, **sizes)
+        return kind(vocab_size, **{field.name: getattr(self, field.name) for field in fields(kind)[1:]})
 
 
 PRESETS = {
