@@ -23,7 +23,7 @@ class GRU(Recurrent):
 
     Example:
         >>> GRU(vocab_size=27, n_embd=64, n_hidden=64).n_parameters
-        28443
+        28315
     """
 
     name = "gru"
