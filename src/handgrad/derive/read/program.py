@@ -19,6 +19,11 @@ class Line:
     text: str
     number: int
 
+    @property
+    def source(self) -> str:
+        """The line in the names of single assignment."""
+        return f"{', '.join(self.targets)} = {ast.unparse(self.value)}"
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -39,11 +44,19 @@ class Loop:
 
 @dataclass(frozen=True)
 class Program:
-    """A forward pass from `inputs`, the float tensors to differentiate by, to `output`.
+    """A forward pass from `inputs`, the float tensors to differentiate by, to its outputs.
 
-    `values` holds every name, modules and functions too, as it was when the lines ran, float tensors in float64;
-    `before` the names that were there before the first line. `renamed` says which name of the user's each name of
-    single assignment stands for, where it is another one. `library` is "torch" or "numpy".
+    Attributes:
+        lines: the lines that make floats of the inputs, in their order; what only makes constants is left out.
+        inputs: the names to differentiate by.
+        output: the name that the backward pass starts from; the first of `outputs`, where a function returns several.
+        values: every name, modules and functions too, as it was when the lines ran, float tensors in float64.
+        before: the names that were there before the first line.
+        renamed: the user's name for each name of single assignment that is another one.
+        bindings: what a name stands for in the user's program, where that is no name: `W` for `self.W`.
+        drawn: the names of random numbers, which the lines do not draw again.
+        notes: what holds only for the values that the lines ran with, such as the branch taken.
+        library: "torch" or "numpy".
     """
 
     lines: tuple[Line | Loop, ...]
@@ -53,6 +66,10 @@ class Program:
     before: Mapping[str, Any]
     renamed: Mapping[str, str] = field(default_factory=dict)
     library: str = "torch"
+    outputs: tuple[str, ...] = ()
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    drawn: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def makers(self) -> Iterator[tuple[str, Line]]:
         """Each name that a plain line makes, and the line."""
