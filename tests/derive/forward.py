@@ -1,6 +1,5 @@
 """Forward lines for tests: their inputs in one line of text, and their backward pass against autograd."""
 
-import ast
 import math
 
 import torch
@@ -8,6 +7,7 @@ import torch.nn.functional as F
 
 from handgrad.derive.backward import Backward
 from handgrad.derive.lines import lines_backward
+from handgrad.derive.read.program import Program
 from handgrad.derive.read.statements import read_program
 
 SIZES = (
@@ -59,10 +59,15 @@ def float_inputs(spec: str) -> set[str]:
     return {n for n in drawn if isinstance(v := values[n], torch.Tensor) and v.is_floating_point()}
 
 
+def read(source: str, spec: str) -> Program:
+    """Some lines as they are read."""
+    before = {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}
+    return read_program(source, before, inputs=sorted(float_inputs(spec)))
+
+
 def derived(source: str, spec: str) -> Backward:
     """The backward pass of some lines."""
-    before = {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}
-    return lines_backward(read_program(source, before, inputs=sorted(float_inputs(spec))))
+    return lines_backward(read(source, spec))
 
 
 def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
@@ -71,9 +76,10 @@ def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int
     names: dict[str, object] = {"torch": torch, "F": F, "math": math, **values}
     leaves = [n for n in values if n in backward.gradients]
     names.update({n: values[n].clone().requires_grad_() for n in leaves})
-    exec(source, names)
-    floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != backward_output(source)]
-    out = names[backward_output(source)]
+    program = read(source, spec)
+    exec("\n".join(line.source for line in program.lines), names)
+    floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != program.output]
+    out = names[program.output]
     upstream = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(seed + 7))
     if backward.upstream is None:
         upstream = torch.ones_like(out)
@@ -103,14 +109,6 @@ def distance(got: object, right: torch.Tensor | None) -> float:
     return (
         ((got - right).abs().max() / right.abs().max().clamp(min=1e-300)).item() if not torch.equal(got, right) else 0.0
     )
-
-
-def backward_output(source: str) -> str:
-    """The name that the last line makes."""
-    last = ast.parse(source).body[-1]
-    assert isinstance(last, ast.Assign)
-    target = last.targets[0]
-    return (target.elts[-1] if isinstance(target, ast.Tuple) else target).id
 
 
 def check(source: str, spec: str) -> Backward:

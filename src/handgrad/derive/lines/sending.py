@@ -2,7 +2,7 @@
 
 import ast
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.derive.emit.source import written
@@ -20,9 +20,10 @@ from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definitio
 class Sending:
     """What one forward line sends back, as steps in their order."""
 
-    def __init__(self, scope: Scope, sizes: Sizes):  # noqa: D107
-        self.scope, self.sizes = scope, sizes
+    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):  # noqa: D107
+        self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
+        self.examples: dict[str, Any] = {}
         self._known: dict[str, ast.expr] = {}
         self._arrived: dict[str, list[Term]] = {}
 
@@ -128,6 +129,8 @@ class Sending:
                     return self.sizes.shape(sources[name])
                 case ast.Call(ast.Attribute(ast.Name(name), "numel")) if name in sources:
                     return self.sizes.count(sources[name])
+                case ast.Name("F") if self.scope.hides_functional:
+                    return parsed("torch.nn.functional")
                 case ast.Name(name) if name in known:
                     return known[name]
                 case ast.Name(name) if name in sources:
@@ -177,11 +180,13 @@ class Sending:
         if node.id in self._arrived:
             self._arrived[node.id].append(term)
             return
-        whole = None
+        whole, value = None, self.scope.value(node)
+        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
         if isinstance(term.example, list | tuple):
             self.steps.append(Step(node.id, term.source))
             return
-        if term.constant or shape_of(term.example) != shape_of(self.scope.value(node)):
+        if narrow:
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole
         self.steps.append(Step(node.id, term.source, whole=whole))
@@ -190,18 +195,24 @@ class Sending:
         place = ast.Subscript(variable(GRADIENT), index, ast.Load())
         zeros = filled("[torch.zeros_like(part) for part in x]", {"x": name})
         self.steps.append(Step(name.id, term.source, place=place, zeros=zeros, adds=True))
+        self.examples.setdefault(name.id, self.scope.value(name))
 
     def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
-        value = fill(into.value) if into.value else None
         swap = named({f"d{argument}": variable(GRADIENT)}.get)
         place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
-        if isinstance(part, ast.Name) and part.id not in self._arrived:
-            self.steps.append(Step(part.id, value, place=place, call=call, zeros=_zeros(part)))
+        value, start = (fill(t) if t else None for t in (into.value, into.start))
+        example = example_like(self.scope.value(part))
+        is_variable = isinstance(part, ast.Name) and part.id not in self._arrived
+        if is_variable and (start is None or part.id not in (*self.seen, *self.examples)):
+            self.steps.append(Step(part.id, value, place=place, call=call, zeros=start or _zeros(part)))
+            self.examples.setdefault(part.id, example)
             return
         name = f"temporary {len(self.steps)}"
-        hinted, zeros = "d" + hint(self.scope.call(part)), self.sizes.filled(part, Term(parsed("0"), 0))
+        variable_or_part = self.scope.stands_for(part)
+        hinted = f"d{part.id if variable_or_part is part and isinstance(part, ast.Name) else hint(self.scope.call(part))}"
+        zeros = start or self.sizes.filled(part, Term(parsed("0"), 0))
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
-        self.send(part, Term(variable(name), example_like(self.scope.value(part))))
+        self.send(part, Term(variable(name), example))
 
     def _bind(self, source: ast.expr, hinted: str) -> ast.Name:
         name = f"temporary {len(self.steps)}"
@@ -211,7 +222,8 @@ class Sending:
     def _full(self, node: ast.expr, term: Term) -> Term:
         value = self.scope.value(node)
         if term.constant or shape_of(term.example) != shape_of(value):
-            return Term(self.sizes.filled(node, term), example_like(value))
+            example = example_like(value) if term.constant else term.example.expand(value.shape)
+            return Term(self.sizes.filled(node, term), example)
         return term
 
     def reference(self, node: ast.expr) -> ast.expr:
@@ -219,7 +231,7 @@ class Sending:
         node, value = self.scope.resolved(node), self.scope.value(node)
         if isinstance(node, ast.Name) and has_truths(value):
             return Mask(node.id, node.ctx)
-        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | None):
+        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | tuple | None):
             return node
         key = ast.dump(node)
         if key not in self._known:

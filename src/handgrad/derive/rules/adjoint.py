@@ -21,12 +21,14 @@ class UncoveredError(Exception):
 class Into:
     """What is added to some elements of an argument's gradient, `dx` by the name of the argument, in place.
 
-    Either `value` to the elements at `place`, no two of which are the same one, or by a `call` that adds.
+    Either `value` to the elements at `place`, no two of which are the same one, or by a `call` that adds. With a
+    `start`, all of the gradient is that, but for the elements at `place`, which are `value`.
     """
 
     place: str = ""
     value: str = ""
     call: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)

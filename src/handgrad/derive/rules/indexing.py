@@ -217,3 +217,11 @@ def _index_put(site: Site) -> Back:
     if tuple(picked.shape) != site.shape("values"):
         raise UncoveredError("`index_put` is covered where the values have the shape of what they are put to")
     return Back({"x": kept, "values": "dy[indices]"})
+
+
+@adjoint("setitem")
+def _setitem(site: Site) -> Back:
+    """`x` with another value at an index: nothing comes back to what is no longer there."""
+    written = tuple(site.result[site["index"]].shape)
+    narrow = "" if written == site.shape("value") else ".sum()" if not site.shape("value") else ".sum_to_size(value.shape)"
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "value": f"dy[index]{narrow}"})
