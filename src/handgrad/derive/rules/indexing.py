@@ -74,7 +74,8 @@ def _is_tensor(part: Any) -> bool:
 
 
 def _is_mask(part: Any) -> bool:
-    return str(getattr(part, "dtype", "")).endswith("bool") or (isinstance(part, list) and part and part[0] is True)
+    truths = isinstance(part, list) and bool(part) and isinstance(part[0], bool)
+    return truths or str(getattr(part, "dtype", "")).endswith("bool")
 
 
 def _shape(part: Any) -> tuple[int, ...]:
@@ -223,5 +224,6 @@ def _index_put(site: Site) -> Back:
 def _setitem(site: Site) -> Back:
     """`x` with another value at an index: nothing comes back to what is no longer there."""
     written = tuple(site.result[site["index"]].shape)
-    narrow = "" if written == site.shape("value") else ".sum()" if not site.shape("value") else ".sum_to_size(value.shape)"
-    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "value": f"dy[index]{narrow}"})
+    whole = "dy[index].sum_to_size(value.shape)" if site.shape("value") else "dy[index].sum()"
+    back = "dy[index]" if written == site.shape("value") else whole
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "value": back})
