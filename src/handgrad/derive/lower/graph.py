@@ -89,6 +89,7 @@ class Graph:
     sizes: Sizes = field(default_factory=Sizes)
     values: dict[str, torch.Tensor] = field(default_factory=dict)
     errors: dict[str, DeriveError] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)  # those of them that stand for sizes for good
     named: dict[str, Size] = field(default_factory=dict)  # sizes that whole numbers of the program stand for
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
@@ -158,6 +159,12 @@ class Graph:
                 self.masks.setdefault(text, "")
             self.say_sizes(text, axes, user=user)
         return self.use(text)
+
+    def unknown(self, axes: Form) -> Indexed:
+        """A tensor of which nothing is known, over these axes."""
+        name = self.hidden()
+        self.define(name, Definition(axes, (), "constant", line=self.line))
+        return Indexed(element(name, axes), axes)
 
     def say_sizes(self, name: str, axes: Form, *, user: bool = True) -> None:
         """Note how a tensor's name says the sizes of its axes."""

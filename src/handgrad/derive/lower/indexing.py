@@ -42,10 +42,10 @@ def _getitem(low: Lowering, call: Call) -> Indexed | list[Indexed]:
         parts = low.lower(call["x"])
         k = low.integer(call["index"])
         return parts[k] if isinstance(parts, list) else parts
-    return subscripted(low, low.tensor(call["x"]), call["index"], ast.unparse(call["x"]))
+    return subscripted(low, low.tensor(call["x"]), call["index"])
 
 
-def subscripted(low: Lowering, made: Indexed, index: ast.expr, said: str) -> Indexed:
+def subscripted(low: Lowering, made: Indexed, index: ast.expr) -> Indexed:
     """What a subscript picks from a value."""
     parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
     if any(_is(p, ...) for p in parts):
@@ -139,7 +139,7 @@ def _gather(low: Lowering, out: _Subscript) -> None:
 
 @lowers("embedding")
 def _embedding(low: Lowering, call: Call) -> Indexed:
-    return subscripted(low, low.tensor(call["weight"]), call["index"], ast.unparse(call["weight"]))
+    return subscripted(low, low.tensor(call["weight"]), call["index"])
 
 
 @lowers("index_select")
@@ -180,7 +180,7 @@ def _select(low: Lowering, call: Call) -> Indexed:
         start = call["start"]
         part = ast.Slice(start, ast.BinOp(start, ast.Add(), call["length"]))
     index = ast.Tuple([*[ast.Slice()] * d, part], ast.Load())
-    return subscripted(low, made, index, ast.unparse(call["x"]))
+    return subscripted(low, made, index)
 
 
 @lowers("chunk", "split", "unbind")

@@ -223,6 +223,7 @@ def settle(graph: Graph) -> None:
         graph.definitions[name] = replace(d, axes=axes, over=over, arguments=tuple(map(one, d.arguments)))
     for name in names:
         graph.definitions.pop(name, None)
+    graph.settled = {name for name in graph.named if isinstance(graph.program.values.get(name), int)}
     graph.numbered = {}
     for name, d in graph.definitions.items():
         if d.arguments:

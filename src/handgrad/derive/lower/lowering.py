@@ -102,6 +102,10 @@ class Lowering:
         """Remember what an expression is lowered to while the line lasts."""
         self._memo[ast.unparse(node)] = made
 
+    def know(self, name: str, made: Indexed) -> None:
+        """Let a name stand for a value."""
+        self._memo[name] = made
+
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
@@ -120,6 +124,8 @@ class Lowering:
                 return [self.tensor(part) for part in parts]
             case ast.Name(name) if name in self.graph.definitions:
                 return self.graph.use(name)
+            case ast.Name(name) if name in self.graph.settled:
+                return Indexed(element(self.graph.sizes.factor(self.graph.named[name]).name))
         size = self.size(node)
         if size is not None:
             return Indexed(size)
@@ -192,6 +198,9 @@ class Lowering:
 
     def index(self, node: ast.expr) -> tuple[Gathered, Form]:
         """The places that an expression of integers names, and its axes."""
+        largest = self.largest(node)
+        if largest is not None:
+            return largest
         made = self.tensor(node)
         single = made.expr.single()
         definition = None if single is None else self.graph.definitions[single.name]
@@ -200,6 +209,28 @@ class Lowering:
         values = self.graph.values[single.name].long()
         table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
         return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
+
+    def largest(self, node: ast.expr) -> tuple[Gathered, Form] | None:
+        """The places of the largest elements along an axis, under one name however they are asked for."""
+        match node:
+            case ast.Call(ast.Attribute(owner, "argmax" | "argmin" as word)):
+                known = {k.arg: k.value for k in node.keywords}
+                dims = [*node.args[:1], *(known[w] for w in ("dim", "axis") if w in known)]
+                keep = known.get("keepdim", known.get("keepdims"))
+            case ast.Attribute(ast.Call() as called, "indices") if (call := call_of(called, self.values)) is not None:
+                if call.name not in ("max", "min"):
+                    return None
+                owner, dims, keep, word = call["x"], [call["dim"]], call["keepdim"], f"arg{call.name}"
+            case _:
+                return None
+        if not dims or not isinstance(dim := self.value(dims[0]), int) or (keep is not None and self.value(keep)):
+            return None
+        values = self.value(node)
+        d = dim % (values.dim() + 1)
+        table = self.graph.table(f"{self.said(owner)}.{word}({d})", values.reshape([n for n in values.shape if n > 1]))
+        axes = self.tensor(owner).axes
+        kept = tuple(a for k, a in enumerate(axes) if k != d)
+        return Gathered(table, tuple(a for a in kept if a is not None)), kept
 
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
@@ -279,6 +310,8 @@ class Lowering:
 
     def meet(self, i: Index, j: Index, mapping: dict[Index, Index], back: dict[Index, Index]) -> None:
         """Extend the maps that give two indices one name: `mapping` of the second's parts, `back` of the first's."""
+        if extent(i) != extent(j):
+            raise Unsupported("the sizes of two axes differ")
         match i, j:
             case _, Axis():
                 mapping[j] = i

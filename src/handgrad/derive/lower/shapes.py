@@ -6,6 +6,7 @@ import itertools
 import torch
 
 from handgrad.derive.expr import (
+    ONE,
     Affine,
     Axis,
     Delta,
@@ -139,6 +140,14 @@ def _expand(low: Lowering, call: Call) -> Indexed:
             other = low.tensor(call["other"]).axes[d] if "other" in call.arguments else None
             axes[d] = fresh(other.size) if isinstance(other, Axis) else axes[d]
     return Indexed(made.expr, tuple(axes))
+
+
+@lowers("zeros_like", "ones_like", "full_like")
+def _like(low: Lowering, call: Call) -> Indexed:
+    axes = low.tensor(call["x"]).axes
+    if call.name == "full_like":
+        return Indexed(low.tensor(call.arguments.get("value", call.arguments.get("fill_value"))).expr, axes)
+    return Indexed(ONE if call.name == "ones_like" else Expr(), axes)
 
 
 @lowers("repeat", "tile")
