@@ -51,7 +51,7 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     kind = "bool" if name in graph.masks else "number" if name in graph.numbers else "float"
     name = graph.aliases.get(name, name)
     if name in speaker.helpers:
-        return Code(graph.words[name], PRIMARY, (), kind), base.indices
+        return Code(speaker.helpers[name], PRIMARY, (), kind), base.indices
     definition = graph.definitions.get(name)
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
