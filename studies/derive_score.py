@@ -1,11 +1,13 @@
 """How far derivations get: right, refused and wrong, by form and by kind of case, how long they are, and how fast.
 
-    python studies/derive_score.py [--form lines|closed|shortest] [--kind KIND] [NAME ...] [-v]
+    python studies/derive_score.py [--form lines|closed|shortest] [--kind KIND] [NAME ...] [-v] [--refused FILE]
 
-With names, only cases whose name contains one of them; `-v` shows the source of each.
+With names, only cases whose name contains one of them; `-v` shows the source of each; `--refused` writes which cases
+are refused, as the tests read it.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--form", action="append", choices=("lines", "closed", "shortest"))
     parser.add_argument("--kind", action="append")
     parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--refused", type=Path)
     options = parser.parse_args()
     outcomes: list[Outcome] = []
     for kind, cases in KINDS.items():
@@ -57,6 +60,18 @@ def main() -> None:
                 outcomes.append(outcome)
                 show(outcome, options.verbose)
     summary(outcomes)
+    if options.refused:
+        options.refused.write_text(refused(outcomes))
+
+
+def refused(outcomes: list[Outcome]) -> str:
+    """The refused cases as a table of TOML, by form, each with its reason."""
+    lines = ["# Cases that a form refuses, and why: written by 'python studies/derive_score.py --refused FILE'.", ""]
+    for form in dict.fromkeys(o.form for o in outcomes):
+        lines += [f"[{form}]"]
+        lines += [f"{json.dumps(o.name)} = {json.dumps(o.why)}" for o in outcomes if (o.form, o.state) == (form, "refused")]
+        lines += [""]
+    return "\n".join(lines)
 
 
 def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[Outcome]:
@@ -107,9 +122,8 @@ def _outcome(
     seconds = time.perf_counter() - begin
     against = references(program, kinds=True) if backward.facts else known
     found = verify(program, backward, against=against)
-    lacking = [name for name in program.inputs if form != "closed" and name not in backward.gradients]
-    right = found.right and not lacking
-    why = "" if right else reason(found) or f"no gradient of {', '.join(lacking)}"
+    right = found.right if form == "closed" else found.complete
+    why = "" if right else reason(found) or f"no gradient of {', '.join(found.missing)}"
     return Outcome(kind, form, name, "right" if right else "wrong", why, seconds, backward.source)
 
 
