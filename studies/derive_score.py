@@ -7,7 +7,9 @@ are refused, as the tests read it.
 """
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -23,6 +25,10 @@ from handgrad.derive.backward import Backward
 from handgrad.derive.read.program import Program
 from handgrad.derive.verify import Verification, references, verify
 from handgrad.errors import DeriveError
+
+
+LIMIT = 30
+"""Seconds after which a derivation is given up."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +118,38 @@ def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[
 def _outcome(
     kind: str, form: str, name: str, derive: Callable[[], Backward], program: Program, known: tuple
 ) -> Outcome:
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
-        backward = derive()
+        with limited(LIMIT):
+            backward = derive()
+    except TimeoutError:
+        return Outcome(kind, form, name, "error", f"not within {LIMIT} s", time.process_time() - begin, "")
     except DeriveError as error:
-        return Outcome(kind, form, name, "refused", str(error), time.perf_counter() - begin, "")
+        return Outcome(kind, form, name, "refused", str(error), time.process_time() - begin, "")
     except Exception as error:  # a fault of ours is a line of the scoreboard
-        return Outcome(kind, form, name, "error", f"{type(error).__name__}: {error}", time.perf_counter() - begin, "")
-    seconds = time.perf_counter() - begin
+        return Outcome(kind, form, name, "error", f"{type(error).__name__}: {error}", time.process_time() - begin, "")
+    seconds = time.process_time() - begin
     against = references(program, kinds=True) if backward.facts else known
     found = verify(program, backward, against=against)
     right = found.right if form == "closed" else found.complete
     why = "" if right else reason(found) or f"no gradient of {', '.join(found.missing)}"
     return Outcome(kind, form, name, "right" if right else "wrong", why, seconds, backward.source)
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError when the processor has worked for so long."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def reason(found: Verification) -> str:
