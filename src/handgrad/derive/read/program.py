@@ -5,45 +5,111 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handgrad.derive.read.printing import line_source, loop_source
+
 
 @dataclass(frozen=True)
 class Line:
     """One assignment of the forward pass, as it is used: each target is a name that nothing else assigns.
 
-    `value` is the right-hand side with the names of single assignment in it; `text` the user's own line, as it is
-    quoted, and `number` where it stands.
+    `value` is the right-hand side with the names of single assignment in it. `text` is the user's own statement, as it
+    is quoted, and `number` where it stands; lines of a function that the program calls have the function's name in
+    `within`, and its text and numbers.
     """
 
     targets: tuple[str, ...]
     value: ast.expr
     text: str
     number: int
+    within: str = ""
+
+    @property
+    def source(self) -> str:
+        """The line in the names of single assignment, in the user's spelling where no name is another."""
+        return line_source(self)
+
+    @property
+    def where(self) -> str:
+        """Where the line stands, as errors say it."""
+        return place(self.number, self.text, self.within)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A name that a round of a loop reads before it makes it.
+
+    `start` is what it is ahead of the loop, `entering` what a round finds, `leaving` what a round leaves behind, and
+    `after` what it is below the loop. `summed` says that a round only adds to it: `leaving = entering + ...`.
+    """
+
+    start: str
+    entering: str
+    leaving: str
+    after: str
+    summed: bool = False
+
+
+@dataclass(frozen=True)
+class Store:
+    """A round writes `value`, a name, into a list, a dict or a tensor: `hs.append(h)`, `hs[t] = h`, `h[t] += a`.
+
+    `container` is one name in the loop and below it; ahead of the loop it holds what is in it before. `index` is None
+    where a list is appended to; `added` says that it is added to what is there.
+    """
+
+    container: str
+    index: ast.expr | None
+    value: str
+    text: str
+    number: int
+    added: bool = False
+    within: str = ""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A `for` loop over steps: its variable, what it runs over, and the lines of its body in single assignment.
+    """A `for` loop over steps: its variables, what it runs over, and its body in single assignment.
 
-    `carried` gives, for each name that a round reads before it is made, the name that the round leaves behind; `stored`
-    the lists, dicts and tensors that a round writes an element of.
+    `variables` are the names that a round is given by the header; `over` is what the header runs over, with the names
+    of single assignment in it. `carried` are the names that go from round to round, `stored` what rounds write
+    elements of. `rounds` has, for each round, what every name of the body was.
     """
 
-    variable: str
+    variables: tuple[str, ...]
+    target: ast.expr
     over: ast.expr
-    body: tuple["Line | Loop", ...]
-    carried: Mapping[str, str]
+    body: tuple["Line | Loop | Store", ...]
+    carried: tuple[Carried, ...]
     stored: tuple[str, ...]
+    rounds: tuple[Mapping[str, Any], ...]
     text: str
     number: int
+    within: str = ""
+
+    @property
+    def source(self) -> str:
+        """The loop in the names of single assignment."""
+        return loop_source(self)
+
+    @property
+    def where(self) -> str:
+        """Where the loop stands, as errors say it."""
+        return place(self.number, self.text.splitlines()[0], self.within)
 
 
 @dataclass(frozen=True)
 class Program:
     """A forward pass from `inputs`, the float tensors to differentiate by, to `output`.
 
-    `values` holds every name, modules and functions too, as it was when the lines ran, float tensors in float64;
-    `before` the names that were there before the first line. `renamed` says which name of the user's each name of
-    single assignment stands for, where it is another one. `library` is "torch" or "numpy".
+    `outputs` are all that a function returns, `output` is the first of them. `values` holds every name, modules and
+    functions too, as it was when the lines ran, float tensors in float64; `before` the names that were there before the
+    first line. The sources of the lines run one after the other from `before` give `values`.
+
+    `renamed` says which name of the user's each name of single assignment stands for, where it is another one;
+    `bindings` which expression of the user's a name in `before` stands for, where that is no name: `fc_weight` for
+    `model.fc.weight`. `kept` are the names that have, below the user's own lines, the value they have here: where a
+    backward pass needs others, `source` has to stand in the place of the user's lines. `assumed` are the conditions
+    that were decided by running. `library` is "torch" or "numpy".
     """
 
     lines: tuple[Line | Loop, ...]
@@ -53,9 +119,24 @@ class Program:
     before: Mapping[str, Any]
     renamed: Mapping[str, str] = field(default_factory=dict)
     library: str = "torch"
+    outputs: tuple[str, ...] = ()
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    assumed: tuple[str, ...] = ()
 
     def makers(self) -> Iterator[tuple[str, Line]]:
         """Each name that a plain line makes, and the line."""
         for line in self.lines:
             if isinstance(line, Line):
                 yield from ((name, line) for name in line.targets)
+
+    @property
+    def source(self) -> str:
+        """The forward pass in the names of single assignment, what the bindings stand for first."""
+        bound = [f"{name} = {text}" for name, text in self.bindings.items()]
+        return "\n".join([*bound, *(line.source for line in self.lines)])
+
+
+def place(number: int, text: str, within: str = "") -> str:
+    """A line by its number, in the program or in a function that it calls, and its text."""
+    return f"line {number}{f' of {within}' if within else ''}: {text}"
