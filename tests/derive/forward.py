@@ -27,6 +27,7 @@ def inputs(spec: str, sizes: dict[str, int], seed: int = 0) -> dict[str, object]
     made: dict[str, object] = {}
     for item in spec.split():
         name, text = item.split(":", 1)
+        text = text.replace("_", " ")
         if text.startswith("="):
             made[name] = eval(text[1:], {"torch": torch, "math": math, **sizes})
             continue
@@ -69,11 +70,18 @@ def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int
     if backward.upstream is None:
         upstream = torch.ones_like(out)
     right = torch.autograd.grad(out, [names[n] for n in floats], upstream, allow_unused=True)
-    run = {n: v.detach().clone() if isinstance(v, torch.Tensor) else v for n, v in names.items()}
+    run = {n: detached(v) for n, v in names.items()}
     if backward.upstream is not None:
         run[backward.upstream] = upstream.clone()
     exec(backward.source, run)
     return {n: distance(run[backward.gradients[n]], g) for n, g in zip(floats, right, strict=True)}
+
+
+def detached(value: object) -> object:
+    """The value outside every graph."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return [detached(part) for part in value] if isinstance(value, tuple | list) else value
 
 
 def distance(got: object, right: torch.Tensor | None) -> float:

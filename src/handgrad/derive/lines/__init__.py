@@ -1,12 +1,12 @@
 """The form `lines`: the backward pass of a program, line by line in reverse."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.lines.naming import Gradients
 from handgrad.derive.lines.running import example_like, shape_of
-from handgrad.derive.lines.scope import Scope
+from handgrad.derive.lines.scope import Scope, has_floats
 from handgrad.derive.lines.sending import Sending
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import Step, Term
@@ -48,28 +48,40 @@ def lines_backward(program: Program) -> Backward:
     for line in reversed(program.lines):
         if reached.isdisjoint(line.targets if isinstance(line, Line) else ()):
             continue
-        for step in _sent_back(line, scope, sizes, gradients):
+        for step in _sent_back(line, reached, scope, sizes, gradients):
             steps.append((line, step))
             if not step.hint:
                 reached.add(step.name)
     return Backward(tuple(_written(steps, gradients)), gradients.names, upstream)
 
 
-def _sent_back(line: Line | Loop, scope: Scope, sizes: Sizes, gradients: Gradients) -> list[Step]:
+def _sent_back(
+    line: Line | Loop, reached: Container[str], scope: Scope, sizes: Sizes, gradients: Gradients
+) -> list[Step]:
     """The steps of one line, its temporaries under names of their own."""
-    if isinstance(line, Loop) or len(line.targets) != 1:
-        raise DeriveError("this line has no backward pass yet", where=place(line))
-    (target,) = line.targets
-    if target == scope.program.output and shape_of(scope.names[target]) == ():
-        term = Term(parsed("1.0"), 1.0)
-    else:
-        term = Term(variable(gradients.of(target)), example_like(scope.value(variable(target))))
+    if isinstance(line, Loop):
+        raise DeriveError("loops have no backward pass yet", where=place(line))
+    terms = {target: _upstream(target, scope, gradients) for target in line.targets if target in reached and has_floats(scope.names[target])}
     sending = Sending(scope, sizes)
     try:
-        sending.send(line.value, term, target)
+        if len(line.targets) == 1 and isinstance(scope.names[line.targets[0]], list | tuple):
+            sending.send_list(line.value, *(term.source for term in terms.values()))
+        elif len(line.targets) == 1:
+            sending.send(line.value, *terms.values(), *line.targets)
+        else:
+            sending.send_each(line.value, line.targets, terms)
     except UncoveredError as error:
         raise DeriveError(str(error), where=place(line)) from error
     return settled(sending.steps, gradients.fresh)
+
+
+def _upstream(name: str, scope: Scope, gradients: Gradients) -> Term:
+    if name == scope.program.output and shape_of(scope.names[name]) == ():
+        return Term(parsed("1.0"), 1)
+    value = scope.value(variable(name))
+    if isinstance(value, list | tuple):
+        return Term(variable(gradients.of(name)), value)
+    return Term(variable(gradients.of(name)), example_like(value))
 
 
 def _written(steps: list[tuple[Line | Loop, Step]], gradients: Gradients) -> Iterator[GradientLine]:

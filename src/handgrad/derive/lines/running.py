@@ -7,7 +7,8 @@ from typing import Any
 
 
 @functools.cache
-def _modules() -> dict[str, Any]:
+def modules() -> dict[str, Any]:
+    """The modules that templates name."""
     import math
 
     import torch
@@ -23,14 +24,22 @@ def _compiled(template: str) -> CodeType:
 
 def run(template: str, examples: Mapping[str, Any]) -> Any:
     """What a template gives for examples of the names in it."""
-    return eval(_compiled(template), _modules(), dict(examples))
+    return eval(_compiled(template), modules(), dict(examples))
 
 
 def example_like(value: Any) -> Any:
     """A gradient for a tensor of this shape."""
-    return _modules()["torch"].full_like(value, 0.5)
+    return modules()["torch"].full_like(value, 0.5)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
     """The shape of a tensor; () for a number."""
     return tuple(getattr(value, "shape", ()))
+
+
+def alike(left: Any, right: Any) -> bool:
+    """Whether two values are the same tensor or number but for rounding."""
+    torch = modules()["torch"]
+    if left is None or shape_of(left) != shape_of(right):
+        return False
+    return torch.allclose(torch.as_tensor(left), torch.as_tensor(right), rtol=1e-9, atol=1e-9, equal_nan=True)

@@ -3,13 +3,13 @@
 import ast
 from typing import Any
 
+from handgrad.derive.lines.running import modules
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.rules.elementwise import GRADIENT_FREE
 
-SEVERAL = frozenset(["var_mean", "std_mean", "max", "min", "median", "sort", "topk", "split", "chunk", "unbind"])
-"""Functions that may return several tensors."""
-OUTPUTS = {"values": 0, "indices": 1}
+OUTPUTS = {"values": 0, "indices": 1, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0, "R": 1}
+"""The names of the outputs of functions that return several."""
 
 
 class Scope:
@@ -17,10 +17,11 @@ class Scope:
 
     def __init__(self, program: Program):  # noqa: D107
         self.program = program
-        self.names = program.values
+        self.names = {**modules(), **program.values}
         self.makers = dict(program.makers())
         self._values: dict[int, tuple[ast.expr, Any]] = {}
         self._calls: dict[int, tuple[ast.expr, Call | None]] = {}
+        self._standing: dict[str, ast.expr] = {}
         self._active = set(program.inputs)
         self.lines = [line for line in program.lines if isinstance(line, Line)]
         for line in self.lines:
@@ -30,32 +31,58 @@ class Scope:
     def value(self, node: ast.expr) -> Any:
         """What an expression was when the lines ran, tensors of PyTorch in the place of arrays."""
         if id(node) not in self._values:
-            self._values[id(node)] = node, as_tensors(evaluated(node, self.names))
+            self._values[id(node)] = node, as_tensors(self._evaluated(node))
         return self._values[id(node)][1]
+
+    def _evaluated(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id)
+        if any(isinstance(part, ast.Slice) for part in (getattr(node, "elts", None) or [node])):
+            node = ast.Subscript(ast.Name("the index", ast.Load()), node, ast.Load())
+            return evaluated(node, {**self.names, "the index": _Index()})
+        return evaluated(node, self.names)
 
     def call(self, node: ast.expr) -> Call | None:
         """The call that an expression is, if it is one that is known."""
         if id(node) not in self._calls:
-            self._calls[id(node)] = node, call_of(node, self.names)
+            self._calls[id(node)] = node, self._of_two(call_of(node, self.names))
         return self._calls[id(node)][1]
+
+    def _of_two(self, call: Call | None) -> Call | None:
+        """`torch.max(x, other)` is `torch.maximum`; any other call is itself."""
+        if call is not None and call.name in ("max", "min") and is_array(self.value(call["dim"])):
+            return Call(f"{call.name}imum", {"x": call["x"], "other": call["dim"]}, call.node)
+        return call
 
     def projected(self, node: ast.expr) -> tuple[ast.expr, int | None]:
         """The call with several outputs that an expression takes one of, and which; otherwise the expression."""
         match node:
-            case ast.Attribute(call, attr) if attr in OUTPUTS and self._several(call):
-                return self._made(call), OUTPUTS[attr]
-            case ast.Subscript(call, index) if self._several(call) and isinstance(self.value(index), int):
-                return self._made(call), self.value(index)
+            case ast.Attribute(whole, attr) if attr in OUTPUTS and self._several(whole):
+                return self.made(whole), OUTPUTS[attr]
+            case ast.Subscript(whole, index) if self._several(whole) and isinstance(self.value(index), int):
+                return self.made(whole), self.value(index)
         return node, None
 
     def _several(self, node: ast.expr) -> bool:
-        call = self.call(self._made(node))
-        return call is not None and call.name in SEVERAL and isinstance(self.value(node), tuple | list)
+        return isinstance(self.value(node), tuple | list) and self.call(self.made(node)) is not None
 
-    def _made(self, node: ast.expr) -> ast.expr:
+    def made(self, node: ast.expr) -> ast.expr:
         """What a name was given; another expression as it is."""
         line = self.makers.get(node.id) if isinstance(node, ast.Name) else None
         return line.value if line and len(line.targets) == 1 else node
+
+    def stand_in(self, node: ast.expr) -> ast.Name:
+        """A name that stands for an expression."""
+        name = f"part {len(self._standing)}"
+        self._standing[name] = node
+        self.names[name] = self.value(node)
+        if self.active(node):
+            self._active.add(name)
+        return ast.Name(name, ast.Load())
+
+    def stands_for(self, node: ast.expr) -> ast.expr:
+        """The expression that a name stands for; any other expression itself."""
+        return self._standing.get(node.id, node) if isinstance(node, ast.Name) else node
 
     def active(self, node: ast.expr) -> bool:
         """Whether an input is reached through an expression."""
@@ -73,14 +100,17 @@ class Scope:
         return call.name not in GRADIENT_FREE and any(self.active(part) for part in call.arguments.values())
 
 
+class _Index:
+    def __getitem__(self, index: Any) -> Any:
+        return index
+
+
 def as_tensors(value: Any) -> Any:
     """The value with tensors in the place of NumPy's arrays and numbers."""
     if type(value) in (list, tuple):
         return type(value)(as_tensors(element) for element in value)
     if is_array(value) and type(value).__module__ == "numpy":
-        import torch
-
-        return torch.as_tensor(value)
+        return modules()["torch"].as_tensor(value)
     return value
 
 

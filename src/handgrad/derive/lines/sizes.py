@@ -22,16 +22,26 @@ class Sizes:
 
     def of(self, node: ast.expr, dim: int) -> ast.expr:
         """The size of a dimension of an expression's value."""
+        node = self.scope.stands_for(node)
         return self._said(node, dim % max(1, self._rank(node)))
+
+    def shape(self, node: ast.expr) -> ast.expr:
+        """The shape of an expression's value."""
+        like = self.like(node)
+        if isinstance(like, ast.Name):
+            return ast.Attribute(like, "shape", ast.Load())
+        return ast.Tuple([self.of(node, dim) for dim in range(self._rank(node))], ast.Load())
 
     def count(self, node: ast.expr) -> ast.expr:
         """How many elements an expression's value has."""
+        node = self.scope.stands_for(node)
         if self._rank(node) == 1:
             return self.of(node, 0)
         return ast.Call(ast.Attribute(self.like(node), "numel", ast.Load()), [], [])
 
     def like(self, node: ast.expr) -> ast.expr:
         """An expression of the same shape, which is this one or a part of it."""
+        node = self.scope.stands_for(node)
         call = self.scope.call(node)
         if call is not None and (call.name in POINTWISE or call.name in SLOPES or call.name in UNCHANGED):
             shape = shape_of(self.scope.value(node))
@@ -46,7 +56,7 @@ class Sizes:
             return variable(known)
         if not isinstance(origin, ast.Subscript):
             return origin
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
             return _shape(node, dim)
         for part, part_dim in self._same(node, dim):
             return self._said(part, part_dim)
@@ -54,7 +64,7 @@ class Sizes:
 
     def _origin(self, node: ast.expr, dim: int) -> ast.expr:
         """Where a size comes from: a dimension of a variable that no line makes, or a number's own source."""
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
             line = self.scope.makers.get(node.id)
             if line is None or len(line.targets) != 1:
                 return _shape(node, dim)
@@ -68,6 +78,9 @@ class Sizes:
 
     def _same(self, node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
         """Dimensions of parts of the expression that are as large by what the expression does."""
+        if (part := self.scope.stands_for(node)) is not node:
+            yield part, dim
+            return
         call = self.scope.call(node)
         if call is None:
             return

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from handgrad.derive.lines.steps import Step, named, uses
 from handgrad.derive.lines.terms import variable
 
-FREE = (ast.Name, ast.Constant, ast.Attribute, ast.expr_context, ast.operator, ast.unaryop)
-
-
 def settled(steps: list[Step], fresh: Callable[[str], str]) -> list[Step]:
     """The steps with no more temporaries than they need, named by `fresh` after what they may be called."""
     kept: list[Step] = []
@@ -37,8 +34,16 @@ def settled(steps: list[Step], fresh: Callable[[str], str]) -> list[Step]:
 
 
 def is_free(node: ast.expr) -> bool:
-    """Whether an expression is as cheap to write, and to compute, as a name."""
-    return (
-        all(isinstance(part, FREE) for part in ast.walk(node))
-        and sum(isinstance(part, ast.BinOp) for part in ast.walk(node)) <= 1
-    )
+    """Whether an expression is as cheap to write, and to compute, as a name: a name's negative, or a part of it."""
+    match node:
+        case ast.Name() | ast.Constant():
+            return True
+        case ast.Attribute(inner) | ast.UnaryOp(_, inner) | ast.Subscript(inner, ast.Constant()):
+            return is_free(inner)
+        case ast.BinOp(left, ast.Add() | ast.Sub(), right):
+            return isinstance(left, ast.Name | ast.Constant) and isinstance(right, ast.Name | ast.Constant)
+        case ast.Compare(left, _, rights):
+            return all(isinstance(part, ast.Name | ast.Constant) for part in (left, *rights))
+        case ast.List(parts) | ast.Tuple(parts):
+            return all(is_free(part) for part in parts)
+    return False

@@ -41,6 +41,9 @@ LINEAR = frozenset(
 )
 """Methods through which a minus sign goes."""
 
+OF_SEVERAL = frozenset({"view", "reshape", "permute", "flip", "expand", "new_ones", "new_zeros"})
+"""Methods whose arguments may be one tuple or, as is shorter, what is in it."""
+
 
 def variable(text: str) -> ast.Name:
     """The name as an expression."""
@@ -181,7 +184,17 @@ def called(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.key
             return minus(called(attribute(positive(owner), name), arguments, keywords))
         case ast.Attribute(owner, "transpose") if swap := _transposed(owner, arguments):
             return swap
+        case ast.Attribute(ast.Call(ast.Attribute(inner, "sum"), [dims], [_]), "squeeze") if _same(arguments, dims):
+            return called(ast.Attribute(inner, "sum", ast.Load()), arguments, [])
+        case ast.Attribute(_, name) if name in OF_SEVERAL:
+            match arguments:
+                case [ast.Tuple([_, *_] as parts)]:
+                    arguments = parts
     return ast.Call(function, arguments, keywords)
+
+
+def _same(arguments: list[ast.expr], dims: ast.expr) -> bool:
+    return len(arguments) == 1 and ast.dump(arguments[0]) == ast.dump(dims)
 
 
 def attribute(owner: ast.expr, name: str) -> ast.expr:

@@ -44,8 +44,8 @@ def as_lines(step: Step, gradient: str, *, first: bool, more: bool) -> Iterator[
         more: whether other steps add to it later.
     """
     step = step.rebuilt(named({GRADIENT: variable(gradient)}.get))
-    if step.in_place and first and step.like is not None:
-        yield f"{gradient} = {written(filled('torch.zeros_like(x)', {'x': step.like}))}"
+    if step.zeros is not None and first:
+        yield f"{gradient} = {written(step.zeros)}"
     if step.call is not None:
         yield written(step.call)
         return
@@ -54,7 +54,7 @@ def as_lines(step: Step, gradient: str, *, first: bool, more: bool) -> Iterator[
     assert value is not None
     if first and step.whole is not None:
         value = rebuilt(step.whole, named({VALUE: value}.get))
-    if first:
+    if first and not step.adds:
         shared = more and step.place is None and _is_view(value)
         yield f"{target} = {written(filled('x.clone()', {'x': value}) if shared else value)}"
     elif negated(value):

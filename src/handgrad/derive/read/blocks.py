@@ -58,9 +58,8 @@ def statement(reader: Reader, node: ast.stmt) -> Term | None:
             term = expressions.expression(reader, value) if value else Term(ast.Constant(None), None)
             return reader.named("out", term) if reader.no_grad else term
         case ast.If(test, body, orelse):
-            return block(
-                reader, body if expressions.decided(reader, expressions.expression(reader, test), test) else orelse
-            )
+            chosen = expressions.decided(reader, expressions.expression(reader, test), test)
+            return block(reader, body if chosen else orelse)
         case ast.For():
             return loops.read_for(reader, node)
         case ast.While():

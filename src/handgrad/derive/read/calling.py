@@ -27,7 +27,8 @@ def call(reader: Reader, node: ast.Call) -> Term:
             if isinstance(base.value, dict) and not isinstance(base, Parts) and has_float(base.value):
                 base = Parts(dict, {k.value: element(reader, base, k) for k in containers.items(reader, base)})
             if isinstance(base, Parts) and not hasattr(base.of, "_fields"):
-                return containers.method(reader, base, attr, expressions.elements(reader, node.args))
+                word = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "item")
+                return containers.method(reader, base, attr, expressions.elements(reader, node.args), word)
             if is_array(base.value):
                 return effects.method(reader, base, attr, *_arguments(reader, node), owner)
             callee = attribute(reader, base, attr)

@@ -71,15 +71,17 @@ def comprehension(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Part
     return Parts(list, made)
 
 
-def method(reader: Reader, base: Parts, attr: str, arguments: list[Term]) -> Term:
-    """A method of a list or dict whose elements are known one by one."""
+def method(reader: Reader, base: Parts, attr: str, arguments: list[Term], word: str) -> Term:
+    """A method of a list or dict, called `word`, whose elements are known one by one."""
     none = Term(ast.Constant(None), None)
     match base.parts, attr, arguments:
         case list(), "append", [item]:
             base.parts.append(item)
+            targets.name_parts(reader, word, base)
             return none
         case list(), "extend", [more]:
             base.parts.extend(items(reader, more))
+            targets.name_parts(reader, word, base)
             return none
         case list(), "insert", [place, item]:
             base.parts.insert(place.value, item)

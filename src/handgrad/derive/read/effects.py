@@ -46,7 +46,7 @@ def function(reader: Reader, callee: Term, arguments: list[Term], keywords: Keyw
     if name.endswith("_") and not name.startswith("_") and arguments and is_array(arguments[0].value):
         out, arguments, called, callee = _first_written(reader, callee, arguments)
     value = reader.run(called, *(a.value for a in arguments), **{k: v.value for k, v in keywords.items()})
-    made = Term(call_node(callee.node, arguments[bound:], keywords), value)
+    made = reader.draws.seen(Term(call_node(callee.node, arguments[bound:], keywords), value))
     if in_place:
         out = arguments[0]
     return made if out is None or out.node is None else writing.update(reader, out, made)
@@ -119,5 +119,6 @@ def _dropped(reader: Reader, callee: Term, arguments: list[Term], keywords: Keyw
         **{k: v.value for k, v in keywords.items() if k != "input"},
     )
     rest = {k: v for k, v in keywords.items() if k != "input"}
-    mask = reader.emit("mask", Term(call_node(callee.node, [ones, *arguments[1:]], rest), drawn), own=False)
+    made = reader.draws.seen(Term(call_node(callee.node, [ones, *arguments[1:]], rest), drawn))
+    mask = reader.emit("mask", made, own=False)
     return expressions.operated(reader, ast.Mult(), x, mask)

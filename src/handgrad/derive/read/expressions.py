@@ -135,7 +135,7 @@ def decided(reader: Reader, term: Term, test: ast.expr) -> bool:
     if not isinstance(term.node, ast.Constant):
         _, number, within = reader.quoted
         place = f"line {number}{f' of {within}' if within else ''}"
-        reader.assumed[f"{place}: '{ast.unparse(test)}' is {'true' if value else 'false'}"] = None
+        reader.notes[f"{place}: '{ast.unparse(test)}' is {'true' if value else 'false'}"] = None
     return value
 
 
@@ -161,7 +161,7 @@ def compiled(reader: Reader, node: ast.expr) -> Term:
 
     made = Renamed().visit(ast.parse(ast.unparse(node), mode="eval").body)
     code = compile(ast.fix_missing_locations(ast.Expression(made)), "<forward>", "eval")
-    return Term(made, reader.run(eval, code, {"__builtins__": builtins, **reader.values}))
+    return reader.draws.seen(Term(made, reader.run(eval, code, {"__builtins__": builtins, **reader.values})))
 
 
 def _is_arg(node: ast.AST) -> bool:

@@ -1,54 +1,69 @@
 """What was read as a program: its inputs and outputs, final names, and whether its numbers are those of the user's."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.naming import final_names, names_in, renamed_expression, renamed_steps
+from handgrad.derive.read.naming import final_names, names_in, renamed_steps
 from handgrad.derive.read.program import Line, Program
-from handgrad.derive.read.reader import Reader
+from handgrad.derive.read.reader import Reader, plain
 from handgrad.derive.read.running import is_float
 from handgrad.derive.read.terms import Parts, Term
 from handgrad.errors import DeriveError
 
 
-def finished(reader: Reader, inputs: Sequence[str] | None, outputs: Sequence[Term]) -> Program:
+def finished(
+    reader: Reader, inputs: Sequence[str] | None, outputs: Sequence[Term], arguments: Collection[str] | None = None
+) -> Program:
     """The program that was read.
 
     Args:
         reader: what was read.
         inputs: the names to differentiate by, if they are given.
         outputs: what it returns.
+        arguments: the names of the arguments of the function that was read, if it was one.
+
+    Raises:
+        DeriveError: there is no output, or it does not depend on an input.
     """
     if not outputs:
         raise DeriveError("no float tensor is returned", next_step="Return the loss, or what the gradient starts from.")
-    ends = [_output(reader, term) for term in outputs]
-    chosen = _inputs(reader, inputs)
+    several = len(outputs) > 1
+    ends = [_output(reader, term, f"out_{k}" if several else "out") for k, term in enumerate(outputs)]
+    chosen = _inputs(reader, inputs, arguments)
     active = set(chosen)
     for line in reader.lines:
         if names_in(line.value) & active:
             active.update(name for name in line.targets if _floats(reader.values[name]))
+    if ends[0] not in active:
+        raise DeriveError(
+            f"'{reader.made[ends[0]].base}' does not depend on a float tensor that can be differentiated by",
+            expected="lines such as 'y = x @ w'",
+        )
     names = final_names(reader, active)
-    lines = renamed_steps(_detached(reader, active), names)
+    statements = renamed_steps(_detached(reader, active), names)
+    drawn = tuple(names[name] for name in reader.made if name in reader.draws.names)
     values = {**reader.namespace, **{names.get(name, name): value for name, value in reader.values.items()}}
-    before = {name: value for name, value in values.items() if name not in names.values()}
+    made = set(names.values()) - set(drawn)
+    before = {name: value for name, value in values.items() if name not in made}
     before |= {name: value for name, value in reader.namespace.items() if name not in before}
     last = _last_values(reader, names)
     kept = frozenset(n for n in values if (n in last and last[n] == n) or (n in reader.namespace and n not in last))
     library = "numpy" if any(type(values[name]).__module__ == "numpy" for name in chosen) else "torch"
     return Program(
-        tuple(lines),
+        tuple(line for line in statements if not set(drawn).intersection(getattr(line, "targets", ()))),
         tuple(chosen),
         names.get(ends[0], ends[0]),
         values,
         before,
-        renamed={names[n]: made.base for n, made in reader.made.items() if made.own and names[n] != made.base},
+        renamed={names[n]: made.base for n, made in reader.made.items() if names[n] != made.base},
         library=library,
         outputs=tuple(names.get(end, end) for end in ends),
         bindings=dict(reader.bindings),
+        drawn=drawn,
+        notes=tuple(reader.notes),
         kept=kept,
-        assumed=tuple(reader.assumed),
+        statements=tuple(statements),
     )
 
 
@@ -61,15 +76,21 @@ def _last_values(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _output(reader: Reader, term: Term) -> str:
-    if isinstance(term, Parts) or not is_array(term.value):
+def _output(reader: Reader, term: Term, wanted: str) -> str:
+    if isinstance(term, Parts) or not is_float(term.value):
         raise DeriveError(
-            f"the output '{ast.unparse(term.node)}' is no tensor", next_step="Name a variable that is one."
+            f"'{plain(ast.unparse(term.node))}' is no float tensor, so it has no gradient",
+            next_step="Name a variable that is one, or end with a line that makes one.",
         )
-    return term.name if term.name is not None else str(reader.emit("out", term).name)
+    return term.name if term.name in reader.made else str(reader.emit(wanted, term).name)
 
 
-def _inputs(reader: Reader, given: Sequence[str] | None) -> list[str]:
+def _inputs(reader: Reader, given: Sequence[str] | None, arguments: Collection[str] | None) -> list[str]:
+    """The names to differentiate by.
+
+    Those of a function are its arguments and the parameters that it finds; otherwise what requires gradients, and
+    where nothing does all that is read.
+    """
     read = {name for line in reader.lines for name in names_in(line.value)}
     floats = [name for name in reader.values if name not in reader.made and is_float(reader.values[name])]
     if given is not None:
@@ -81,9 +102,17 @@ def _inputs(reader: Reader, given: Sequence[str] | None) -> list[str]:
                     )
                 reader.from_namespace(name)
         return list(given)
-    floats = [name for name in floats if name in read]
+    floats = [name for name in floats if name in read and name not in reader.buffers]
     wanting = [name for name in floats if id(reader.values[name]) in reader.convert.wanting]
-    return wanting or floats
+    if arguments is None:
+        return wanting or floats
+    roots = {name: _root(reader.bindings.get(name, name)) for name in floats}
+    return [name for name in floats if roots[name] in arguments or name in wanting] or floats
+
+
+def _root(text: str) -> str:
+    """The name that an expression such as `model.fc.weight` begins with."""
+    return text.partition(".")[0].partition("[")[0]
 
 
 def _floats(value: Any) -> bool:
@@ -101,6 +130,3 @@ def _detached(reader: Reader, active: set[str]) -> list[Line]:
             line = Line(line.targets, node, line.text, line.number, line.within)
         found.append(line)
     return found
-
-
-_ = renamed_expression

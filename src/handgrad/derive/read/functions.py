@@ -50,7 +50,9 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         raise DeriveError(
             f"the source of '{name}' cannot be found", next_step="Write the function in a file or a notebook."
         )
-    arguments = _arguments(called, [*first, *args], kwargs)
+    given = _arguments(called, [*first, *args], kwargs)
+    words = {name: _word(name, function) for name in given}
+    arguments = {words[name]: value for name, value in given.items()}
     namespace = {**called.__globals__, **_closed(called), **arguments}
     reader = Reader(namespace)
     reader.taken = set(arguments) | {n.id for part in source.body for n in ast.walk(part) if isinstance(n, ast.Name)}
@@ -58,15 +60,16 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
     reader.frames.append(frame)
     frame.statement = source.body[0]
     with quietly(), float64():
-        for name in arguments:
-            reader.lookup(name)
+        for name, word in words.items():
+            frame.scope[name] = reader.from_namespace(word)
+        reader.draws.begin()
         if isinstance(source.node, ast.Lambda):
             result: Term | None = expressions.expression(reader, source.node.body)
         else:
             result = blocks.block(reader, source.body)
         tensors = _tensors(result)
-        program = finished(reader, None, tensors)
-    own = _flat(own_result(called, arguments)) if not _is_variadic(source.arguments) else []
+        program = finished(reader, None, tensors, arguments)
+    own = _flat(own_result(called, given)) if not _is_variadic(source.arguments) else []
     for name, term, value in zip(program.outputs, tensors, own, strict=False):
         check(name, term.value, value)
     return program
@@ -99,6 +102,11 @@ def _unwrapped(function: Callable[..., Any]) -> tuple[types.FunctionType, list[A
                 next_step="Write a function that calls it.",
             )
     return called, first
+
+
+def _word(parameter: str, function: Callable[..., Any]) -> str:
+    """What an argument is called: a module that is called is a model, and no 'self'."""
+    return "model" if parameter == "self" and not isinstance(function, types.MethodType) else parameter
 
 
 def _arguments(called: types.FunctionType, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

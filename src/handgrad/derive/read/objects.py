@@ -28,7 +28,7 @@ def attribute(reader: Reader, base: Term, attr: str) -> Term:
         return inline.function(reader, found.fget, [base], {}, said=ast.unparse(node))
     value = reader.run(getattr, base.value, attr)
     if is_float(value) and reader.from_before(node):
-        return reader.bound(value, node)
+        return reader.bound(value, node, buffer=attr in getattr(base.value, "_buffers", ()))
     if reader.frame.library and attr != "normalized_shape":
         literal = _literal(value)
         return Term(literal, value) if literal else Term(node, value)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from handgrad.derive.read.printing import line_source, loop_source
@@ -99,17 +100,24 @@ class Loop:
 
 @dataclass(frozen=True)
 class Program:
-    """A forward pass from `inputs`, the float tensors to differentiate by, to `output`.
+    """A forward pass from `inputs`, the float tensors to differentiate by, to its outputs.
 
-    `outputs` are all that a function returns, `output` is the first of them. `values` holds every name, modules and
-    functions too, as it was when the lines ran, float tensors in float64; `before` the names that were there before the
-    first line. The sources of the lines run one after the other from `before` give `values`.
+    The sources of the lines, run one after the other from `before`, give `values`.
 
-    `renamed` says which name of the user's each name of single assignment stands for, where it is another one;
-    `bindings` which expression of the user's a name in `before` stands for, where that is no name: `fc_weight` for
-    `model.fc.weight`. `kept` are the names that have, below the user's own lines, the value they have here: where a
-    backward pass needs others, `source` has to stand in the place of the user's lines. `assumed` are the conditions
-    that were decided by running. `library` is "torch" or "numpy".
+    Attributes:
+        lines: the lines in their order, without those that draw random numbers.
+        inputs: the names to differentiate by.
+        output: the name that the backward pass starts from; the first of `outputs`, where a function returns several.
+        values: every name, modules and functions too, as it was when the lines ran, float tensors in float64.
+        before: the names that were there before the first line, and what was drawn.
+        renamed: the user's name for each name of single assignment that is another one.
+        bindings: what a name stands for in the user's program, where that is no name: `W` for `self.W`.
+        drawn: the names of random numbers, which the lines do not draw again.
+        notes: what holds only for the values that the lines ran with, such as the branch taken.
+        library: "torch" or "numpy".
+        kept: the names that have, below the user's own lines, the value that they have here. Where a backward pass
+            needs others, `source` has to stand in the place of the user's lines.
+        statements: the lines, and those that draw among them.
     """
 
     lines: tuple[Line | Loop, ...]
@@ -121,8 +129,10 @@ class Program:
     library: str = "torch"
     outputs: tuple[str, ...] = ()
     bindings: Mapping[str, str] = field(default_factory=dict)
+    drawn: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
-    assumed: tuple[str, ...] = ()
+    statements: tuple[Line | Loop, ...] = ()
 
     def makers(self) -> Iterator[tuple[str, Line]]:
         """Each name that a plain line makes, and the line."""
@@ -133,8 +143,14 @@ class Program:
     @property
     def source(self) -> str:
         """The forward pass in the names of single assignment, what the bindings stand for first."""
-        bound = [f"{name} = {text}" for name, text in self.bindings.items()]
-        return "\n".join([*bound, *(line.source for line in self.lines)])
+        bound = [_bound(name, text, self.values[name]) for name, text in self.bindings.items()]
+        return "\n".join([*bound, *(line.source for line in self.statements)])
+
+
+def _bound(name: str, text: str, value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return f"import {text}" if text == name else f"import {text} as {name}"
+    return f"{name} = {text}"
 
 
 def place(number: int, text: str, within: str = "") -> str:

@@ -3,12 +3,14 @@
 import ast
 import builtins
 import importlib
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from handgrad.derive.read.calls import is_array
+from handgrad.derive.read.drawing import Draws, replaced
 from handgrad.derive.read.program import Line, Loop, Store, place
 from handgrad.derive.read.running import Converter, in_float64
 from handgrad.derive.read.terms import Closure, Frame, Parts, Stale, Term, is_path, name_of
@@ -42,13 +44,15 @@ class Reader:
         self.bindings: dict[str, str] = {}
         self.frames: list[Frame] = []
         self.attributes: dict[tuple[int, str], Term] = {}
-        self.assumed: dict[str, None] = {}
+        self.notes: dict[str, None] = {}
+        self.draws = Draws()
         self.taken: set[str] = set(namespace) | set(dir(builtins))
         self.hint = ""
         self.current: dict[str, Term] = {}
         self.detached: set[str] = set()
         self.no_grad = 0
         self.alive: list[Any] = []
+        self.buffers: set[str] = set()
         self._known: dict[int, Term] = {}
         self._sizes: dict[str, list[Term]] = {}
 
@@ -66,7 +70,7 @@ class Reader:
     def refuse(self, what: str, next_step: str = "", cause: BaseException | None = None) -> NoReturn:
         """Raise a DeriveError that names the statement that is being read."""
         text, number, within = self.quoted
-        raise DeriveError(what, where=place(number, text, within), next_step=next_step) from cause
+        raise DeriveError(plain(what), where=place(number, text, within), next_step=plain(next_step)) from cause
 
     def run(self, function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
         """Call what the user's code calls; what that raises is said with its line."""
@@ -87,7 +91,12 @@ class Reader:
         self, bases: tuple[str, ...], term: Term, values: tuple[Any, ...], *, own: bool | None = None
     ) -> list[Term]:
         """A line that gives each part of a value a name."""
+        if calls := self.draws.inside(term, self.values):
+            names = {id(call.node): str(self.emit("noise", call, own=False).name) for call in calls}
+            term = Term(replaced(term.node, names), term.value)
         targets = [self.new(base, value, own=own) for base, value in zip(bases, values, strict=True)]
+        if self.draws.is_drawn(term):
+            self.draws.names.update(target.name for target in targets if target.name)
         if self.no_grad:
             self.detached.update(target.name for target in targets if target.name)
         text, number, within = self.quoted
@@ -115,6 +124,10 @@ class Reader:
         if own or said not in self._sizes:
             self._sizes[said] = self.emit_all(bases, term, values, own=own)
         return self._sizes[said]
+
+    def arrays(self) -> list[Term]:
+        """The arrays that have names from before the lines."""
+        return [term for term in self._known.values() if is_array(term.value)]
 
     def helper(self, name: str, value: Any) -> Term:
         """A function that lines call and that no user has."""
@@ -169,6 +182,9 @@ class Reader:
     def outside(self, name: str, raw: Any, said: str = "") -> Term:
         """A name for a value from before the lines; `said` is an expression for it where the name alone is none."""
         value = self.convert(raw)
+        if hasattr(value, "bit_generator") or hasattr(value, "clone_state"):
+            self.draws.generators.append(value)
+            self.draws.begin()
         if id(value) in self._known:
             return self._known[id(value)]
         if isinstance(value, types.ModuleType) and said:
@@ -190,8 +206,11 @@ class Reader:
             self._known[id(value)] = term
         return term
 
-    def bound(self, value: Any, node: ast.expr) -> Term:
-        """A name for a float tensor that an expression such as `self.fc.weight` or `params["W"]` stands for."""
+    def bound(self, value: Any, node: ast.expr, *, buffer: bool = False) -> Term:
+        """A name for a float tensor that an expression such as `self.fc.weight` or `params["W"]` stands for.
+
+        A `buffer` of a module is no input, unless nothing else is.
+        """
         if id(value) in self._known:
             return self._known[id(value)]
         for name, raw in self.namespace.items():
@@ -203,6 +222,8 @@ class Reader:
         self.values[name] = value
         self.taken.add(name)
         self._known[id(value)] = Term(name_of(name), value)
+        if buffer:
+            self.buffers.add(name)
         return self._known[id(value)]
 
     def from_before(self, node: ast.expr) -> bool:
@@ -220,6 +241,11 @@ class Reader:
             name = f"{wanted}_{count}" if wanted[-1].isdigit() else f"{wanted}{count}"
             count += 1
         return name
+
+
+def plain(text: str) -> str:
+    """A text without the serial numbers of names."""
+    return re.sub("·[0-9]+", "", text)
 
 
 def _literal(value: Any) -> ast.expr | None:

@@ -7,6 +7,7 @@ from typing import Any
 from handgrad.derive.read import blocks
 from handgrad.derive.read.agreeing import check, own_values
 from handgrad.derive.read.finishing import finished
+from handgrad.derive.read.functions import read_function
 from handgrad.derive.read.program import Program
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import float64, in_float64, is_float, quietly
@@ -14,7 +15,7 @@ from handgrad.derive.read.sources import text_in
 from handgrad.derive.read.terms import Frame, Term
 from handgrad.errors import DeriveError
 
-__all__ = ["in_float64", "is_float", "read_program"]
+__all__ = ["in_float64", "is_float", "read_function", "read_program"]
 
 
 def read_program(
@@ -54,15 +55,16 @@ def read_program(
     end: Term | None = None
     body = tree.body
     with quietly(), float64():
+        reader.draws.begin()
         try:
             blocks.block(reader, tree.body)
         except blocks.ForwardEnd as stop:
             end = stop.output
             body = body[: next(i for i, node in enumerate(body) if node is frame.statement)]
         if output is not None:
-            if output not in frame.scope and output not in before:
-                raise DeriveError(f"the lines do not make '{output}'", next_step="Name one of their variables.")
-            end = reader.lookup(output)
+            if output not in frame.scope:
+                raise DeriveError(f"no line makes '{output}'", next_step="Name one that the lines make.")
+            end = frame.scope[output]
         elif end is None:
             end = _last(reader)
         program = finished(reader, inputs, (end,))

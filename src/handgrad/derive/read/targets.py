@@ -57,7 +57,11 @@ def _named(reader: Reader, name: str, term: Term, since: int, own: bool | None =
     name = "h" if reader.frame.library else name
     if isinstance(term, Parts | Closure):
         known = isinstance(term, Closure) or not term.parts or has_float(term.value) or _has_closure(term)
-        return term if known or not own else reader.emit(name, term, own=own)
+        if not known and own:
+            return reader.emit(name, term, own=own)
+        if isinstance(term, Parts):
+            name_parts(reader, name, term)
+        return term
     if not is_array(term.value) and is_path(term.node) and not isinstance(term.value, int | float | str | tuple | None):
         return term
     if term.name is not None:
@@ -71,6 +75,17 @@ def _named(reader: Reader, name: str, term: Term, since: int, own: bool | None =
     if type(term.value) is int:
         return reader.sized((name,), term, (term.value,), own=own)[0]
     return reader.emit(name, term, own=own)
+
+
+def name_parts(reader: Reader, name: str, term: Parts) -> None:
+    """Give each element of a list or dict that computes something a line and a name."""
+    pairs = term.parts.items() if isinstance(term.parts, dict) else enumerate(term.parts)
+    for key, part in list(pairs):
+        word = key if isinstance(key, str) and key.isidentifier() else f"{name}_{key}"
+        if isinstance(part, Parts):
+            name_parts(reader, word, part)
+        elif is_array(part.value):
+            term.parts[key] = reader.named(word, part)
 
 
 def _has_closure(term: Term) -> bool:

@@ -40,8 +40,9 @@ def update(reader: Reader, old: Term, new: Term, owner: ast.expr | None = None) 
             holder[key] = made
         elif shares_memory(term.value, old.value):
             holder[key] = Stale(term.node, term.value, base)
-    if old.name is not None and old.name not in reader.made:
-        reader.current[old.name] = made
+    for term in reader.arrays():
+        if term.name == old.name or (term.name not in reader.current and shares_memory(term.value, old.value)):
+            reader.current[str(term.name)] = made if term.name == old.name else Stale(term.node, term.value, base)
     return made
 
 

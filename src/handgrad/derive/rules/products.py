@@ -1,20 +1,107 @@
-"""Products of matrices, and powers."""
+"""Products of vectors, matrices and batches of matrices, and the sums of products that `einsum` writes."""
 
-from handgrad.derive.rules.adjoint import Back, Site, adjoint
-
-
-@adjoint("pow", lazy=True)
-def _pow(site: Site) -> Back:
-    n = site["exponent"]
-    if n == 2:
-        return Back({"x": "2 * x * dy"})
-    if isinstance(n, int | float):
-        return Back({"x": f"exponent * x**{n - 1} * dy"})
-    raise NotImplementedError
+from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint
 
 
-@adjoint("matmul")
+def _of_vectors(site: Site) -> bool:
+    return site.rank("x") == site.rank("other") == 1
+
+
+@adjoint("matmul", lazy=_of_vectors)
 def _matmul(site: Site) -> Back:
-    if site.rank("x") == site.rank("other") == 2:
-        return Back({"x": "dy @ other.T", "other": "x.T @ dy"})
-    raise NotImplementedError
+    match site.rank("x"), site.rank("other"):
+        case 1, 1:
+            return Back({"x": "other * dy", "other": "x * dy"})
+        case 2, 1:
+            return Back({"x": "dy[:, None] * other", "other": "x.T @ dy"})
+        case 1, 2:
+            return Back({"x": "other @ dy", "other": "x[:, None] * dy"})
+        case 2, 2:
+            return Back({"x": "dy @ other.T", "other": "x.T @ dy"})
+        case rank, 2:
+            rows = f".flatten(0, {rank - 2})"
+            return Back({"x": "dy @ other.T", "other": f"x{rows}.T @ dy{rows}"})
+        case rank, 1:
+            lead = tuple(range(rank - 1))
+            return Back({"x": "dy[..., None] * other", "other": f"(x * dy[..., None]).sum({lead})"})
+        case 1, rank:
+            lead = tuple(range(rank - 2))
+            return Back(
+                {
+                    "x": f"(other @ dy[..., None])[..., 0].sum({lead if len(lead) > 1 else lead[0]})",
+                    "other": "x[:, None] * dy[..., None, :]",
+                }
+            )
+    x, other = "dy @ other.transpose(-2, -1)", "x.transpose(-2, -1) @ dy"
+    return Back(
+        {
+            "x": _to_batch(x, site.shape("x"), site.result.shape),
+            "other": _to_batch(other, site.shape("other"), site.result.shape),
+        }
+    )
+
+
+def _to_batch(product: str, wanted: tuple[int, ...], whole: tuple[int, ...]) -> str:
+    """The product summed over the batches over which a matrix was broadcast."""
+    lead = len(whole) - len(wanted)
+    kept = [d for d in range(len(wanted) - 2) if wanted[d] == 1 != whole[d + lead]]
+    if lead:
+        dims = tuple(range(lead))
+        product = f"({product}).sum({dims if lead > 1 else 0})"
+    if kept:
+        product = f"({product}).sum({tuple(kept) if len(kept) > 1 else kept[0]}, keepdim=True)"
+    return product
+
+
+@adjoint("dot", lazy=_of_vectors)
+def _dot(site: Site) -> Back:
+    if not site.rank("x") or not site.rank("other"):
+        return Back({"x": "(other * dy).sum()" if site.rank("other") else "other * dy", "other": "x * dy"})
+    if site.rank("x") > 1 and site.rank("other") > 2:
+        raise UncoveredError("`dot` of more than a matrix is not covered: write it with `@` or `einsum`")
+    return _matmul(site)
+
+
+@adjoint("einsum", lazy=lambda site: not hasattr(site.dy, "shape"))
+def _einsum(site: Site) -> Back:
+    equation = site["equation"]
+    if not isinstance(equation, str):
+        raise UncoveredError("`einsum` is covered where its equation is a text")
+    given, out = _letters(equation)
+    terms = {}
+    for i, letters in enumerate(given):
+        terms[f"operands_{i}"] = _einsum_back(i, letters, given, "dy" if hasattr(site.dy, "shape") else "", out)
+    return Back(terms)
+
+
+def _letters(equation: str) -> tuple[list[str], str]:
+    """The indices of each operand and of the result; where the result's are left out, in their usual order."""
+    left, arrow, out = equation.replace(" ", "").replace("...", ".").partition("->")
+    if not arrow:
+        out = "".join(sorted(c for c in set(left) - set(",") if left.count(c) == 1 or c == "."))
+    return left.split(","), out
+
+
+def _einsum_back(i: int, letters: str, given: list[str], dy: str, out: str) -> str:
+    """An `einsum` of the gradient and the other operands; ones and identities where an index stands nowhere else."""
+    parts, sources = ([out], [dy]) if dy else ([], [])
+    for j, other in enumerate(given):
+        if j != i:
+            parts.append(other)
+            sources.append(f"operands_{j}")
+    wanted, free = "", iter(sorted(set("abcdefghijklmnopqrstuvwxyz") - set("".join(given) + out)))
+    for d, letter in enumerate(letters):
+        if letter not in wanted:
+            wanted += letter
+            continue
+        twin = next(free)
+        wanted += twin
+        size = f"operands_{i}.shape[{d}]"
+        parts.append(letter + twin)
+        sources.append(f"torch.eye({size}, dtype=operands_{i}.dtype, device=operands_{i}.device)")
+    if set(wanted) - set("".join(parts)):
+        parts.append(wanted)
+        sources.append(f"torch.ones_like(operands_{i})")
+    equation = f"{','.join(parts)}->{wanted}".replace(".", "...")
+    product = f'torch.einsum("{equation}", {", ".join(sources)})'
+    return product if dy else f"dy * {product}"

@@ -1,0 +1,243 @@
+"""Lower subscripts, slices and lookups."""
+
+import ast
+from dataclasses import dataclass, field
+
+import torch
+
+from handgrad.derive.expr import Affine, Axis, Delta, Expr, Form, Gathered, Index, Size, extent, fresh, symbol, term
+from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.read.calls import Call, evaluated, is_array
+
+
+@dataclass
+class _Subscript:
+    """What a subscript makes of the axes of a tensor: the new ones, and where each old one looks."""
+
+    axes: list[Index | None] = field(default_factory=list)
+    mapping: dict[Index, Index] = field(default_factory=dict)
+    tensors: list[tuple[Index | None, str, list[int]]] = field(default_factory=list)
+    ranges: list[tuple[Index | None, Size]] = field(default_factory=list)
+    at: int | None = None
+
+
+@lowers("getitem")
+def _getitem(low: Lowering, call: Call) -> Indexed | list[Indexed]:
+    if isinstance(low.value(call["x"]), tuple) or not is_array(evaluated(call["x"], low.values)):
+        parts = low.lower(call["x"])
+        k = low.integer(call["index"])
+        return parts[k] if isinstance(parts, list) else parts
+    return subscripted(low, low.tensor(call["x"]), call["index"], ast.unparse(call["x"]))
+
+
+def subscripted(low: Lowering, made: Indexed, index: ast.expr, said: str) -> Indexed:
+    """What a subscript picks from a value."""
+    parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    if any(_is(p, ...) for p in parts):
+        k = next(k for k, p in enumerate(parts) if _is(p, ...))
+        real = sum(not _is(p, None) for p in parts) - 1
+        parts[k : k + 1] = [ast.Slice()] * (len(made.axes) - real)
+    out, d = _Subscript(), 0
+    for part in parts:
+        if _is(part, None):
+            out.axes.append(None)
+            continue
+        axis = made.axes[d]
+        d += 1
+        if isinstance(part, ast.Slice):
+            _slice(low, out, axis, part)
+        else:
+            _pick(low, out, axis, part)
+    _gather(low, out)
+    for axis in out.mapping:
+        if not isinstance(axis, Axis):
+            raise Unsupported("a subscript along an axis that a view merged has no index notation here")
+    made = Indexed(made.expr, made.axes) if not out.mapping else low.graph.name(made)
+    return Indexed(made.expr.put(out.mapping), (*out.axes, *made.axes[d:]))
+
+
+def _is(node: ast.expr, value: object) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def _slice(low: Lowering, out: _Subscript, axis: Index | None, part: ast.Slice) -> None:
+    bounds = [None if node is None else low.value(node) for node in (part.lower, part.upper, part.step)]
+    start, stop, step = slice(*bounds).indices(extent(axis))
+    count = len(range(start, stop, step))
+    if count == extent(axis):
+        out.axes.append(axis)
+        return
+    assert axis is not None
+    text = ast.unparse(ast.Subscript(ast.Name("x"), part))[2:-1]
+    if count == 1:
+        out.mapping[axis] = Affine((), start, text)
+        out.axes.append(None)
+        return
+    first = part.lower is None and part.upper is not None and step == 1 and bounds[1] > 0
+    new = low.axis(count, part.upper if first else None)
+    out.mapping[axis] = Affine(((step, new),), start, text)
+    out.axes.append(new)
+
+
+def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) -> None:
+    """One place of an axis, or those that a range or a tensor of integers names."""
+    if out.at is None:
+        out.at = len(out.axes)
+    if isinstance(part, ast.Call) and ast.unparse(part.func) in ("range", "torch.arange", "np.arange", "arange"):
+        if len(part.args) != 1:
+            raise Unsupported(f"`{ast.unparse(part)}` as a subscript has no index notation here")
+        out.ranges.append((axis, low.size_said(part.args[0], low.integer(part.args[0]))))
+        return
+    value = low.value(part)
+    if isinstance(value, int | torch.Tensor) and not isinstance(value, bool) and torch.as_tensor(value).dim() == 0:
+        if axis is not None:
+            out.mapping[axis] = Affine((), int(value) % extent(axis), ast.unparse(part))
+        return
+    tensor = torch.as_tensor(value)
+    if tensor.dtype in (torch.bool, torch.uint8) or tensor.is_floating_point():
+        raise Unsupported("picking by a mask has no index notation here")
+    out.tensors.append((axis, *index_table(low, part, tensor)))
+
+
+def index_table(low: Lowering, node: ast.expr, tensor: torch.Tensor) -> tuple[str, list[int]]:
+    """The table of an expression of integers, without axes of length one, and its shape with them."""
+    shape = list(tensor.shape)
+    squeezed = tensor.reshape([n for n in shape if n > 1])
+    inner = node
+    while not isinstance(inner, ast.Name):
+        if isinstance(inner, ast.Subscript):
+            inner = inner.value
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+            inner = inner.func.value
+        else:
+            break
+    known = evaluated(inner, low.values) if isinstance(inner, ast.Name) else None
+    if is_array(known) and torch.equal(torch.as_tensor(known).squeeze(), squeezed) and 1 not in known.shape:
+        return low.graph.table(ast.unparse(inner), torch.as_tensor(known).long()), shape
+    text = ast.unparse(node)
+    return low.graph.table(text if len(squeezed.shape) == len(shape) else f"{text}.squeeze()", squeezed.long()), shape
+
+
+def table_axes(low: Lowering, name: str, shape: list[int]) -> Form:
+    """Indices for a table's own axes: those of a tensor of the program keep their sizes."""
+    if name in low.values and is_array(low.values[name]):
+        axes = [a for a in low.table_axes(name) if a is not None]
+        made = iter(fresh(low.graph.sizes.find(a.size)) for a in axes if isinstance(a, Axis))
+        return tuple(None if n == 1 else next(made) for n in shape)
+    return tuple(None if n == 1 else fresh(symbol(n)) for n in shape)
+
+
+def _gather(low: Lowering, out: _Subscript) -> None:
+    """Broadcast the tensors and ranges of a subscript together, and put their axes where they belong."""
+    if out.at is None:
+        return
+    forms = [table_axes(low, name, shape) for _, name, shape in out.tensors]
+    parts = [Indexed(Expr(), form) for form in forms]
+    together, axes = low.together(parts)
+    for (axis, name, _), part in zip(out.tensors, together, strict=True):
+        if axis is not None:
+            out.mapping[axis] = Gathered(name, tuple(a for a in part.axes if a is not None))
+    for axis, size in out.ranges:
+        axes = axes or (fresh(size),)
+        (index,) = axes if len(axes) == 1 else (None,)
+        if not isinstance(axis, Axis) or not isinstance(index, Axis):
+            raise Unsupported("this range as a subscript has no index notation here")
+        low.graph.sizes.unify(size, index.size)
+        if extent(axis) == size.number:
+            low.graph.sizes.unify(axis.size, size)
+            out.mapping[axis] = index
+        else:
+            out.mapping[axis] = Affine(((1, index),), 0, f":{low.graph.sizes.factor(size).name}")
+    out.axes[out.at : out.at] = list(axes)
+
+
+@lowers("embedding")
+def _embedding(low: Lowering, call: Call) -> Indexed:
+    return subscripted(low, low.tensor(call["weight"]), call["index"], ast.unparse(call["weight"]))
+
+
+@lowers("index_select")
+def _index_select(low: Lowering, call: Call) -> Indexed:
+    made = low.tensor(call["x"])
+    d = low.integer(call["dim"]) % len(made.axes)
+    out = _Subscript(list(made.axes[:d]))
+    _pick(low, out, made.axes[d], call["index"])
+    _gather(low, out)
+    return Indexed(made.expr.put(out.mapping), (*out.axes, *made.axes[d + 1 :]))
+
+
+@lowers("gather", "take_along_dim")
+def _gather_along(low: Lowering, call: Call) -> Indexed:
+    made = low.tensor(call["x"])
+    d = low.integer(call["dim"]) % len(made.axes)
+    name, shape = index_table(low, call["index"], low.value(call["index"]))
+    axes = table_axes(low, name, shape)
+    mapping: dict[Index, Index] = {}
+    for k, (old, new) in enumerate(zip(made.axes, axes, strict=True)):
+        if k == d or old == new:
+            continue
+        if not (isinstance(old, Axis) and isinstance(new, Axis) and extent(old) == extent(new)):
+            raise Unsupported("gathering from a part of a tensor has no index notation here")
+        low.graph.sizes.unify(old.size, new.size)
+        mapping[old] = new
+    if isinstance(made.axes[d], Axis):
+        mapping[made.axes[d]] = Gathered(name, tuple(a for a in axes if a is not None))
+    return Indexed(low.graph.name(made).expr.put(mapping), axes)
+
+
+@lowers("select", "narrow")
+def _select(low: Lowering, call: Call) -> Indexed:
+    made = low.tensor(call["x"])
+    d = low.integer(call["dim"]) % len(made.axes)
+    if call.name == "select":
+        part: ast.expr = call["index"]
+    else:
+        start = call["start"]
+        part = ast.Slice(start, ast.BinOp(start, ast.Add(), call["length"]))
+    index = ast.Tuple([*[ast.Slice()] * d, part], ast.Load())
+    return subscripted(low, made, index, ast.unparse(call["x"]))
+
+
+@lowers("chunk", "split", "unbind")
+def _chunk(low: Lowering, call: Call) -> list[Indexed]:
+    """Equal parts along an axis, said as multiples of their own length."""
+    made = low.graph.name(low.tensor(call["x"]))
+    d = low.integer(call["dim"]) % len(made.axes)
+    axis = made.axes[d]
+    if not isinstance(axis, Axis):
+        raise Unsupported(f"{call.name} along this axis has no index notation here")
+    lengths = [part.shape[d] for part in low.value(call.node)] if call.name != "unbind" else []
+    if call.name == "unbind":
+        places = [Affine((), k, str(k)) for k in range(axis.size.number)]
+        return [Indexed(made.expr.put({axis: p}), (*made.axes[:d], *made.axes[d + 1 :])) for p in places]
+    out, at, before = [], 0, []
+    equal = len(set(lengths)) == 1
+    said = call["split_size"] if call.name == "split" and equal else None
+    size = symbol(lengths[0]) if said is None else low.size_said(said, lengths[0])
+    for k, length in enumerate(lengths):
+        part = fresh(size if equal else symbol(length))
+        name = low.graph.sizes.factor(part.size).name
+        if equal:
+            start = "" if k == 0 else name if k == 1 else f"{k} * {name}"
+            stop = "" if k == len(lengths) - 1 else name if k == 0 else f"{k + 1} * {name}"
+        else:
+            start = " + ".join(before)
+            before.append(name)
+            stop = "" if k == len(lengths) - 1 else " + ".join(before)
+        place = Affine(((1, part),), at, f"{start}:{stop}")
+        again = low.refreshed(Indexed(made.expr.put({axis: place}), (*made.axes[:d], part, *made.axes[d + 1 :])))
+        out.append(again)
+        at += length
+    return out
+
+
+@lowers("one_hot")
+def _one_hot(low: Lowering, call: Call) -> Indexed:
+    name, shape = index_table(low, call["index"], low.value(call["index"]))
+    axes = table_axes(low, name, shape)
+    count = low.value(call.node).shape[-1]
+    classes = call["num_classes"]
+    last = low.axis(count, None if low.integer(classes) < 0 else classes)
+    here = Delta(last, Gathered(name, tuple(a for a in axes if a is not None)))
+    return Indexed(Expr([term((), [(here, 1)])]), (*axes, last))

@@ -1,0 +1,57 @@
+"""The normal form: products of names that are no products, without deltas and sums that can go."""
+
+from handgrad.derive.expr import Expr, Number, Product, ZERO, axes_of, merged, opened, term
+from handgrad.derive.lower.graph import Graph
+from handgrad.derive.simplify.deltas import contract, masked
+from handgrad.derive.simplify.folding import fold
+from handgrad.derive.simplify.opening import reduce, reduce_product
+from handgrad.derive.simplify.steps import rewriting
+from handgrad.derive.simplify.sums import by_definition, to_one, with_name, without_free_sums
+
+DEPTH = 2
+"""How often a definition is put into a sum that another was put into."""
+
+
+@rewriting
+def normal(graph: Graph, expr: Expr, depth: int = 0) -> Expr:
+    """The normal form of an expression; the reasons of what was done are added to the graph's."""
+    key = ("normal", expr, depth, len(graph.definitions))
+    if key not in graph.cache:
+        before, graph.reasons = graph.reasons, []
+        out = ZERO
+        for product, c in reduce(graph, expr).opened():
+            out = out + _product(graph, product, c, depth)
+        graph.cache[key] = fold(graph, out) if len(out) > 1 else out, tuple(graph.reasons)
+        graph.reasons = before
+    made, reasons = graph.cache[key]
+    graph.reasons.extend(reasons)
+    return made
+
+
+def _product(graph: Graph, product: Product, coefficient: Number, depth: int) -> Expr:
+    bound, factors = frozenset(product.bound), dict(product.factors)
+    while True:
+        tidied = masked(graph, merged(factors.items()))
+        if tidied is None:
+            return ZERO
+        factors = tidied
+        step = contract(graph, bound, factors)
+        if step is None:
+            break
+        bound, left = step
+        if left is None:
+            return ZERO
+        made, coefficient = reduce_product(graph, Product((), tuple(left.items())), coefficient)
+        factors = dict(made.factors)
+    bound, factors = without_free_sums(graph, bound, factors)
+    done = with_name(graph, bound, factors, coefficient) or to_one(graph, bound, factors, coefficient)
+    if done is None and bound and depth < DEPTH:
+        done = by_definition(graph, bound, factors, coefficient, normal, depth)
+    if done is None:
+        return Expr([term(bound, factors, coefficient)])
+    made, reason = done
+    graph.reasons.append(reason)
+    return normal(graph, made, depth)
+
+
+__all__ = ["axes_of", "normal", "opened"]

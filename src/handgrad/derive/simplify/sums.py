@@ -1,0 +1,185 @@
+"""Sums that the program has a name for, and sums that come to something short by a definition."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.lower.graph import Graph
+from handgrad.derive.simplify.deltas import Factors
+from handgrad.derive.simplify.matching import matches, unify_all
+from handgrad.derive.simplify.opening import depends, instance, reduce
+
+
+class NamedSum(NamedTuple):
+    """A name that stands for a sum of one product: what is summed over, inside and in front of it."""
+
+    name: str
+    axes: tuple
+    bound: tuple[Axis, ...]
+    inner: tuple[tuple[Base, Number], ...]
+    outer: tuple[tuple[Base, Number], ...]
+    coefficient: Number
+
+
+class Reason(NamedTuple):
+    """Why a step holds: its kind, and the name that it is about."""
+
+    kind: str
+    name: str
+
+
+def named_sums(graph: Graph) -> list[NamedSum]:
+    """All names that stand for a sum of one product."""
+    key = ("named sums", len(graph.definitions))
+    if key not in graph.cache:
+        graph.cache[key] = list(_named_sums(graph))
+    return graph.cache[key]
+
+
+def _named_sums(graph: Graph) -> Iterator[NamedSum]:
+    for name, definition in graph.definitions.items():
+        if definition.expr is None or len(definition.expr) != 1:
+            continue
+        reduced = reduce(graph, definition.expr)
+        if len(reduced) != 1:
+            continue
+        ((product, coefficient),) = reduced
+        bound, factors = opened(product)
+        if bound and all(isinstance(b, Factor) for b, _ in factors):
+            inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
+            outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
+            yield NamedSum(name, definition.axes, bound, inner, outer, coefficient)
+
+
+def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+    """The product with a name in place of a sum that has one: sum of counts over v is counts_sum."""
+    if not bound:
+        return None
+    names = {b.name for b in factors if isinstance(b, Factor) and depends(b, bound)}
+    for known in named_sums(graph):
+        if len(known.bound) > len(bound) or not all(b.name in names for b, _ in known.inner):
+            continue
+        for places, used in matches(known.inner, factors, {}):
+            over = [places.get(i) for i in known.bound]
+            if len(set(over)) < len(over) or not set(over) <= bound:
+                continue
+            rest = {b: p for b, p in factors.items() if b not in used}
+            if any(depends(b, frozenset(over)) for b in rest) or not _placed(known, places, over):
+                continue
+            here = tuple(None if i is None else put_base(Factor("", (i,)), places).indices[0] for i in known.axes)
+            outer = [(put_base(b, places), -p) for b, p in known.outer]
+            made = [(Factor(known.name, here), 1), *outer, *rest.items()]
+            value = ratio(coefficient, known.coefficient)
+            return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)
+    return None
+
+
+def _placed(known: NamedSum, places, over) -> bool:
+    needed = {a for i in known.axes for a in plain_order(i)}
+    needed |= {a for b, _ in known.outer for a in axes_of(b)}
+    if not all(a in places for a in needed):
+        return False
+    return not any(set(plain_order(places[a])) & set(over) for a in needed)
+
+
+def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+    """The product without the sum of a softmax, which is one."""
+    for axis in bound:
+        on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
+        if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
+            continue
+        (base, _), = on
+        over = sums_to_one(graph, base.name)
+        if not over:
+            continue
+        places = unify_all(graph.definitions[base.name].axes, base.indices, {})
+        if places is None or {places.get(a) for a in over} - bound or axis not in {places.get(a) for a in over}:
+            continue
+        gone = {places[a] for a in over}
+        if any(depends(b, frozenset(gone)) for b in factors if b != base):
+            continue
+        rest = {b: p for b, p in factors.items() if b != base}
+        return Expr([term(bound - gone, rest, coefficient)]), Reason("sums to one", base.name)
+    return None
+
+
+def sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
+    """The indices over which a tensor sums to one: it is exp(x - logsumexp(x)); none where it is not."""
+    key = ("to one", name)
+    if key not in graph.cache:
+        graph.cache[key] = _sums_to_one(graph, name)
+    return graph.cache[key]
+
+
+def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
+    definition = graph.definitions.get(name)
+    if definition is None or definition.function != "exp":
+        return ()
+    exponent = definition.arguments[0]
+    while (single := exponent.single()) is not None:
+        inner = graph.definitions.get(single.name)
+        made = None if inner is None else instance(inner, single)
+        if made is None:
+            return ()
+        exponent = made
+    exponent = reduce(graph, exponent)
+    for product, c in exponent:
+        if c != -1 or product.bound or len(product.factors) != 1:
+            continue
+        ((base, power),) = product.factors
+        total = graph.definitions.get(base.name) if isinstance(base, Factor) and power == 1 else None
+        if total is None or total.function != "logsumexp":
+            continue
+        rest = exponent + element(base.name, base.indices)
+        places = unify_all(total.axes, base.indices, {})
+        if places is None:
+            continue
+        inside = reduce(graph, total.arguments[0].put(places))
+        if inside == rest:  # over the same indices already
+            return total.over
+        for over in _orders(graph, definition.axes, base.indices, total.over):
+            if inside.put(dict(zip(total.over, over, strict=True))) == rest:
+                return over
+    return ()
+
+
+def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+    """The indices of a tensor that a sum may have been over."""
+    free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
+    if len(free) == len(over):
+        yield tuple(free)
+
+
+Normal = Callable[[Graph, Expr, int], Expr]
+
+
+def by_definition(
+    graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
+) -> tuple[Expr, Reason] | None:
+    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    for base, power in factors.items():
+        if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
+            continue
+        definition = graph.definitions.get(base.name)
+        if definition is None or definition.expr is None or len(definition.expr) < 2:
+            continue
+        made = instance(definition, base)
+        if made is None:
+            continue
+        rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        result = normal(graph, (made * rest).sum(bound), depth + 1)
+        if len(result) <= 1 and not any(product.bound for product, _ in result):
+            return result, Reason("zero by definition" if not result else "simple by definition", base.name)
+    return None
+
+
+def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:
+    """A product whose bound indices all stand in a factor: the others are counted."""
+    used = frozenset().union(*(axes_of(b) for b in factors)) if factors else frozenset()
+    for axis in bound - used:
+        factors = merged([*factors.items(), (graph.sizes.factor(axis.size), 1)])
+        bound = bound - {axis}
+    return bound, factors
+
+
+__all__ = ["ONE", "Reason", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]

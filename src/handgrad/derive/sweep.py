@@ -1,0 +1,135 @@
+"""Gradients in index notation, from the end of a program back to its beginning."""
+
+import ast
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from handgrad.derive.derivative import Gradients, form_of, send
+from handgrad.derive.emit.scatter import scatters
+from handgrad.derive.expr import ONE, Expr, Form, element
+from handgrad.derive.lower.graph import Definition, Graph
+from handgrad.derive.read.program import Line
+from handgrad.derive.simplify.folding import variants
+from handgrad.derive.simplify.normal import normal
+from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.wording.search import tree
+from handgrad.derive.wording.words import Words
+from handgrad.errors import DeriveError
+
+
+PLACE = 4.0
+"""What it costs to send something to a place by itself."""
+
+
+class Gradient(NamedTuple):
+    """The gradient of a name over the indices of its form: as the chain rule gives it, and in its shortest form."""
+
+    name: str
+    form: Form
+    chain: Expr
+    short: Expr
+    reasons: tuple[Reason, ...]
+
+
+def start(graph: Graph, end: str) -> Expr:
+    """The gradient that a backward pass starts from: one for a scalar, else a name of its own."""
+    form = form_of(graph, end)
+    if not form:
+        return ONE
+    return upstream(graph, end)
+
+
+def upstream(graph: Graph, name: str) -> Expr:
+    """The gradient of a name as a given tensor."""
+    said = gradient_name(graph, name)
+    if said not in graph.definitions:
+        definition = graph.definitions[name]
+        graph.define(said, Definition(definition.axes, (), "constant", user=True, line=10**6, text=said))
+    return element(said, form_of(graph, name))
+
+
+def gradient_name(graph: Graph, name: str) -> str:
+    """What the gradient of a name is called: `dname`, where the program has no such name."""
+    if name in graph.gradients:
+        return graph.gradients[name]
+    said = f"d{name}"
+    while said in graph.program.values and said in graph.program.before:
+        said = f"d_{said[1:]}"
+    return said
+
+
+def backward(
+    words: Words, end: str, targets: Iterable[str], given: Iterable[str] = (), *, whole: bool = True
+) -> dict[str, Gradient]:
+    """The gradients of the program's names between an end and some targets, in reverse order.
+
+    The gradients of the names `given` are taken as tensors that are there.
+    """
+    graph = words.graph
+    wanted, known = set(targets), set(given)
+    adjoint: Gradients = {end: start(graph, end)}
+    found: dict[str, Gradient] = {}
+    for name in reversed([n for n in graph.definitions]):
+        if name not in adjoint or (not whole and wanted <= set(found)):
+            continue
+        raw = adjoint.pop(name)
+        definition = graph.definitions[name]
+        graph.reasons = []
+        short = normal(graph, raw)
+        if definition.user:
+            short = shortened(words, form_of(graph, name), short)
+            found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
+        if name in known and name != end:
+            short = upstream(graph, name)
+        if definition.function == "unknown":
+            for target in wanted:
+                if target != name and reaches(graph, target, name) and short:
+                    raise graph.errors[name]
+        elif not definition.given:
+            send(graph, name, short, adjoint)
+    return found
+
+
+def shortened(words: Words, form: Form, expr: Expr) -> Expr:
+    """The form of an expression that is said in the fewest words."""
+    options = []
+    for made in variants(words.graph, expr, normal):
+        options.append((cost(words, form, made), len(options), made))
+    return min(options, key=lambda o: o[:2])[2]
+
+
+def cost(words: Words, form: Form, expr: Expr) -> float:
+    """What it costs to say the gradient of a variable."""
+    dense, sparse = scatters(words, form, expr)
+    total = words.cost(tree(words, dense)) if dense or not sparse else 0.0
+    return total + sum(words.cost(tree(words, made)) + PLACE for _, made in sparse)
+
+
+def reaches(graph: Graph, name: str, other: str) -> bool:
+    """Whether a name is used on the way to another."""
+    uses: dict[str, set[str]] = {}
+    for line in graph.program.lines:
+        if isinstance(line, Line):
+            read = {n.id for n in ast.walk(line.value) if isinstance(n, ast.Name)}
+            for target in line.targets:
+                uses[target] = read
+        else:
+            for target in line.carried.values():
+                uses[target] = set(line.carried) | {n.id for n in ast.walk(line.over) if isinstance(n, ast.Name)}
+    seen, todo = set(), [other]
+    while todo:
+        here = todo.pop()
+        if here == name:
+            return True
+        if here not in seen:
+            seen.add(here)
+            todo += uses.get(here, ())
+    return False
+
+
+def missing(graph: Graph, name: str) -> DeriveError:
+    """The error for a name that has no gradient."""
+    known = [n for n, d in graph.definitions.items() if d.user and d.function != "constant" and d.line < 10**6]
+    return DeriveError(
+        f"nothing is known of `{name}`", expected=f"one of {', '.join(known)}", next_step="Name a float tensor of it."
+    )
