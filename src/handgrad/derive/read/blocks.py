@@ -43,7 +43,7 @@ def block(reader: Reader, body: Sequence[ast.stmt]) -> Term | None:
 
 def statement(reader: Reader, node: ast.stmt) -> Term | None:
     """Read a statement; the value that it returns, None where it does not."""
-    since = len(reader.made)
+    since = reader.count
     match node:
         case ast.Assign(goals, value):
             _assign(reader, goals, value, since)

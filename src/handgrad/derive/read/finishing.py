@@ -1,13 +1,15 @@
 """What was read as a program: its inputs and outputs, final names, and whether its numbers are those of the user's."""
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from handgrad.derive.read.naming import final_names, names_in, renamed_steps
-from handgrad.derive.read.program import Line, Program
+from handgrad.derive.read.naming import final_names
+from handgrad.derive.read.program import Line, Loop, Program, Store
 from handgrad.derive.read.reader import Reader, plain
 from handgrad.derive.read.running import is_float
+from handgrad.derive.read.steps import Step, names_in, names_made, names_used, renamed_steps
 from handgrad.derive.read.terms import Parts, Term
 from handgrad.errors import DeriveError
 
@@ -32,18 +34,18 @@ def finished(
     ends = [_output(reader, term, f"out_{k}" if several else "out") for k, term in enumerate(outputs)]
     chosen = _inputs(reader, inputs, arguments)
     active = set(chosen)
-    for line in reader.lines:
-        if names_in(line.value) & active:
-            active.update(name for name in line.targets if _floats(reader.values[name]))
+    _activate(reader, reader.lines, active)
     if ends[0] not in active:
         raise DeriveError(
             f"'{reader.made[ends[0]].base}' does not depend on a float tensor that can be differentiated by",
             expected="lines such as 'y = x @ w'",
         )
-    names = final_names(reader, active)
-    statements = renamed_steps(_detached(reader, active), names)
+    names = final_names(reader, active, _outside(reader.lines))
+    steps = _detached(reader, reader.lines, active)
+    statements = tuple(s for s in renamed_steps(steps, names) if not isinstance(s, Store))
     drawn = tuple(names[name] for name in reader.made if name in reader.draws.names)
-    values = {**reader.namespace, **{names.get(name, name): value for name, value in reader.values.items()}}
+    known = {names.get(name, name): value for name, value in reader.values.items() if name in names or "·" not in name}
+    values = {**reader.namespace, **known}
     made = set(names.values()) - set(drawn)
     before = {name: value for name, value in values.items() if name not in made}
     before |= {name: value for name, value in reader.namespace.items() if name not in before}
@@ -51,19 +53,19 @@ def finished(
     kept = frozenset(n for n in values if (n in last and last[n] == n) or (n in reader.namespace and n not in last))
     library = "numpy" if any(type(values[name]).__module__ == "numpy" for name in chosen) else "torch"
     return Program(
-        tuple(line for line in statements if not set(drawn).intersection(getattr(line, "targets", ()))),
+        tuple(line for line in statements if isinstance(line, Loop) or not set(drawn).intersection(line.targets)),
         tuple(chosen),
         names.get(ends[0], ends[0]),
         values,
         before,
-        renamed={names[n]: made.base for n, made in reader.made.items() if names[n] != made.base},
+        renamed={names[n]: made.base for n, made in reader.made.items() if made.round is None and names[n] != made.base},
         library=library,
         outputs=tuple(names.get(end, end) for end in ends),
         bindings=dict(reader.bindings),
         drawn=drawn,
         notes=tuple(reader.notes),
         kept=kept,
-        statements=tuple(statements),
+        statements=statements,
     )
 
 
@@ -91,7 +93,7 @@ def _inputs(reader: Reader, given: Sequence[str] | None, arguments: Collection[s
     Those of a function are its arguments and the parameters that it finds; otherwise what requires gradients, and
     where nothing does all that is read.
     """
-    read = {name for line in reader.lines for name in names_in(line.value)}
+    read = names_used(reader.lines)
     floats = [name for name in reader.values if name not in reader.made and is_float(reader.values[name])]
     if given is not None:
         for name in given:
@@ -121,12 +123,46 @@ def _floats(value: Any) -> bool:
     return is_float(value)
 
 
-def _detached(reader: Reader, active: set[str]) -> list[Line]:
-    """The lines, those that were made without gradients and depend on an input detached."""
-    found: list[Line] = []
-    for line in reader.lines:
-        if reader.detached.intersection(line.targets) and names_in(line.value) & active:
-            node = ast.Call(ast.Attribute(line.value, "detach", ast.Load()), [], [])
-            line = Line(line.targets, node, line.text, line.number, line.within)
-        found.append(line)
+def _activate(reader: Reader, steps: Iterable[Step], active: set[str]) -> None:
+    """Add what depends on an input to the names that do."""
+    for step in steps:
+        match step:
+            case Line():
+                if names_in(step.value) & active:
+                    active.update(name for name in step.targets if _floats(reader.values.get(name)))
+            case Store():
+                if names_in(step.value) & active:
+                    active.add(step.container)
+            case Loop():
+                active.update(s.name for s in step.stored if names_in(s.start) & active)
+                before = -1
+                while before != len(active):
+                    before = len(active)
+                    active.update(c.entering for c in step.carried if {c.start, c.leaving} & active)
+                    _activate(reader, step.body, active)
+                _activate(reader, step.written_out, active)
+
+
+def _detached(reader: Reader, steps: Iterable[Step], active: set[str]) -> list[Step]:
+    """The steps, lines that were made without gradients and depend on an input detached."""
+    found: list[Step] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            body, written = (_detached(reader, part, active) for part in (step.body, step.written_out))
+            step = replace(step, body=tuple(body), written_out=tuple(written))  # type: ignore[arg-type]
+        elif isinstance(step, Line) and reader.detached.intersection(step.targets) and names_in(step.value) & active:
+            node = ast.Call(ast.Attribute(step.value, "detach", ast.Load()), [], [])
+            step = replace(step, value=node)
+        found.append(step)
+    return found
+
+
+def _outside(steps: Iterable[Step]) -> set[str]:
+    """The names that are read outside the loop that makes them."""
+    found: set[str] = set()
+    for step in steps:
+        inside = set(names_made([step])) if isinstance(step, Loop) else set()
+        found |= names_used([step]) - inside
+        if isinstance(step, Loop):
+            found |= _outside(step.body) - inside
     return found

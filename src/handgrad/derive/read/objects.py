@@ -9,7 +9,7 @@ from handgrad.derive.read import inline
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import in_library, is_float
-from handgrad.derive.read.terms import Parts, Term
+from handgrad.derive.read.terms import Parts, Term, is_marked
 
 
 def attribute(reader: Reader, base: Term, attr: str) -> Term:
@@ -45,6 +45,8 @@ def element(reader: Reader, base: Term, index: Term) -> Term:
     value = reader.run(lambda: base.value[index.value])
     node = ast.Subscript(base.node, index.node, ast.Load())
     if is_array(base.value) or isinstance(index.value, slice):
+        return Term(node, value)
+    if is_marked(index.node) and not (is_float(value) and reader.from_before(base.node)):
         return Term(node, value)
     if isinstance(index.value, int | str):
         node = ast.Subscript(base.node, ast.Constant(index.value), ast.Load())

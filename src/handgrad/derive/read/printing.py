@@ -39,21 +39,20 @@ def written_element(value: ast.expr) -> tuple[str, ast.expr, str, str, str] | No
 
 def loop_source(loop: "Loop") -> str:
     """A loop as source that runs in the names of single assignment."""
-    head = [f"{c.entering} = {c.start}" for c in loop.carried if c.entering != c.start]
-    body: list[str] = []
-    for part in loop.body:
-        body += (store_source(part) if hasattr(part, "container") else part.source).splitlines()
-    body += [f"{c.entering} = {c.leaving}" for c in loop.carried if c.entering != c.leaving]
-    tail = [f"{c.after} = {c.entering}" for c in loop.carried if c.after != c.entering]
-    header = f"for {written(loop.target).strip('()')} in {written(loop.over)}:"
-    return "\n".join([*head, header, textwrap.indent("\n".join(body), "    "), *tail])
+    starts = {s.name: written(s.start) for s in loop.stored}
+    head = [f"{name} = {start}" for name, start in starts.items() if start not in (name, f"{name}.clone()", f"{name}.copy()")]
+    head += [f"{c.leaving} = {c.start}" for c in loop.carried]
+    body = [*(f"{c.entering} = {c.leaving}" for c in loop.carried), *(part.source for part in loop.body)]
+    header = f"for {loop.variable} in {written(loop.over)}:"
+    return "\n".join([*head, header, textwrap.indent("\n".join(body), "    ")])
 
 
 def store_source(store: "Store") -> str:
     """A write into a container as source."""
     if store.index is None:
-        return f"{store.container}.append({store.value})"
-    return f"{store.container}[{written(store.index)}] {'+=' if store.added else '='} {store.value}"
+        return f"{store.container}.append({written(store.value)})"
+    place = ast.Subscript(ast.Name(store.container), store.index)
+    return f"{written(place)} {'+=' if store.added else '='} {written(store.value)}"
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,12 +1,13 @@
 """A forward pass as data: its lines in single assignment, and what each name was when they ran."""
 
 import ast
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
-from handgrad.derive.read.printing import line_source, loop_source
+from handgrad.derive.read.printing import line_source, loop_source, store_source
 
 
 @dataclass(frozen=True)
@@ -39,53 +40,78 @@ class Line:
 class Carried:
     """A name that a round of a loop reads before it makes it.
 
-    `start` is what it is ahead of the loop, `entering` what a round finds, `leaving` what a round leaves behind, and
-    `after` what it is below the loop. `summed` says that a round only adds to it: `leaving = entering + ...`.
+    `start` is what it is ahead of the loop, `entering` what a round finds, and `leaving` what a round leaves behind,
+    which is also what it is below the loop. `summed` says that a round only adds to it: `leaving = entering + ...`.
     """
 
     start: str
     entering: str
     leaving: str
-    after: str
     summed: bool = False
 
 
 @dataclass(frozen=True)
-class Store:
-    """A round writes `value`, a name, into a list, a dict or a tensor: `hs.append(h)`, `hs[t] = h`, `h[t] += a`.
+class Stored:
+    """A list, dict or tensor that rounds write elements of, and what it is ahead of the loop.
 
-    `container` is one name in the loop and below it; ahead of the loop it holds what is in it before. `index` is None
-    where a list is appended to; `added` says that it is added to what is there.
+    It is one name in the loop and below it. Of a tensor, `start` is the name of another one, or a copy of that where
+    it is needed later.
+    """
+
+    name: str
+    start: ast.expr
+
+
+@dataclass(frozen=True)
+class Store:
+    """A round writes `value` into a list, a dict or a tensor: `hs.append(h)`, `h[t] += a`.
+
+    `index` is None where a list is appended to; `added` says that it is added to what is there.
     """
 
     container: str
     index: ast.expr | None
-    value: str
+    value: ast.expr
     text: str
     number: int
     added: bool = False
     within: str = ""
 
+    @property
+    def source(self) -> str:
+        """The write as source."""
+        return store_source(self)
+
 
 @dataclass(frozen=True)
 class Loop:
-    """A `for` loop over steps: its variables, what it runs over, and its body in single assignment.
+    """A `for` loop over steps, whose rounds do the same to other elements.
 
-    `variables` are the names that a round is given by the header; `over` is what the header runs over, with the names
-    of single assignment in it. `carried` are the names that go from round to round, `stored` what rounds write
-    elements of. `rounds` has, for each round, what every name of the body was.
+    Attributes:
+        variable: the index, which is a whole number.
+        over: what it runs over: `range(T)`, `range(1, T)` or `reversed(range(n))`, with any expressions in it. A loop
+            `for x_t in x` is one over `range(x.shape[0])` that reads `x[t]`.
+        body: lines in single assignment, stores, and loops.
+        carried: the names that go from round to round; below the loop, they and all others that rounds make are what
+            the last round has left.
+        stored: what rounds write elements of.
+        rounds: for each round, the index and every name that its lines make.
+        text: the user's own loop, as it is quoted.
+        number: where it stands.
+        within: the function that it is in, if in one.
+        written_out: lines that do the same without a loop.
     """
 
-    variables: tuple[str, ...]
-    target: ast.expr
+    variable: str
     over: ast.expr
     body: tuple["Line | Loop | Store", ...]
     carried: tuple[Carried, ...]
-    stored: tuple[str, ...]
+    stored: tuple[Stored, ...]
     rounds: tuple[Mapping[str, Any], ...]
     text: str
     number: int
     within: str = ""
+    written_out: tuple["Line | Loop", ...] = ()
 
     @property
     def source(self) -> str:
@@ -96,6 +122,14 @@ class Loop:
     def where(self) -> str:
         """Where the loop stands, as errors say it."""
         return place(self.number, self.text.splitlines()[0], self.within)
+
+    @property
+    def backwards(self) -> ast.expr:
+        """What the index runs over from the last round to the first."""
+        match self.over:
+            case ast.Call(ast.Name("reversed"), [inner]):
+                return inner
+        return ast.Call(ast.Name("reversed", ast.Load()), [self.over], [])
 
 
 @dataclass(frozen=True)
@@ -140,11 +174,40 @@ class Program:
             if isinstance(line, Line):
                 yield from ((name, line) for name in line.targets)
 
+    def written_out(self) -> "Program":
+        """The program without loops: the lines of each round instead, and a note of that."""
+        loops = [line for line in self.lines if isinstance(line, Loop)]
+        if not loops:
+            return self
+        notes = tuple(f"{loop.where.rstrip(':')} is written out for its {len(loop.rounds)} rounds" for loop in loops)
+        lines, statements = (tuple(_flat(steps)) for steps in (self.lines, self.statements))
+        return replace(self, lines=lines, statements=statements, notes=(*self.notes, *notes), kept=frozenset())
+
+    def _uncopied(self) -> Iterator[Line | Loop]:
+        """The statements, where loops write into the tensors that they start from if nothing else reads those."""
+        from handgrad.derive.read.steps import names_used, renamed_steps, started
+
+        uses = Counter(name for step in self.statements for name in names_used([step]))
+        uses.update((*self.inputs, *self.outputs))
+        loops = [step for step in self.statements if isinstance(step, Loop)]
+        names = {started(one): one.name for loop in loops for one in loop.stored if uses[started(one)] == 1}
+        for step in renamed_steps(self.statements, {name: word for name, word in names.items() if name}):
+            assert not isinstance(step, Store)
+            yield step
+
     @property
     def source(self) -> str:
         """The forward pass in the names of single assignment, what the bindings stand for first."""
         bound = [_bound(name, text, self.values[name]) for name, text in self.bindings.items()]
-        return "\n".join([*bound, *(line.source for line in self.statements)])
+        return "\n".join([*bound, *(line.source for line in self._uncopied())])
+
+
+def _flat(steps: Iterable[Line | Loop]) -> Iterator[Line]:
+    for step in steps:
+        if isinstance(step, Loop):
+            yield from _flat(step.written_out)
+        else:
+            yield step
 
 
 def _bound(name: str, text: str, value: Any) -> str:

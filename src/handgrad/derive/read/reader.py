@@ -5,7 +5,7 @@ import builtins
 import importlib
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,11 +19,17 @@ from handgrad.errors import DeriveError
 
 @dataclass
 class Made:
-    """A name that a line makes: what it is called in the source, and whether that is the program's own."""
+    """A name that a line makes: what it is called in the source, and whether that is the program's own.
+
+    `order` counts all of them; `round` is that of a name in a loop's lines when they are written out; `index` says that
+    it is the index of a loop.
+    """
 
     base: str
     own: bool
     order: int
+    round: int | None = None
+    index: bool = False
 
 
 class Reader:
@@ -39,6 +45,7 @@ class Reader:
         self.namespace = namespace
         self.convert = Converter()
         self.values: dict[str, Any] = {}
+        self.count = 0
         self.lines: list[Line | Loop | Store] = []
         self.made: dict[str, Made] = {}
         self.bindings: dict[str, str] = {}
@@ -53,8 +60,9 @@ class Reader:
         self.no_grad = 0
         self.alive: list[Any] = []
         self.buffers: set[str] = set()
+        self.starts: set[str] = set()
         self._known: dict[int, Term] = {}
-        self._sizes: dict[str, list[Term]] = {}
+        self.sizes: dict[str, list[Term]] = {}
 
     @property
     def frame(self) -> Frame:
@@ -105,8 +113,9 @@ class Reader:
 
     def new(self, base: str, value: Any, *, own: bool | None = None) -> Term:
         """A name that nothing else has."""
-        name = f"{base}·{len(self.made)}"
-        self.made[name] = Made(base, not self.frame.within if own is None else own, len(self.made))
+        name = f"{base}·{self.count}"
+        self.made[name] = Made(base, not self.frame.within if own is None else own, self.count)
+        self.count += 1
         self.values[name] = in_float64(value)
         return Term(name_of(name), self.values[name])
 
@@ -121,13 +130,28 @@ class Reader:
         """A line that gives sizes their names; in a function, the names that they have already."""
         own = not self.frame.within if own is None else own
         said = ast.unparse(term.node)
-        if own or said not in self._sizes:
-            self._sizes[said] = self.emit_all(bases, term, values, own=own)
-        return self._sizes[said]
+        if own or said not in self.sizes:
+            self.sizes[said] = self.emit_all(bases, term, values, own=own)
+        return self.sizes[said]
 
     def arrays(self) -> list[Term]:
         """The arrays that have names from before the lines."""
         return [term for term in self._known.values() if is_array(term.value)]
+
+    def held(self) -> Iterator[tuple[Any, Any, Term]]:
+        """Every place where the code that is being read holds a term, and the term; containers after their elements."""
+
+        def within(holder: Any) -> Iterator[tuple[Any, Any, Term]]:
+            pairs = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+            for key, term in pairs:
+                if isinstance(term, Parts):
+                    yield from within(term.parts)
+                yield holder, key, term
+
+        for frame in self.frames:
+            yield from within(frame.scope)
+        yield from within(self.attributes)
+        yield from within(self.current)
 
     def helper(self, name: str, value: Any) -> Term:
         """A function that lines call and that no user has."""
@@ -151,10 +175,7 @@ class Reader:
         term = self.frame.scope.get(name) or self.frame.outside(name)
         term = self.current.get(term.name or "", term)
         if isinstance(term, Stale):
-            self.refuse(
-                f"'{name}' shares its memory with '{term.written}', which was written in place",
-                f"Write to a copy, '{term.written}.clone()', or read '{name}' again from '{term.written}'.",
-            )
+            self.refuse(f"'{name}' cannot be read here: {term.reason}", term.advice)
         return term
 
     def from_namespace(self, name: str) -> Term:

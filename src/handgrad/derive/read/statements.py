@@ -8,10 +8,11 @@ from handgrad.derive.read import blocks
 from handgrad.derive.read.agreeing import check, own_values
 from handgrad.derive.read.finishing import finished
 from handgrad.derive.read.functions import read_function
-from handgrad.derive.read.program import Program
+from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import float64, in_float64, is_float, quietly
 from handgrad.derive.read.sources import text_in
+from handgrad.derive.read.steps import names_made
 from handgrad.derive.read.terms import Frame, Term
 from handgrad.errors import DeriveError
 
@@ -78,7 +79,9 @@ def read_program(
 
 def _last(reader: Reader) -> Term:
     """What the last line makes."""
-    for line in reversed(reader.lines):
-        for name in reversed(getattr(line, "targets", ())):
-            return Term(ast.Name(name, ast.Load()), reader.values[name])
+    held = {term.name: term for term in reader.frames[0].scope.values()}
+    for step in reversed(reader.lines):
+        for name in reversed(names_made([step])):
+            if isinstance(step, Line) or name in held:
+                return Term(ast.Name(name, ast.Load()), reader.values[name])
     raise DeriveError("there is no line to differentiate", next_step="Give the lines of a forward pass.")

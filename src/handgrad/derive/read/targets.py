@@ -23,7 +23,7 @@ def assign(reader: Reader, target: ast.expr, term: Term, since: int | None = Non
     """
     match target:
         case ast.Name(name):
-            reader.frame.scope[name] = _named(reader, name, term, len(reader.made) if since is None else since)
+            reader.frame.scope[name] = _named(reader, name, term, reader.count if since is None else since)
         case ast.Tuple(elts) | ast.List(elts):
             for part, value in zip(elts, _unpacked(reader, elts, term), strict=True):
                 assign(reader, part, value, since)
@@ -33,7 +33,7 @@ def assign(reader: Reader, target: ast.expr, term: Term, since: int | None = Non
                 if attr not in ("grad", "requires_grad"):
                     reader.refuse(f"assigning to '.{attr}' of a tensor cannot be read", "Assign to a name.")
                 return
-            reader.attributes[id(base.value), attr] = _named(reader, attr, term, len(reader.made), own=False)
+            reader.attributes[id(base.value), attr] = _named(reader, attr, term, reader.count, own=False)
         case ast.Subscript():
             writing.store(reader, target, term)
         case _:

@@ -63,9 +63,10 @@ class Closure(Term):
 
 @dataclass
 class Stale(Term):
-    """A name whose value shares memory with one that was written in place."""
+    """What a name stood for and does not any more, why, and what to do about it."""
 
-    written: str = ""
+    reason: str = ""
+    advice: str = ""
 
 
 @dataclass
@@ -94,3 +95,8 @@ def is_path(node: ast.expr) -> bool:
     while isinstance(node, ast.Attribute) or (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)):
         node = node.value
     return isinstance(node, ast.Name)
+
+
+def is_marked(node: ast.expr) -> bool:
+    """Whether the index of a loop is in an expression: a constant of a `kind`, while rounds are read."""
+    return any(isinstance(part, ast.Constant) and part.kind is not None and "·" in part.kind for part in ast.walk(node))

@@ -35,15 +35,20 @@ def update(reader: Reader, old: Term, new: Term, owner: ast.expr | None = None) 
         base = owner.id
     own = reader.made[old.name].own if old.name in reader.made else None
     made = reader.emit(base, new, own=own)
-    for holder, key, term in _held(reader):
+    for holder, key, term in reader.held():
         if term is old or (old.name is not None and term.name == old.name):
             holder[key] = made
-        elif shares_memory(term.value, old.value):
-            holder[key] = Stale(term.node, term.value, base)
+        elif not isinstance(term, Parts) and shares_memory(term.value, old.value):
+            holder[key] = _stale(term, base)
     for term in reader.arrays():
         if term.name == old.name or (term.name not in reader.current and shares_memory(term.value, old.value)):
-            reader.current[str(term.name)] = made if term.name == old.name else Stale(term.node, term.value, base)
+            reader.current[str(term.name)] = made if term.name == old.name else _stale(term, base)
     return made
+
+
+def _stale(term: Term, written: str) -> Stale:
+    advice = f"Write to a copy, '{written}.clone()', or read it again from '{written}'."
+    return Stale(term.node, term.value, f"it shares its memory with '{written}', which was written in place", advice)
 
 
 def store(reader: Reader, target: ast.Subscript, term: Term, op: ast.operator | None = None) -> None:
@@ -111,25 +116,8 @@ def ufunc_at(reader: Reader, name: str, arguments: list[Term]) -> Term:
     return update(reader, base, _helped(reader, addat, base, index, values))
 
 
-def _held(reader: Reader) -> Iterator[tuple[Any, Any, Term]]:
-    """Every place where a term is held, and the term."""
-
-    def within(holder: Any) -> Iterator[tuple[Any, Any, Term]]:
-        pairs = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
-        for key, term in pairs:
-            if isinstance(term, Parts):
-                yield from within(term.parts)
-            else:
-                yield holder, key, term
-
-    for frame in reader.frames:
-        yield from within(frame.scope)
-    yield from within(reader.attributes)
-    yield from within(reader.current)
-
-
 def _sharing(reader: Reader, value: Any) -> Iterator[bool]:
-    return (shares_memory(term.value, value) for _, _, term in _held(reader))
+    return (not isinstance(term, Parts) and shares_memory(term.value, value) for _, _, term in reader.held())
 
 
 def _helped(reader: Reader, helper: Any, base: Term, index: Term, values: Term) -> Term:
@@ -146,7 +134,12 @@ def _helped(reader: Reader, helper: Any, base: Term, index: Term, values: Term) 
 def _singular(target: ast.Subscript, index: Term) -> str:
     if isinstance(index.value, str) and index.value.isidentifier():
         return index.value
-    base = target.value
-    while not isinstance(base, ast.Name):
-        base = base.value  # type: ignore[attr-defined]
-    return f"{base.id}_{index.value}" if isinstance(index.value, int) and index.value >= 0 else base.id
+    root = _root(target)
+    return f"{root}_{index.value}" if isinstance(index.value, int) and index.value >= 0 else root
+
+
+def _root(node: ast.expr) -> str:
+    """The name that an expression begins with, the attribute of an object."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "part")
