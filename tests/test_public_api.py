@@ -53,9 +53,10 @@ SIGNATURES = {
     "evaluate": "model text",
     "cmp": "s dt t",
     "check": "subject args options",
-    "TrainConfig": "steps batch_size block_size n_embd n_hidden optimizer lr weight_decay seed runs engine device",
+    "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout optimizer lr weight_decay"
+    " seed runs engine device",
     "SampleConfig": "seed temperature prefix max_length new_only unique",
-    "Model": "config vocabulary parameters bnmean bnvar text steps",
+    "Model": "config vocabulary parameters buffers text steps",
     "HandgradError": "what got expected where next_step",
 }
 

@@ -52,16 +52,24 @@ def inputs(spec: str, sizes: dict[str, int], seed: int = 0) -> dict[str, object]
     return made
 
 
+def float_inputs(spec: str) -> set[str]:
+    """The names of what is drawn as numbers: what is given as an expression is no input."""
+    values = inputs(spec, SIZES[0])
+    drawn = {item.split(":")[0] for item in spec.split() if ":=" not in item}
+    return {n for n in drawn if isinstance(v := values[n], torch.Tensor) and v.is_floating_point()}
+
+
 def derived(source: str, spec: str) -> Backward:
     """The backward pass of some lines."""
-    return lines_backward(read_program(source, {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}))
+    before = {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}
+    return lines_backward(read_program(source, before, inputs=sorted(float_inputs(spec))))
 
 
 def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
     """By variable, how far its gradient is from autograd's, relative to the largest of autograd's; nan where it is none."""
     values = inputs(spec, sizes, seed)
     names: dict[str, object] = {"torch": torch, "F": F, "math": math, **values}
-    leaves = [n for n, v in values.items() if isinstance(v, torch.Tensor) and v.is_floating_point()]
+    leaves = [n for n in values if n in backward.gradients]
     names.update({n: values[n].clone().requires_grad_() for n in leaves})
     exec(source, names)
     floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != backward_output(source)]
@@ -81,7 +89,7 @@ def detached(value: object) -> object:
     """The value outside every graph."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
-    return [detached(part) for part in value] if isinstance(value, tuple | list) else value
+    return type(value)([detached(part) for part in value]) if isinstance(value, tuple | list) else value
 
 
 def distance(got: object, right: torch.Tensor | None) -> float:
@@ -111,6 +119,6 @@ def check(source: str, spec: str) -> Backward:
     for sizes in SIZES:
         wrong = {n: d for n, d in differences(source, backward, spec, sizes).items() if not d < 1e-10}
         assert not wrong, f"{wrong}\n{backward.source}"
-    floats = {n for n, v in inputs(spec, SIZES[0]).items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
+    floats = float_inputs(spec)
     assert floats <= set(backward.gradients), f"no gradient of {floats - set(backward.gradients)}\n{backward.source}"
     return backward

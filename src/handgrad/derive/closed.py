@@ -1,6 +1,7 @@
 """The gradient of one variable as one expression."""
 
 from handgrad.derive.backward import Backward, GradientLine
+from handgrad.derive.emit import helpers
 from handgrad.derive.emit.layout import Unsayable
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.lower import lower
@@ -24,7 +25,8 @@ def closed(program: Program, target: str, end: str | None = None) -> Backward:
     made = found[target]
     name = gradient_name(graph, target)
     try:
-        lines = assign(words, name, target, made.form, made.short)
+        before = helpers.lines(words, helpers.choose(words, [made.short]))
+        lines = [*before.values(), *assign(words, name, target, made.form, made.short)]
     except Unsayable as reason:
         raise DeriveError(f"the gradient of `{target}` has no short source: {reason}") from None
     upstream = gradient_name(graph, end) if graph.definitions[end].axes else None

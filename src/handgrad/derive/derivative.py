@@ -141,7 +141,7 @@ def _softmax(graph: Graph, name: str, definition: Definition) -> Expr:
     text = logarithm = ""
     if single is not None and len(definition.over) == 1 and definition.over[0] in single.indices:
         d = single.indices.index(definition.over[0])
-        said = graph.definitions[single.name].text
+        said = f"«{single.name}»" if single.name in graph.words else graph.definitions[single.name].text
         if said:
             text, logarithm = f"torch.softmax({said}, {d})", f"F.log_softmax({said}, {d})"
     whole = single.indices if single is not None else axes + definition.over

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.derivative import Gradients, form_of, send
+from handgrad.derive.emit import helpers
 from handgrad.derive.emit.layout import Unsayable
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.expr import ONE, Expr, Factor, Form, Index, Merged, Product, opened, term
@@ -12,7 +13,7 @@ from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Program
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import cost, gradient_name, shortened, upstream
+from handgrad.derive.sweep import cost, gradient_name, reaches, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -35,22 +36,32 @@ def shortest(program: Program) -> Backward:
     graph = lower(program)
     words = Words(graph)
     order, known = equations(graph, program.output)
-    for name in order:
-        if graph.definitions[name].function == "unknown":
+    for name in (program.output, *order):
+        if name in graph.errors and any(reaches(graph, x, name) for x in program.inputs):
             raise graph.errors[name]
     kept = eliminate(words, list(order), dict(known))
-    lines = []
-    for name in order:
-        if name in kept:
-            target = gradient_name(graph, name)
-            try:
-                made = assign(words, target, name, form_of(graph, name), kept[name])
-            except Unsayable as reason:
-                raise DeriveError(f"the gradient of `{name}` has no short source: {reason}") from None
-            lines.append(GradientLine(target, "\n".join(made)))
+    try:
+        lines = said(words, [name for name in order if name in kept], kept)
+    except Unsayable as reason:
+        raise DeriveError(f"there is no short source for all gradients: {reason}") from None
     output = program.output
     start = gradient_name(graph, output) if graph.definitions[output].axes else None
     return Backward(tuple(lines), {n: gradient_name(graph, n) for n in kept}, start)
+
+
+def said(words: Words, order: list[str], known: Mapping[str, Expr]) -> list[GradientLine]:
+    """The source of each gradient, after the lines that make what it uses of the insides of calls."""
+    graph = words.graph
+    before = helpers.lines(words, helpers.choose(words, [known[name] for name in order]))
+    left = list(before)
+    lines = []
+    for name in order:
+        target = gradient_name(graph, name)
+        made = assign(words, target, graph.words.get(name, name), form_of(graph, name), known[name])
+        if not lines:
+            made = [*(before[n] for n in left), *made]
+        lines.append(GradientLine(target, "\n".join(made)))
+    return lines
 
 
 def equations(graph: Graph, end: str) -> Equations:
@@ -89,11 +100,12 @@ def inner(graph: Graph) -> set[str]:
         inside = [b.name for b, _ in product.factors if isinstance(b, Factor) and is_hidden(b.name)]
         masks = [b for b, _ in product.factors if isinstance(b, Factor) and b.name in graph.masks]
         if len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks):
-            if len(graph.definitions[inside[0]].arguments[0]) > 1 and not graph.definitions[inside[0]].function:
+            if graph.definitions[inside[0]].expr is not None and len(graph.definitions[inside[0]].arguments[0]) > 1:
                 found.setdefault(inside[0], name)
     for hidden, name in found.items():
         graph.gradients.setdefault(hidden, f"d{name}_pre")
-    return set(found)
+    graph.gradients |= {hidden: f"d{word}" for hidden, word in graph.words.items()}
+    return {*found, *graph.words}
 
 
 def eliminate(words: Words, order: list[str], known: dict[str, Expr]) -> dict[str, Expr]:

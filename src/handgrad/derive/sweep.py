@@ -53,9 +53,20 @@ def gradient_name(graph: Graph, name: str) -> str:
     if name in graph.gradients:
         return graph.gradients[name]
     said = f"d{name}"
-    while said in graph.program.values and said in graph.program.before:
+    while said in _used(graph):
         said = f"d_{said[1:]}"
+    graph.gradients[name] = said
     return said
+
+
+def _used(graph: Graph) -> set[str]:
+    """The names that the lines of a program make or read."""
+    if "used" not in graph.cache:
+        lines = graph.program.lines
+        nodes = [n for line in lines if isinstance(line, Line) for n in ast.walk(line.value)]
+        names = {n.id for n in nodes if isinstance(n, ast.Name)}
+        graph.cache["used"] = names | {t for line in lines if isinstance(line, Line) for t in line.targets}
+    return graph.cache["used"]
 
 
 def backward(

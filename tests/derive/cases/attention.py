@@ -125,7 +125,8 @@ position = torch.einsum("ntd,tsd->nts", q, R[index])
 att = torch.softmax((content + position) / d**0.5, dim=2)
 y = torch.einsum("nts,nsd->ntd", att, v)
 """,
-        dict(**QKV, R="2*t-1 d"), dict(d="size: d", index="index 2*t-1: t t"), "y", "Shaw, Uszkoreit and Vaswani (2018)",
+        dict(**QKV, R="2*t-1 d"), dict(d="size: d", index="index 2*t-1: t t"), "y",
+        "Shaw, Uszkoreit and Vaswani (2018)",
     ),
     Case(
         "sliding-window", """

@@ -6,7 +6,8 @@ CASES = (
     Case("conv2d", "y = F.conv2d(x, w, b)", dict(x="n c s m", w="e c k b", b="e"), {}, "y", "LeCun et al. (1989)",
          {"b": "dy.sum((0, 2, 3))", "x": "F.conv_transpose2d(dy, w)"}, dict(n=2, c=3, s=9, m=11, e=5, k=4, b=2)),
     Case("conv2d-padded-strided", "y = F.relu(F.conv2d(x, w, b, stride=2, padding=1))",
-         dict(x="n c s m", w="e c 3 3", b="e"), {}, "y", "He et al., Deep Residual Learning (2016)", sizes=dict(n=2, s=8, m=10)),
+         dict(x="n c s m", w="e c 3 3", b="e"), {}, "y", "He et al., Deep Residual Learning (2016)", sizes=dict(n=2,
+         s=8, m=10)),
     Case("conv1d-dilated", "y = F.conv1d(F.pad(x, (4, 0)), w, dilation=2)", dict(x="n c t", w="e c 3"), {}, "y",
          "van den Oord et al., WaveNet (2016)"),
     Case("conv-depthwise", "y = F.conv1d(x, w, groups=x.shape[1], padding=1)", dict(x="n c t", w="c 1 3"), {}, "y",
@@ -23,7 +24,8 @@ y = torch.einsum("nclk,ock->nol", cols, w) + b[:, None]
 """, dict(x="n c t", w="e c k", b="e"), dict(k="size: k"), "y", "Chellapilla, Puri and Simard (2006)"),
     Case("conv-by-slices", """
 y = x[:, :-2] @ w[0] + x[:, 1:-1] @ w[1] + x[:, 2:] @ w[2] + b
-""", dict(x="n t e", w="3 e h", b="h"), {}, "y", "Kim, Convolutional Neural Networks for Sentence Classification (2014)"),
+""", dict(x="n t e", w="3 e h", b="h"), {}, "y",
+         "Kim, Convolutional Neural Networks for Sentence Classification (2014)"),
     Case("text-cnn", """
 emb = E[tok].transpose(1, 2)
 c = F.relu(F.conv1d(emb, w, b))
@@ -36,7 +38,8 @@ loss = F.cross_entropy(pooled @ U, Y)
 n_, c_, h_, w_ = x.shape
 y = x.view(n_, c_, h_ // 2, 2, w_ // 2, 2).amax(dim=(3, 5))
 """, dict(x="n c 2*s 2*k"), {}, "y", "CS231n, notes on convolutional networks"),
-    Case("average-pool-2d", "y = F.avg_pool2d(x, kernel_size=2)", dict(x="n c 2*s 2*k"), {}, "y", "LeCun et al. (1998)"),
+    Case("average-pool-2d", "y = F.avg_pool2d(x, kernel_size=2)", dict(x="n c 2*s 2*k"), {}, "y",
+         "LeCun et al. (1998)"),
     Case("global-average-pool", "y = x.mean(dim=(-2, -1)) @ W + b", dict(x="n c s m", W="c v", b="v"), {}, "y",
          "Lin, Chen and Yan, Network In Network (2014)", {"b": "dy.sum(0)", "W": "x.mean(dim=(-2, -1)).T @ dy"}),
     Case("adaptive-pool", "y = F.adaptive_avg_pool2d(x, 1).flatten(1)", dict(x="n c s m"), {}, "y",
@@ -87,7 +90,8 @@ y = y.permute(0, 2, 3, 1)
 y = F.layer_norm(y, (y.shape[-1],), ln_w, ln_b, 1e-6)
 y = gamma * (F.gelu(y @ W1 + b1) @ W2 + b2)
 out = x + y.permute(0, 3, 1, 2)
-""", dict(x="n c s k", wd="c 1 7 7", bd="c", ln_w="c", ln_b="c", W1="c h", b1="h", W2="h c", b2="c", gamma="c"), {}, "out",
+""", dict(x="n c s k", wd="c 1 7 7", bd="c", ln_w="c", ln_b="c", W1="c h", b1="h", W2="h c", b2="c", gamma="c"), {},
+         "out",
          "Liu et al., A ConvNet for the 2020s (2022)", sizes=dict(n=2, s=8, k=6)),
     Case("upsample-and-skip", """
 up = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
@@ -125,7 +129,8 @@ e = F.leaky_relu((h @ a1)[:, None] + (h @ a2)[None, :], negative_slope=0.2)
 e = e.masked_fill(~adj, float("-inf"))
 att = torch.softmax(e, dim=1)
 y = F.elu(att @ h)
-""", dict(x="n e", W="e h", a1="h", a2="h"), dict(adj="graph: n n"), "y", "Velickovic et al., Graph Attention Networks (2018)"),
+""", dict(x="n e", W="e h", a1="h", a2="h"), dict(adj="graph: n n"), "y",
+         "Velickovic et al., Graph Attention Networks (2018)"),
     Case("message-passing", """
 m = torch.relu(x[src] @ Wm)
 agg = torch.zeros(x.shape[0], m.shape[1]).index_add(0, dst, m)

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import linecache
 import re
 import tempfile
 import textwrap
@@ -27,11 +26,13 @@ NAMES = "ssa_names_2018"
 class Exercise:
     """The forward pass of an exercise of the course, with the interface of a `Case`.
 
-    `setup` is what stands before it, `answer` the solution, whose `d` names say what to differentiate by.
+    `setup` is what stands before it in the file `path`, `answer` the solution, whose `d` names say
+    what to differentiate by.
     """
 
     name: str
     setup: str
+    path: str
     lines: str
     answer: str
     output: str = "loss"
@@ -42,7 +43,7 @@ class Exercise:
     def before(self, seed: int = 0) -> dict[str, Any]:
         """What every name is before the lines run; the exercise has its own seed."""
         del seed
-        return dict(_ran(self.setup))
+        return dict(_ran(self.setup, self.path))
 
     def program(self) -> Program:
         """The lines as they are read."""
@@ -56,12 +57,11 @@ class Exercise:
 
 
 @functools.cache
-def _ran(setup: str) -> dict[str, Any]:
+def _ran(setup: str, path: str) -> dict[str, Any]:
     values: dict[str, Any] = {"__name__": "exercise"}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         Path("names.txt").symlink_to(CATALOGUE[NAMES].path())
-        linecache.cache[setup] = (len(setup), None, setup.splitlines(keepends=True), setup)
-        exec(compile(setup, setup, "exec"), values)
+        exec(compile(setup, path, "exec"), values)
     values.pop("__builtins__")
     return values
 
@@ -73,7 +73,8 @@ def _exercise(path: Path) -> Exercise:
     answer = answer.split("# END OF YOUR CODE")[0]
     outside, loop, inside = before.rpartition("\nfor i in range(max_steps):\n")
     setup = f"{outside}\ni = 0\n{textwrap.dedent(inside)}" if loop else before
-    return Exercise("/".join(path.with_suffix("").parts[-2:]), setup, textwrap.dedent(lines).strip(), answer)
+    name = "/".join(path.with_suffix("").parts[-2:])
+    return Exercise(name, setup, str(path), textwrap.dedent(lines).strip(), answer)
 
 
 CASES = tuple(_exercise(path) for path in sorted(FOLDER.glob("*/*.py")))

@@ -55,7 +55,8 @@ f = K @ alpha
     ),
     Case(
         "polynomial-kernel", "K = (x @ z.T + c) ** 3",
-        dict(x="n e", z="m e", c="normal:"), {}, "K", "Scholkopf and Smola (2002)", {"x": "(3 * dK * (x @ z.T + c)**2) @ z"},
+        dict(x="n e", z="m e", c="normal:"), {}, "K", "Scholkopf and Smola (2002)",
+        {"x": "(3 * dK * (x @ z.T + c)**2) @ z"},
     ),
     Case(
         "mmd", """
@@ -168,7 +169,8 @@ A = X.T @ X + lam * torch.eye(X.shape[1])
 w = torch.linalg.inv(A) @ (X.T @ y)
 loss = ((V @ w - t) ** 2).mean()
 """,
-        dict(X="n e", y="n", lam="positive:"), dict(V="m e", t="m"), "loss", "Bengio, Gradient-Based Optimization of Hyperparameters (2000)",
+        dict(X="n e", y="n", lam="positive:"), dict(V="m e", t="m"), "loss",
+        "Bengio, Gradient-Based Optimization of Hyperparameters (2000)",
     ),
     Case(
         "t-sne", """
@@ -250,6 +252,7 @@ loss = -(s * p.log() + (1 - s) * (1 - p).log()).sum()
 logp = torch.lgamma(alpha.sum()) - torch.lgamma(alpha).sum() + ((alpha - 1) * torch.log(x)).sum(1)
 loss = -logp.mean()
 """,
-        dict(alpha="positive: k"), dict(x="probabilities: n k"), "loss", "Minka, Estimating a Dirichlet distribution (2000)",
+        dict(alpha="positive: k"), dict(x="probabilities: n k"), "loss",
+        "Minka, Estimating a Dirichlet distribution (2000)",
     ),
 )  # fmt: skip

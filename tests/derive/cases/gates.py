@@ -6,7 +6,8 @@ CASES = (
     Case("relu", "y = F.relu(x)", dict(x="n h"), {}, "y", "Nair and Hinton (2010)", {"x": "dy * (x > 0)"}),
     Case("gelu-called", "y = F.gelu(x @ W1 + b1) @ W2", dict(x="n e", W1="e h", b1="h", W2="h e"), {}, "y",
          "Hendrycks and Gimpel, Gaussian Error Linear Units (2016)"),
-    Case("gelu-approximate", 'y = F.gelu(x, approximate="tanh")', dict(x="n h"), {}, "y", "Radford et al., GPT-2 (2019)"),
+    Case("gelu-approximate", 'y = F.gelu(x, approximate="tanh")', dict(x="n h"), {}, "y",
+         "Radford et al., GPT-2 (2019)"),
     Case("gelu-new", "y = 0.5 * x * (1.0 + torch.tanh(math_c * (x + 0.044715 * torch.pow(x, 3.0))))", dict(x="n h"),
          dict(math_c=0.7978845608028654), "y", "Karpathy, minGPT (2020)"),
     Case("silu", "y = x * torch.sigmoid(x)", dict(x="n h"), {}, "y", "Elfwing, Uchibe and Doya (2018)",
@@ -69,7 +70,8 @@ b = torch.relu(torch.cat([x, a], dim=1) @ W2)
 y = torch.cat((x, a, b), -1) @ W3
 """, dict(x="n e", W1="e h", W2="e+h d", W3="e+h+d v"), {}, "y", "Huang et al., Densely Connected Networks (2017)"),
     Case("gumbel-softmax", "y = F.softmax((logits + gumbel) / tau, dim=-1)", dict(logits="n v"),
-         dict(gumbel="n v", tau=0.7), "y", "Jang, Gu and Poole (2017)", {"logits": "y * (dy - (y * dy).sum(-1, keepdim=True)) / tau"}),
+         dict(gumbel="n v", tau=0.7), "y", "Jang, Gu and Poole (2017)",
+         {"logits": "y * (dy - (y * dy).sum(-1, keepdim=True)) / tau"}),
     Case("straight-through", """
 soft = torch.sigmoid(x)
 hard = (soft > 0.5).double()

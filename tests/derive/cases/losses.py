@@ -346,7 +346,8 @@ z = (y[:, None] - mu) / log_sigma.exp()
 log_prob = -0.5 * z**2 - log_sigma - 0.9189385332046727
 loss = -torch.logsumexp(log_pi + log_prob, dim=1).mean()
 """,
-        dict(W1="e h", W2="h 3*k"), dict(x="n e", y="n", k="size: k"), "loss", "Bishop, Mixture Density Networks (1994)",
+        dict(W1="e h", W2="h 3*k"), dict(x="n e", y="n", k="size: k"), "loss",
+        "Bishop, Mixture Density Networks (1994)",
     ),
     Case(
         "gaussian-nll", """

@@ -13,7 +13,8 @@ probs = counts / counts.sum(1, keepdims=True)
 loss = -probs[torch.arange(num), ys].log().mean() + 0.01 * (W**2).mean()
 """, dict(W="v v"), dict(xs="index v: n", ys="index v: n", num="size: n", v="size: v"), "loss", BIGRAM,
          {"logits": "(probs - F.one_hot(ys, v)) / n"}),
-    Case("bigram-table", "loss = F.cross_entropy(W[xs], ys)", dict(W="v v"), dict(xs="index v: n", ys="index v: n"), "loss",
+    Case("bigram-table", "loss = F.cross_entropy(W[xs], ys)", dict(W="v v"), dict(xs="index v: n", ys="index v: n"),
+         "loss",
          BIGRAM),
     Case("makemore-mlp", """
 emb = C[X]
@@ -62,7 +63,8 @@ for i in range(t):
     hprev = (1 - z) * hprev + z * hbar
     hiddens.append(hprev)
 out = torch.stack(hiddens, 1) @ Wh
-""", dict(emb="n t e", start="1 h", Wz="e+h h", Wr="e+h h", Wc="e+h h", Wh="h v"), dict(n="size: n", t="size: t"), "out",
+""", dict(emb="n t e", start="1 h", Wz="e+h h", Wr="e+h h", Wc="e+h h", Wh="h v"), dict(n="size: n", t="size: t"),
+         "out",
          "Karpathy, makemore.py (2022)", sizes=dict(n=4, t=3, h=6)),
     Case("nanogpt-block", """
 B, T, C = x.size()
@@ -154,7 +156,8 @@ hn = h * torch.rsqrt(h.pow(2).mean(-1, keepdim=True) + 1e-5) * g2
 out = h + (F.silu(hn @ w1) * (hn @ w3)) @ w2
 """, dict(x="n t nh*hd", g1="nh*hd", wq="nh*hd nh*hd", wk="nh*hd nh*hd", wv="nh*hd nh*hd", wo="nh*hd nh*hd", g2="nh*hd",
           w1="nh*hd h", w3="nh*hd h", w2="h nh*hd"),
-         dict(n="size: n", t="size: t", nh="size: nh", hd="size: hd", cos="t 1 hd//2", sin="t 1 hd//2", mask="t t"), "out",
+         dict(n="size: n", t="size: t", nh="size: nh", hd="size: hd", cos="t 1 hd//2", sin="t 1 hd//2", mask="t t"),
+         "out",
          "Touvron et al., LLaMA (2023)", sizes=dict(n=2, t=5, hd=6, nh=4)),
     Case("sinusoidal-positions", """
 ang = pos[:, None] * freq[None, :]
@@ -175,7 +178,8 @@ loss = -(picked * weight).sum() / weight.sum()
 z = torch.relu(x @ W1 + b1)
 out = torch.sigmoid(z @ W1.T + b2)
 loss = ((out - x) ** 2).sum(1).mean() + 1e-3 * z.abs().sum(1).mean()
-""", dict(W1="w h", b1="h", b2="w"), dict(x="unit: n w"), "loss", "Vincent et al., Stacked Denoising Autoencoders (2010)"),
+""", dict(W1="w h", b1="h", b2="w"), dict(x="unit: n w"), "loss",
+         "Vincent et al., Stacked Denoising Autoencoders (2010)"),
     Case("lora", "y = x @ W + (x @ A @ B) * (alpha / r)", dict(x="n e", A="e k", B="k h"),
          dict(W="e h", alpha=16, r="size: k"), "y", "Hu et al., LoRA (2021)", {"B": "(x @ A).T @ dy * alpha / r"}),
     Case("nerf-encoding", """
@@ -190,13 +194,15 @@ trans = torch.cat([torch.ones_like(trans[:, :1]), trans[:, :-1]], dim=-1)
 w = alpha * trans
 rgb = (w[..., None] * colour.sigmoid()).sum(1)
 loss = F.mse_loss(rgb, target)
-""", dict(sigma="n s", colour="n s 3"), dict(delta="positive: n s", target="unit: n 3"), "loss", "Mildenhall et al., NeRF (2020)"),
+""", dict(sigma="n s", colour="n s 3"), dict(delta="positive: n s", target="unit: n 3"), "loss",
+         "Mildenhall et al., NeRF (2020)"),
     Case("deep-and-cross", """
 x1 = x0 * (x0 @ w1)[:, None] + b1 + x0
 x2 = x0 * (x1 @ w2)[:, None] + b2 + x1
 p = torch.sigmoid(x2 @ w)
 loss = F.binary_cross_entropy(p, y)
-""", dict(x0="n e", w1="e", b1="e", w2="e", b2="e", w="e"), dict(y="bits: n"), "loss", "Wang et al., Deep & Cross Network (2017)"),
+""", dict(x0="n e", w1="e", b1="e", w2="e", b2="e", w="e"), dict(y="bits: n"), "loss",
+         "Wang et al., Deep & Cross Network (2017)"),
     Case("normalising-flow", """
 xa, xb = x[:, :d], x[:, d:]
 s = torch.tanh(xa @ Ws)
@@ -205,7 +211,8 @@ yb = xb * torch.exp(s) + t
 z = torch.cat([xa, yb], dim=1)
 logp = -0.5 * (z**2).sum(1) + s.sum(1)
 loss = -logp.mean()
-""", dict(Ws="d k", Wt="d k"), dict(x="n d+k", d="size: d"), "loss", "Dinh, Sohl-Dickstein and Bengio, Real NVP (2017)"),
+""", dict(Ws="d k", Wt="d k"), dict(x="n d+k", d="size: d"), "loss",
+         "Dinh, Sohl-Dickstein and Bengio, Real NVP (2017)"),
     Case("transformer-decoder-step", """
 q = (x @ Wq).unflatten(-1, (nh, hd))
 keys = torch.cat([past_k, (x @ Wk).unflatten(-1, (nh, hd)).unsqueeze(1)], dim=1)
@@ -213,6 +220,7 @@ vals = torch.cat([past_v, (x @ Wv).unflatten(-1, (nh, hd)).unsqueeze(1)], dim=1)
 a = torch.einsum("bhd,bshd->bhs", q, keys).div(hd**0.5).softmax(-1)
 o = torch.einsum("bhs,bshd->bhd", a, vals).flatten(1) @ Wo
 """, dict(x="n e", Wq="e nh*hd", Wk="e nh*hd", Wv="e nh*hd", Wo="nh*hd e"),
-         dict(past_k="n s nh hd", past_v="n s nh hd", nh="size: nh", hd="size: hd"), "o", "Shazeer, Fast Transformer Decoding (2019)",
+         dict(past_k="n s nh hd", past_v="n s nh hd", nh="size: nh", hd="size: hd"), "o",
+         "Shazeer, Fast Transformer Decoding (2019)",
          sizes=dict(hd=4)),
 )  # fmt: skip

@@ -138,7 +138,8 @@ y = gamma * (x * nx) + beta + x
     ),
     Case(
         "dynamic-tanh", "y = gamma * torch.tanh(alpha * x) + beta",
-        dict(x="n t h", gamma="h", beta="h", alpha="normal:"), {}, "y", "Zhu et al., Transformers without Normalization (2025)",
+        dict(x="n t h", gamma="h", beta="h", alpha="normal:"), {}, "y",
+        "Zhu et al., Transformers without Normalization (2025)",
         {"alpha": "(dy * gamma * (1 - torch.tanh(alpha * x)**2) * x).sum()"},
     ),
     Case(

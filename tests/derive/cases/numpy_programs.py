@@ -44,7 +44,8 @@ sqrtvar = np.sqrt(var + eps)
 ivar = 1. / sqrtvar
 xhat = xmu * ivar
 out = gamma * xhat + beta
-""", dict(x="n h", gamma="h", beta="h"), dict(eps=1e-5), "out", "Kratzert, Understanding the backward pass through Batch Normalization (2016)",
+""", dict(x="n h", gamma="h", beta="h"), dict(eps=1e-5), "out",
+         "Kratzert, Understanding the backward pass through Batch Normalization (2016)",
            {"beta": "dout.sum(0)", "gamma": "(dout * xhat).sum(0)"}),
     _numpy("numpy-layer-norm", """
 mean = x.mean(axis=-1, keepdims=True)
@@ -86,7 +87,8 @@ Z2 = np.dot(W2, A1) + b2
 A2 = 1 / (1 + np.exp(-Z2))
 logprobs = np.multiply(np.log(A2), Y) + np.multiply((1 - Y), np.log(1 - A2))
 cost = -np.sum(logprobs) / m
-""", dict(W1="h e", b1="h 1", W2="1 h", b2="1 1"), dict(X="e n", Y="bits: 1 n"), "cost", "deeplearning.ai, course 1, week 3",
+""", dict(W1="h e", b1="h 1", W2="1 h", b2="1 1"), dict(X="e n", Y="bits: 1 n"), "cost",
+         "deeplearning.ai, course 1, week 3",
            {"Z2": "(A2 - Y) / m"}),
     _numpy("numpy-deep-layers", """
 m = X.shape[1]
@@ -110,12 +112,14 @@ m = Y.shape[1]
 cross = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
 cost = cross + lambd / (2 * m) * (np.sum(np.square(W1)) + np.sum(np.square(W2)))
 """, dict(W1="h e", b1="h 1", W2="1 h", b2="1 1"),
-           dict(X="e n", Y="bits: 1 n", D1="bits: h n", keep_prob=0.8, lambd=0.7), "cost", "deeplearning.ai, course 2, week 1"),
+           dict(X="e n", Y="bits: 1 n", D1="bits: h n", keep_prob=0.8, lambd=0.7), "cost",
+           "deeplearning.ai, course 2, week 1"),
     _numpy("numpy-xor-net", """
 a1 = 1 / (1 + np.exp(-X @ W1))
 a2 = 1 / (1 + np.exp(-a1 @ W2))
 loss = np.mean((y - a2) ** 2)
-""", dict(W1="e h", W2="h 1"), dict(X="n e", y="bits: n 1"), "loss", "Trask, A Neural Network in 11 lines of Python (2015)"),
+""", dict(W1="e h", W2="h 1"), dict(X="n e", y="bits: n 1"), "loss",
+         "Trask, A Neural Network in 11 lines of Python (2015)"),
     _numpy("numpy-two-layer-relu-mse", """
 h = x.dot(w1)
 h_relu = np.maximum(h, 0)
@@ -161,7 +165,8 @@ for i in range(H - HH + 1):
 cols = x.reshape(C, -1)[:, idx].reshape(C * K, -1)
 out = (w.reshape(w.shape[0], -1) @ cols + b.reshape(-1, 1)).reshape(w.shape[0], OH, OW)
 """, dict(x="c 5 6", w="e c k", b="e"),
-           dict(idx="index 30: k 12", C="size: c", K="size: k", OH=3, OW=4), "out", "CS231n, notes on convolutional networks"),
+           dict(idx="index 30: k 12", C="size: c", K="size: k", OH=3, OW=4), "out",
+           "CS231n, notes on convolutional networks"),
     _numpy("numpy-max-pool", """
 N, C, H, W = x.shape
 xr = x.reshape(N, C, H // 2, 2, W // 2, 2)
@@ -212,5 +217,6 @@ u = W2.T @ h
 y = np.exp(u - u.max())
 y = y / y.sum()
 loss = -np.sum(np.log(y[context]))
-""", dict(W1="v e", W2="e v"), dict(centre=4, context=[1, 7, 2]), "loss", "Rong, word2vec Parameter Learning Explained (2014)"),
+""", dict(W1="v e", W2="e v"), dict(centre=4, context=[1, 7, 2]), "loss",
+         "Rong, word2vec Parameter Learning Explained (2014)"),
 )  # fmt: skip

@@ -23,7 +23,8 @@ for i in range(x.shape[0]):
 H = torch.stack(hs)
 logits = H @ Wy
 loss = F.cross_entropy(logits.view(-1, logits.shape[-1]), Y.view(-1))
-""", dict(x="t n e", h0="n h", Wx="e h", Wh="h h", Wy="h v"), dict(Y="index v: t n"), "loss", "Karpathy, makemore (2022)",
+""", dict(x="t n e", h0="n h", Wx="e h", Wh="h h", Wy="h v"), dict(Y="index v: t n"), "loss",
+         "Karpathy, makemore (2022)",
          sizes=dict(t=4)),
     Case("gru-torch", """
 gi = x @ Wi + bi
@@ -180,7 +181,8 @@ loss = p.shape[-1] * (f * p.mean(0)).sum()
 for i in range(3):
     xi = torch.softmax(beta * xi @ X.T, dim=-1) @ X
 loss = (xi - target).pow(2).sum()
-""", dict(xi="n d", X="m d"), dict(beta=0.7, target="n d"), "loss", "Ramsauer et al., Hopfield Networks is All You Need (2021)"),
+""", dict(xi="n d", X="m d"), dict(beta=0.7, target="n d"), "loss",
+         "Ramsauer et al., Hopfield Networks is All You Need (2021)"),
     Case("neural-ode-rk4", """
 k1 = torch.tanh(y @ W) @ V
 k2 = torch.tanh((y + dt / 2 * k1) @ W) @ V

@@ -28,14 +28,15 @@ def said_size(speaker: Speaker, axis: Axis) -> str:
     """The shortest way to say how long an axis is: with a name of the program, or a tensor that is about."""
     sayings = speaker.graph.sizes.sayings(axis.size)
 
-    def rank(item: tuple[int, Saying]) -> tuple[bool, float, int, int]:
+    def rank(item: tuple[int, Saying]) -> tuple[bool, bool, float, int, int]:
         k, saying = item
         near = speaker.near.index(saying.tensor) if saying.tensor in speaker.near else len(speaker.near)
-        return saying.text.isdigit(), tokens(saying.text), near, k
+        return saying.text.isdigit(), "#" in saying.text, tokens(saying.text.replace("#", "_")), near, k
 
     if not sayings:
         raise Unsayable("a size that the program has no word for")
-    return min(enumerate(sayings), key=rank)[1].text
+    text = min(enumerate(sayings), key=rank)[1].text
+    return rendered(speaker, text) if "#" in text else text
 
 
 def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]]:
@@ -48,11 +49,13 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
         return Code(name, PRIMARY, (), "int"), ()
     kind = "bool" if name in graph.masks else "float"
     name = graph.aliases.get(name, name)
+    if name in speaker.helpers:
+        return Code(graph.words[name], PRIMARY, (), kind), base.indices
     definition = graph.definitions.get(name)
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
         return Code(name, PRIMARY if primary else UNARY, (), kind), base.indices
-    said = (Code(definition.text), base.indices) if definition.text else None
+    said = (Code(rendered(speaker, definition.text)), base.indices) if definition.text else None
     try:
         defined = _defined(speaker, base)
     except Unsayable:
@@ -174,23 +177,43 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
             code = code.then(f".unfold({d}, {said_size(speaker, window)}, {step})", ())
             indices[d] = place
             indices.append(window)
+    indices = [_strided(speaker, i) for i in indices]
     if any(isinstance(i, Merged) for i in indices):
-        sizes = []
+        sizes: list[str] = []
         split: list[Index | None] = []
         for index in indices:
             if isinstance(index, Gathered | Affine):
                 raise Unsayable("a view of a subscript")
-            parts = list(index.indices) if isinstance(index, Merged) else [index]
-            split += parts
-            sizes += ["1" if p is None else said_size(speaker, p) if isinstance(p, Axis) else "" for p in parts]
+            if isinstance(index, Merged):
+                split += index.indices
+                sizes += [said_size(speaker, Axis(size, 0)) for size in index.sizes]
+            else:
+                split.append(index)
+                sizes.append("1" if index is None else said_size(speaker, index))
         code = code.then(f".{'view' if code.text.isidentifier() else 'reshape'}({', '.join(sizes)})", ())
         indices = split
     return code, indices
 
 
+def _strided(speaker: Speaker, index: Index | None) -> Index | None:
+    """A place in the last of several axes that a view merged, as a slice with a step."""
+    match index:
+        case Merged((Axis() as axis, Affine((), offset)), (_, size)):
+            step = said_size(speaker, Axis(size, 0))
+            return Affine(((size.number, axis),), offset, f"{offset or ''}::{step}")
+    return index
+
+
 def rendered(speaker: Speaker, text: str) -> str:
-    """A subscript with words for the sizes in it."""
-    return re.sub(r"#\d+", lambda m: said_size(speaker, Axis(speaker.graph.sizes.of_factor(m[0]), 0)), text)
+    """A piece of source with words for the sizes in it, and for the values that have a line of their own."""
+
+    def word(match: re.Match[str]) -> str:
+        if match[0].startswith("#"):
+            return said_size(speaker, Axis(speaker.graph.sizes.of_factor(match[0]), 0))
+        name = match[1]
+        return _named(speaker, Factor(name, speaker.graph.definitions[name].axes))[0].at(ADD)
+
+    return re.sub(r"#\d+|«([^»]*)»", word, text)
 
 
 def _delta(speaker: Speaker, base: Delta) -> Code:

@@ -11,6 +11,7 @@ from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
+from handgrad.derive.wording.tree import product as product_of
 from handgrad.derive.wording.words import is_decimal
 
 Part = tuple[Tree, Number]
@@ -84,9 +85,10 @@ def _product(
             over.append(_raised(code, power))
     over = _gathered(speaker, [p for p in parts if p[1] > 0], over, order, means)
     under += counted
-    scalars = [c for c in over if not c.axes]
-    if len(over) == len(scalars) + 1 and any(c.strength == MATMUL for c in over):
-        over = [*(c._replace(strength=MULTIPLY) for c in over if c.axes), *scalars]
+    scalars = [c for c in over if not c.axes and not c.text.isdigit()]
+    if len([c for c in over if c.axes]) == 1 and any(c.strength == MATMUL for c in over):
+        first = [c for c in over if c.text.isdigit()]
+        over = [*first, *(c._replace(strength=MULTIPLY if not first else UNARY) for c in over if c.axes), *scalars]
     kinds = [c.kind for c in over + under]
     texts = [c.at(MULTIPLY if k == 0 else UNARY) for k, c in enumerate(over)]
     if sign and over and over[0].kind == "bool" and len(over) == 1:
@@ -102,11 +104,14 @@ def _rooted(parts: Sequence[Part]) -> list[Part]:
     """Constants under the same root as one: 2**-0.5 * torch.pi**-0.5 is (2 * torch.pi)**-0.5."""
     out: list[Part] = []
     for part, power in parts:
-        known = next((k for k, (t, p) in enumerate(out) if p == power and not free(t)), None)
+        known = next((k for k, (t, p) in enumerate(out) if abs(p) == abs(power) and not free(t)), None)
         if known is None or not isinstance(power, Fraction) or free(part):
             out.append((part, power))
-        else:
+        elif out[known][1] == power:
             out[known] = times(1, out[known][0], part), power
+        else:
+            over, under = (out[known][0], part) if power < 0 else (part, out[known][0])
+            out[known] = product_of(1, [(over, 1), (under, -1)]), abs(power)
     return out
 
 

@@ -17,9 +17,9 @@ from handgrad.derive.emit.layout import (
     joined,
     length,
 )
-from handgrad.derive.expr import Axis, Number
+from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.graph import Graph
-from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product
 from handgrad.derive.wording.words import Words
 
 Order = tuple[Axis, ...]
@@ -33,6 +33,7 @@ class Speaker:
         self.words = words
         self.graph: Graph = words.graph
         self.near = tuple(near)
+        self.helpers = words.helpers
         self._said: dict[tuple[Tree, Order], Code | None] = {}
 
     def say(self, tree: Tree, order: Order) -> Code:
@@ -52,7 +53,7 @@ class Speaker:
 
     def _plain(self, tree: Tree, order: Order) -> Code:
         from handgrad.derive.emit.leaves import leaf
-        from handgrad.derive.emit.products import product
+        from handgrad.derive.emit.products import product as multiplied
         from handgrad.derive.emit.sums import summed
 
         match tree:
@@ -63,7 +64,7 @@ class Speaker:
             case Add(parts):
                 return self._sum(parts, order)
             case Mul():
-                return product(self, tree, order)
+                return multiplied(self, tree, order)
             case Sum():
                 return summed(self, tree, order)
             case Flat(body, group, axis):
@@ -93,6 +94,9 @@ class Speaker:
         return code
 
     def _sum(self, parts: tuple[Tree, ...], order: Order) -> Code:
+        chosen = self._chosen(parts, order) if len(parts) == 2 else None
+        if chosen is not None:
+            return chosen
         text, layouts, kinds = "", [], []
         for part in parts:
             code = self.numeric(self.say(part, order))
@@ -105,6 +109,29 @@ class Speaker:
             else:
                 text += f" + {code.text}"
         return Code(text, ADD, joined(layouts), "float" if "float" in kinds else "int")
+
+    def _chosen(self, parts: tuple[Tree, ...], order: Order) -> Code | None:
+        """m * a + ~m * b as torch.where(m, a, b)."""
+        for yes, no in (parts, parts[::-1]):
+            mask, one = self._under_mask(yes)
+            rest, other = self._under_mask(no)
+            if not mask or self.graph.masks.get(mask.name) != (rest and rest.name) or mask.indices != rest.indices:
+                continue
+            if str(mask.name).startswith("~") or (isinstance(one, Num) and isinstance(other, Num)):
+                continue
+            codes = [self.say(t, order) for t in (Leaf(mask), one, other)]
+            inside = ", ".join(c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text for k, c in enumerate(codes))
+            return Code(f"torch.where({inside})", PRIMARY, joined([c.axes for c in codes]))
+        return None
+
+    def _under_mask(self, tree: Tree) -> tuple[Factor | None, Tree]:
+        """The mask that a product has, and the rest of it."""
+        parts = tree.parts if isinstance(tree, Mul) else ((tree, 1),)
+        for k, (part, power) in enumerate(parts):
+            if isinstance(part, Leaf) and isinstance(part.base, Factor) and part.base.name in self.graph.masks:
+                rest = [*parts[:k], *parts[k + 1 :]]
+                return part.base, product(tree.coefficient if isinstance(tree, Mul) else power, rest)
+        return None, tree
 
     def numeric(self, code: Code) -> Code:
         """The source, as numbers where it is of bools: these cannot be subtracted."""
@@ -130,6 +157,18 @@ def shortest(ways: Sequence[Callable[[], Code | None]]) -> Code | None:
         if code is not None:
             found.append(code)
     return min(found, key=length) if found else None
+
+
+def _wrapped(text: str) -> bool:
+    """Whether parentheses are around the whole of a text."""
+    if not text.startswith("("):
+        return False
+    depth = 0
+    for k, c in enumerate(text):
+        depth += (c == "(") - (c == ")")
+        if not depth:
+            return k == len(text) - 1
+    return False
 
 
 def literal(value: Number) -> str:

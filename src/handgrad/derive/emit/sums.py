@@ -1,12 +1,13 @@
 """Say sums over indices: as matrix products, sums over axes, cumulative sums, and by einsum where all else fails."""
 
+import contextlib
 import itertools
 import string
 from collections.abc import Iterator, Sequence
 
 from handgrad.derive.emit.layout import MATMUL, UNARY, Code, Unsayable, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor
+from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
 from handgrad.derive.wording.words import covered
 
@@ -16,7 +17,7 @@ def summed(speaker: Speaker, tree: Sum, order: Order) -> Code:
     options: list[Code] = []
     for way in (_matmuls, _reductions, _running):
         options += way(speaker, tree, order)
-    if not options:
+    with contextlib.suppress(Unsayable):
         options += _einsum(speaker, tree, order)
     if not options:
         raise Unsayable("no way to say a sum")
@@ -150,11 +151,12 @@ def _running(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
 
 
 def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
-    if not isinstance(tree.body, Mul):
+    over, parts = _opened(tree)
+    if len(parts) < 2:
         return
-    names = letters(speaker, [*order, *tree.over], tree.over)
+    names = letters(speaker, [*order, *over], over)
     subscripts, operands = [], []
-    for part, power in tree.body.parts:
+    for part, power in parts:
         options = []
         for inner in itertools.permutations(sorted(free(part))):
             try:
@@ -171,6 +173,18 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     axes = tuple(a for a in order if a in free(tree))
     spec = f"{','.join(subscripts)}->{''.join(names[a] for a in axes)}"
     yield fit(Code(f"torch.einsum({spec!r}, {', '.join(operands)})", axes=axes), order)
+
+
+def _opened(tree: Sum) -> tuple[tuple[Axis, ...], list[tuple[Tree, Number]]]:
+    """The indices and factors of a sum, and of the sums that are factors of it."""
+    over, parts = tree.over, []
+    for part, power in tree.body.parts if isinstance(tree.body, Mul) else ((tree.body, 1),):
+        if isinstance(part, Sum) and power == 1:
+            more, inside = _opened(part)
+            over, parts = (*over, *more), [*parts, *inside]
+        else:
+            parts.append((part, power))
+    return over, parts
 
 
 def letters(speaker: Speaker, axes: Sequence[Axis], summed: Sequence[Axis]) -> dict[Axis, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from handgrad.derive.emit.convolution import transposed
 from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, Unsayable, fit, flattened
 from handgrad.derive.emit.scatter import scattered, scatters
 from handgrad.derive.emit.speaker import Order, Speaker
@@ -19,6 +20,9 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     """
     near = _near(words, variable, expr)
     speaker = Speaker(words, near)
+    whole = transposed(speaker, variable, form, expr)
+    if whole is not None:
+        return [f"{target} = {whole.text}"]
     dense, sparse = scatters(words, form, expr)
     lines: list[str] = []
     if dense or not sparse:

@@ -61,7 +61,11 @@ def _sent_back(
     """The steps of one line, its temporaries under names of their own."""
     if isinstance(line, Loop):
         raise DeriveError("loops have no backward pass yet", where=place(line))
-    terms = {target: _upstream(target, scope, gradients) for target in line.targets if target in reached and has_floats(scope.names[target])}
+    terms = {
+        target: _upstream(target, scope, gradients)
+        for target in line.targets
+        if target in reached and has_floats(scope.names[target])
+    }
     sending = Sending(scope, sizes)
     try:
         if len(line.targets) == 1 and isinstance(scope.names[line.targets[0]], list | tuple):

@@ -4,12 +4,14 @@ import ast
 from typing import Any
 
 from handgrad.derive.lines.running import modules
+from handgrad.derive.lines.steps import named
+from handgrad.derive.lines.terms import rebuilt
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.rules.elementwise import GRADIENT_FREE
 
-OUTPUTS = {"values": 0, "indices": 1, "sign": 0, "logabsdet": 1, "eigenvalues": 0, "eigenvectors": 1, "Q": 0, "R": 1}
-"""The names of the outputs of functions that return several."""
+OUTPUTS = (("values", "indices"), ("sign", "logabsdet"), ("eigenvalues", "eigenvectors"), ("Q", "R"))
+"""The names of the outputs of functions that return several, in their order."""
 
 
 class Scope:
@@ -22,6 +24,7 @@ class Scope:
         self._values: dict[int, tuple[ast.expr, Any]] = {}
         self._calls: dict[int, tuple[ast.expr, Call | None]] = {}
         self._standing: dict[str, ast.expr] = {}
+        self._resolved: dict[int, tuple[ast.expr, ast.expr]] = {}
         self._active = set(program.inputs)
         self.lines = [line for line in program.lines if isinstance(line, Line)]
         for line in self.lines:
@@ -57,8 +60,8 @@ class Scope:
     def projected(self, node: ast.expr) -> tuple[ast.expr, int | None]:
         """The call with several outputs that an expression takes one of, and which; otherwise the expression."""
         match node:
-            case ast.Attribute(whole, attr) if attr in OUTPUTS and self._several(whole):
-                return self.made(whole), OUTPUTS[attr]
+            case ast.Attribute(whole, attr) if any(attr in names for names in OUTPUTS) and self._several(whole):
+                return self.made(whole), next(names.index(attr) for names in OUTPUTS if attr in names)
             case ast.Subscript(whole, index) if self._several(whole) and isinstance(self.value(index), int):
                 return self.made(whole), self.value(index)
         return node, None
@@ -68,6 +71,7 @@ class Scope:
 
     def made(self, node: ast.expr) -> ast.expr:
         """What a name was given; another expression as it is."""
+        node = self.stands_for(node)
         line = self.makers.get(node.id) if isinstance(node, ast.Name) else None
         return line.value if line and len(line.targets) == 1 else node
 
@@ -83,6 +87,18 @@ class Scope:
     def stands_for(self, node: ast.expr) -> ast.expr:
         """The expression that a name stands for; any other expression itself."""
         return self._standing.get(node.id, node) if isinstance(node, ast.Name) else node
+
+    def resolved(self, node: ast.expr) -> ast.expr:
+        """An expression without names that stand for others."""
+        if id(node) not in self._resolved:
+            self._resolved[id(node)] = node, self._with_parts(node)
+        return self._resolved[id(node)][1]
+
+    def _with_parts(self, node: ast.expr) -> ast.expr:
+        if not any(self.stands_for(part) is not part for part in ast.walk(node) if isinstance(part, ast.Name)):
+            return node
+        swap = named(lambda name: self.resolved(self._standing[name]) if name in self._standing else None)
+        return rebuilt(node, swap)
 
     def active(self, node: ast.expr) -> bool:
         """Whether an input is reached through an expression."""
@@ -112,6 +128,11 @@ def as_tensors(value: Any) -> Any:
     if is_array(value) and type(value).__module__ == "numpy":
         return modules()["torch"].as_tensor(value)
     return value
+
+
+def has_truths(value: Any) -> bool:
+    """Whether the value is a tensor of truth values."""
+    return is_array(value) and str(value.dtype).endswith("bool")
 
 
 def has_floats(value: Any) -> bool:

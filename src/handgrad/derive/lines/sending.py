@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.derive.emit.source import written
-from handgrad.derive.lines.broadcast import full, spread, summed
+from handgrad.derive.lines.broadcast import spread, summed
 from handgrad.derive.lines.naming import hint
 from handgrad.derive.lines.running import alike, example_like, run, shape_of
-from handgrad.derive.lines.scope import Scope
+from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
-from handgrad.derive.lines.terms import binary, filled, is_number, parsed, rebuilt, variable
+from handgrad.derive.lines.terms import Mask, binary, filled, is_number, parsed, rebuilt, variable
 from handgrad.derive.read.calls import Call
 from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definition_of, rule_of
 
@@ -102,8 +102,11 @@ class Sending:
     def _outputs(self, node: ast.expr) -> list[ast.expr]:
         """The outputs of the call of which an expression takes one."""
         match node:
-            case ast.Attribute(whole, _) | ast.Subscript(whole, _) if self.scope.projected(node)[1] is not None:
-                return [ast.Subscript(whole, ast.Constant(i), ast.Load()) for i in range(len(self.scope.value(whole)))]
+            case ast.Attribute(whole, attr) if self.scope.projected(node)[1] is not None:
+                names = next(names for names in OUTPUTS if attr in names)
+                return [ast.Attribute(whole, name, ast.Load()) for name in names]
+            case ast.Subscript(whole) if self.scope.projected(node)[1] is not None:
+                return [_item(whole, i) for i in range(len(self.scope.value(whole)))]
         return []
 
     def _apply(
@@ -135,7 +138,9 @@ class Sending:
             return rebuilt(parsed(template), swap)
 
         for temporary, template in back.where.items():
-            known[temporary], examples[temporary] = self._bind(fill(template), temporary), run(template, examples)
+            examples[temporary] = run(template, examples)
+            name = self._bind(fill(template), temporary)
+            known[temporary] = Mask(name.id, name.ctx) if has_truths(examples[temporary]) else name
         for argument, template in back.terms.items():
             if (part := parts.get(argument)) is None or not self.scope.active(part):
                 continue
@@ -153,15 +158,15 @@ class Sending:
 
     def _expand(self, definition: str, call: Call, node: ast.expr, term: Term) -> None:
         """Send a gradient back through the definition of a call, to each argument once."""
-        standing = {name: self.scope.stand_in(part) for name, part in call.arguments.items()}
+        standing = {name: self.scope.stand_in(part) for name, part in elements(call.arguments)}
         expression = filled(definition, standing)
         if not alike(self.scope.value(expression), self.scope.value(node)):
             raise UncoveredError(f"no rule covers `{_function(node)}` with these arguments")
         self._arrived.update({stand_in.id: [] for stand_in in standing.values()})
         self.send(expression, term)
-        for name, stand_in in standing.items():
+        for stand_in in standing.values():
             if terms := self._arrived.pop(stand_in.id):
-                self._go_on(call[name], functools.reduce(added, terms))
+                self._go_on(self.scope.stands_for(stand_in), functools.reduce(added, terms))
 
     def _go_on(self, part: ast.expr, term: Term) -> None:
         if not isinstance(part, ast.Name) and not term.constant:
@@ -179,8 +184,6 @@ class Sending:
         if term.constant or shape_of(term.example) != shape_of(self.scope.value(node)):
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole
-        elif not term.example.is_floating_point():
-            whole = filled("c.to(x.dtype)", {"x": node, "c": variable(VALUE)})
         self.steps.append(Step(node.id, term.source, whole=whole))
 
     def _add_to_list(self, name: ast.Name, index: ast.expr, term: Term) -> None:
@@ -196,11 +199,11 @@ class Sending:
             self.steps.append(Step(part.id, value, place=place, call=call, zeros=_zeros(part)))
             return
         name = f"temporary {len(self.steps)}"
-        hinted, zeros = "d" + hint(self.scope.call(part)), _zeros(self.reference(self.sizes.like(part)))
+        hinted, zeros = "d" + hint(self.scope.call(part)), self.sizes.filled(part, Term(parsed("0"), 0))
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
         self.send(part, Term(variable(name), example_like(self.scope.value(part))))
 
-    def _bind(self, source: ast.expr, hinted: str) -> ast.expr:
+    def _bind(self, source: ast.expr, hinted: str) -> ast.Name:
         name = f"temporary {len(self.steps)}"
         self.steps.append(Step(name, source, hinted))
         return variable(name)
@@ -208,14 +211,15 @@ class Sending:
     def _full(self, node: ast.expr, term: Term) -> Term:
         value = self.scope.value(node)
         if term.constant or shape_of(term.example) != shape_of(value):
-            return full(term, self.reference(self.sizes.like(node)), value)
+            return Term(self.sizes.filled(node, term), example_like(value))
         return term
 
     def reference(self, node: ast.expr) -> ast.expr:
         """An expression for the value of a part of the line: a temporary, in which other such parts are temporaries."""
-        if (part := self.scope.stands_for(node)) is not node:
-            return self.reference(part)
-        if isinstance(node, ast.Name | ast.Constant) or isinstance(self.scope.value(node), int | float | None):
+        node, value = self.scope.resolved(node), self.scope.value(node)
+        if isinstance(node, ast.Name) and has_truths(value):
+            return Mask(node.id, node.ctx)
+        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | None):
             return node
         key = ast.dump(node)
         if key not in self._known:
@@ -223,10 +227,10 @@ class Sending:
             inner = [part for _, part in elements(call.arguments) if self.scope.active(part)] if call else []
 
             def refer(part: ast.expr) -> ast.expr | None:
-                inside = any(part is other for other in inner) or self.scope.stands_for(part) is not part
-                return self.reference(part) if inside else None
+                return self.reference(part) if any(part is other for other in inner) else None
 
-            self._known[key] = self._bind(rebuilt(node, refer), hint(call))
+            temporary = self._bind(rebuilt(node, refer), hint(call))
+            self._known[key] = Mask(temporary.id, temporary.ctx) if has_truths(value) else temporary
         return self._known[key]
 
 
@@ -236,8 +240,8 @@ def _function(node: ast.expr) -> str:
 
 
 def is_rounded(term: Term, value: Any) -> bool:
-    """Whether a gradient is of floats of another kind than the value, as a mask times a number is."""
-    return not term.constant and term.example.is_floating_point() and term.example.dtype != value.dtype
+    """Whether a gradient is of another kind than the value, as a mask times a number is."""
+    return not term.constant and term.example.dtype != value.dtype
 
 
 def elements(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -50,6 +50,10 @@ def variable(text: str) -> ast.Name:
     return ast.Name(text, ast.Load())
 
 
+class Mask(ast.Name):
+    """The name of a tensor of truth values, before which no minus may stand."""
+
+
 @functools.cache
 def parsed(template: str) -> ast.expr:
     """The tree of a template; it is shared, so it must not be changed."""
@@ -117,10 +121,34 @@ def positive(node: ast.expr) -> ast.expr:
     return node.operand
 
 
+def is_mask(node: ast.expr) -> bool:
+    """Whether an expression is one of truth values, by how it is written."""
+    match node:
+        case Mask() | ast.Compare() | ast.BoolOp() | ast.UnaryOp(ast.Invert() | ast.Not()):
+            return True
+        case ast.BinOp(_, ast.BitAnd() | ast.BitOr() | ast.BitXor()):
+            return True
+        case ast.Subscript(inner) | ast.Call(ast.Attribute(inner, "unsqueeze")):
+            return is_mask(inner)
+        case ast.Call(ast.Attribute(_, name)):
+            return name in ("isfinite", "isnan", "isinf", "logical_and", "logical_or", "logical_not")
+    return False
+
+
+def _starts_with_mask(node: ast.expr) -> bool:
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        node = node.left
+    return is_mask(node)
+
+
 def minus(node: ast.expr) -> ast.expr:
-    """`-node`."""
+    """`-node`; of a product, a minus before its first factor that is none of truth values."""
     if negated(node):
         return positive(node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div) and _starts_with_mask(node):
+        if is_mask(node.left):
+            return ast.BinOp(node.left, node.op, minus(node.right))
+        return ast.BinOp(minus(node.left), node.op, node.right)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
         return ast.BinOp(node.right, ast.Sub(), node.left)
     return ast.UnaryOp(ast.USub(), node)
@@ -136,7 +164,7 @@ def binary(op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr:
         case ast.Mult() | ast.Div() | ast.MatMult():
             if negated(left):
                 return minus(binary(op, positive(left), right))
-            if negated(right):
+            if negated(right) and not _starts_with_mask(left):
                 return minus(binary(op, left, positive(right)))
             return _product(left, right) if isinstance(op, ast.Mult) else _quotient(left, op, right)
         case ast.Pow() if is_number(right, 1):
@@ -161,6 +189,8 @@ def _product(left: ast.expr, right: ast.expr) -> ast.expr:
         return right
     if is_number(right, 1):
         return left
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and is_number(right.left, 1):
+        return ast.BinOp(left, ast.Div(), right.right)
     if _is_product(right):
         if not _is_product(left):
             return ast.BinOp(right, ast.Mult(), left)

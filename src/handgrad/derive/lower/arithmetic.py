@@ -90,6 +90,8 @@ def plus(low: Lowering, one: Indexed, other: Indexed, sign: Number = 1) -> Index
 
 def times(low: Lowering, one: Indexed, other: Indexed) -> Indexed:
     """The product of two values."""
+    if not one.expr or not other.expr:
+        return Indexed(Expr(), low.align(one, other)[2])
     one, other, axes = low.align(low.one(one), low.one(other))
     return Indexed(one.expr * other.expr, axes)
 

@@ -11,7 +11,7 @@ import ast
 import copy
 from collections.abc import Mapping
 
-from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.lower.graph import Indexed, fitting, is_hidden
 from handgrad.derive.lower.lowering import Lowered, Lowering, Unsupported, lowers
 from handgrad.derive.read.calls import Call
 
@@ -24,10 +24,10 @@ DEFINITIONS: dict[str, str] = {
     "elu": "torch.where(x > 0, x, alpha * (torch.exp(x) - 1))",
     "celu": "torch.where(x > 0, x, alpha * (torch.exp(x / alpha) - 1))",
     "selu": "1.0507009873554805 * torch.where(x > 0, x, 1.6732632423543772 * (torch.exp(x) - 1))",
-    "silu": "x * torch.sigmoid(x)",
-    "gelu:none": "0.5 * x * (1 + torch.erf(x / 2**0.5))",
-    "gelu:tanh": "0.5 * x * (1 + torch.tanh((2 / torch.pi)**0.5 * (x + 0.044715 * x**3)))",
-    "mish": "x * torch.tanh(torch.nn.functional.softplus(x))",
+    "silu": "s = torch.sigmoid(x)\nx * s",
+    "gelu:none": "c = 0.5 * (1 + torch.erf(x / 2**0.5))\nx * c",
+    "gelu:tanh": "t = torch.tanh((2 / torch.pi)**0.5 * (x + 0.044715 * x**3))\n0.5 * x * (1 + t)",
+    "mish": "t = torch.tanh(torch.nn.functional.softplus(x))\nx * t",
     "hardsigmoid": "torch.clamp(x / 6 + 0.5, 0, 1)",
     "hardswish": "x * torch.clamp(x / 6 + 0.5, 0, 1)",
     "softsign": "x / (1 + torch.abs(x))",
@@ -40,16 +40,17 @@ DEFINITIONS: dict[str, str] = {
     "addcdiv": "x + value * a / b",
     "bilinear": "torch.einsum('ni,oij,nj->no', x, weight, other) + bias",
     # distances
-    "normalize": "x / torch.clamp(torch.norm(x, p, dim, True), min=eps)",
-    "cosine_similarity": "(x * other).sum(dim) / (torch.clamp(torch.norm(x, 2, dim), min=eps)"
-    " * torch.clamp(torch.norm(other, 2, dim), min=eps))",
+    "normalize": "r = torch.clamp(torch.norm(x, p, dim, True), min=eps)\nx / r",
+    "cosine_similarity": "rx = torch.clamp(torch.norm(x, 2, dim), min=eps)\n"
+    "ry = torch.clamp(torch.norm(other, 2, dim), min=eps)\n(x * other).sum(dim) / (rx * ry)",
     "pairwise_distance": "torch.norm(x - other + eps, p, -1, keepdim)",
     "cdist": SQUARED_DISTANCE + "**0.5",
     # norms
-    "layer_norm": "c = x - x.mean(dims, keepdim=True)\nc * ((c**2).mean(dims, keepdim=True) + eps)**-0.5 * weight + bias",
-    "rms_norm": "x * ((x**2).mean(dims, keepdim=True) + eps)**-0.5 * weight",
+    "layer_norm": "xc = x - x.mean(dims, keepdim=True)\nrstd = ((xc**2).mean(dims, keepdim=True) + eps)**-0.5\n"
+    "xhat = xc * rstd\nxhat * weight + bias",
+    "rms_norm": "rstd = ((x**2).mean(dims, keepdim=True) + eps)**-0.5\nxhat = x * rstd\nxhat * weight",
     # attention
-    "scaled_dot_product_attention": "torch.softmax(query @ key.transpose(-2, -1) * scale, -1) @ value",
+    "scaled_dot_product_attention": "S = query @ key.transpose(-2, -1) * scale\nP = torch.softmax(S, -1)\nP @ value",
     # losses
     "mse_loss": "(x - target)**2",
     "l1_loss": "torch.abs(x - target)",
@@ -138,8 +139,20 @@ def lower_text(low: Lowering, text: str, arguments: Mapping[str, ast.expr]) -> L
         (target,) = node.targets
         assert isinstance(target, ast.Name)
         known[target.id] = _put(node.value, known)
+        _remember(low, known[target.id], target.id)
     assert isinstance(last, ast.Expr)
     return low.lower(_put(last.value, known))
+
+
+def _remember(low: Lowering, node: ast.expr, word: str) -> None:
+    """Give a local of a definition a name, should it need a line of its own."""
+    made = low.lower(node)
+    if isinstance(made, Indexed):
+        named = low.graph.name(made)
+        low.keep(node, named)
+        single = named.expr.single()
+        if single is not None and is_hidden(single.name):
+            low.graph.words.setdefault(single.name, fitting(low.graph, word))
 
 
 class _Put(ast.NodeTransformer):

@@ -92,6 +92,7 @@ class Graph:
     named: dict[str, Size] = field(default_factory=dict)  # sizes that whole numbers of the program stand for
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
+    words: dict[str, str] = field(default_factory=dict)  # what hidden names are called where they get a line
     aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
     gradients: dict[str, str] = field(default_factory=dict)  # what gradients are called that are not `dname`
     views: set[tuple[Index, ...]] = field(default_factory=set)  # indices that a gradient has as one axis
@@ -174,7 +175,7 @@ class Graph:
         """The mask that is set where this one is not."""
         if not self.masks[mask]:
             definition = self.definitions[mask]
-            text = mask[1:] if mask.startswith("~") else f"~({mask})" if not mask.isidentifier() else f"~{mask}"
+            text = mask[1:] if mask.startswith("~") else f"~{mask}"
             self.define(text, replace(definition, text=text))
             self.values[text] = 1 - self.values[mask]
             self.masks[mask], self.masks[text] = text, mask
@@ -185,6 +186,13 @@ class Graph:
         name = method or text
         self.tables.setdefault(name, Table(text, values, method, inverse))
         return name
+
+
+def fitting(graph: Graph, word: str) -> str:
+    """A name for a hidden value: the word, or one like it where the program has it already."""
+    taken = {*graph.program.values, *graph.words.values()}
+    options = (word, *(f"{word}{k}" for k in range(2, 99)))
+    return next(w for w in options if w not in taken)
 
 
 def is_hidden(name: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Form, Gathered, Index, Size, extent, fresh, symbol, term
+from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Form, Gathered, Index, Size, extent, fresh, symbol, term
 from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
 from handgrad.derive.read.calls import Call, evaluated, is_array
@@ -17,7 +17,7 @@ class _Subscript:
 
     axes: list[Index | None] = field(default_factory=list)
     mapping: dict[Index, Index] = field(default_factory=dict)
-    tensors: list[tuple[Index | None, str, list[int]]] = field(default_factory=list)
+    tensors: list[tuple[Index | None, Gathered, Form]] = field(default_factory=list)
     ranges: list[tuple[Index | None, Size]] = field(default_factory=list)
     at: int | None = None
 
@@ -97,47 +97,18 @@ def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) ->
     tensor = torch.as_tensor(value)
     if tensor.dtype in (torch.bool, torch.uint8) or tensor.is_floating_point():
         raise Unsupported("picking by a mask has no index notation here")
-    out.tensors.append((axis, *index_table(low, part, tensor)))
-
-
-def index_table(low: Lowering, node: ast.expr, tensor: torch.Tensor) -> tuple[str, list[int]]:
-    """The table of an expression of integers, without axes of length one, and its shape with them."""
-    shape = list(tensor.shape)
-    squeezed = tensor.reshape([n for n in shape if n > 1])
-    inner = node
-    while not isinstance(inner, ast.Name):
-        if isinstance(inner, ast.Subscript):
-            inner = inner.value
-        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
-            inner = inner.func.value
-        else:
-            break
-    known = evaluated(inner, low.values) if isinstance(inner, ast.Name) else None
-    if is_array(known) and torch.equal(torch.as_tensor(known).squeeze(), squeezed) and 1 not in known.shape:
-        return low.graph.table(ast.unparse(inner), torch.as_tensor(known).long()), shape
-    text = ast.unparse(node)
-    return low.graph.table(text if len(squeezed.shape) == len(shape) else f"{text}.squeeze()", squeezed.long()), shape
-
-
-def table_axes(low: Lowering, name: str, shape: list[int]) -> Form:
-    """Indices for a table's own axes: those of a tensor of the program keep their sizes."""
-    if name in low.values and is_array(low.values[name]):
-        axes = [a for a in low.table_axes(name) if a is not None]
-        made = iter(fresh(low.graph.sizes.find(a.size)) for a in axes if isinstance(a, Axis))
-        return tuple(None if n == 1 else next(made) for n in shape)
-    return tuple(None if n == 1 else fresh(symbol(n)) for n in shape)
+    out.tensors.append((axis, *low.index(part)))
 
 
 def _gather(low: Lowering, out: _Subscript) -> None:
     """Broadcast the tensors and ranges of a subscript together, and put their axes where they belong."""
     if out.at is None:
         return
-    forms = [table_axes(low, name, shape) for _, name, shape in out.tensors]
-    parts = [Indexed(Expr(), form) for form in forms]
-    together, axes = low.together(parts)
-    for (axis, name, _), part in zip(out.tensors, together, strict=True):
-        if axis is not None:
-            out.mapping[axis] = Gathered(name, tuple(a for a in part.axes if a is not None))
+    together, axes = low.together([Indexed(Expr([term((), [(Factor("?", index.indices), 1)])]), form) for _, index, form in out.tensors])
+    for (axis, index, _), part in zip(out.tensors, together, strict=True):
+        single = part.expr.single()
+        if axis is not None and single is not None:
+            out.mapping[axis] = Gathered(index.table, tuple(i for i in single.indices if i is not None))
     for axis, size in out.ranges:
         axes = axes or (fresh(size),)
         (index,) = axes if len(axes) == 1 else (None,)
@@ -171,8 +142,7 @@ def _index_select(low: Lowering, call: Call) -> Indexed:
 def _gather_along(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     d = low.integer(call["dim"]) % len(made.axes)
-    name, shape = index_table(low, call["index"], low.value(call["index"]))
-    axes = table_axes(low, name, shape)
+    index, axes = low.index(call["index"])
     mapping: dict[Index, Index] = {}
     for k, (old, new) in enumerate(zip(made.axes, axes, strict=True)):
         if k == d or old == new:
@@ -182,7 +152,7 @@ def _gather_along(low: Lowering, call: Call) -> Indexed:
         low.graph.sizes.unify(old.size, new.size)
         mapping[old] = new
     if isinstance(made.axes[d], Axis):
-        mapping[made.axes[d]] = Gathered(name, tuple(a for a in axes if a is not None))
+        mapping[made.axes[d]] = index
     return Indexed(low.graph.name(made).expr.put(mapping), axes)
 
 
@@ -234,10 +204,8 @@ def _chunk(low: Lowering, call: Call) -> list[Indexed]:
 
 @lowers("one_hot")
 def _one_hot(low: Lowering, call: Call) -> Indexed:
-    name, shape = index_table(low, call["index"], low.value(call["index"]))
-    axes = table_axes(low, name, shape)
+    index, axes = low.index(call["index"])
     count = low.value(call.node).shape[-1]
     classes = call["num_classes"]
     last = low.axis(count, None if low.integer(classes) < 0 else classes)
-    here = Delta(last, Gathered(name, tuple(a for a in axes if a is not None)))
-    return Indexed(Expr([term((), [(here, 1)])]), (*axes, last))
+    return Indexed(Expr([term((), [(Delta(last, index), 1)])]), (*axes, last))

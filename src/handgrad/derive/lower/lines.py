@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Gathered, Index, Merged, fresh, symbol, term
-from handgrad.derive.lower import arithmetic, definitions, indexing, losses, masks, products, reductions, shapes
+from handgrad.derive.lower import arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
 from handgrad.derive.lower.lowering import Lowering, Unsupported, refusal
 from handgrad.derive.lower.sizes import is_size
@@ -16,7 +16,7 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
 
-FAMILIES = (arithmetic, definitions, indexing, losses, masks, products, reductions, shapes)
+FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
 """The modules whose rules are registered."""
 
 
@@ -129,6 +129,7 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
             arguments = tuple(rename(e, renamed) for e in definition.arguments)
             graph.definitions[other] = replace(definition, arguments=arguments)
     graph.numbered = {k: renamed.get(n, n) for k, n in graph.numbered.items()}
+    graph.words.pop(hidden, None)
     for table in (graph.filled, graph.values, graph.masks):
         if hidden in table:
             table[name] = table.pop(hidden)

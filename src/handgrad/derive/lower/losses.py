@@ -1,14 +1,10 @@
 """Lower cross-entropy and its kin, whose targets are classes."""
 
-import ast
-
-from handgrad.derive.expr import Expr, plain_order
+from handgrad.derive.expr import Axis, put_index
 from handgrad.derive.lower.arithmetic import times
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.indexing import index_table, table_axes
 from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
 from handgrad.derive.lower.reductions import averaged, log_softmax, reduced
-from handgrad.derive.expr import Axis, Gathered
 from handgrad.derive.read.calls import Call
 
 
@@ -29,11 +25,11 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
         axis = made.axes[d]
         if not isinstance(axis, Axis):
             raise Unsupported(f"`{call.name}` over one class has no index notation here")
-        name, shape = index_table(low, call["target"], target)
+        index, form = low.index(call["target"])
         others = tuple(a for k, a in enumerate(made.axes) if k != d)
-        back, mapping, axes = low.maps(others, table_axes(low, name, shape))
+        back, mapping, axes = low.maps(others, form)
         made = low.graph.name(made).put(back)
-        index = Gathered(name, tuple(a for a in axes if a is not None))
+        index = put_index(index, mapping)
         picked = Indexed(made.expr.put({axis: index}), axes)
     picked = Indexed(picked.expr.scale(-1), picked.axes)
     reduction = low.value(call["reduction"])
@@ -42,5 +38,3 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
         return averaged(low, picked, every, False)
     return reduced(low, picked, every, False) if reduction == "sum" else picked
 
-
-__all__ = ["Expr", "ast", "plain_order"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import ONE, Axis, Expr, Form, Index, Merged, Size, element, fresh, number, plain_order, put_index, symbol
+from handgrad.derive.expr import ONE, Axis, Expr, Form, Gathered, Index, Merged, Size, element, fresh, number, plain_order, put_index, symbol
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
@@ -81,6 +81,10 @@ class Lowering:
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
+    def keep(self, node: ast.expr, made: Indexed) -> None:
+        """Remember what an expression is lowered to while the line lasts."""
+        self._memo[ast.unparse(node)] = made
+
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
@@ -109,7 +113,8 @@ class Lowering:
         if isinstance(node, ast.Compare | ast.BoolOp) or _logical(node):
             return self.graph.constant(self.said(node), self.value(node))
         if isinstance(node, ast.Attribute) and node.attr in ("values", "data", "real"):
-            return self.lower(node.value)
+            made = self.lower(node.value)
+            return made[0] if isinstance(made, list) else made
         call = call_of(node, self.values)
         if call is None or call.name not in RULES:
             what = f"`{ast.unparse(node)}`" if call is None else f"`{call.name}`"
@@ -161,6 +166,24 @@ class Lowering:
         self.graph.sizes.say(size, text)
         return size
 
+    def rest(self, whole: Axis, part: Axis, count: int) -> Size:
+        """The size that is left of an axis of which a part is split off."""
+        size = symbol(count)
+        factor = self.graph.sizes.factor
+        self.graph.sizes.say(size, f"{factor(whole.size).name} // {factor(part.size).name}")
+        return size
+
+    def index(self, node: ast.expr) -> tuple[Gathered, Form]:
+        """The places that an expression of integers names, and its axes."""
+        made = self.tensor(node)
+        single = made.expr.single()
+        definition = None if single is None else self.graph.definitions[single.name]
+        if single is None or definition is None or definition.function != "constant":
+            raise Unsupported(f"`{ast.unparse(node)}` as a subscript has no index notation here")
+        values = self.graph.values[single.name].long()
+        table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
+        return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
+
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
         return self.graph.constant(name, torch.as_tensor(self.values[name]), user=True).axes
@@ -191,6 +214,11 @@ class Lowering:
         """The source of an expression, in parentheses where it needs them as a factor."""
         text = ast.unparse(node)
         return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+    def mention(self, node: ast.expr) -> str:
+        """The source of an expression, by name where it is a value inside a call that may get a line of its own."""
+        single = self.tensor(node).expr.single()
+        return f"«{single.name}»" if single is not None and single.name in self.graph.words else self.said(node)
 
     def one(self, made: Indexed) -> Indexed:
         """The value as a single product, under a hidden name where it is a sum."""

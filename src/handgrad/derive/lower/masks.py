@@ -94,7 +94,8 @@ def _clamp(low: Lowering, call: Call) -> Indexed:
         inside = within if inside is None else ast.BinOp(inside, ast.BitAnd(), within)
     if inside is None:
         return made
-    return plus(low, times(low, made, condition(low, inside)[0]), total)
+    total = plus(low, times(low, made, condition(low, inside)[0]), total)
+    return low.graph.name(total, text=ast.unparse(call.node))
 
 
 @lowers("maximum", "minimum", "fmax", "fmin")

@@ -155,7 +155,7 @@ def _softmax(low: Lowering, call: Call) -> Indexed:
     if call.name == "softmin":
         made = Indexed(made.expr.scale(-1), made.axes)
     (d,) = low.dims(call["dim"], len(made.axes))
-    return (log_softmax if call.name == "log_softmax" else softmax)(low, made, d, low.said(call["x"]), call.name)
+    return (log_softmax if call.name == "log_softmax" else softmax)(low, made, d, low.mention(call["x"]), call.name)
 
 
 def log_softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "log_softmax") -> Indexed:

@@ -98,7 +98,7 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
                 missing //= have
             elif have % missing == 0:
                 first = low.axis(missing, None if parts else node)
-                second = fresh(symbol(have // missing))
+                second = fresh(low.rest(axis, first, have // missing))
                 mapping[axis] = merge((first, second))
                 parts.append(first)
                 left.insert(0, second)
@@ -163,7 +163,7 @@ def _repeat_interleave(low: Lowering, call: Call) -> Indexed:
         raise Unsupported("repeat_interleave by a tensor, or without dim, has no index notation here")
     inner = low.axis(count, call["repeats"])
     axes = list(made.axes)
-    axes[dim] = inner if axes[dim] is None else Merged((*plain_order(axes[dim]), inner))
+    axes[dim] = inner if axes[dim] is None else merge((*plain_order(axes[dim]), inner))
     return Indexed(made.expr, tuple(axes))
 
 
@@ -219,6 +219,7 @@ def _cat(low: Lowering, call: Call) -> Indexed:
 
 def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     """Tensors one after the other along an axis."""
+    parts = [low.one(part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
     total, at = Expr(), 0
@@ -232,7 +233,7 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         stop = "" if k == len(parts) - 1 else " + ".join(before)
         place = Affine(((1, had),), at, f"{start}:{stop}") if had is not None else Affine((), at, start or "0")
         here = Expr([term((), [(Delta(whole, place), 1)])])
-        total = total + (low.one(part).expr * here).sum(plain_order(had))
+        total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
     return Indexed(total, _at(axes, d, whole))
 

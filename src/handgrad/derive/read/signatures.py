@@ -17,7 +17,8 @@ pow(x, exponent) = power float_power
 neg(x) = negative
 positive(x)
 matmul(x, other) = mm bmm mv
-dot(x, other) = inner vdot
+dot(x, other) = vdot
+inner(x, other)
 vecdot(x, other, dim=-1)
 outer(x, other) = ger
 einsum(equation, *operands)
@@ -175,6 +176,7 @@ cholesky(x)
 matrix_exp(x)
 eigh(x)
 eigvalsh(x)
+svdvals(x)
 cross(x, other, dim=-1)
 
 view(x, *shape)

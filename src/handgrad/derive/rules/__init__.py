@@ -2,7 +2,19 @@
 
 import ast
 
-from handgrad.derive.rules import indexing, joining, products, reductions, shapes, softmaxes  # noqa: F401
+from handgrad.derive.rules import (  # noqa: F401
+    attention,
+    images,
+    indexing,
+    joining,
+    linalg,
+    losses,
+    norms,
+    products,
+    reductions,
+    shapes,
+    softmaxes,
+)
 from handgrad.derive.rules.activations import sloped
 from handgrad.derive.rules.adjoint import ADJOINTS, Adjoint, Back, Into, Site, UncoveredError
 from handgrad.derive.rules.definitions import definition_of

@@ -69,4 +69,8 @@ def sloped(slope: str) -> Back:
     twice = max((call for call, times in calls.items() if times > 1), key=len, default=None)
     if twice is not None:
         return Back({"x": f"({ast.unparse(tree).replace(twice, 's')}) * dy"}, {"s": twice})
+    match tree:
+        case ast.Call(ast.Attribute(_, "where"), [test, yes, no]):
+            both = ("0" if ast.unparse(part) == "0" else f"({ast.unparse(part)}) * dy" for part in (yes, no))
+            return Back({"x": f"torch.where({ast.unparse(test)}, {', '.join(both)})"})
     return Back({"x": f"dy / {slope.removeprefix('1 / ')}" if slope.startswith("1 / ") else f"({slope}) * dy"})

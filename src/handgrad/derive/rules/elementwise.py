@@ -71,7 +71,7 @@ SLOPES: dict[str, str] = {
     "hardshrink": "((x > lambd) | (x < -lambd))",
     "hardtanh": "((x > min_val) & (x < max_val))",
     "hardsigmoid": "((x > -3) & (x < 3)) / 6",
-    "hardswish": "torch.where(x < -3, 0, torch.where(x <= 3, x / 3 + 0.5, 1))",
+    "hardswish": "torch.where(x <= -3, 0, torch.where(x < 3, x / 3 + 0.5, 1))",
     "nan_to_num": "torch.isfinite(x)",
 }
 

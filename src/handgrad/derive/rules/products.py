@@ -105,3 +105,39 @@ def _einsum_back(i: int, letters: str, given: list[str], dy: str, out: str) -> s
     equation = f"{','.join(parts)}->{wanted}".replace(".", "...")
     product = f'torch.einsum("{equation}", {", ".join(sources)})'
     return product if dy else f"dy * {product}"
+
+
+@adjoint("tensordot")
+def _tensordot(site: Site) -> Back:
+    dims, x, other = site["dims"], site.rank("x"), site.rank("other")
+    if isinstance(dims, int):
+        summed = [*range(x - dims, x)], [*range(dims)]
+    else:
+        summed = tuple([d % rank for d in (part if isinstance(part, list | tuple) else [part])]
+                       for part, rank in zip(dims, (x, other), strict=True))  # fmt: skip
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    left, right = list(letters[:x]), list(letters[x : x + other])
+    for i, j in zip(*summed, strict=True):
+        right[j] = left[i]
+    out = [c for c in left + right if (c in left) != (c in right)]
+    x_text, other_text, out_text = ("".join(part) for part in (left, right, out))
+    return Back(
+        {
+            "x": f'torch.einsum("{out_text},{other_text}->{x_text}", dy, other)',
+            "other": f'torch.einsum("{out_text},{x_text}->{other_text}", dy, x)',
+        }
+    )
+
+
+@adjoint("kron")
+def _kron(site: Site) -> Back:
+    if site.rank("x") != 2 or site.rank("other") != 2:
+        raise UncoveredError("`kron` is covered of two matrices")
+    blocks = {"blocks": "dy.reshape(x.shape[0], other.shape[0], x.shape[1], other.shape[1])"}
+    return Back(
+        {
+            "x": 'torch.einsum("iajb,ab->ij", blocks, other)',
+            "other": 'torch.einsum("iajb,ij->ab", blocks, x)',
+        },
+        blocks,
+    )

@@ -95,7 +95,9 @@ def _norm(site: Site) -> Back:
     import torch
 
     p = {None: 2, "fro": 2}.get(site["p"], site["p"])
-    if isinstance(p, str) or not _same(torch.linalg.vector_norm(site["x"], p, site.dims(), bool(site["keepdim"])), site):
+    if isinstance(p, str) or not _same(
+        torch.linalg.vector_norm(site["x"], p, site.dims(), bool(site["keepdim"])), site
+    ):
         raise UncoveredError("of the norms of a matrix only the Frobenius norm is covered")
     y, dy = wide(site, "y"), wide(site)
     if p == 0:

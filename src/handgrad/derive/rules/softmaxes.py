@@ -1,6 +1,10 @@
 """Softmax and its kin, and what runs along a dimension: cumulative sums and products, differences, sorting."""
 
+import re
+
 from handgrad.derive.rules.adjoint import Back, Into, Site, UncoveredError, adjoint
+from handgrad.derive.rules.joining import along
+from handgrad.derive.rules.reductions import wide
 
 
 @adjoint("softmax")
@@ -20,11 +24,11 @@ def _glu(site: Site) -> Back:
     return Back({"x": f"torch.cat([s * dy, halves[0] * s * (1 - s) * dy], {dim})"}, where)
 
 
-@adjoint("normalize", lazy=False)
+@adjoint("normalize")
 def _normalize(site: Site) -> Back:
     if site["p"] != 2:
         raise UncoveredError("`normalize` is covered by the Euclidean norm")
-    size = {"norm": "torch.clamp(torch.linalg.vector_norm(x, dim=dim, keepdim=True), min=eps)"}
+    size = {"norm": "x.norm(dim=dim, keepdim=True).clamp(min=eps)"}
     return Back({"x": "(dy - y * (dy * y).sum(dim, keepdim=True)) / norm"}, size)
 
 
@@ -33,57 +37,55 @@ def _cumsum(_: Site) -> Back:
     return Back({"x": "dy.flip(dim).cumsum(dim).flip(dim)"})
 
 
+def along_last(site: Site, template: str, where: dict[str, str]) -> Back:
+    """A rule along the last dimension, used along the dimension that a call names."""
+    (dim,) = site.dims()
+    if dim == site.rank() - 1:
+        return Back({"x": template}, where)
+    moved = {name: f"{name}.movedim({dim}, -1)" for name in ("x", "y", "dy")}
+    swapped = {name: _renamed(text, moved) if "x.shape" not in text else text for name, text in where.items()}
+    return Back({"x": f"({_renamed(template, moved)}).movedim(-1, {dim})"}, swapped)
+
+
+def _renamed(template: str, names: dict[str, str]) -> str:
+    return re.sub(r"\b(x|y|dy)\b", lambda match: names[match[0]], template)
+
+
 @adjoint("logcumsumexp")
 def _logcumsumexp(site: Site) -> Back:
-    (dim,) = site.dims()
-    pairs = f"torch.exp(x.unsqueeze({dim + 1}) - y.unsqueeze({dim}))"
-    later = f"torch.arange(x.shape[{dim}], device=x.device)"
-    place = "".join(", None" for _ in range(site.rank() - 1 - dim))
-    mask = f"({later}[:, None] <= {later})"
-    mask = f"{mask}[:, :{place}]" if place else mask
-    return Back({"x": f"torch.where({mask}, {pairs}, 0).mul(dy.unsqueeze({dim})).sum({dim + 1})"})
-
-
-@adjoint("prod")
-def _prod(site: Site) -> Back:
-    if site["dim"] is None and site.rank() > 1:
-        flat = {"flat": "x.flatten()", **_products("flat", 0, 1)}
-        return Back({"x": "(before * after * dy).view(x.shape)"}, flat)
-    dim = 0 if site["dim"] is None else site.dims()[0]
-    if len(site.dims()) != 1:
-        raise UncoveredError("`prod` is covered along one dimension or over all elements")
-    dy = "dy" if site["keepdim"] or site.rank() == 1 or dim == 0 else f"dy.unsqueeze({dim})"
-    return Back({"x": f"before * after * {dy}"}, _products("x", dim, site.rank()))
-
-
-def _products(x: str, dim: int, rank: int) -> dict[str, str]:
-    """The products of all elements before each along a dimension, and of all after it."""
-    start = ", ".join([":"] * dim + [":-1"])
-    end = ", ".join([":"] * dim + ["1:"])
-    rest = "0, 0, " * (rank - 1 - dim)
-    return {
-        "before": f"F.pad({x}[{start}], ({rest}1, 0), value=1).cumprod({dim})",
-        "after": f"F.pad({x}[{end}], ({rest}0, 1), value=1).flip({dim}).cumprod({dim}).flip({dim})",
-    }
+    shares = {"shares": "torch.exp(x[..., :, None] - y[..., None, :]).triu()"}
+    return along_last(site, "(shares * dy[..., None, :]).sum(-1)", shares)
 
 
 @adjoint("cumprod")
 def _cumprod(site: Site) -> Back:
     """For each element, the sum over the products from it on of all other factors: none is divided by it."""
-    (dim,) = site.dims()
-    place = "".join(", None" for _ in range(site.rank() - 1 - dim))
-    count = f"torch.arange(x.shape[{dim}], device=x.device)"
-    before = f"F.pad(x[{', '.join([':'] * dim + [':-1'])}], ({'0, 0, ' * (site.rank() - 1 - dim)}1, 0), value=1)"
-    later = f"({count}[:, None] < {count})"
-    same = f"({count}[:, None] <= {count})"
-    later, same = (f"{mask}[:, :{place}]" if place else mask for mask in (later, same))
-    return Back(
-        {"x": f"before * (torch.where({same}, between, 0) * dy.unsqueeze({dim})).sum({dim + 1})"},
-        {
-            "before": f"{before}.cumprod({dim})",
-            "between": f"torch.where({later}, x.unsqueeze({dim}), 1).cumprod({dim + 1})",
-        },
-    )
+    count = f"x.shape[{site.dims()[0]}]"
+    where = {
+        "before": "F.pad(x[..., :-1], (1, 0), value=1).cumprod(-1)",
+        "later": f"torch.ones({count}, {count}, dtype=torch.bool, device=x.device).triu(1)",
+        "after": "torch.where(later, x[..., None, :], 1).cumprod(-1).triu()",
+    }
+    return along_last(site, "before * (after * dy[..., None, :]).sum(-1)", where)
+
+
+@adjoint("prod", lazy=True)
+def _prod(site: Site) -> Back:
+    """For each element, the product of all before it and all after it: none is divided by it."""
+    if site["dim"] is None and site.rank() > 1:
+        return Back({"x": "(before * after).view(x.shape) * dy"}, {"flat": "x.flatten()", **_products("flat", 0, 1)})
+    if len(site.dims()) != 1:
+        raise UncoveredError("`prod` is covered along one dimension or over all elements")
+    return Back({"x": f"before * after * {wide(site)}"}, _products("x", site.dims()[0], site.rank()))
+
+
+def _products(x: str, dim: int, rank: int) -> dict[str, str]:
+    """The products of all elements before each along a dimension, and of all after it."""
+    rest = "0, 0, " * (rank - 1 - dim)
+    return {
+        "before": f"F.pad({x}[{along(dim, rank, ':-1')}], ({rest}1, 0), value=1).cumprod({dim})",
+        "after": f"F.pad({x}[{along(dim, rank, '1:')}], ({rest}0, 1), value=1).flip({dim}).cumprod({dim}).flip({dim})",
+    }
 
 
 @adjoint("cummax", "cummin")
@@ -103,10 +105,10 @@ def _diff(site: Site) -> Back:
 @adjoint("sort", "topk")
 def _sort(site: Site) -> Back:
     if site.output is None:
-        return Back({"x": Into(call="dx.scatter_(dim, x.argsort(dim), dy)")})
-    return Back({"x": Into(call="dx.scatter_(dim, y_1, dy)")})
+        return Back({"x": Into(call="dx.scatter_add_(dim, x.argsort(dim), dy)")})
+    return Back({"x": Into(call="dx.scatter_add_(dim, y_1, dy)")})
 
 
 @adjoint("msort")
 def _msort(_: Site) -> Back:
-    return Back({"x": Into(call="dx.scatter_(0, x.argsort(0), dy)")})
+    return Back({"x": Into(call="dx.scatter_add_(0, x.argsort(0), dy)")})

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
 from handgrad.derive.lower.graph import Graph
+from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
 from handgrad.derive.simplify.matching import matches, unify_all
 from handgrad.derive.simplify.opening import depends, instance, reduce
@@ -68,6 +69,8 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
                 continue
             here = tuple(None if i is None else put_base(Factor("", (i,)), places).indices[0] for i in known.axes)
             outer = [(put_base(b, places), -p) for b, p in known.outer]
+            if any(p < 0 and not is_positive(graph, b) and factors.get(b, 0) > p for b, p in outer):
+                continue  # a division that was not there might be by zero
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
             return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)

@@ -16,6 +16,8 @@ from handgrad.derive.verify.running import copied, quietly
 
 TOLERANCES = {"torch": 1e-8, "numpy": 1e-6}
 """The largest error of a right gradient, relative to its largest element."""
+SEEN = 1e-6
+"""The same where facts are used that were seen in numbers, perhaps in float32."""
 FLOOR = 1e-6
 """A gradient smaller than this share of the largest one is compared relative to that share: it may be rounding."""
 
@@ -117,9 +119,10 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
     for reference in known:
         unchecked |= reference.unchecked
     names = [name for name in backward.gradients if any(name in reference.gradients for reference in known)]
+    tolerance = max(TOLERANCES[program.library], SEEN if backward.facts else 0.0)
     failure = next((run.failure for run in runs if run.failure), "")
     return Verification(
-        () if failure else tuple(_check(name, backward.gradients[name], runs, program) for name in names),
+        () if failure else tuple(_check(name, backward, runs, tolerance) for name in names),
         tuple(Draw(r.own, r.sizes, r.fixed, r.kept) for r in known),
         {name: reason for name, reason in unchecked.items() if name in backward.gradients and name not in names},
         tuple(sorted({name for run in runs for name in run.changed})),
@@ -186,7 +189,8 @@ def _assigned(code: Any) -> set[str]:
     return {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname == "STORE_NAME"}
 
 
-def _check(name: str, gradient: str, runs: Sequence[_Run], program: Program) -> Check:
+def _check(name: str, backward: Backward, runs: Sequence[_Run], tolerance: float) -> Check:
+    gradient = backward.gradients[name]
     errors: list[float] = []
     exact, skipped, problem = True, 0, ""
     known = [(run, run.reference.gradients[name]) for run in runs if name in run.reference.gradients]
@@ -204,5 +208,4 @@ def _check(name: str, gradient: str, runs: Sequence[_Run], program: Program) -> 
             errors.append(truth.error(given, run.floor))
             exact = exact and isinstance(truth, Elements) and bool(np.array_equal(given, truth.values, equal_nan=True))
     shape = known[0][1].shape if known else ()
-    tolerance = TOLERANCES[program.library]
     return Check(name, gradient, shape, tuple(errors), exact and not problem, skipped, problem, tolerance)

@@ -81,7 +81,7 @@ class Moves:
             yield from self._fixings(roots)
 
     def equations(self, roots: set[Slot], *, some: bool = False) -> list[Move]:
-        """For operands that do not fit: what makes all pairs of their dimensions equal, or some, by a change of `roots`."""
+        """For operands that do not fit: what makes all pairs of their dimensions equal, or some, changing `roots`."""
         found: list[Move] = []
         for pairs in self._operands():
             moves: list[Move] = []
@@ -101,8 +101,8 @@ class Moves:
         """For each two operands of what failed, the dimensions that have to be equal, as they were and as they are."""
         node, product = self.node, False
         parts: list[ast.expr] = []
-        if isinstance(node, ast.BinOp | ast.AugAssign):
-            parts = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.target, node.value]
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
             product = isinstance(node.op, ast.MatMult)
         elif isinstance(node, ast.Compare):
             parts = [node.left, *node.comparators]

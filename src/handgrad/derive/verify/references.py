@@ -44,7 +44,7 @@ class Elements:
     def error(self, given: np.ndarray, floor: float) -> float:
         """The largest difference of an element, relative to the largest element, or a floor where that is larger."""
         known = np.isfinite(self.values)
-        off = np.abs(given - self.values)[known]
+        off = np.abs(given[known] - self.values[known])
         return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0) / max(self.largest, floor))
 
 
@@ -137,7 +137,7 @@ def _finite(
 
 
 def _is_finite(forward: Forward, values: Mapping[str, Any]) -> bool:
-    made = {name for step in forward.steps for name in step.makes.values()}
+    made = {name for step in forward.steps for name in step.makes}
     arrays = [as_numpy(values[name]) for name in made if is_array(values.get(name))]
     output = values.get(forward.program.output)
     return bool(np.isfinite(as_numpy(output)).all()) and not any(
@@ -194,15 +194,12 @@ def by_autograd(
         values[name] = found[name].clone()
 
     def between(k: int) -> None:
-        for name, user in forward.steps[k - 1].makes.items() if k else ():
-            value = values.get(user)
+        for name in forward.steps[k - 1].makes if k else ():
+            value = values.get(name)
             if isinstance(value, torch.Tensor) and value.requires_grad and value.is_floating_point():
                 if any(value is other for other in found.values()):
-                    value = values[user] = value.clone()
+                    value = values[name] = value.clone()
                 found[name] = value
-        for user in forward.steps[k].rewrites if k < len(forward.steps) else ():
-            if isinstance(values.get(user), torch.Tensor):
-                values[user] = values[user].clone()
 
     reseed(seed)
     with torch.enable_grad():
@@ -232,24 +229,24 @@ def by_differences(
         cotangent: the gradient of the output.
         seed: for what the lines draw, and the directions.
     """
-    places = [(name, name, 0) for name in forward.program.inputs]
+    places = [(name, 0) for name in forward.program.inputs]
     snapshots: list[dict[str, Any]] = []
 
     def keep(_: int) -> None:
         snapshots.append({name: copied(value) if name in changing else value for name, value in values.items()})
 
-    changing = {name for step in forward.steps for name in (*step.makes.values(), *step.rewrites)} | {*forward.given}
+    changing = {name for step in forward.steps for name in step.makes} | {*forward.given}
     reseed(seed)
     forward.run(values, before=keep)
     keep(0)
     for k, step in enumerate(forward.steps, start=1):
-        places += [(name, user, k) for name, user in step.makes.items()]
+        places += [(name, k) for name in step.makes]
     found: dict[str, Truth] = {}
     unchecked: dict[str, str] = {}
-    for i, (name, user, k) in enumerate(places):
-        value = snapshots[k].get(user)
+    for i, (name, k) in enumerate(places):
+        value = snapshots[k].get(name)
         if is_array(value) and np.asarray(value).dtype.kind == "f":
-            slopes = _slopes(forward, snapshots[k], user, k, cotangent, np.random.default_rng([seed, i]))
+            slopes = _slopes(forward, snapshots[k], name, k, cotangent, np.random.default_rng([seed, i]))
             if slopes is None:
                 unchecked[name] = "the output is not smooth here"
             else:

@@ -1,4 +1,4 @@
-"""Run a program's own lines from any values, in a namespace that is like the user's below the forward pass."""
+"""Run a program's lines from any values."""
 
 import ast
 import contextlib
@@ -6,7 +6,6 @@ import copy
 import io
 import random
 import sys
-import textwrap
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -17,34 +16,33 @@ import numpy as np
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Program
+from handgrad.errors import DeriveError
 
 FILE = "<forward>"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A statement of the program as its user wrote it, and what it does with names.
+    """A line of the program, in the names of single assignment.
 
-    `makes` gives, for each name of single assignment that the statement makes, the user's name for it; `rewrites` the
-    user's names that it may write elements of; `expressions` finds an expression, or an
-    `x += y`, by its place in the text.
+    `reads` and `makes` are the names that it reads and makes, `expressions` finds an expression by its place in the
+    text, and `literals` are the whole numbers that are written in it.
     """
 
     code: types.CodeType
     reads: frozenset[str]
-    makes: Mapping[str, str]
-    rewrites: frozenset[str]
-    expressions: Mapping[tuple[int, int, int, int], ast.AST]
+    makes: tuple[str, ...]
+    expressions: Mapping[tuple[int, int, int, int], ast.expr]
     literals: frozenset[int]
 
 
 @dataclass(frozen=True)
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - a run that fails is no error
     """Where a run ended: the step, how far into it, and the expression that could not be evaluated."""
 
     step: int
     depth: tuple[int, ...]
-    node: ast.AST | None
+    node: ast.expr | None
     error: BaseException
 
     @property
@@ -77,7 +75,7 @@ class Forward:
             for name in step.reads - made:
                 if name in program.before:
                     self.first_read.setdefault(name, k)
-            made |= set(step.makes.values())
+            made.update(step.makes)
 
     @property
     def given(self) -> list[str]:
@@ -101,10 +99,7 @@ class Forward:
             begin: the first step to run.
             before: called before each step with its number.
         """
-        rounds = [0]
-        values["__round__"] = lambda: rounds.__setitem__(0, rounds[0] + 1)
         for k in range(begin, len(self.steps)):
-            rounds[0] = 0
             try:
                 if before is not None:
                     before(k)
@@ -113,7 +108,7 @@ class Forward:
                 return failure
             except Exception as error:  # whatever the user's lines raise ends the run
                 depth, node = _place(error, self.steps[k])
-                return Failure(k, (rounds[0], *depth), node, error)
+                return Failure(k, depth, node, error)
         return None
 
 
@@ -165,51 +160,21 @@ def copied(value: Any) -> Any:
 
 
 def _step(line: Line | Loop) -> Step:
-    tree = ast.parse(line.source if isinstance(line, Line) else textwrap.dedent(line.text))
+    if isinstance(line, Loop):
+        raise DeriveError("a loop cannot be run at other sizes yet", where=f"line {line.number}: {line.text}")
+    tree = ast.parse(line.source)
     expressions = {
         (n.lineno, n.end_lineno or 0, n.col_offset, n.end_col_offset or 0): n
         for n in ast.walk(tree)
-        if isinstance(n, ast.expr | ast.AugAssign)
+        if isinstance(n, ast.expr)
     }
-    reads = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+    reads = frozenset(n.id for n in ast.walk(line.value) if isinstance(n, ast.Name))
     numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
     literals = frozenset(n for n in numbers if type(n) is int and n > 1)
-    makes = {name: name for name in _made(line)}
-    rewrites = frozenset(_rewritten(tree))
-    for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For)]:
-        loop.body.insert(0, ast.parse("__round__()").body[0])
-    code = compile(ast.fix_missing_locations(tree), FILE, "exec")
-    return Step(code, reads, makes, rewrites, expressions, literals)
+    return Step(compile(tree, FILE, "exec"), reads, line.targets, expressions, literals)
 
 
-def _made(line: Line | Loop) -> Iterator[str]:
-    """The names of single assignment that are there when a statement has run."""
-    if isinstance(line, Line):
-        yield from line.targets
-    else:
-        yield from line.carried.values()
-        yield from line.stored
-
-
-def _rewritten(tree: ast.Module) -> Iterator[str]:
-    """Names of which a statement may change the value in place."""
-    for node in ast.walk(tree):
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = [t for t in node.targets if not isinstance(t, ast.Name)]
-        elif isinstance(node, ast.AugAssign):
-            targets = [node.target]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr[-1] == "_":
-            targets = [node.func.value]
-        for target in targets:
-            for part in target.elts if isinstance(target, ast.Tuple | ast.List) else (target,):
-                while isinstance(part, ast.Subscript | ast.Attribute | ast.Starred):
-                    part = part.value
-                if isinstance(part, ast.Name) and not (isinstance(target, ast.Tuple) and part in target.elts):
-                    yield part.id
-
-
-def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.AST | None]:
+def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.expr | None]:
     """How far into a step its error came, and at which expression."""
     depth: list[int] = []
     node = None

@@ -76,7 +76,7 @@ def _free_numbers(trial: Trial) -> None:
 
     A number that decides on no shape, such as the n of a mean, goes with the dimension that it is the size of.
     """
-    made = {name for step in trial.forward.steps for name in step.makes.values()}
+    made = {name for step in trial.forward.steps for name in step.makes}
     for slot in [slot for slot in trial.order if slot.kind == "int"]:
         if any(root.size % slot.size == 0 and root.size > slot.size for root in trial.roots()):
             before, trial.freeing = trial.state, slot

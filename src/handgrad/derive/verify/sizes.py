@@ -161,8 +161,7 @@ class Trial:
         self._compute()
         reseed(self.seed)
         begin, placed = 0, {}
-        unchanged = not any(step.rewrites for step in self.forward.steps)
-        for k in range(len(self.snapshots) - 1 if unchanged else 0):
+        for k in range(len(self.snapshots) - 1):
             before = {slot: self.placed.get(slot) for name in self._first(k) for slot in self.layout.slots[name]}
             self.env = self.snapshots[k]
             with contextlib.suppress(MemoryError):
@@ -212,8 +211,8 @@ class Trial:
             self.env[name] = self.layout.value(name, self.placed, random)
 
     def _irregular(self, k: int) -> Failure | None:
-        """A failure where the step before made something with another number of dimensions, or ones or nothing in it."""
-        for name in self.forward.steps[k - 1].makes.values() if k else ():
+        """A failure where the step before made what has other dimensions, or ones or none in the place of more."""
+        for name in self.forward.steps[k - 1].makes if k else ():
             own, new = _shape(self.own[k].get(name)), _shape(self.env.get(name))
             if len(own) != len(new) or any(
                 (a == 1) != (b == 1) or (b == 0 != a) for a, b in zip(own, new, strict=True)

@@ -109,8 +109,10 @@ def _options(words: Words, known, factors: Factors, coefficient: Number):
                 if isinstance(power, Fraction) and not _raises(words, phrase, power):
                     continue
                 made = merged([*factors.items(), (here, power), *((b, -q * power) for b, q in put)])
-                if any(q < 0 and q < factors.get(b, 0) and b != here for b, q in made.items()):
+                if any(q < min(0, factors.get(b, 0)) for b, q in made.items() if b != here):
                     continue  # a division that was not there might be by zero
+                if power < 0 and any(q > max(0, factors.get(b, 0)) for b, q in made.items()):
+                    continue  # and so might one by the name
                 yield words.factors(made.items()), made, exact(coefficient / Fraction(phrase.coefficient) ** power)
 
 

@@ -5,6 +5,7 @@ import functools
 import io
 import itertools
 import math
+import re
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Words:
     costs: dict[object, float] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
+    helpers: set[str] = field(default_factory=set)
     literals: frozenset[Number] = frozenset()
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
 
@@ -53,14 +55,19 @@ class Words:
         return self.costs[name]
 
     def _name(self, name: str) -> float:
+        return 1.5 if name in self.graph.words else self.own(name)
+
+    def own(self, name: str) -> float:
+        """The cost of a name where it has no line of its own."""
         if is_size(name):
-            return min(tokens(s.text) for s in self.graph.sizes.sayings(self.graph.sizes.of_factor(name)))
+            sayings = self.graph.sizes.sayings(self.graph.sizes.of_factor(name))
+            return min((tokens(s.text.replace("#", "_")) + 4 * s.text.count("#") for s in sayings), default=8.0)
         name = self.graph.aliases.get(name, name)
         definition = self.graph.definitions.get(name)
         if definition is None or not is_hidden(name):
             return tokens(name)
         if definition.text:
-            whole = tokens(definition.text) + 0.5
+            whole = tokens(plain(definition.text)) + 0.5
         elif not definition.arguments:
             return 4.0
         else:
@@ -146,7 +153,7 @@ class Words:
         size = abs(coefficient)
         if size != 1:
             total += 1 + self.numeral(size) - (size.numerator == 1 and not is_decimal(size)) * 2
-        constants = [power for part, power in parts if isinstance(power, Fraction) and not free(part)]
+        constants = [abs(power) for part, power in parts if isinstance(power, Fraction) and not free(part)]
         total -= 2 * (len(constants) - len(set(constants)))
         return total - self.means(parts)
 
@@ -166,6 +173,11 @@ class Words:
                     for n in names:
                         sizes.remove(n)
         return saved
+
+
+def plain(text: str) -> str:
+    """The source of a hidden name with a word for each size and name in it."""
+    return re.sub(r"«[^»]*»|#\d+", "x", text)
 
 
 def _size_leaf(leaf: Leaf) -> bool:
