@@ -13,6 +13,9 @@ from handgrad.derive.read.steps import Step, names_in, names_made, names_used, r
 from handgrad.derive.read.terms import Parts, Term
 from handgrad.errors import DeriveError
 
+WRITTEN_OUT = 24
+"""Up to how many rounds a loop is written out."""
+
 
 def finished(
     reader: Reader, inputs: Sequence[str] | None, outputs: Sequence[Term], arguments: Collection[str] | None = None
@@ -52,7 +55,7 @@ def finished(
     last = _last_values(reader, names)
     kept = frozenset(n for n in values if (n in last and last[n] == n) or (n in reader.namespace and n not in last))
     library = "numpy" if any(type(values[name]).__module__ == "numpy" for name in chosen) else "torch"
-    return Program(
+    program = Program(
         tuple(line for line in statements if isinstance(line, Loop) or not set(drawn).intersection(line.targets)),
         tuple(chosen),
         names.get(ends[0], ends[0]),
@@ -67,6 +70,8 @@ def finished(
         kept=kept,
         statements=statements,
     )
+    short = all(len(line.rounds) <= WRITTEN_OUT for line in program.lines if isinstance(line, Loop))
+    return program.written_out() if short else program
 
 
 def _last_values(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:

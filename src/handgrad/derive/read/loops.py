@@ -6,12 +6,11 @@ from typing import Any
 
 from handgrad.derive.read import blocks, containers, expressions, rolling, storing, targets
 from handgrad.derive.read.calls import is_array
+from handgrad.derive.read.finishing import WRITTEN_OUT
 from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
 
-WRITTEN_OUT = 24
-"""How often the lines of a loop are written out at most."""
 LITERAL = 8
 """Up to how many rounds a loop over numbers of the source is written out."""
 

@@ -152,6 +152,7 @@ class Program:
         kept: the names that have, below the user's own lines, the value that they have here. Where a backward pass
             needs others, `source` has to stand in the place of the user's lines.
         statements: the lines, and those that draw among them.
+        looped: the program with its loops, where this one has them written out.
     """
 
     lines: tuple[Line | Loop, ...]
@@ -167,6 +168,7 @@ class Program:
     notes: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
     statements: tuple[Line | Loop, ...] = ()
+    looped: "Program | None" = None
 
     def makers(self) -> Iterator[tuple[str, Line]]:
         """Each name that a plain line makes, and the line."""
@@ -181,7 +183,12 @@ class Program:
             return self
         notes = tuple(f"{loop.where.rstrip(':')} is written out for its {len(loop.rounds)} rounds" for loop in loops)
         lines, statements = (tuple(_flat(steps)) for steps in (self.lines, self.statements))
-        return replace(self, lines=lines, statements=statements, notes=(*self.notes, *notes), kept=frozenset())
+        notes = (*self.notes, *notes)
+        return replace(self, lines=lines, statements=statements, notes=notes, kept=frozenset(), looped=self)
+
+    def with_loops(self) -> "Program":
+        """The program with its loops, if it has any."""
+        return self.looped or self
 
     def _uncopied(self) -> Iterator[Line | Loop]:
         """The statements, where loops write into the tensors that they start from if nothing else reads those."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Program
-from handgrad.errors import DeriveError
+from handgrad.derive.read.steps import names_made, names_used
 
 FILE = "<forward>"
 
@@ -160,18 +160,17 @@ def copied(value: Any) -> Any:
 
 
 def _step(line: Line | Loop) -> Step:
-    if isinstance(line, Loop):
-        raise DeriveError("a loop cannot be run at other sizes yet", where=f"line {line.number}: {line.text}")
     tree = ast.parse(line.source)
     expressions = {
         (n.lineno, n.end_lineno or 0, n.col_offset, n.end_col_offset or 0): n
         for n in ast.walk(tree)
         if isinstance(n, ast.expr)
     }
-    reads = frozenset(n.id for n in ast.walk(line.value) if isinstance(n, ast.Name))
+    makes = tuple(names_made([line]))
+    reads = frozenset(names_used([line])) - set(makes)
     numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
     literals = frozenset(n for n in numbers if type(n) is int and n > 1)
-    return Step(compile(tree, FILE, "exec"), reads, line.targets, expressions, literals)
+    return Step(compile(tree, FILE, "exec"), reads, makes, expressions, literals)
 
 
 def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.expr | None]:
