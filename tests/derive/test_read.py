@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from handgrad.derive.read.program import Program
-from handgrad.derive.read.steps import names_made
 from handgrad.derive.read.statements import read_function, read_program
+from handgrad.derive.read.steps import names_made
 from handgrad.errors import DeriveError
 
 EPS = 1e-5
@@ -189,7 +189,10 @@ def test_the_output_may_be_chosen():
     ("source", "says"),
     [
         ("y = x.view(2, 2, 2)", "line 1: y = x.view(2, 2, 2): this line raises RuntimeError: shape '[2, 2, 2]'"),
-        ("v = x[0]\nv += 1\ny = x.sum()", "line 3: y = x.sum(): 'x' cannot be read here: it shares its memory with 'v'"),
+        (
+            "v = x[0]\nv += 1\ny = x.sum()",
+            "line 3: y = x.sum(): 'x' cannot be read here: it shares its memory with 'v'",
+        ),
         ("n = 3", "'n' is no float tensor"),
         ("y = x * 2\ntry:\n    z = y\nfinally:\n    pass", "a statement of this kind ('try')"),
         ("y = q * 2", "the name 'q' is not defined"),

@@ -1,10 +1,11 @@
 """Random numbers: they are drawn once, in lines of their own, and are constants."""
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 from handgrad.derive.read.running import is_float, random_states
-from handgrad.derive.read.terms import Term, name_of
+from handgrad.derive.read.terms import Term
 
 
 class Draws:
@@ -46,23 +47,12 @@ class Draws:
         return any(id(node) in self._calls for node in ast.walk(term.node))
 
 
-class _Replacing(ast.NodeTransformer):
-    def __init__(self, others: dict[int, str]):
-        self.others = others
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        return name_of(self.others[id(node)]) if id(node) in self.others else super().visit(node)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """A copy, since parts of expressions are shared."""
-        return type(node)(**{field: self._part(value) for field, value in ast.iter_fields(node)})
-
-    def _part(self, value: object) -> object:
-        if isinstance(value, list):
-            return [self._part(part) for part in value]
-        return self.visit(value) if isinstance(value, ast.AST) else value
-
-
-def replaced(node: ast.expr, others: dict[int, str]) -> ast.expr:
-    """An expression with names in the place of some of its parts, which are given by their ids."""
-    return _Replacing(others).visit(node)
+def replaced(node: Any, others: Mapping[int, ast.expr]) -> Any:
+    """An expression with others in the place of some of its parts, which are given by their ids, as a copy."""
+    if isinstance(node, list):
+        return [replaced(part, others) for part in node]
+    if not isinstance(node, ast.AST):
+        return node
+    if id(node) in others:
+        return others[id(node)]
+    return type(node)(**{field: replaced(value, others) for field, value in ast.iter_fields(node)})

@@ -7,6 +7,7 @@ from typing import Any
 
 from handgrad.derive.read import calling, containers, targets
 from handgrad.derive.read.calls import is_array
+from handgrad.derive.read.drawing import replaced
 from handgrad.derive.read.objects import attribute, element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import has_float
@@ -153,19 +154,12 @@ def touches_floats(reader: Reader, node: ast.AST) -> bool:
 def compiled(reader: Reader, node: ast.expr) -> Term:
     """An expression with names of its own in it, such as a comprehension, evaluated as a whole."""
     inside = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    inside |= {a.arg for n in ast.walk(node) if isinstance(n, ast.Lambda) for a in ast.walk(n.args) if _is_arg(a)}
-
-    class Renamed(ast.NodeTransformer):
-        def visit_Name(self, name: ast.Name) -> ast.expr:
-            return name if name.id in inside else reader.lookup(name.id).node
-
-    made = Renamed().visit(ast.parse(ast.unparse(node), mode="eval").body)
+    inside |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+    names = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id not in inside]
+    others = {id(name): reader.lookup(name.id).node for name in names}
+    made = replaced(node, others)
     code = compile(ast.fix_missing_locations(ast.Expression(made)), "<forward>", "eval")
     return reader.draws.seen(Term(made, reader.run(eval, code, {"__builtins__": builtins, **reader.values})))
-
-
-def _is_arg(node: ast.AST) -> bool:
-    return isinstance(node, ast.arg)
 
 
 def _compared(reader: Reader, node: ast.Compare) -> Term:

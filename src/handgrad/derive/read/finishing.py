@@ -61,7 +61,9 @@ def finished(
         names.get(ends[0], ends[0]),
         values,
         before,
-        renamed={names[n]: made.base for n, made in reader.made.items() if made.round is None and names[n] != made.base},
+        renamed={
+            names[n]: made.base for n, made in reader.made.items() if made.round is None and names[n] != made.base
+        },
         library=library,
         outputs=tuple(names.get(end, end) for end in ends),
         bindings=dict(reader.bindings),

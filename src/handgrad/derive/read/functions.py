@@ -81,7 +81,7 @@ def _unwrapped(function: Callable[..., Any]) -> tuple[types.FunctionType, list[A
     called: Any = function
     while not isinstance(called, types.FunctionType) or hasattr(called, "__wrapped__"):
         if isinstance(called, types.FunctionType):
-            called = called.__wrapped__
+            called = inspect.unwrap(called)
         elif isinstance(called, types.MethodType):
             first.insert(0, called.__self__)
             called = called.__func__

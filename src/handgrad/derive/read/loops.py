@@ -1,6 +1,7 @@
 """Read `for` loops: the rounds one after the other, and then as a loop where all of them do the same."""
 
 import ast
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ def read_for(reader: Reader, node: ast.For) -> Term | None:
 
 def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
     """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done."""
-    steps = [reader.lines[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    steps = [reader.lines[a:b] for a, b in itertools.pairwise(bounds)]
     try:
         rolled = rolling.Rolled(reader, rounds, steps)
         index = str(reader.new(rounds.mark.partition("·")[0], rounds.places[-1], own=False).name)
@@ -101,7 +102,7 @@ def _index_name(node: ast.For) -> str:
     """The name of a loop's index: its own variable over a range, the first one over `enumerate`, otherwise `t`."""
     called = getattr(node.iter.func, "id", "") if isinstance(node.iter, ast.Call) else ""
     match called, node.target:
-        case ("range" | "reversed"), ast.Name(name):
+        case (("range" | "reversed"), ast.Name(name)):
             return name
         case "enumerate", ast.Tuple([ast.Name(name), _]):
             return name
@@ -130,7 +131,7 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
         return over, values, [Parts(tuple, [count, item]) for count, item in zip(counts, items, strict=True)]
     if plain and called == "zip":
         columns = [_stepped(reader, argument, mark) for argument in arguments]
-        items = [Parts(tuple, list(row)) for row in zip(*(column[2] for column in columns), strict=False)]
+        items: list[Term] = [Parts(tuple, list(row)) for row in zip(*(c[2] for c in columns), strict=False)]
         over, values, _ = min(columns, key=lambda column: len(column[2]))
         alike = all(column[0] is not None and column[1][: len(values)] == values for column in columns)
         return (over if alike else None), values, items

@@ -39,7 +39,11 @@ def final_names(reader: Reader, active: Collection[str], outside: Collection[str
     for name, one in made.items():
         if name in found or one.round is not None:
             continue
-        if one.index and name not in outside and one.base not in {m.base for m in made.values() if not m.index and m.round is None}:
+        if (
+            one.index
+            and name not in outside
+            and one.base not in {m.base for m in made.values() if not m.index and m.round is None}
+        ):
             found[name] = indices.setdefault(one.base, one.base)
         else:
             first = 0 if name in reader.starts else 2

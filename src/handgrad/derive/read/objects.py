@@ -22,10 +22,9 @@ def attribute(reader: Reader, base: Term, attr: str) -> Term:
     node = ast.Attribute(base.node, attr, ast.Load())
     if is_array(base.value) or isinstance(base.value, types.ModuleType | types.FunctionType | type):
         return Term(node, reader.run(getattr, base.value, attr))
-    if isinstance(found := inspect.getattr_static(type(base.value), attr, None), property) and not in_library(
-        found.fget
-    ):
-        return inline.function(reader, found.fget, [base], {}, said=ast.unparse(node))
+    found = getattr(inspect.getattr_static(type(base.value), attr, None), "fget", None)
+    if isinstance(found, types.FunctionType) and not in_library(found):
+        return inline.function(reader, found, [base], {}, said=ast.unparse(node))
     value = reader.run(getattr, base.value, attr)
     if is_float(value) and reader.from_before(node):
         return reader.bound(value, node, buffer=attr in getattr(base.value, "_buffers", ()))

@@ -40,7 +40,11 @@ def written_element(value: ast.expr) -> tuple[str, ast.expr, str, str, str] | No
 def loop_source(loop: "Loop") -> str:
     """A loop as source that runs in the names of single assignment."""
     starts = {s.name: written(s.start) for s in loop.stored}
-    head = [f"{name} = {start}" for name, start in starts.items() if start not in (name, f"{name}.clone()", f"{name}.copy()")]
+    head = [
+        f"{name} = {start}"
+        for name, start in starts.items()
+        if start not in (name, f"{name}.clone()", f"{name}.copy()")
+    ]
     head += [f"{c.leaving} = {c.start}" for c in loop.carried]
     body = [*(f"{c.entering} = {c.leaving}" for c in loop.carried), *(part.source for part in loop.body)]
     header = f"for {loop.variable} in {written(loop.over)}:"

@@ -100,7 +100,7 @@ class Reader:
     ) -> list[Term]:
         """A line that gives each part of a value a name."""
         if calls := self.draws.inside(term, self.values):
-            names = {id(call.node): str(self.emit("noise", call, own=False).name) for call in calls}
+            names = {id(call.node): self.emit("noise", call, own=False).node for call in calls}
             term = Term(replaced(term.node, names), term.value)
         targets = [self.new(base, value, own=own) for base, value in zip(bases, values, strict=True)]
         if self.draws.is_drawn(term):
@@ -184,7 +184,7 @@ class Reader:
             return self.outside(name, self.namespace[name])
         if hasattr(builtins, name):
             return Term(name_of(name), getattr(builtins, name))
-        self.refuse(f"the name '{name}' is not defined", "Give its value, or add the line that makes it.")
+        return self.refuse(f"the name '{name}' is not defined", "Give its value, or add the line that makes it.")
 
     def from_function(self, function: types.FunctionType, said: str) -> Callable[[str], Term]:
         """How to find what a function's names are that it does not assign: in its closure, and where it was defined."""

@@ -5,7 +5,7 @@ import builtins
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handgrad.derive.read.program import Carried, Line, Loop
+from handgrad.derive.read.program import Carried, Line, Loop, Store
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.steps import Step, names_in, names_made, parts_of, renamed, renamed_steps
 from handgrad.derive.read.terms import Parts, Stale, Term, name_of
@@ -125,7 +125,7 @@ class Rolled:
         carried = [c if not _is_summed(c, body) else Carried(c.start, c.entering, c.leaving, True) for c in carried]
         assert header.over is not None
         values = tuple(self._values(k, index) for k in range(len(self.rounds)))
-        written = tuple(self._written_out())
+        written = tuple(step for step in self._written_out() if not isinstance(step, Store))
         return ahead, Loop(index, header.over, tuple(body), tuple(carried), (), values, text, number, within, written)
 
     def call(self, place: int, base: str) -> None:
@@ -190,7 +190,9 @@ def line_draws(reader: Reader, name: str) -> bool:
 
 def _is_summed(carried: Carried, body: list[Step]) -> bool:
     """Whether rounds only add to a name."""
-    uses = sum(name == carried.entering for part in parts_of(body) if isinstance(part, ast.expr) for name in _names(part))
+    uses = sum(
+        name == carried.entering for part in parts_of(body) if isinstance(part, ast.expr) for name in _names(part)
+    )
     for step in body:
         if isinstance(step, Line) and step.targets == (carried.leaving,) and isinstance(step.value, ast.BinOp):
             left, op = step.value.left, step.value.op

@@ -196,7 +196,8 @@ def random_states(values: Iterable[Any] = ()) -> tuple[Any, ...]:
     import numpy as np
 
     torch = sys.modules.get("torch")
-    found = [random.getstate(), np.random.get_state()[1].tobytes()]  # noqa: NPY002
+    numbers = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
+    found = [random.getstate(), numbers["key"].tobytes(), numbers["pos"]]
     if torch:
         found.append(torch.get_rng_state().numpy().tobytes())
         found += [v.get_state().numpy().tobytes() for v in values if isinstance(v, torch.Generator)]

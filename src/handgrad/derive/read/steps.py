@@ -3,11 +3,13 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from handgrad.derive.read.program import Line, Loop, Store, Stored
 from handgrad.derive.read.terms import name_of
 
 Step = Line | Loop | Store
+Some = TypeVar("Some", bound=Line | Loop | Store)
 
 
 def parts_of(steps: Iterable[Step]) -> Iterator[str | ast.expr]:
@@ -49,31 +51,8 @@ def names_in(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-class _Renaming(ast.NodeTransformer):
-    def __init__(self, names: Mapping[str, str], marks: Mapping[str, str | None] | None):
-        self.names, self.marks = names, marks
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
-        return name_of(self.names.get(node.id, node.id))
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
-        if node.kind is None or (self.marks is not None and node.kind not in self.marks):
-            return node
-        index = self.marks[node.kind] if self.marks is not None else None
-        return name_of(index) if index is not None else ast.Constant(node.value)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """A copy, since parts of expressions are shared."""
-        return type(node)(**{field: self._part(value) for field, value in ast.iter_fields(node)})
-
-    def _part(self, value: object) -> object:
-        if isinstance(value, list):
-            return [self._part(part) for part in value]
-        return self.visit(value) if isinstance(value, ast.AST) else value
-
-
-def renamed(node: ast.expr, names: Mapping[str, str], marks: Mapping[str, str | None] | None = None) -> ast.expr:
-    """An expression with other names in it, as a copy.
+def renamed(node: Any, names: Mapping[str, str], marks: Mapping[str, str | None] | None = None) -> Any:
+    """An expression with other names in it, as a copy, since parts of expressions are shared.
 
     Args:
         node: the expression.
@@ -81,18 +60,28 @@ def renamed(node: ast.expr, names: Mapping[str, str], marks: Mapping[str, str | 
         marks: the name of the index for the marks of loops, None for one whose index is to be a number; where it is
             left out, all of them are.
     """
-    return _Renaming(names, marks).visit(node)
+    match node:
+        case list():
+            return [renamed(part, names, marks) for part in node]
+        case ast.Name(name):
+            return name_of(names.get(name, name))
+        case ast.Constant(value, str(kind)) if marks is None or kind in marks:
+            index = marks[kind] if marks is not None else None
+            return name_of(index) if index is not None else ast.Constant(value)
+        case ast.AST():
+            return type(node)(**{field: renamed(value, names, marks) for field, value in ast.iter_fields(node)})
+    return node
 
 
 def renamed_steps(
-    steps: Iterable[Step], names: Mapping[str, str], marks: Mapping[str, str | None] | None = None
-) -> list[Step]:
+    steps: Iterable[Some], names: Mapping[str, str], marks: Mapping[str, str | None] | None = None
+) -> list[Some]:
     """Lines, loops and stores under other names; see `renamed`."""
 
     def word(name: str) -> str:
         return names.get(name, name)
 
-    found: list[Step] = []
+    found: list[Any] = []
     for step in steps:
         match step:
             case Line():

@@ -89,7 +89,9 @@ def with_lists(rolled: Rolled, loop: Loop, kept: list[Kept]) -> Loop:
             if re.fullmatch(f"{re.escape(one.word)}_[0-9]+", reader.made[name].base):
                 rolled.call(place, _singular(one.word) + ("" if place == one.place else "0"))
         at = next(i for i, step in enumerate(body) if value in names_made([step]))
-        store = Store(str(container.name), one.index, name_of(value), body[at].text, body[at].number, within=body[at].within)
+        store = Store(
+            str(container.name), one.index, name_of(value), body[at].text, body[at].number, within=body[at].within
+        )
         body.insert(at + 1, store)
         stored.append(Stored(str(container.name), one.start))
         whole = renamed(one.parts.node, rolled.out, {rolled.header.mark: None})
@@ -189,4 +191,3 @@ def _singular(word: str) -> str:
     if word.endswith("sses"):
         return word[:-2]
     return word[:-1] if word.endswith("s") and len(word) > 1 else f"{word}_t"
-

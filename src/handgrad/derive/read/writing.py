@@ -108,6 +108,7 @@ def functional(reader: Reader, base: Term, attr: str, arguments: list[Term], key
 
 
 def ufunc_at(reader: Reader, name: str, arguments: list[Term]) -> Term:
+    """`np.add.at(x, index, values)` and its like."""
     base, index, values = arguments
     if name not in ("add", "subtract"):
         reader.refuse(f"'np.{name}.at' cannot be read", "Write it without '.at'.")
