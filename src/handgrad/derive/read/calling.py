@@ -65,16 +65,16 @@ def called(reader: Reader, callee: Term, arguments: list[Term], keywords: Keywor
         return containers.BUILTINS[function](reader, *arguments, **keywords)
     if function in (getattr, isinstance, print):
         return _builtin(reader, function, arguments)
-    said = ast.unparse(callee.node)
     if isinstance(function, types.FunctionType):
         if _is_read(function) and (
             reads_floats(function) or any(isinstance(a, Closure) or has_float(a.value) for a in everything)
         ):
-            return inline.function(reader, function, arguments, keywords, said=said)
+            return inline.function(reader, function, arguments, keywords, said=callee.node)
     elif not isinstance(function, types.BuiltinFunctionType):
         forward = _forward(reader, function)
         if forward is not None:
-            return inline.function(reader, forward, [callee, *arguments], keywords, said=f"{said}.{forward.__name__}")
+            said = ast.Attribute(callee.node, forward.__name__, ast.Load())
+            return inline.function(reader, forward, [callee, *arguments], keywords, said=said)
     return effects.function(reader, callee, arguments, keywords, bound)
 
 
@@ -199,5 +199,7 @@ def _constructed(reader: Reader, callee: Term, arguments: list[Term], keywords: 
         return made
     if not isinstance(kind.__init__, types.FunctionType):
         reader.refuse(f"an object of '{kind.__name__}' cannot be read", "Pass the tensors themselves.")
-    inline.function(reader, kind.__init__, [made, *arguments], keywords, said=f"{kind.__name__}.__init__")
+    inline.function(
+        reader, kind.__init__, [made, *arguments], keywords, said=ast.Attribute(made.node, "__init__", ast.Load())
+    )
     return made

@@ -41,7 +41,7 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         >>> program = read_function(layer, torch.ones(4, 3), torch.ones(3, 2), torch.ones(2))
         >>> print(program.source, program.inputs, program.outputs)
         h = x @ W + b
-        out = torch.tanh(h) ('x', 'W', 'b') ('out', 'h')
+        out_0 = torch.tanh(h) ('x', 'W', 'b') ('out_0', 'h')
     """
     called, first = _unwrapped(function)
     source = source_of(called)

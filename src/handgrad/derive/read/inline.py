@@ -1,6 +1,7 @@
 """Read a call of a user's function as the lines of its body."""
 
 import ast
+import inspect
 import types
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ Keywords = dict[str, Term]
 
 
 def function(
-    reader: Reader, called: types.FunctionType, arguments: list[Term], keywords: Keywords, *, said: str
+    reader: Reader, called: types.FunctionType, arguments: list[Term], keywords: Keywords, *, said: ast.expr
 ) -> Term:
     """What a function returns, its body read with these arguments.
 
@@ -26,10 +27,12 @@ def function(
         keywords: those by name.
         said: an expression for the function.
     """
-    detached = False
-    while hasattr(called, "__wrapped__") and "_contextlib" in called.__code__.co_filename:
-        detached |= "no_grad" in called.__qualname__ or "no_grad" in repr(called.__closure__)
-        called = called.__wrapped__
+    detached = 0
+    while "_contextlib" in called.__code__.co_filename:
+        held = inspect.getclosurevars(called).nonlocals
+        owner = getattr(held["ctx_factory"], "__self__", None)
+        detached += type(owner).__name__ in ("no_grad", "inference_mode")
+        called = held["func"]
     source = source_of(called)
     if source is None:
         reader.refuse(f"the source of '{called.__name__}' cannot be found", "Write its lines here.")
@@ -40,12 +43,17 @@ def function(
         names = [a.arg for a in positional[len(positional) - len(defaults) :]]
         if name in names:
             at = names.index(name)
-            return reader.outside(name, defaults[at], f"{said}.__defaults__[{at}]")
-        return reader.outside(name, (called.__kwdefaults__ or {})[name], f"{said}.__kwdefaults__[{name!r}]")
+            return reader.outside(name, defaults[at], f"{ast.unparse(said)}.__defaults__[{at}]")
+        value = (called.__kwdefaults__ or {})[name]
+        return reader.outside(name, value, f"{ast.unparse(said)}.__kwdefaults__[{name!r}]")
 
-    library = in_library(called)
-    frame = Frame(reader.from_function(called, said), source.text, called.__name__, library)
-    return _read(reader, source, frame, _bound(reader, source.arguments, arguments, keywords, default, called.__name__))
+    name = called.__qualname__.rpartition("<locals>.")[2]
+    frame = Frame(reader.from_function(called, said), source.text, name, in_library(called))
+    parameters = _bound(reader, source.arguments, arguments, keywords, default, name)
+    reader.no_grad += detached
+    result = _read(reader, source, frame, parameters)
+    reader.no_grad -= detached
+    return result
 
 
 def closure(reader: Reader, called: Closure, arguments: list[Term], keywords: Keywords) -> Term:

@@ -1,5 +1,6 @@
 """Give every value a name to print: the user's own, and a readable one where the user assigned a name again."""
 
+from collections import Counter
 from collections.abc import Collection
 
 from handgrad.derive.read.reader import Reader
@@ -25,29 +26,23 @@ def final_names(reader: Reader, active: Collection[str], outside: Collection[str
     for name, one in made.items():
         if one.own and one.round is None:
             bases.setdefault(one.base, []).append(name)
+    plain: dict[str, str] = {}
+    first: dict[str, int] = {}
     for base, names in bases.items():
         later = [name for name in names if name not in reader.starts] or names
-        plain = next((name for name in later if name in active), later[0])
-        for name in names:
-            if base not in reader.values and name == plain:
-                found[name] = base
-            elif base not in reader.values and names.index(name) < names.index(plain) and f"{base}0" not in taken:
-                found[name] = _numbered(base, taken, 0)
-            else:
-                found[name] = _numbered(base, taken, 2)
-    indices: dict[str, str] = {}
+        chosen = next((name for name in later if name in active), later[0])
+        first.update(dict.fromkeys(names[: names.index(chosen)], 0))
+        if base not in reader.values:
+            plain[chosen] = base
+    counts = Counter(m.base for m in made.values() if not m.index and m.round is None)
     for name, one in made.items():
-        if name in found or one.round is not None:
+        if one.round is not None:
             continue
-        if (
-            one.index
-            and name not in outside
-            and one.base not in {m.base for m in made.values() if not m.index and m.round is None}
-        ):
-            found[name] = indices.setdefault(one.base, one.base)
+        if name in plain or one.base not in taken or (one.index and name not in outside and not counts[one.base]):
+            found[name] = one.base
         else:
-            first = 0 if name in reader.starts else 2
-            found[name] = one.base if one.base not in taken else _numbered(one.base, taken, first)
+            start = 0 if name in reader.starts else first.get(name, 2)
+            found[name] = _numbered(one.base, taken, start)
         taken.add(found[name])
     for name, one in made.items():
         if name not in found:

@@ -24,7 +24,7 @@ def attribute(reader: Reader, base: Term, attr: str) -> Term:
         return Term(node, reader.run(getattr, base.value, attr))
     found = getattr(inspect.getattr_static(type(base.value), attr, None), "fget", None)
     if isinstance(found, types.FunctionType) and not in_library(found):
-        return inline.function(reader, found, [base], {}, said=ast.unparse(node))
+        return inline.function(reader, found, [base], {}, said=node)
     value = reader.run(getattr, base.value, attr)
     if is_float(value) and reader.from_before(node):
         return reader.bound(value, node, buffer=attr in getattr(base.value, "_buffers", ()))

@@ -1,19 +1,16 @@
 """What is known while lines are read: the lines so far, and what every name in them is."""
 
 import ast
-import builtins
-import importlib
 import re
-import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.drawing import Draws, replaced
+from handgrad.derive.read.drawing import replaced
+from handgrad.derive.read.outside import Outside
 from handgrad.derive.read.program import Line, Loop, Store, place
-from handgrad.derive.read.running import Converter, in_float64
-from handgrad.derive.read.terms import Closure, Frame, Parts, Stale, Term, is_path, name_of
+from handgrad.derive.read.running import in_float64
+from handgrad.derive.read.terms import Closure, Frame, Parts, Stale, Term, name_of
 from handgrad.errors import DeriveError
 
 
@@ -32,7 +29,7 @@ class Made:
     index: bool = False
 
 
-class Reader:
+class Reader(Outside):
     """Reads code into lines, one value at a time.
 
     A name that a line makes has a serial number (`x·3`) until all lines are read and `naming` gives it one to print.
@@ -42,26 +39,17 @@ class Reader:
     """
 
     def __init__(self, namespace: Mapping[str, Any]):  # noqa: D107
-        self.namespace = namespace
-        self.convert = Converter()
-        self.values: dict[str, Any] = {}
+        super().__init__(namespace)
         self.count = 0
         self.lines: list[Line | Loop | Store] = []
         self.made: dict[str, Made] = {}
-        self.bindings: dict[str, str] = {}
         self.frames: list[Frame] = []
         self.attributes: dict[tuple[int, str], Term] = {}
         self.notes: dict[str, None] = {}
-        self.draws = Draws()
-        self.taken: set[str] = set(namespace) | set(dir(builtins))
-        self.hint = ""
-        self.current: dict[str, Term] = {}
         self.detached: set[str] = set()
         self.no_grad = 0
         self.alive: list[Any] = []
-        self.buffers: set[str] = set()
         self.starts: set[str] = set()
-        self._known: dict[int, Term] = {}
         self.sizes: dict[str, list[Term]] = {}
 
     @property
@@ -134,10 +122,6 @@ class Reader:
             self.sizes[said] = self.emit_all(bases, term, values, own=own)
         return self.sizes[said]
 
-    def arrays(self) -> list[Term]:
-        """The arrays that have names from before the lines."""
-        return [term for term in self._known.values() if is_array(term.value)]
-
     def held(self) -> Iterator[tuple[Any, Any, Term]]:
         """Every place where the code that is being read holds a term, and the term; containers after their elements."""
 
@@ -153,23 +137,6 @@ class Reader:
         yield from within(self.attributes)
         yield from within(self.current)
 
-    def helper(self, name: str, value: Any) -> Term:
-        """A function that lines call and that no user has."""
-        if id(value) not in self._known:
-            unsaid = self.free(name)
-            self.taken.add(unsaid)
-            self.values[unsaid] = value
-            self._known[id(value)] = Term(name_of(unsaid), value)
-        return self._known[id(value)]
-
-    def module(self, name: str) -> Term:
-        """A module, by the name that the program has for it."""
-        value = importlib.import_module(name)
-        for known, raw in self.namespace.items():
-            if raw is value:
-                return self.outside(known, value)
-        return self.outside(name.rpartition(".")[2], value, name)
-
     def lookup(self, name: str) -> Term:
         """What a name stands for in the body that is being read."""
         term = self.frame.scope.get(name) or self.frame.outside(name)
@@ -178,114 +145,7 @@ class Reader:
             self.refuse(f"'{name}' cannot be read here: {term.reason}", term.advice)
         return term
 
-    def from_namespace(self, name: str) -> Term:
-        """What a name is before the lines."""
-        if name in self.namespace:
-            return self.outside(name, self.namespace[name])
-        if hasattr(builtins, name):
-            return Term(name_of(name), getattr(builtins, name))
-        return self.refuse(f"the name '{name}' is not defined", "Give its value, or add the line that makes it.")
-
-    def from_function(self, function: types.FunctionType, said: str) -> Callable[[str], Term]:
-        """How to find what a function's names are that it does not assign: in its closure, and where it was defined."""
-        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-
-        def find(name: str) -> Term:
-            if name in cells:
-                number = function.__code__.co_freevars.index(name)
-                return self.outside(name, cells[name].cell_contents, f"{said}.__closure__[{number}].cell_contents")
-            if function.__globals__ is self.namespace or name not in function.__globals__:
-                return self.from_namespace(name)
-            return self.outside(name, function.__globals__[name], f"{function.__module__}.{name}")
-
-        return find
-
-    def outside(self, name: str, raw: Any, said: str = "") -> Term:
-        """A name for a value from before the lines; `said` is an expression for it where the name alone is none."""
-        value = self.convert(raw)
-        if hasattr(value, "bit_generator") or hasattr(value, "clone_state"):
-            self.draws.generators.append(value)
-            self.draws.begin()
-        if id(value) in self._known:
-            return self._known[id(value)]
-        if isinstance(value, types.ModuleType) and said:
-            said = value.__name__
-            name = next((known for known, one in self.namespace.items() if one is value), name)
-        if said and self.namespace.get(name, self) is raw:
-            said = ""
-        if said and not isinstance(value, types.FunctionType | type) and type(value) in (int, float, bool, str, tuple):
-            literal = _literal(value)
-            if literal is not None:
-                return Term(literal, value)
-        unsaid = name if not said else self.free(name)
-        self.values[unsaid] = value
-        self.taken.add(unsaid)
-        if said:
-            self.bindings[unsaid] = said
-        term = Term(name_of(unsaid), value)
-        if not isinstance(value, int | float | str | bool | None | bytes):
-            self._known[id(value)] = term
-        return term
-
-    def bound(self, value: Any, node: ast.expr, *, buffer: bool = False) -> Term:
-        """A name for a float tensor that an expression such as `self.fc.weight` or `params["W"]` stands for.
-
-        A `buffer` of a module is no input, unless nothing else is.
-        """
-        if id(value) in self._known:
-            return self._known[id(value)]
-        for name, raw in self.namespace.items():
-            if is_array(raw) and self.convert.made_of(raw) is value:
-                return self.outside(name, raw)
-        wanted = [self.hint, *_plain(node)]
-        name = next((name for name in wanted if name and name not in self.taken), self.free(wanted[-1]))
-        self.bindings[name] = ast.unparse(node)
-        self.values[name] = value
-        self.taken.add(name)
-        self._known[id(value)] = Term(name_of(name), value)
-        if buffer:
-            self.buffers.add(name)
-        return self._known[id(value)]
-
-    def from_before(self, node: ast.expr) -> bool:
-        """Whether an expression leads from a name that was there before the lines to a part of it."""
-        if not is_path(node):
-            return False
-        while not isinstance(node, ast.Name):
-            node = node.value  # type: ignore[attr-defined]
-        return node.id not in self.made
-
-    def free(self, wanted: str) -> str:
-        """A name like this one that is not taken."""
-        name, count = wanted, 2
-        while name in self.taken:
-            name = f"{wanted}_{count}" if wanted[-1].isdigit() else f"{wanted}{count}"
-            count += 1
-        return name
-
 
 def plain(text: str) -> str:
     """A text without the serial numbers of names."""
     return re.sub("·[0-9]+", "", text)
-
-
-def _literal(value: Any) -> ast.expr | None:
-    parts = value if isinstance(value, tuple) else (value,)
-    if all(type(part) in (int, float, bool, str) for part in parts):
-        return ast.parse(repr(value), mode="eval").body
-    return None
-
-
-def _plain(node: ast.expr) -> list[str]:
-    """Names for a path: `fc_weight` for `model.fc.weight`, `W1` for `params["W1"]`, `params_0` for `params[0]`."""
-    parts: list[str] = []
-    while not isinstance(node, ast.Name):
-        if isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-        else:
-            assert isinstance(node, ast.Subscript)
-            parts.insert(0, str(getattr(node.slice, "value", "")))
-        node = node.value
-    found = ("_".join(parts), "_".join([node.id, *parts]))
-    plain = ("".join(c if c.isalnum() or c == "_" else "_" for c in name) for name in found)
-    return [name for name in plain if name.isidentifier()]

@@ -115,7 +115,9 @@ def with_tensors(rolled: Rolled, loop: Loop) -> Loop:
             rest = tuple(c for c in loop.carried if c is not carried)
             copy = "clone" if hasattr(rolled.reader.values[carried.leaving], "clone") else "copy"
             start = ast.Call(ast.Attribute(name_of(carried.start), copy, ast.Load()), [], [])
-            loop = replace(loop, body=tuple(body), carried=rest, stored=(*loop.stored, Stored(carried.leaving, start)))
+            rounds = tuple({k: v for k, v in values.items() if k not in names} for values in loop.rounds)
+            stored = (*loop.stored, Stored(carried.leaving, start))
+            loop = replace(loop, body=tuple(body), carried=rest, stored=stored, rounds=rounds)
             del rolled.reader.made[carried.entering]
     return loop
 
