@@ -83,6 +83,7 @@ def derive(
         found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
     derivation = found.derivation
     text = derivation.source if no_quotes else derivation.quoted()
+    backup = found.write(text) if write else None
     if json:
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
@@ -93,8 +94,8 @@ def derive(
     for note in found.notes:
         print(f"handgrad: note: {note}", file=sys.stderr)
     print(f"handgrad: {derivation.summary}.", file=sys.stderr)
-    if write:
-        print(f"handgrad: the lines are written; the old file is {found.write(text)}.", file=sys.stderr)
+    if backup is not None:
+        print(f"handgrad: the lines are written; the old file is {backup}.", file=sys.stderr)
     return 0
 
 
@@ -105,8 +106,6 @@ def main(words: list[str]) -> int | None:
 
 def _show_check(derivation: "Derivation") -> None:
     from handgrad.cli.console import show_figures
+    from handgrad.derive.showing import HEADINGS, rows
 
-    rows = [
-        (c.gradient, "×".join(map(str, c.shape)), str(c.exact), str(c.right), f"{c.error:.3g}") for c in derivation.check
-    ]
-    show_figures(("gradient", "shape", "exact", "approximate", "maxdiff"), rows)
+    show_figures(HEADINGS, rows(derivation))

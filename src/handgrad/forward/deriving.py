@@ -100,7 +100,7 @@ class Derived:
             raise DeriveError("there is a function called 'backward' already", where=path)
         if self.target.function not in named:
             raise DeriveError(f"{self.target.function} is not defined at the top of the file", where=path)
-        return write_below(path, named[self.target.function], f"\n{text}\n")
+        return write_below(path, named[self.target.function], f"\n{text}")
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:

@@ -136,7 +136,7 @@ class Lines:
         >>> Lines.parse("9:4", "9:12")
         Lines(first=4, last=12, cell=9)
         """
-        found = [_parsed(text) for text in (first, last)]
+        found = [_parsed(text, where) for text, where in ((first, "--from"), (last, "--to"))]
         if not any(found):
             return None
         (cell, low), (other, high) = (end or (None, None) for end in found)
@@ -175,12 +175,12 @@ class LineGoal:
         return made[-1] if made else None
 
 
-def _parsed(text: str | None) -> tuple[int | None, int] | None:
+def _parsed(text: str | None, where: str) -> tuple[int | None, int] | None:
     if text is None:
         return None
     cell, _, line = text.rpartition(":")
     if not line.isdecimal() or (cell and not cell.isdecimal()):
-        raise ConfigError("this is no line", got=repr(text), expected="LINE, or in a notebook CELL:LINE")
+        raise ConfigError("this is no line", where=where, got=text, expected="LINE, or in a notebook CELL:LINE")
     return int(cell) if cell else None, int(line)
 
 

@@ -23,6 +23,7 @@ from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_p
 from handgrad.forward.updates import updated
 
 RAISED = "The program itself raises this."
+NO_FILE = "--data FOLDER names a folder with the file."
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,8 @@ def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -
         raise DeriveError(fault.message, where=_at(where, fault.place), next_step="Mend this line first.")
     if runner.errors:
         error = runner.errors[0]
-        raise DeriveError(error.message, where=_at(where, error.place), next_step=RAISED)
+        advice = NO_FILE if error.message.startswith("FileNotFoundError") else RAISED
+        raise DeriveError(error.message, where=_at(where, error.place), next_step=advice)
     if part.lines is not None:
         raise DeriveError("no statement that makes a float begins in these lines", where=where)
     if part.goal is not None:
