@@ -55,11 +55,11 @@ def _reads(tree: ast.AST, sizes: Collection[str]) -> set[str]:
     arguments = {id(p) for call in calls for a in call.args for p in ast.walk(a)}
     shapes = {id(a) for call in calls if (called(call) or "").endswith(("_like", "_as")) for a in call.args}
     shapes |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "shape"}
-    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in _MODULES and id(n) not in shapes)
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in MODULES and id(n) not in shapes)
     return {n.id for n in names if not (n.id in sizes and id(n) in arguments)}
 
 
-_MODULES = {"torch", "F", "np", "math"}
+MODULES = {"torch", "F", "np", "math"}
 
 
 def _skeleton(tree: ast.AST, signs: bool = True) -> list[object]:

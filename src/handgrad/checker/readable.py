@@ -1,12 +1,14 @@
 """Say a derived formula in the user's own words: the names at hand, and what the line itself spells out."""
 
 import ast
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 
-from handgrad.checker.edits.core import expression
+from handgrad.checker.differences import MODULES
+from handgrad.checker.edits.core import called, expression
 from handgrad.checker.rewrite import unparsed
 from handgrad.checker.values import is_float
 
@@ -30,6 +32,7 @@ class Wording:
         """`names` are those at hand, and `line` the expressions of the user's own line."""
         self.evaluate = evaluate
         parts = [p for whole in line for p in ast.walk(whole) if isinstance(p, ast.expr)]
+        self.order = _Ordered(parts)
         mentioned = {p.id for p in parts if isinstance(p, ast.Name)}
         spelled = {n: v for n, v in names.items() if n in mentioned}
         for part in parts:
@@ -47,7 +50,8 @@ class Wording:
         >>> wording.of("x.exp() * 0.5 * 2 / x.numel()")
         'e / n'
         """
-        return unparsed(_Simpler().visit(_Worded(self).visit(_Simpler().visit(expression(text)))))
+        worded = _Simpler().visit(_Worded(self).visit(_Simpler().visit(expression(text))))
+        return unparsed(self.order.visit(worded))
 
     def known(self, node: ast.expr) -> str | None:
         """A shorter spelling of a part."""
@@ -126,6 +130,39 @@ class _Simpler(ast.NodeTransformer):
         for times, part in rest:
             whole = ast.BinOp(whole, ast.Mult() if times else ast.Div(), part)
         return whole
+
+
+class _Ordered(ast.NodeTransformer):
+    """Puts the factors of each product in the order that they have in the user's own line."""
+
+    def __init__(self, line: Iterable[ast.expr]):
+        self.places: dict[str, tuple[int, int]] = {}
+        for part in line:
+            if not (isinstance(part, ast.Name) and part.id in MODULES):
+                self.places.setdefault(ast.unparse(part), (getattr(part, "lineno", 0), getattr(part, "col_offset", 0)))
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        factors = [part for times, part in _factors(node) if times]
+        if len(factors) < 2 or len(factors) < len(list(_factors(node))):
+            return node
+        keyed, place = [], (0, -1)
+        for factor in factors:
+            place = self._place(factor) or place
+            keyed.append((place, factor))
+        first, *rest = (factor for _, factor in sorted(keyed, key=lambda pair: pair[0]))
+        for factor in rest:
+            first = ast.BinOp(first, ast.Mult(), factor)
+        return first
+
+    def _place(self, factor: ast.expr) -> tuple[int, int] | None:
+        """Where a factor stands in the line, or the first of its names that does; what only spreads comes last."""
+        if called(factor) == "ones_like":
+            return sys.maxsize, 0
+        if (place := self.places.get(ast.unparse(factor))) is not None:
+            return place
+        names = {part.id for part in ast.walk(factor) if isinstance(part, ast.Name)}
+        return min((self.places[name] for name in names if name in self.places), default=None)
 
 
 def _factors(node: Any):

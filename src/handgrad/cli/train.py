@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from handgrad.training.runs import Results
 
 PROGRAM = "handgrad train"
-MEASURING = "calibrating batch norm, measuring the loss"
+DECIDING = ("--model", "--preset", "--resume")
+"""Flags on which the defaults of the others depend."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Train:
       handgrad train                        the built-in US names of 2018
       handgrad train towns.txt --steps 5000
       handgrad train towns.txt --runs 4     four seeds at once; the best is kept in front
+      handgrad train --model gru            another kind of network; --model gru --help shows its defaults
       handgrad train --resume runs/towns-2026-01-31-120000
     """
 
@@ -58,11 +60,20 @@ class Train:
     config: TrainConfig = PRESETS["default"]
 
     def rebased(self) -> "Train":
-        """The defaults that '--preset' and '--resume' give the other flags."""
+        """The defaults that '--preset', '--model' and '--resume' give the other flags."""
         from handgrad.training.checkpoint import read_settings
 
-        base = PRESETS[self.preset] if self.resume is None else read_settings(self.resume).config
-        return Train(config=base)
+        if self.resume is not None:
+            return Train(config=read_settings(self.resume).config)
+        preset, model = PRESETS[self.preset], self.config.model
+        if model == preset.model:
+            return Train(config=preset)
+        if self.preset != "default":
+            raise ConfigError(
+                f"--preset {self.preset} is one of the {preset.model}", where="--model", got=model,
+                next_step="Leave out one of the two.",
+            )  # fmt: skip
+        return Train(config=TrainConfig.of(model))
 
 
 def main(words: list[str]) -> None:
@@ -70,7 +81,7 @@ def main(words: list[str]) -> None:
     from handgrad.training import run as runs
     from handgrad.training.loop import Every
 
-    base = parse(Train, PROGRAM, words, Train()).rebased()
+    base = _first_look(words).rebased()
     options = parse(Train, PROGRAM, words, base)
     every = Every.parse(options.checkpoint_every)
     if options.resume is None:
@@ -90,13 +101,23 @@ def main(words: list[str]) -> None:
         raise runs.Interrupted(run.folder, run.state.step if one else None) from None
 
 
+def _first_look(words: list[str]) -> Train:
+    """What decides the defaults of everything else; whether the rest makes sense is seen when those are known."""
+    kept = []
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        flag, sign, _ = word.partition("=")
+        if flag in DECIDING:
+            kept += [word] if sign or following is None else [word, following]
+    return parse(Train, PROGRAM, kept, Train())
+
+
 def _train_one(run: "Run", every: "Every", json: bool) -> None:
     from handgrad.training.loop import take_steps
     from handgrad.training.run import finish
 
     with TrainingProgress(run.settings.config.steps) as progress:
         run = take_steps(run, every, progress.of(done=run.state.step))
-    with working(MEASURING):
+    with working(_measuring(run)):
         outcome = finish(run)
     if json:
         _print_json(_content(run, outcome))
@@ -111,7 +132,7 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
 
     with TrainingProgress(run.settings.config.steps) as progress:
         diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}"))
-    with working(MEASURING):
+    with working(_measuring(run)):
         results = finish_all(run, diverged)
     best = results.outcomes[results.best]
     if json:
@@ -126,6 +147,10 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
     console().print()
     _show_runs(results)
     _show_outcome(run, best)
+
+
+def _measuring(run: "Run") -> str:
+    return "calibrating batch norm, measuring the loss" if run.settings.model.buffer_shapes else "measuring the loss"
 
 
 def _show_runs(results: "Results") -> None:
@@ -172,8 +197,8 @@ def _show_start(run: "Run") -> None:
     show = console().print
     show(f"[bold]text[/]    {escape(run.corpus.source)}: {run.corpus.n_lines:,} lines, {model.vocab_size - 1} letters")
     show(f"        {sizes} characters to predict (train / validation / test)")
-    show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
-         f"n_hidden {model.n_hidden}")  # fmt: skip
+    has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
+    show(f"[bold]model[/]   {model.name}, {model.n_parameters:,} parameters{': ' * bool(has)}{has}")
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
     seeds = f"seed {config.seed}" if config.runs == 1 else f"seeds {config.seed} to {config.seeds[-1]}"
     rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, {seeds}"

@@ -20,7 +20,7 @@ def cache_folder() -> Path:
     """
     import pooch
 
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
 

@@ -49,7 +49,7 @@ class Distributions:
 
             def measure(now: slice) -> None:
                 logprobs = block.log_probabilities(contexts[now], *self._statistics)
-                _thresholds(thresholds[now, : self.vocab_size - 1], logprobs, contexts[now], self._temperature)
+                thresholds_of(thresholds[now, : self.vocab_size - 1], logprobs, contexts[now], self._temperature)
 
             return measure
 
@@ -95,7 +95,8 @@ class Met:
 
 
 @entry_point
-def _thresholds(out, logprobs, contexts, temperature):
+def thresholds_of(out, logprobs, contexts, temperature):
+    """Write the thresholds of each row of log-probabilities; where its context is all 0, letter 0 has no share."""
     n_letters = out.shape[1]
     weights = np.empty(n_letters + 1, np.float32)
     for n in range(out.shape[0]):

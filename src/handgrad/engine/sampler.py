@@ -35,9 +35,9 @@ class Sampler:
         max_length: tokens after which a line is cut off, those of the prefix included.
 
     Example:
-        >>> from handgrad.models.config import MLPConfig, initial_parameters
+        >>> from handgrad.models.mlp import MLP
         >>> draw = np.random.default_rng(1)
-        >>> parameters = initial_parameters(MLPConfig(27), lambda _, shape: draw.standard_normal(shape, np.float32))
+        >>> parameters = MLP(27).initial(lambda _, shape: draw.standard_normal(shape, np.float32))
         >>> bnmean, bnvar = np.zeros((1, 200), np.float32), np.ones((1, 200), np.float32)
         >>> sampler = Sampler(parameters, bnmean, bnvar, prefix=[13, 1], max_length=5)
         >>> tokens = sampler.draw(seed=7, lines=range(4))
@@ -109,9 +109,9 @@ class Sampler:
             rows = met.look_up(history, unfinished, place)
             letters = history[:, self.block_size + place]
             settings = self.vocab_size - 1, np.uint64(seed), place, part.start
-            n_unfinished = _draw(letters, unfinished, rows, met.thresholds, *settings)
+            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, *settings)
             unfinished = unfinished[:n_unfinished]
-        return _flatten(history[:, self.block_size :])
+        return flatten(history[:, self.block_size :])
 
 
 @entry_point
@@ -149,7 +149,7 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
 
 
 @entry_point
-def _draw(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
+def draw_letters(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
     """Draw a letter for each unfinished line from its row of thresholds; return how many are unfinished now."""
     n_unfinished, group = 0, np.int64(-1)
     words = philox(0, 0, 0)
@@ -167,7 +167,7 @@ def _draw(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
 
 
 @entry_point
-def _flatten(letters):
+def flatten(letters):
     """Each row up to its first 0 and with it, one after another."""
     n_lines, room = letters.shape
     flat = np.empty(n_lines * room, np.int32)
