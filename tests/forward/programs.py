@@ -1,155 +1,337 @@
-"""Programs as people write them, each with what its forward pass is: its lines, what to differentiate by, and its end."""
+"""Programs as people write them, in each of which the lines of the forward pass are marked."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import dedent
 
-DATA = "import torch\nimport torch.nn.functional as F\ntorch.manual_seed(1)\nX, Y = torch.randn(8, 5), torch.randint(3, (8,))\n"
+MARK = "  #!"
+DATA = """\
+import torch
+import torch.nn.functional as F
+torch.manual_seed(1)
+X, Y = torch.randn(8, 5), torch.randint(3, (8,))
+"""
 WANTED = "W = torch.randn(5, 3, requires_grad=True)\n"
 PLAIN = "W = torch.randn(5, 3)\n"
-NUMPY = "import numpy as np\nrng = np.random.default_rng(0)\nX, W = rng.normal(size=(8, 5)), rng.normal(size=(5, 3)) * 0.1\n"
+NUMPY = """\
+import numpy as np
+rng = np.random.default_rng(0)
+X, W = rng.normal(size=(8, 5)), rng.normal(size=(5, 3)) * 0.1
+"""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program, and the forward pass in it."""
+    """A program with marks, what to differentiate by, where the pass ends, and which part of it is asked for."""
 
     text: str
-    lines: str
     inputs: str
-    output: str = "loss"
-    part: tuple[tuple[str, object], ...] = ()
+    output: str
+    part: Mapping[str, object]
+
+    @property
+    def lines(self) -> str:
+        """The marked lines, without their indentation."""
+        marked = [line.removesuffix(MARK) for line in self.text.split("\n") if line.endswith(MARK)]
+        return "\n".join(line for block in _blocks(marked) for line in dedent(block).split("\n"))
 
 
-def program(text: str, lines: str, inputs: str, output: str = "loss", /, **part: object) -> Program:
-    return Program(text, lines, inputs, output, tuple(part.items()))
+def _blocks(lines: list[str]) -> list[str]:
+    """The lines, those that are indented deeper with the one above them."""
+    blocks: list[str] = []
+    for line in lines:
+        deeper = blocks and len(line) - len(line.lstrip()) > len(blocks[-1]) - len(blocks[-1].lstrip())
+        blocks = [*blocks[:-1], f"{blocks[-1]}\n{line}"] if deeper else [*blocks, line]
+    return blocks
+
+
+def program(before: str, text: str, inputs: str, output: str = "loss", **part: object) -> Program:
+    return Program(before + dedent(text).lstrip("\n"), inputs, output, part)
+
+
+def bare(text: str) -> str:
+    """The text without marks and empty lines."""
+    return re.sub(r"\n+", "\n", text.replace(MARK, "")).strip("\n")
 
 
 PROGRAMS = {
     "what is computed from parameters": program(
-        f"{DATA}{WANTED}n = len(X)\nXn = X / X.std()\nz = Xn @ W\nprint(z)\nmask = z > 0\nloss = F.cross_entropy(z, Y)\n",
-        "z = Xn @ W\nloss = F.cross_entropy(z, Y)",
+        DATA + WANTED,
+        """
+        n = len(X)
+        Xn = X / X.std()
+        z = Xn @ W  #!
+        print(z)
+        mask = z > 0
+        loss = F.cross_entropy(z, Y)  #!
+        """,
         "W",
     ),
-    "with a backward pass and an update below": program(
-        f"{DATA}{WANTED}z = X @ W\nloss = F.cross_entropy(z, Y)\nloss.backward()\ndz = F.softmax(z, 1)\ndW = X.T @ dz\nloss = 0\n",
-        "z = X @ W\nloss = F.cross_entropy(z, Y)",
+    "with a backward pass below": program(
+        DATA + WANTED,
+        """
+        z = X @ W  #!
+        loss = F.cross_entropy(z, Y)  #!
+        loss.backward()
+        dz = F.softmax(z, 1)
+        dW = X.T @ dz
+        loss = 0
+        """,
         "W",
     ),
-    "parameters set to require gradients later": program(
-        f"{DATA}{PLAIN}W *= 0.1\nfor p in [W]:\n    p.requires_grad = True\nz = X @ W\nloss = z.sum()\n",
-        "z = X @ W\nloss = z.sum()",
+    "parameters that require gradients later": program(
+        DATA + PLAIN,
+        """
+        W *= 0.1
+        for p in [W]:
+            p.requires_grad = True
+        z = X @ W  #!
+        loss = z.sum()  #!
+        """,
         "W",
     ),
     "nothing requires gradients": program(
-        f"{DATA}{PLAIN}W = W * 0.1\nz = X @ W\nloss = (z**2).mean()\n", "z = X @ W\nloss = (z**2).mean()", "X W"
+        DATA + PLAIN,
+        """
+        W = W * 0.1
+        z = X @ W  #!
+        loss = (z**2).mean()  #!
+        """,
+        "X W",
     ),
     "what is updated is a parameter": program(
-        f"{DATA}{PLAIN}z = X @ W\nloss = (z**2).mean()\ndz = 2 * z / z.numel()\ndW = X.T @ dz\nW -= 0.1 * dW\n",
-        "z = X @ W\nloss = (z**2).mean()",
+        DATA + PLAIN,
+        """
+        z = X @ W  #!
+        loss = (z**2).mean()  #!
+        dz = 2 * z / z.numel()
+        W -= 0.1 * X.T @ dz
+        """,
         "W",
     ),
     "updated in a loop over a list": program(
-        f"{DATA}{PLAIN}b = torch.zeros(3)\nparams = [W, b]\nz = X @ W + b\nloss = z.sum()\n"
-        "for p, g in zip(params, [X.T @ torch.ones(8, 3), torch.ones(3)]):\n    p.data += -0.1 * g\n",
-        "z = X @ W + b\nloss = z.sum()",
+        DATA + PLAIN,
+        """
+        b = torch.zeros(3)
+        params = [W, b]
+        z = X @ W + b  #!
+        loss = z.sum()  #!
+        for p, g in zip(params, [X.T @ torch.ones(8, 3), torch.ones(3)]):
+            p.data += -0.1 * g
+        """,
         "W b",
     ),
     "a training loop under no_grad": program(
-        f"{DATA}{WANTED}lossi = []\nwith torch.no_grad():\n    for i in range(1_000_000):\n"
-        "        ix = torch.randint(0, 8, (4,))\n        xb, yb = X[ix], Y[ix]\n        z = xb @ W\n"
-        "        loss = F.cross_entropy(z, yb)\n        W.grad = None\n        lossi.append(loss.item())\n",
-        "z = xb @ W\nloss = F.cross_entropy(z, yb)",
+        DATA + WANTED,
+        """
+        lossi = []
+        with torch.no_grad():
+            for i in range(1_000_000):
+                ix = torch.randint(0, 8, (4,))
+                xb, yb = X[ix], Y[ix]
+                z = xb @ W  #!
+                loss = F.cross_entropy(z, yb)  #!
+                W.grad = None
+                lossi.append(loss.item())
+        """,
         "W",
     ),
     "epochs of batches": program(
-        f"{DATA}{WANTED}for epoch in range(10**6):\n    for xb in X.split(4):\n        z = xb @ W\n"
-        "        loss = z.pow(2).sum()\n        loss.backward()\n",
-        "z = xb @ W\nloss = z.pow(2).sum()",
+        DATA + WANTED,
+        """
+        for epoch in range(10**6):
+            for xb in X.split(4):
+                z = xb @ W  #!
+                loss = z.pow(2).sum()  #!
+                loss.backward()
+        """,
         "W",
     ),
     "a main function": program(
-        f"{DATA}def main(steps, lr=0.1):\n    W = torch.randn(5, 3, requires_grad=True)\n"
-        "    for _ in range(steps):\n        z = X @ W\n        loss = z.sum()\n        loss.backward()\n"
-        "    return loss\n\nif __name__ == '__main__':\n    main(10**6)\n",
-        "z = X @ W\nloss = z.sum()",
+        DATA,
+        """
+        def main(steps, lr=0.1):
+            W = torch.randn(5, 3, requires_grad=True)
+            for _ in range(steps):
+                z = X @ W  #!
+                loss = z.sum()  #!
+                loss.backward()
+            return loss
+
+        if __name__ == "__main__":
+            main(10**6)
+        """,
         "W",
     ),
     "a method": program(
-        f"{DATA}class Net:\n    def __init__(self):\n        self.params = {{'W': torch.randn(5, 3)}}\n"
-        "    def loss(self, X, Y=None):\n        W = self.params['W']\n        z = X @ W\n        if Y is None:\n"
-        "            return z\n        loss = F.cross_entropy(z, Y)\n        return loss\n\nout = Net().loss(X, Y)\n",
-        "z = X @ W\nloss = F.cross_entropy(z, Y)",
+        DATA,
+        """
+        class Net:
+            def __init__(self):
+                self.params = {"W": torch.randn(5, 3)}
+            def loss(self, X, Y=None):
+                W = self.params["W"]
+                z = X @ W  #!
+                if Y is None:
+                    return z
+                loss = F.cross_entropy(z, Y)  #!
+                return loss
+
+        out = Net().loss(X, Y)
+        """,
         "X W",
     ),
-    "a function that is given what was computed is a line": program(
-        f"{DATA}{WANTED}def mean_loss(z, y):\n    loss = F.cross_entropy(z, y)\n    return loss\n\n"
-        "z = X @ W\nloss = mean_loss(z, Y)\n",
-        "z = X @ W\nloss = mean_loss(z, Y)",
+    "a function of what was computed is a line": program(
+        DATA + WANTED,
+        """
+        def mean_loss(z, y):
+            loss = F.cross_entropy(z, y)
+            return loss
+
+        z = X @ W  #!
+        loss = mean_loss(z, Y)  #!
+        """,
         "W",
     ),
     "a loss of several terms": program(
-        f"{DATA}{WANTED}data_loss = F.cross_entropy(X @ W, Y)\npenalty = (W**2).sum()\nloss = data_loss + 0.1 * penalty\n"
-        "loss.backward()\n",
-        "data_loss = F.cross_entropy(X @ W, Y)\npenalty = (W**2).sum()\nloss = data_loss + 0.1 * penalty",
+        DATA + WANTED,
+        """
+        data_loss = F.cross_entropy(X @ W, Y)  #!
+        penalty = (W**2).sum()  #!
+        loss = data_loss + 0.1 * penalty  #!
+        loss.backward()
+        """,
         "W",
     ),
     "a loss that is added to": program(
-        f"{DATA}{WANTED}loss = F.cross_entropy(X @ W, Y)\nloss = loss + 0.1 * (W**2).sum()\nprint(loss.item())\n",
-        "loss = F.cross_entropy(X @ W, Y)\nloss = loss + 0.1 * (W**2).sum()",
+        DATA + WANTED,
+        """
+        loss = F.cross_entropy(X @ W, Y)  #!
+        loss = loss + 0.1 * (W**2).sum()  #!
+        print(loss.item())
+        """,
         "W",
     ),
     "a loop over time": program(
-        f"{DATA}{WANTED}U = torch.randn(3, 3, requires_grad=True)\nh = torch.zeros(3)\nloss = 0\nfor x in X:\n"
-        "    h = torch.tanh(x @ W + h @ U)\n    loss += (h**2).sum()\nloss = loss / len(X)\n",
-        "for x in X:\n    h = torch.tanh(x @ W + h @ U)\n    loss += (h**2).sum()\nloss = loss / len(X)",
+        DATA + WANTED,
+        """
+        U = torch.randn(3, 3, requires_grad=True)
+        h = torch.zeros(3)
+        loss = 0
+        for x in X:  #!
+            h = torch.tanh(x @ W + h @ U)  #!
+            loss += (h**2).sum()  #!
+        loss = loss / len(X)  #!
+        """,
         "W U",
     ),
     "lists that a loop fills": program(
-        f"{DATA}{WANTED}hs = [torch.zeros(3)]\nfor x in X:\n    hs.append(torch.tanh(x @ W + hs[-1]))\nloss = hs[-1].sum()\n",
-        "hs = [torch.zeros(3)]\nfor x in X:\n    hs.append(torch.tanh(x @ W + hs[-1]))\nloss = hs[-1].sum()",
+        DATA + WANTED,
+        """
+        hs = [torch.zeros(3)]  #!
+        for x in X:  #!
+            hs.append(torch.tanh(x @ W + hs[-1]))  #!
+        loss = hs[-1].sum()  #!
+        """,
         "W",
     ),
     "a constant that changes between the lines": program(
-        f"{DATA}{WANTED}n = 2\na = X @ W / n\nn = 3\nloss = (a * n).sum()\n",
-        "a = X @ W / n\nn = 3\nloss = (a * n).sum()",
+        DATA + WANTED,
+        """
+        n = 2
+        a = X @ W / n  #!
+        n = 3  #!
+        loss = (a * n).sum()  #!
+        """,
         "W",
     ),
     "another name for the loss": program(
-        f"{DATA}{WANTED}z = X @ W\nerror = (z**2).mean()\nerror.backward()\n", "z = X @ W\nerror = (z**2).mean()", "W", "error"
+        DATA + WANTED,
+        """
+        z = X @ W  #!
+        error = (z**2).mean()  #!
+        error.backward()
+        """,
+        "W",
+        "error",
     ),
-    "no name that tells": program(f"{DATA}{WANTED}z = X @ W\ns = z.sum()\n", "z = X @ W\ns = z.sum()", "W", "s"),
+    "no name that tells": program(
+        DATA + WANTED,
+        """
+        z = X @ W  #!
+        s = z.sum()  #!
+        """,
+        "W",
+        "s",
+    ),
     "NumPy": program(
-        f"{NUMPY}for i in range(10**6):\n    z = np.maximum(X @ W, 0)\n    loss = np.mean(z**2)\n    dz = 2 * z * (z > 0) / z.size\n"
-        "    W -= 0.1 * X.T @ dz\n",
-        "z = np.maximum(X @ W, 0)\nloss = np.mean(z**2)",
+        NUMPY,
+        """
+        for i in range(10**6):
+            z = np.maximum(X @ W, 0)  #!
+            loss = np.mean(z**2)  #!
+            dz = 2 * z * (z > 0) / z.size
+            W -= 0.1 * X.T @ dz
+        """,
         "W",
     ),
     "what raises is left out": program(
-        f"{DATA}{WANTED}import nowhere\nopen('no.txt')\nz = X @ W\nloss = z.sum()\n1 / 0\n", "z = X @ W\nloss = z.sum()", "W"
-    ),
-    "the same line twice": program(
-        f"{DATA}{WANTED}a = X @ W; b = a.tanh()  # both\nloss = b.sum()\n", "a = X @ W\nb = a.tanh()\nloss = b.sum()", "W"
+        DATA + WANTED,
+        """
+        import nowhere
+        open("no.txt")
+        z = X @ W  #!
+        loss = z.sum()  #!
+        1 / 0
+        """,
+        "W",
     ),
     "the loss by name": program(
-        f"{DATA}{WANTED}loss = (X @ W).sum()\nother = ((X @ W)**2).sum()\n", "other = ((X @ W)**2).sum()", "W", "other", loss="other"
+        DATA + WANTED,
+        """
+        loss = (X @ W).sum()
+        other = ((X @ W)**2).sum()  #!
+        """,
+        "W",
+        "other",
+        loss="other",
     ),
     "a part by names": program(
-        f"{DATA}{WANTED}z = X @ W\na = z.tanh()\nb = a * 2\nloss = b.sum()\n", "a = z.tanh()\nb = a * 2", "z", "b",
-        start=("z",), end="b",
+        DATA + WANTED,
+        """
+        z = X @ W
+        a = z.tanh()  #!
+        b = a * 2  #!
+        loss = b.sum()
+        """,
+        "z",
+        "b",
+        start=("z",),
+        end="b",
     ),
     "a part by lines": program(
-        f"{DATA}{WANTED}z = X @ W\na = z.tanh()\nb = a * 2\nloss = b.sum()\n", "a = z.tanh()\nb = a * 2", "z", "b", lines=(7, 8)
+        DATA + WANTED,
+        """
+        z = X @ W
+        a = z.tanh()  #!
+        b = a * 2  #!
+        loss = b.sum()
+        """,
+        "z",
+        "b",
+        lines=(7, 8),
     ),
-}  # fmt: skip
+}
 
+NOT_THERE = f"{DATA}import nowhere\nW = nowhere.W\nloss = W.sum()\n"
 REFUSED = {
     "no loss": ("x = 1\n", {}, "no loss was found", "--of NAME"),
     "nothing of that name": ("loss = 1\n", {"loss": "cost"}, "nothing is called 'cost'"),
     "no tensor of that name": ("loss = 1\n", {"loss": "loss"}, "no float tensor called 'loss' is made"),
-    "raises before": (f"{DATA}import nowhere\nW = nowhere.W\nloss = W.sum()\n", {}, "line 5", "No module named 'nowhere'"),
+    "raises before": (NOT_THERE, {}, "line 5", "No module named 'nowhere'"),
     "not Python": ("x = = 1\n", {}, "line 1", "SyntaxError"),
     "endless": ("while True:\n    pass\nloss = 1\n", {}, "line 1", "time limit", "--timeout"),
-    "independent": (
-        f"{DATA}{WANTED}z = X.sum()\nloss = W.sum()\n", {"start": ("z",)}, "loss does not depend", "'z'",
-    ),
+    "independent": (f"{DATA}{WANTED}z = X.sum()\nloss = W.sum()\n", {"start": ("z",)}, "loss does not depend", "'z'"),
     "no such lines": (f"{DATA}{WANTED}loss = W.sum()\n", {"lines": (40, 50)}, "no statement that makes a float"),
-}  # fmt: skip
+}

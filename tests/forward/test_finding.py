@@ -9,7 +9,7 @@ from handgrad.errors import DeriveError
 from handgrad.forward.goal import Lines
 from handgrad.forward.program import Forward, Part, forward_of_file
 
-from .programs import DATA, PROGRAMS, REFUSED, WANTED
+from .programs import DATA, PROGRAMS, REFUSED, WANTED, bare
 
 TIMEOUT_S = 20.0
 
@@ -26,7 +26,7 @@ def found_in(folder, text: str, timeout: float = TIMEOUT_S, **part) -> Forward:
 def test_the_forward_pass_is_found(tmp_path, name):
     case = PROGRAMS[name]
     found = found_in(tmp_path, case.text, **dict(case.part))
-    assert "\n".join(line for line in found.source.split("\n") if line) == case.lines
+    assert bare(found.source) == case.lines
     assert found.lines.inputs == tuple(case.inputs.split())
     assert found.lines.output == case.output
 
@@ -73,6 +73,11 @@ def test_tensors_in_containers_require_gradients(tmp_path):
     found = found_in(tmp_path, text)
     assert (found.lines.inputs, found.lines.containers) == ((), ("params",))
     assert found.lines.before["params"]["W"].requires_grad
+
+
+def test_the_same_line_twice(tmp_path):
+    found = found_in(tmp_path, f"{DATA}{WANTED}a = X @ W; b = a.tanh()  # both\nloss = b.sum()\n")
+    assert bare(found.source) == "a = X @ W\nb = a.tanh()\nloss = b.sum()"
 
 
 def test_a_notebook_has_cells(tmp_path):

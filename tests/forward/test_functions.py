@@ -86,7 +86,8 @@ def test_a_module_is_imported(layers):
         ("layers.py:norm", ([], ["x='a'"]), ("layers.py:norm", "line 6")),
     ],
 )
-def test_what_cannot_be_called_is_refused(layers, target, given, says):
+@pytest.mark.usefixtures("layers")
+def test_what_cannot_be_called_is_refused(target, given, says):
     with pytest.raises((DeriveError, ConfigError)) as refused:
         derive_target(Target.parse(target), Wish(given=Given.parse(*given)))
     assert [word for word in says if word not in str(refused.value)] == []

@@ -43,7 +43,8 @@ class LossGoal:
     def __init__(self, source: Source, losses: Losses, chosen: str | None = None):
         """Look for a loss called `chosen`, or for any."""
         self.losses, self.chosen = losses, chosen
-        self.functions = {n.name: n for s in source.statements for n in ast.walk(s.node) if _is_function(n)}
+        nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
+        self.functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
         self.found: str | None = None
         self.any_scalar = not any(self._makes(s.node) for s in source.statements)
 
@@ -186,10 +187,6 @@ def _parsed(text: str | None, where: str) -> tuple[int | None, int] | None:
 
 def _in_order(node: ast.stmt) -> list[str]:
     return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-
-
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef)
 
 
 def is_float(value: Any) -> bool:

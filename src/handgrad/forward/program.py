@@ -19,7 +19,7 @@ from handgrad.checker.source import Place, Source, SourceError, Statement, read_
 from handgrad.errors import DeriveError
 from handgrad.forward.goal import Goal, LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner
-from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_parameters, sliced, all_leaves
+from handgrad.forward.slicing import Run, Slice, all_leaves, from_floats, from_names, from_parameters, sliced
 from handgrad.forward.updates import updated
 
 RAISED = "The program itself raises this."
@@ -86,9 +86,7 @@ def _dedented(statement: Statement) -> str:
     return textwrap.dedent(" " * statement.node.col_offset + statement.text)
 
 
-def forward_of_file(
-    path: Path, part: Part, *, data: Path | None = None, timeout: float | None = 60.0
-) -> Forward:
+def forward_of_file(path: Path, part: Part, *, data: Path | None = None, timeout: float | None = 60.0) -> Forward:
     """The forward pass of a script or a notebook, which is run as far as that goes.
 
     Raises:
