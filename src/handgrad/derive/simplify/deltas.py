@@ -73,8 +73,8 @@ def _never(base: Delta) -> bool:
         return False
     spans = []
     for index in (base.left, base.right):
-        plain = index.text.replace(":", "").replace(" ", "")
-        if len(index.terms) > 1 or not ("#" in plain or plain.isdigit()) or any(s != 1 for s, _ in index.terms):
+        fixed = index.piece or index.text.replace(":", "").isdigit()
+        if len(index.terms) > 1 or not fixed or any(s != 1 for s, _ in index.terms):
             return False
         length = index.terms[0][1].size.number if index.terms and isinstance(index.terms[0][1], Axis) else 1
         spans.append((index.offset, index.offset + length))

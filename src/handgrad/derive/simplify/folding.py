@@ -4,7 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Base, Expr, Factor, Index, Number, Product, exact, merged, opened, plain_order, put_base, put_index, term
+from handgrad.derive.expr import (
+    ONE,
+    Base,
+    Expr,
+    Factor,
+    Index,
+    Number,
+    Product,
+    exact,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    put_index,
+    term,
+)
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
@@ -22,19 +37,19 @@ class Sum(NamedTuple):
 
 def sums(graph: Graph) -> list[Sum]:
     """All names that stand for sums of products that sum over nothing."""
-    key = ("sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_sums(graph))
-    return graph.cache[key]
+    known: dict[str, Sum | None] = graph.cache.setdefault("sums", {})
+    if len(known) < len(graph.definitions):
+        for name, definition in list(graph.definitions.items()):
+            if name not in known:
+                known[name] = _sum(graph, name, definition)
+    return [found for found in known.values() if found is not None]
 
 
-def _sums(graph: Graph) -> Iterator[Sum]:
-    for name, d in graph.definitions.items():
-        if d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
-            continue
-        terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
-        if len(terms) > 1:
-            yield Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0]))))
+def _sum(graph: Graph, name: str, d: Definition) -> Sum | None:
+    if d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
+        return None
+    terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
+    return Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0])))) if len(terms) > 1 else None
 
 
 @rewriting
@@ -134,6 +149,8 @@ def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] 
     return None
 
 
+DEEP = 3
+"""How often names are opened in what others stood for."""
 LONG = 12
 """Sums of more terms are said by nobody."""
 
@@ -142,11 +159,15 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
     """Other ways to write an expression: with sums multiplied out, and with the rest of a sum for one of its terms."""
     yield expr
     seen = {expr}
-    for which in (lambda n, d: not d.user, lambda n, d: True):
-        made = normal(graph, expand(graph, expr, which))
-        if made not in seen and len(made) <= LONG:
-            seen.add(made)
-            yield made
+    for which in (lambda n, _: n in graph.adjoints, lambda _, d: not d.user, lambda *_: True):
+        made = expr
+        for _ in range(DEEP):
+            before, made = made, normal(graph, expand(graph, made, which))
+            if made == before or len(made) > LONG:
+                break
+            if made not in seen:
+                seen.add(made)
+                yield made
     for start in tuple(seen):
         names = start.names()
         for known in sums(graph):

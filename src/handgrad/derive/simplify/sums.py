@@ -3,7 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Base,
+    Expr,
+    Factor,
+    Number,
+    axes_of,
+    element,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    ratio,
+    term,
+)
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
@@ -31,25 +46,28 @@ class Reason(NamedTuple):
 
 def named_sums(graph: Graph) -> list[NamedSum]:
     """All names that stand for a sum of one product."""
-    key = ("named sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_named_sums(graph))
-    return graph.cache[key]
+    known: dict[str, NamedSum | None] = graph.cache.setdefault("named sums", {})
+    if len(known) < len(graph.definitions):
+        for name in list(graph.definitions):
+            if name not in known:
+                known[name] = _named_sum(graph, name)
+    return [found for found in known.values() if found is not None]
 
 
-def _named_sums(graph: Graph) -> Iterator[NamedSum]:
-    for name, definition in graph.definitions.items():
-        if definition.expr is None or len(definition.expr) != 1:
-            continue
-        reduced = reduce(graph, definition.expr)
-        if len(reduced) != 1:
-            continue
-        ((product, coefficient),) = reduced
-        bound, factors = opened(product)
-        if bound and all(isinstance(b, Factor) for b, _ in factors):
-            inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
-            outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
-            yield NamedSum(name, definition.axes, bound, inner, outer, coefficient)
+def _named_sum(graph: Graph, name: str) -> NamedSum | None:
+    definition = graph.definitions[name]
+    if definition.expr is None or len(definition.expr) != 1:
+        return None
+    reduced = reduce(graph, definition.expr)
+    if len(reduced) != 1:
+        return None
+    ((product, coefficient),) = reduced
+    bound, factors = opened(product)
+    if not bound or not all(isinstance(b, Factor) for b, _ in factors):
+        return None
+    inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
+    outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
+    return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
 def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
@@ -75,6 +93,11 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
             value = ratio(coefficient, known.coefficient)
             return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)
     return None
+
+
+def summed_names(graph: Graph) -> set[str]:
+    """The names that are in some sum that has a name: no other sum over one of a given tensor's indices goes away."""
+    return {b.name for known in named_sums(graph) for b, _ in known.inner if isinstance(b, Factor)}
 
 
 def _placed(known: NamedSum, places, over) -> bool:
@@ -160,11 +183,15 @@ def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
     """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    summed = summed_names(graph)
+    lasting = [b for b, _ in factors.items() if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base, power in factors.items():
         if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
+            continue
+        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
             continue
         made = instance(definition, base)
         if made is None:
