@@ -25,7 +25,7 @@ def inputs(spec: str, sizes: dict[str, int], seed: int = 0) -> dict[str, object]
     """
     generator = torch.Generator().manual_seed(seed)
     made: dict[str, object] = {}
-    for item in spec.split():
+    for item in spec.removesuffix(" ~").split():
         name, text = item.split(":", 1)
         text = text.replace("_", " ")
         if text.startswith("="):
@@ -56,7 +56,7 @@ def float_inputs(spec: str) -> set[str]:
     """The names of what is drawn as numbers: what is given as an expression is no input."""
     values = inputs(spec, SIZES[0])
     drawn = {item.split(":")[0] for item in spec.split() if ":=" not in item}
-    return {n for n in drawn if isinstance(v := values[n], torch.Tensor) and v.is_floating_point()}
+    return {n for n in drawn & values.keys() if isinstance(v := values[n], torch.Tensor) and v.is_floating_point()}
 
 
 def read(source: str, spec: str) -> Program:
@@ -71,7 +71,7 @@ def derived(source: str, spec: str) -> Backward:
 
 
 def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
-    """By variable, how far its gradient is from autograd's, relative to the largest of autograd's; nan where it is none."""
+    """By variable, how far its gradient is from autograd's, relative to its largest; nan where it is no gradient."""
     values = inputs(spec, sizes, seed)
     names: dict[str, object] = {"torch": torch, "F": F, "math": math, **values}
     leaves = [n for n in values if n in backward.gradients]
@@ -115,7 +115,8 @@ def check(source: str, spec: str) -> Backward:
     """Derive the backward pass, and assert that it is right at both sets of sizes."""
     backward = derived(source, spec)
     for sizes in SIZES:
-        wrong = {n: d for n, d in differences(source, backward, spec, sizes).items() if not d < 1e-10}
+        most = 1e-7 if spec.endswith("~") else 1e-10
+        wrong = {n: d for n, d in differences(source, backward, spec, sizes).items() if not d < most}
         assert not wrong, f"{wrong}\n{backward.source}"
     floats = float_inputs(spec)
     assert floats <= set(backward.gradients), f"no gradient of {floats - set(backward.gradients)}\n{backward.source}"

@@ -174,5 +174,5 @@ def _check_to_json(check: "Check") -> dict[str, Any]:
         "shape": list(check.shape),
         "exact": check.exact,
         "approximate": check.right,
-        "maxdiff": check.error,
+        "error": check.error,
     }

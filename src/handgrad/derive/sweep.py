@@ -1,21 +1,22 @@
 """Gradients in index notation, from the end of a program back to its beginning."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit.scatter import scatters
-from handgrad.derive.expr import ONE, Expr, Form, element
-from handgrad.derive.lower.graph import Definition, Graph
+from handgrad.derive.expr import ONE, Expr, Factor, Form, element
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.wording.search import tree
+from handgrad.derive.wording.tree import leaves
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
-
 
 PLACE = 4.0
 """What it costs to send something to a place by itself."""
@@ -92,6 +93,8 @@ def backward(
             found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
         if name in known and name != end:
             short = upstream(graph, name)
+        elif definition.user and len(short) > 1 and not definition.given:
+            short = named(graph, name, short)
         if definition.function == "unknown":
             for target in wanted:
                 if target != name and reaches(graph, target, name) and short:
@@ -101,19 +104,38 @@ def backward(
     return found
 
 
+def named(graph: Graph, name: str, gradient: Expr) -> Expr:
+    """A gradient that is a sum under a hidden name, so that what is made of it stays short."""
+    made = graph.name(Indexed(gradient, form_of(graph, name))).expr
+    single = made.single()
+    if single is not None and is_hidden(single.name):
+        graph.adjoints.setdefault(single.name, gradient_name(graph, name))
+    return made
+
+
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
-    """The form of an expression that is said in the fewest words."""
+    """The form of an expression that is said in the fewest words; the graph is told the reasons for that form alone."""
+    graph = words.graph
+    told, graph.reasons = graph.reasons, []
     options = []
-    for made in variants(words.graph, expr, normal):
-        options.append((cost(words, form, made), len(options), made))
-    return min(options, key=lambda o: o[:2])[2]
+    for made in variants(graph, expr, normal):
+        options.append((cost(words, form, made), len(options), made, graph.reasons))
+        graph.reasons = []
+    *_, best, reasons = min(options, key=lambda o: o[:2])
+    graph.reasons = told + reasons
+    return best
 
 
 def cost(words: Words, form: Form, expr: Expr) -> float:
     """What it costs to say the gradient of a variable."""
     dense, sparse = scatters(words, form, expr)
-    total = words.cost(tree(words, dense)) if dense or not sparse else 0.0
-    return total + sum(words.cost(tree(words, made)) + PLACE for _, made in sparse)
+    trees = [tree(words, made) for made in ([dense] if dense or not sparse else []) + [made for _, made in sparse]]
+    total = sum(map(words.cost, trees)) + PLACE * len(sparse)
+    adjoints = words.graph.adjoints
+    if adjoints:  # what is said twice gets a line, and is said once
+        said = Counter(b.name for t in trees for b in leaves(t) if isinstance(b, Factor) and b.name in adjoints)
+        total -= sum((count - 1) * (words.name(name) - 1) - PLACE for name, count in said.items() if count > 1)
+    return total
 
 
 def reaches(graph: Graph, name: str, other: str) -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ class Wish:
 
     form: Form = "lines"
     style: Style | None = None
-    part: Part = Part()
-    given: Given = Given()
+    part: Part = field(default_factory=Part)
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Derived:
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program; each line that is undone with its cell, where there are cells."""
-        found = {"program": str(self.target), **self.derivation.to_json(), "notes": self.notes}
+        found = self.derivation.to_json()
         for line in found["lines"]:
             if (undone := line["undoes"]) and self.forward is not None:
                 place = self.forward.place_of(undone["line"])
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
-        return found
+        return {"program": str(self.target), **found, "notes": self.notes}
 
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.
@@ -100,7 +100,7 @@ class Derived:
             raise DeriveError("there is a function called 'backward' already", where=path)
         if self.target.function not in named:
             raise DeriveError(f"{self.target.function} is not defined at the top of the file", where=path)
-        return write_below(path, named[self.target.function], f"\n{text}\n")
+        return write_below(path, named[self.target.function], f"\n{text}")
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:
@@ -116,9 +116,7 @@ def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeo
             forward = forward_of_file(target.path, wish.part, data=data, timeout=timeout)
             return Derived(target, derive_forward(forward, wish), forward)
         if target.path is not None:
-            function, arguments = function_of_file(
-                target.path, target.function, wish.given, data=data, timeout=timeout
-            )
+            function, arguments = function_of_file(target.path, target.function, wish.given, data=data, timeout=timeout)
         else:
             function, arguments = function_of_module(str(target.module), target.function, wish.given)
         return Derived(target, _derive_called(function, arguments, wish, target))

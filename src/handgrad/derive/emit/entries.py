@@ -38,7 +38,7 @@ class Entry:
 def entries(table: str) -> dict[str, Entry]:
     """The entries of a table by name."""
     found = {}
-    for line in filter(None, table.split("\n")):
+    for line in filter(None, table.replace("\n where ", " where ").split("\n")):
         head, _, rest = line.partition("): ")
         template, _, first = rest.partition(" where ")
         definition = ast.parse(f"def {head}): pass").body[0]

@@ -111,9 +111,7 @@ class _Converter:
         entry = entries(FUNCTIONS).get(name) or entries(METHODS).get(name)
         return self._filled(entry, path, arguments, named)
 
-    def _method(
-        self, x: ast.expr, name: str, given: list[ast.expr], keywords: list[ast.keyword]
-    ) -> ast.expr | None:
+    def _method(self, x: ast.expr, name: str, given: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr | None:
         arguments, named = self._arguments([x, *given], keywords)
         if self.own and _is_numpys(name, given, named):
             return None
@@ -133,21 +131,18 @@ class _Converter:
     ) -> tuple[list[ast.expr], dict[str, ast.expr]]:
         return [self.plain(a) for a in given], {str(k.arg): self.plain(k.value) for k in keywords if k.arg != "device"}
 
-    def _filled(
-        self, entry: Entry | None, said: str, given: list[ast.expr], named: Mapping[str, ast.expr]
-    ) -> ast.expr:
+    def _filled(self, entry: Entry | None, said: str, given: list[ast.expr], named: Mapping[str, ast.expr]) -> ast.expr:
         known = entry.bound(given, named) if entry else None
         if entry is None or known is None:
             raise DeriveError(f"`{said}` has no form in NumPy", next_step="Derive it with --style torch.")
         if entry.first:
             name, template = entry.first
-            known[name] = ast.Name(self._fresh(name), ast.Load())
-            self.before.append(f"{known[name].id} = {written(_with(template, known))}")
+            fresh = self._fresh(name)
+            self.before.append(f"{fresh} = {written(_with(template, known))}")
+            known[name] = ast.Name(fresh, ast.Load())
         return _with(entry.template, known)
 
-    def _in_place(
-        self, x: ast.expr, name: str, given: list[ast.expr], keywords: list[ast.keyword]
-    ) -> ast.stmt:
+    def _in_place(self, x: ast.expr, name: str, given: list[ast.expr], keywords: list[ast.keyword]) -> ast.stmt:
         arguments, named = self._arguments([x, *given], keywords)
         match name, x, given:
             case "index_add_", _, [ast.Constant(int(dim)), index, source]:
@@ -170,9 +165,7 @@ class _Converter:
         tail = f", *x.shape[{end + 1}:]" if end != -1 else ""
         return _with(f"x.reshape({lead}-1{tail})", {"x": x})
 
-    def _padded(
-        self, given: list[ast.expr], arguments: list[ast.expr], named: Mapping[str, ast.expr]
-    ) -> ast.expr:
+    def _padded(self, given: list[ast.expr], arguments: list[ast.expr], named: Mapping[str, ast.expr]) -> ast.expr:
         """`F.pad` has its widths from the last dimension on, two for each; `np.pad` a pair for each dimension."""
         rank = self._rank(given[0])
         widths = given[1].elts if isinstance(given[1], ast.Tuple) else []

@@ -1,24 +1,29 @@
 """What PyTorch's functions are in NumPy: one entry a function, its arguments, and after `:` the same in NumPy.
 
-After `where` stands what is computed first, under a name. `*x` takes all arguments that are left, as a tuple.
+After `where`, on the same line or the next, stands what is computed first, under a name. `*x` takes all arguments
+that are left, as a tuple.
 """
 
 SAME = frozenset(
-    (
-        "exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh sign abs floor ceil trunc square where"
-        " zeros_like ones_like full_like maximum minimum fmax fmin stack outer isfinite isnan isinf einsum logaddexp"
-        " logaddexp2 hypot tril triu rot90 kron reciprocal sinc deg2rad rad2deg cumsum"
-    ).split()
+    {
+        *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin"),
+        *("cos", "tan", "sinh", "cosh", "tanh", "sign", "abs", "floor", "ceil"),
+        *("trunc", "square", "where", "zeros_like", "ones_like", "full_like", "maximum", "minimum", "fmax"),
+        *("fmin", "stack", "outer", "isfinite", "isnan", "isinf", "einsum", "logaddexp", "logaddexp2"),
+        *("hypot", "tril", "triu", "rot90", "kron", "reciprocal", "sinc", "deg2rad", "rad2deg"),
+        "cumsum",
+    }
 )
 """Functions that have the same name, and arguments in the same order."""
 
 SAME_IN_LINALG = frozenset(["inv", "solve", "det", "cholesky", "eigh", "eigvalsh", "svd", "slogdet"])
 
 SAME_METHODS = frozenset(
-    (
-        "sum mean prod cumsum cumprod argmax argmin argsort reshape squeeze flatten copy dot astype ravel all any round"
-        " diagonal swapaxes tolist item take clip trace nonzero searchsorted"
-    ).split()
+    {
+        *("sum", "mean", "prod", "cumsum", "cumprod", "argmax", "argmin", "argsort", "reshape"),
+        *("squeeze", "flatten", "copy", "dot", "astype", "ravel", "all", "any", "round"),
+        *("diagonal", "swapaxes", "tolist", "item", "take", "clip", "trace", "nonzero", "searchsorted"),
+    }
 )
 """Methods that have the same name; their `dim` is `axis` and their `keepdim` is `keepdims`."""
 
@@ -104,6 +109,7 @@ unflatten(x, dim, sizes): x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1:])
 
 IN_PLACE = """
 index_put_(x, indices, values, accumulate): np.add.at(x, indices, values)
-scatter_add_(x, dim, index, source): x += np.bincount(taken.ravel(), source.ravel(), x.size).reshape(x.shape) where taken = np.take_along_axis(np.arange(x.size).reshape(x.shape), index, dim)
+scatter_add_(x, dim, index, source): x += np.bincount(taken.ravel(), source.ravel(), x.size).reshape(x.shape)
+ where taken = np.take_along_axis(np.arange(x.size).reshape(x.shape), index, dim)
 """
 """Methods that change what they are called on, as statements."""

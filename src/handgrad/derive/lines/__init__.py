@@ -6,11 +6,11 @@ from typing import Any
 
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.lines.naming import Gradients
-from handgrad.derive.lines.running import given, shape_of
+from handgrad.derive.lines.running import given, on_one_thread, shape_of
 from handgrad.derive.lines.scope import Scope, has_floats
 from handgrad.derive.lines.sending import Sending
 from handgrad.derive.lines.sizes import Sizes
-from handgrad.derive.lines.steps import Step, Term
+from handgrad.derive.lines.steps import Step, Term, gradient_of, named
 from handgrad.derive.lines.temporaries import settled
 from handgrad.derive.lines.terms import parsed, variable
 from handgrad.derive.lines.writing import as_lines
@@ -41,7 +41,8 @@ def lines_backward(program: Program) -> Backward:
         dW = x.T @ da
         db = da.sum(0)
     """
-    return _Pass(program).backward()
+    with on_one_thread():
+        return _Pass(program).backward()
 
 
 class _Pass:
@@ -75,14 +76,17 @@ class _Pass:
             if len(line.targets) == 1 and isinstance(self.scope.names[line.targets[0]], list | tuple):
                 sending.send_list(line.value, *(term.source for term in terms.values()))
             elif len(line.targets) == 1:
-                sending.send(line.value, *terms.values(), *line.targets)
+                (target,) = line.targets
+                sending.send(line.value, terms[target], target)
             else:
                 sending.send_each(line.value, line.targets, terms)
         except UncoveredError as error:
             raise DeriveError(str(error), where=place(line)) from error
+        steps = settled(sending.steps, self.gradients.fresh, self.examples)
+        names = {gradient_of(name).id: variable(self.gradients.of(name)) for name in sending.examples}
+        self.steps += [(line, step.rebuilt(named(names.get))) for step in steps]
         for name, example in sending.examples.items():
             self.examples.setdefault(name, example)
-        self.steps += [(line, step) for step in settled(sending.steps, self.gradients.fresh)]
 
     def _upstream(self, name: str) -> Term:
         if name == self.program.output and shape_of(self.scope.names[name]) == ():
@@ -96,7 +100,8 @@ class _Pass:
         for line, step in self.steps:
             left[step.name] -= 1
             name = step.name if step.hint else self.gradients.of(step.name)
-            before += as_lines(step, name, first=step.name not in begun, more=left[step.name] > 0)
+            changed = {self.gradients.of(other) for other in self.examples if left[other] > 0}
+            before += as_lines(step, name, first=step.name not in begun, changed=changed)
             begun.add(step.name)
             if not step.hint:
                 yield GradientLine(name, "\n".join(before), line)

@@ -24,6 +24,19 @@ def _compiled(template: str) -> CodeType:
 
 
 @contextlib.contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Small tensors are computed faster so, and no graph is kept of them."""
+    torch = modules()["torch"]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def numbers_in(kind: str) -> Iterator[None]:
     """What is computed here from numbers alone is of this kind of float."""
     torch = modules()["torch"]
@@ -41,7 +54,7 @@ def run(template: str, examples: Mapping[str, Any]) -> Any:
     A tensor made of numbers alone is in float32, as in the user's program, where the examples are in float64: so it
     shows that the template has to say of what kind it is.
     """
-    with modules()["torch"].no_grad(), numbers_in("float32"):
+    with numbers_in("float32"):
         return eval(_compiled(template), modules(), dict(examples))
 
 

@@ -23,6 +23,7 @@ class Scope:
         self.makers = dict(program.makers())
         self._values: dict[int, tuple[ast.expr, Any]] = {}
         self._calls: dict[int, tuple[ast.expr, Call | None]] = {}
+        self._reached: dict[int, tuple[ast.expr, bool]] = {}
         self._standing: dict[str, ast.expr] = {}
         self._resolved: dict[int, tuple[ast.expr, ast.expr]] = {}
         self._active = set(program.inputs)
@@ -41,7 +42,7 @@ class Scope:
     def value(self, node: ast.expr) -> Any:
         """What an expression was when the lines ran, tensors of PyTorch in the place of arrays."""
         if id(node) not in self._values:
-            with modules()["torch"].no_grad(), numbers_in("float64"):
+            with numbers_in("float64"):
                 self._values[id(node)] = node, as_tensors(self._evaluated(node))
         return self._values[id(node)][1]
 
@@ -63,9 +64,6 @@ class Scope:
         """A call by the name of what it does: `torch.max(x, other)` is `torch.maximum`."""
         if call is not None and call.name in ("max", "min") and is_array(self.value(call["dim"])):
             return Call(f"{call.name}imum", {"x": call["x"], "other": call["dim"]}, call.node)
-        if call is not None and call.name == "setitem":
-            assert isinstance(call["index"], ast.Subscript)
-            return Call("setitem", {**call.arguments, "index": call["index"].slice}, call.node)
         return call
 
     def projected(self, node: ast.expr) -> tuple[ast.expr, int | None]:
@@ -115,6 +113,11 @@ class Scope:
         """Whether an input is reached through an expression."""
         if isinstance(node, ast.Name):
             return node.id in self._active and has_floats(self.value(node))
+        if id(node) not in self._reached:
+            self._reached[id(node)] = node, self._is_active(node)
+        return self._reached[id(node)][1]
+
+    def _is_active(self, node: ast.expr) -> bool:
         if not any(isinstance(n, ast.Name) and n.id in self._active for n in ast.walk(node)):
             return False
         if isinstance(node, ast.Tuple | ast.List):

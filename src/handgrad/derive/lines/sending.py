@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.derive.emit.source import written
+from handgrad.derive.lines.arithmetic import Mask, binary, is_number
 from handgrad.derive.lines.broadcast import spread, summed
 from handgrad.derive.lines.naming import hint
 from handgrad.derive.lines.running import alike, example_like, run, shape_of
 from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
-from handgrad.derive.lines.terms import Mask, binary, filled, is_number, parsed, rebuilt, variable
+from handgrad.derive.lines.terms import filled, parsed, rebuilt, variable
 from handgrad.derive.read.calls import Call
 from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definition_of, rule_of
 
@@ -202,14 +203,13 @@ class Sending:
         place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
         value, start = (fill(t) if t else None for t in (into.value, into.start))
         example = example_like(self.scope.value(part))
-        is_variable = isinstance(part, ast.Name) and part.id not in self._arrived
-        if is_variable and (start is None or part.id not in (*self.seen, *self.examples)):
-            self.steps.append(Step(part.id, value, place=place, call=call, zeros=start or _zeros(part)))
-            self.examples.setdefault(part.id, example)
+        name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None
+        if name is not None and (start is None or name not in (*self.seen, *self.examples)):
+            self.steps.append(Step(name, value, place=place, call=call, zeros=start or _zeros(part)))
+            self.examples.setdefault(name, example)
             return
+        hinted = f"d{name or hint(self.scope.call(part))}"
         name = f"temporary {len(self.steps)}"
-        variable_or_part = self.scope.stands_for(part)
-        hinted = f"d{part.id if variable_or_part is part and isinstance(part, ast.Name) else hint(self.scope.call(part))}"
         zeros = start or self.sizes.filled(part, Term(parsed("0"), 0))
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
         self.send(part, Term(variable(name), example))

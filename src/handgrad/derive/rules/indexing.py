@@ -74,7 +74,8 @@ def _is_tensor(part: Any) -> bool:
 
 
 def _is_mask(part: Any) -> bool:
-    return str(getattr(part, "dtype", "")).endswith("bool") or (isinstance(part, list) and part and part[0] is True)
+    truths = isinstance(part, list) and bool(part) and isinstance(part[0], bool)
+    return truths or str(getattr(part, "dtype", "")).endswith("bool")
 
 
 def _shape(part: Any) -> tuple[int, ...]:
@@ -222,6 +223,17 @@ def _index_put(site: Site) -> Back:
 @adjoint("setitem")
 def _setitem(site: Site) -> Back:
     """`x` with another value at an index: nothing comes back to what is no longer there."""
-    written = tuple(site.result[site["index"]].shape)
-    narrow = "" if written == site.shape("value") else ".sum()" if not site.shape("value") else ".sum_to_size(value.shape)"
-    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "value": f"dy[index]{narrow}"})
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _of_written(site)})
+
+
+@adjoint("additem")
+def _additem(site: Site) -> Back:
+    """`x` with something added at an index."""
+    return Back({"x": "dy", "values": _of_written(site)})
+
+
+def _of_written(site: Site) -> str:
+    """What comes back to the values that are written at an index, which may have been broadcast."""
+    if tuple(site.result[site["index"]].shape) == site.shape("values"):
+        return "dy[index]"
+    return "dy[index].sum_to_size(values.shape)" if site.shape("values") else "dy[index].sum()"

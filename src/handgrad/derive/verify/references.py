@@ -15,6 +15,7 @@ from handgrad.derive.verify.layout import Layout, as_numpy, like
 from handgrad.derive.verify.running import Forward, copied, quietly, reseed
 from handgrad.derive.verify.search import other_sizes
 from handgrad.derive.verify.sizes import Sizes
+from handgrad.errors import DeriveError
 
 DIRECTIONS = 2
 STEP = 2e-4
@@ -116,6 +117,17 @@ def _references(program: Program, kinds: bool) -> Iterator[Reference]:
                 yield _reference(forward, values, some, kept, seed, own=False)
 
 
+def reference_at(program: Program, values: Mapping[str, Any]) -> Reference:
+    """The right gradients at given values.
+
+    Args:
+        program: the forward pass.
+        values: what some names are before it; the others are as in the program.
+    """
+    with quietly():
+        return _reference(Forward(program), {**program.before, **values}, Sizes({}, ()), (), 0, own=False)
+
+
 def _fresh(forward: Forward, layout: Layout, sizes: Sizes, seed: int, kept: tuple[str, ...]) -> dict[str, Any]:
     values = dict(forward.program.before)
     for i, name in enumerate(forward.given):
@@ -166,7 +178,10 @@ def _reference(
     shapes |= {name: (value,) for name, value in start.items() if type(value) is int}
     below = {**values, **{name: copied(value) for name, value in start.items()}}
     reseed(seed)
-    forward.run(below)
+    failure = forward.run(below)
+    if failure is not None:
+        step = program.lines[failure.step]
+        raise DeriveError(f"the line does not run again: {failure.error}", where=f"line {step.number}: {step.text}")
     output = below[program.output]
     random = np.random.default_rng([seed, 1 << 20])
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
