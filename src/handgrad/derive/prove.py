@@ -20,6 +20,7 @@ from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.opening import expand
+from handgrad.derive.simplify.softmaxes import softmaxes
 from handgrad.derive.sweep import backward, cost, gradient_name, missing, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
@@ -112,7 +113,7 @@ class Prover:
 
     def _right(self, variable: str, given: set[str]) -> tuple[Expr, Form]:
         """The right gradient of a variable, given those of others."""
-        found = backward(self.words, self.end, [variable], given, whole=False)
+        found = backward(self.words, self.end, [variable], given)
         if variable not in found:
             raise DeriveError(f"`{self.end}` does not depend on `{variable}`")
         return found[variable].short, found[variable].form
@@ -221,6 +222,8 @@ def is_zero(graph: Graph, expr: Expr) -> Expr:
     if left:
         cleared = normal(graph, expand(graph, _cleared(graph, left), lambda *_: True, (1, 2, 3, 4)))
         left = cleared if not cleared else left
+    if left and not normal(graph, softmaxes(graph, left)):
+        return Expr()
     return left
 
 

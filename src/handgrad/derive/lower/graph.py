@@ -1,6 +1,7 @@
 """Definitions in index notation: each name of the program, and each hidden one, in terms of others."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -102,6 +103,7 @@ class Graph:
     cache: dict[Any, Any] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
     line: int = -1
+    _counter: Iterator[int] = field(default_factory=itertools.count)
 
     def define(self, name: str, definition: Definition) -> None:
         """Give a name its meaning."""
@@ -109,7 +111,7 @@ class Graph:
 
     def hidden(self) -> str:
         """A name that the program cannot have."""
-        return f"?{len(self.definitions)}"
+        return f"?{next(self._counter)}"
 
     def key(self, value: Indexed, function: str, arguments: Iterable[Expr], over: tuple[Axis, ...]) -> Any:
         """What two equal values have in common, whatever their indices are called."""

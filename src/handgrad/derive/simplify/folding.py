@@ -46,7 +46,7 @@ def sums(graph: Graph) -> list[Sum]:
 
 
 def _sum(graph: Graph, name: str, d: Definition) -> Sum | None:
-    if d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
+    if name in graph.adjoints or d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
         return None
     terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
     return Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0])))) if len(terms) > 1 else None
