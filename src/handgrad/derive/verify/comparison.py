@@ -11,8 +11,9 @@ from handgrad.derive.backward import Backward
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Program
 from handgrad.derive.verify.layout import as_numpy
-from handgrad.derive.verify.references import Elements, Reference, references
+from handgrad.derive.verify.references import Reference, references
 from handgrad.derive.verify.running import copied, quietly
+from handgrad.derive.verify.truths import Elements
 
 TOLERANCES = {"torch": 1e-8, "numpy": 1e-6}
 """The largest error of a right gradient, relative to its largest element."""
