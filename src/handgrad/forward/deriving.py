@@ -71,7 +71,8 @@ class Derived:
     @property
     def notes(self) -> list[str]:
         """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        unchecked = [f"{name} was not compared: {why}." for name, why in self.derivation.verification.unchecked.items()]
+        left_out = self.derivation.verification.unchecked.items()
+        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
         return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
 
     def to_json(self) -> dict[str, Any]:
