@@ -14,11 +14,11 @@ from typing import Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, write_and_check
-from handgrad.derive.emit.source import written
 from handgrad.derive.prove import Proof, prove
 from handgrad.derive.quoting import quoted
-from handgrad.derive.read.program import Line, Loop, Program
+from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
+from handgrad.derive.read.steps import names_made
 from handgrad.derive.styling import exchanged
 from handgrad.errors import DeriveError
 
@@ -120,20 +120,10 @@ def _needed(program: Program, lines: str) -> list[str]:
     """The forward lines that make what the backward pass reads."""
     needed, found = _names(lines), []
     for line in reversed(program.lines):
-        if needed & set(_targets(line)):
-            found.append(_text(line))
+        if needed & set(names_made([line])):
+            found.append(line.source)
             needed |= _names(found[-1])
     return found[::-1]
-
-
-def _targets(line: Line | Loop) -> list[str]:
-    if isinstance(line, Line):
-        return list(line.targets)
-    return [*itertools.chain(*map(_targets, line.body)), *line.carried.values(), *line.stored]
-
-
-def _text(line: Line | Loop) -> str:
-    return line.text if isinstance(line, Loop) else f"{', '.join(line.targets)} = {written(line.value)}"
 
 
 def _names(source: str) -> set[str]:

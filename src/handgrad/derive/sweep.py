@@ -12,7 +12,7 @@ from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.tree import leaves
 from handgrad.derive.wording.words import Words
@@ -114,11 +114,16 @@ def named(graph: Graph, name: str, gradient: Expr) -> Expr:
 
 
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
-    """The form of an expression that is said in the fewest words."""
+    """The form of an expression that is said in the fewest words; the graph is told the reasons for that form alone."""
+    graph = words.graph
+    told, graph.reasons = graph.reasons, []
     options = []
-    for made in variants(words.graph, expr, normal):
-        options.append((cost(words, form, made), len(options), made))
-    return min(options, key=lambda o: o[:2])[2]
+    for made in variants(graph, expr, normal):
+        options.append((cost(words, form, made), len(options), made, graph.reasons))
+        graph.reasons = []
+    *_, best, reasons = min(options, key=lambda o: o[:2])
+    graph.reasons = told + reasons
+    return best
 
 
 def cost(words: Words, form: Form, expr: Expr) -> float:

@@ -25,6 +25,7 @@ from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
+from handgrad.derive.read.steps import names_made
 
 FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
 """The modules whose rules are registered."""
@@ -44,7 +45,7 @@ def lower(program: Program) -> Graph:
         graph.line = k
         if not isinstance(line, Line):
             error = refusal("a loop has no index notation", line.text, line.number)
-            for name in _assigned(line):
+            for name in names_made([line]):
                 _unknown(graph, name, error)
             continue
         _lower_line(low, line)
@@ -60,13 +61,6 @@ def give(graph: Graph, name: str, array: Any, kind: str) -> None:
     graph.define(name, Definition(axes, (), kind, user=True, line=graph.line, text=name))
     graph.values[name] = tensor.double()
     graph.say_sizes(name, axes)
-
-
-def _assigned(loop: Any) -> list[str]:
-    names = [*loop.carried.values(), *loop.stored]
-    for part in loop.body:
-        names += part.targets if isinstance(part, Line) else _assigned(part)
-    return names
 
 
 def _unknown(graph: Graph, name: str, error: Any) -> None:

@@ -218,6 +218,8 @@ unbind(x, dim=0)
 narrow(x, dim, start, length)
 select(x, dim, index)
 getitem(x, index)
+setitem(x, index, values)
+additem(x, index, values)
 gather(x, dim, index)
 take_along_dim(x, index, dim=None) = take_along_axis
 index_select(x, dim, index)
@@ -329,7 +331,6 @@ nan_to_num(x)
 """Where NumPy's function of a name has other arguments, or another meaning, than PyTorch's."""
 
 QUALIFIED = """
-handgrad.derive.read.targets.setitem: setitem(x, index, value)
 torch.nn.functional.unfold: unfold_images(x, kernel_size, dilation=1, padding=0, stride=1)
 torch.linalg.diagonal: diagonal(x, offset=0, dim1=-2, dim2=-1)
 torch.linalg.matrix_norm: norm(x, p="fro", dim=(-2, -1), keepdim=False)

@@ -24,7 +24,7 @@ from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
 from handgrad.derive.simplify.steps import rewriting
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 
 
 class Sum(NamedTuple):
@@ -91,7 +91,8 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
             else:
                 here = Factor(known.name, tuple(put_index(i, places) for i in known.definition.axes))
                 made = term(product.bound, [*over.items(), (here, 1)], exact(Fraction(c) / head_coefficient))
-                graph.reasons.append(Reason("put together", known.name))
+                before = Expr([(product, c), *((p, k) for p, k in gone.items() if p != product)])
+                graph.reasons.append(Reason("put together", known.name, before, Expr([made])))
                 yield reduce(graph, Expr([*((p, k) for p, k in expr if p not in gone), made]))
 
 
@@ -125,11 +126,19 @@ def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
             if k != which:
                 put = {put_base(b, places): p for b, p in others.items()}
                 total.append(term((), put, exact(-Fraction(q) / coefficient)))
-        bound, rest = opened(product) if False else product
+        bound, rest = product
         kept = merged([*rest, (base, -1)])
         for extra, k in total:
             out.append(term(bound, [*kept.items(), *extra.factors], exact(c * k)))
     return Expr(out)
+
+
+def _rest(known: Sum, which: int) -> Reason:
+    """That a term of a sum is the sum without the others."""
+    factors, coefficient = known.terms[which]
+    whole = Expr([term((), [(Factor(known.name, known.definition.axes), 1)])])
+    others = Expr(term((), f, c) for k, (f, c) in enumerate(known.terms) if k != which)
+    return Reason("rest", known.name, Expr([term((), factors, coefficient)]), whole - others)
 
 
 def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] | None:
@@ -178,6 +187,7 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
                     continue
                 made = complement(graph, start, known, k)
                 if made != start:
+                    graph.reasons.append(_rest(known, k))
                     made = normal(graph, made)
                     if made not in seen:
                         seen.add(made)

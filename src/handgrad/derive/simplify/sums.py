@@ -24,6 +24,7 @@ from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
 from handgrad.derive.simplify.matching import matches, unify_all
 from handgrad.derive.simplify.opening import depends, instance, reduce
+from handgrad.derive.simplify.reasons import Reason
 
 
 class NamedSum(NamedTuple):
@@ -35,13 +36,6 @@ class NamedSum(NamedTuple):
     inner: tuple[tuple[Base, Number], ...]
     outer: tuple[tuple[Base, Number], ...]
     coefficient: Number
-
-
-class Reason(NamedTuple):
-    """Why a step holds: its kind, and the name that it is about."""
-
-    kind: str
-    name: str
 
 
 def named_sums(graph: Graph) -> list[NamedSum]:
@@ -91,7 +85,10 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
                 continue  # a division that was not there might be by zero
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
-            return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)
+            before = Expr([term(over, [(put_base(b, places), p) for b, p in known.inner])])
+            after = Expr([term((), made[: 1 + len(outer)], ratio(1, known.coefficient))])
+            reason = Reason("named sum", known.name, before, after)
+            return Expr([term(bound - set(over), made, value)]), reason
     return None
 
 
@@ -125,7 +122,8 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
-        return Expr([term(bound - gone, rest, coefficient)]), Reason("sums to one", base.name)
+        reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
+        return Expr([term(bound - gone, rest, coefficient)]), reason
     return None
 
 
@@ -184,9 +182,9 @@ def by_definition(
 ) -> tuple[Expr, Reason] | None:
     """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
     summed = summed_names(graph)
-    lasting = [b for b, _ in factors.items() if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
-    for base, power in factors.items():
-        if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
+    lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
+    for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
+        if not isinstance(base, Factor) or factors[base] != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
@@ -197,10 +195,19 @@ def by_definition(
         if made is None:
             continue
         rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        told = len(graph.reasons)
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name)
+            before = Expr([term(bound, factors, coefficient)])
+            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+        del graph.reasons[told:]
     return None
+
+
+def _company(base: Base, bound: frozenset[Axis], factors: Factors) -> int:
+    """How many factors share a summed index with a factor: a sum of it alone is the simplest to look at."""
+    over = axes_of(base) & bound
+    return sum(not axes_of(b).isdisjoint(over) for b in factors)
 
 
 def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:
@@ -212,4 +219,4 @@ def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) ->
     return bound, factors
 
 
-__all__ = ["ONE", "Reason", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]
+__all__ = ["ONE", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]

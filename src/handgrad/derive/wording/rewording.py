@@ -40,11 +40,13 @@ class Phrase(NamedTuple):
 
 def phrases(words: Words) -> Mapping[str, list[Phrase]]:
     """The products that have a name, by each name that is in them."""
+    if words.phrases is not None:
+        return words.phrases
     graph = words.graph
     key = ("phrases", len(graph.definitions))
     if key not in graph.cache:
         found: dict[str, list[Phrase]] = {}
-        for phrase in [*_products(words), *_exponentials(words)]:
+        for phrase in [*_products(words), *exponentials(words)]:
             for name in dict.fromkeys(b.name for b, _ in phrase.factors if isinstance(b, Factor)):
                 found.setdefault(name, []).append(phrase)
         graph.cache["phrases", len(graph.definitions)] = found
@@ -65,7 +67,7 @@ def _products(words: Words) -> Iterator[Phrase]:
             yield Phrase(name, definition.axes, product.factors, c)
 
 
-def _exponentials(words: Words) -> Iterator[Phrase]:
+def exponentials(words: Words) -> Iterator[Phrase]:
     """exp(z) / s is exp(y) where y is z - log(s)."""
     graph = words.graph
     exps = {}

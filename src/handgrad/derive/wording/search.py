@@ -141,7 +141,7 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
                 inside.append(term((), put, c))
         if len(inside) < 2:
             continue
-        made = _summed(tuple(mapping.values()), tree(words, Expr(inside)))
+        made = sum_over(tuple(mapping.values()), tree(words, Expr(inside)))
         yield made if not rest else _add(tree(words, Expr(rest)), made)
 
 
@@ -171,7 +171,7 @@ def _aligned(p: Product, mapping, have):
     return None if best is None else best[1]
 
 
-def _summed(over: tuple[Axis, ...], body: Tree) -> Tree:
+def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
     """The sum of a tree, with what it does not sum over in front."""
     if not isinstance(body, Mul):
         return Sum(over, body)
@@ -254,7 +254,7 @@ def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> T
 def _outer_sum(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]], inner: Tree) -> Tree:
     """The sum over what is left of factors times a sum that is made first; again one index after the other."""
     items = [*parts, (inner, 1)]
-    options = [_summed(tuple(sorted(over)), product(1, items))]
+    options = [sum_over(tuple(sorted(over)), product(1, items))]
     for axis in sorted(over) if len(over) > 1 else ():
         having = [(t, p) for t, p in items if axis in free(t)]
         if len(having) < len(items):

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -46,9 +46,13 @@ def tokens(text: str) -> int:
 
 @dataclass
 class Words:
-    """The costs of saying things in the names of one program."""
+    """The costs of saying things in the names of one program.
+
+    `phrases` are the products that have a name, by the names in them; all that the program names where it is None.
+    """
 
     graph: Graph
+    phrases: Mapping[str, list] | None = None
     trees: dict[Expr, Tree] = field(default_factory=dict)
     costs: dict[object, float] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
