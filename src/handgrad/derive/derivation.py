@@ -12,6 +12,7 @@ from handgrad.derive.styling import compared, in_place, styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
+    from handgrad.derive.explain import Explanation
     from handgrad.derive.verify import Check, Verification
 
 
@@ -51,6 +52,16 @@ class Derivation:
     def quoted(self) -> str:
         """The same, with the forward line that they undo beside them as a comment."""
         return quoted(self.written)
+
+    def explain(self) -> "Explanation":
+        """How the gradients of the inputs come about, step by step.
+
+        Raises:
+            DeriveError: a line on the way has no index notation.
+        """
+        from handgrad.derive.explain import explain
+
+        return explain(self.program, self.program.inputs)
 
     @property
     def summary(self) -> str:

@@ -127,7 +127,8 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     """Derive the backward pass of forward lines that have been found."""
     lines = forward.lines
     with _placed(forward), forward.holding():
-        program = read_program(forward.source, lines.before, inputs=lines.inputs, output=lines.output)
+        inputs = None if lines.containers else lines.inputs
+        program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
         return derived(program, wish.form, wish.style)
 
 
@@ -162,6 +163,8 @@ def _placed(forward: Forward) -> Iterator[None]:
 
 
 def _elsewhere(error: HandgradError, where: str) -> DeriveError:
+    first, *more = where.split("\n")
+    where = f"{first.rstrip(' :')} …" if more else first
     return DeriveError(
         error.what, got=error.got, expected=error.expected, where=where or None, next_step=error.next_step
     )
