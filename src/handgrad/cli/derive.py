@@ -63,7 +63,7 @@ def derive(
         arg: An argument of the function in Python, such as idx='torch.arange(5)'. May be given several times.
         style: Write for PyTorch or for NumPy, where it is not as the program is.
         no_quotes: Leave out the forward lines that stand beside the lines as comments.
-        explain: Show the derivation, step by step, as Markdown.
+        explain: Show the derivation, step by step; into a file or a pipe it goes as Markdown with LaTeX.
         check: Show how each gradient compares with autograd's.
         write: Add the lines to the file below the forward pass; the old file is kept beside it.
         json: Print all of it as JSON.
@@ -89,7 +89,7 @@ def derive(
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
-        print(derivation.explain() if explain else text)
+        print(_explained(derivation) if explain else text)
         if check:
             _show_check(derivation)
     for note in found.notes:
@@ -103,6 +103,12 @@ def derive(
 def main(words: list[str]) -> int | None:
     """Parse and run the command."""
     return call(derive, "handgrad derive", words)
+
+
+def _explained(derivation: "Derivation") -> str:
+    """As a terminal shows it; where the output goes elsewhere, as Markdown."""
+    explanation = derivation.explain()
+    return explanation.text() if sys.stdout.isatty() else explanation.markdown()
 
 
 def _show_check(derivation: "Derivation") -> None:

@@ -71,7 +71,8 @@ class Derived:
     @property
     def notes(self) -> list[str]:
         """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        unchecked = [f"{name} was not compared: {why}." for name, why in self.derivation.verification.unchecked.items()]
+        left_out = self.derivation.verification.unchecked.items()
+        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
         return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +127,8 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     """Derive the backward pass of forward lines that have been found."""
     lines = forward.lines
     with _placed(forward), forward.holding():
-        program = read_program(forward.source, lines.before, inputs=lines.inputs, output=lines.output)
+        inputs = None if lines.containers else lines.inputs
+        program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
         return derived(program, wish.form, wish.style)
 
 
@@ -161,6 +163,8 @@ def _placed(forward: Forward) -> Iterator[None]:
 
 
 def _elsewhere(error: HandgradError, where: str) -> DeriveError:
+    first, *more = where.split("\n")
+    where = f"{first.rstrip(' :')} …" if more else first
     return DeriveError(
         error.what, got=error.got, expected=error.expected, where=where or None, next_step=error.next_step
     )
