@@ -11,9 +11,9 @@ from typing import Any
 from handgrad.checker.guard import OURS, said
 from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, derived
-from handgrad.derive.read.steps import names_used
 from handgrad.derive.functions import FunctionDerivation, derive_function
 from handgrad.derive.read.statements import read_program
+from handgrad.derive.read.steps import names_used
 from handgrad.errors import ConfigError, DeriveError, HandgradError
 from handgrad.forward.function import Given, function_of_file, function_of_module
 from handgrad.forward.program import Forward, Part, forward_of_file, read_program_file
@@ -117,7 +117,7 @@ class Derived:
         if self.derivation.written.recomputed and gone:
             what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
             raise DeriveError(
-                what, where=self.target.path, next_step="Put what is printed in the place of these lines."
+                what, where=self.target.path, next_step="Put what is printed in their place."
             )
 
 
