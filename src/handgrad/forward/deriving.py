@@ -4,7 +4,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ class Wish:
 
     form: Form = "lines"
     style: Style | None = None
-    part: Part = Part()
-    given: Given = Given()
+    part: Part = field(default_factory=Part)
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,18 @@ class Derived:
     @property
     def notes(self) -> list[str]:
         """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        unchecked = [f"{name} was not compared: {why}." for name, why in self.derivation.verification.unchecked.items()]
+        left_out = self.derivation.verification.unchecked.items()
+        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
         return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program; each line that is undone with its cell, where there are cells."""
-        found = {"program": str(self.target), **self.derivation.to_json(), "notes": self.notes}
+        found = self.derivation.to_json()
         for line in found["lines"]:
             if (undone := line["undoes"]) and self.forward is not None:
                 place = self.forward.place_of(undone["line"])
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
-        return found
+        return {"program": str(self.target), **found, "notes": self.notes}
 
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.
@@ -100,7 +101,7 @@ class Derived:
             raise DeriveError("there is a function called 'backward' already", where=path)
         if self.target.function not in named:
             raise DeriveError(f"{self.target.function} is not defined at the top of the file", where=path)
-        return write_below(path, named[self.target.function], f"\n{text}\n")
+        return write_below(path, named[self.target.function], f"\n{text}")
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:
@@ -116,9 +117,7 @@ def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeo
             forward = forward_of_file(target.path, wish.part, data=data, timeout=timeout)
             return Derived(target, derive_forward(forward, wish), forward)
         if target.path is not None:
-            function, arguments = function_of_file(
-                target.path, target.function, wish.given, data=data, timeout=timeout
-            )
+            function, arguments = function_of_file(target.path, target.function, wish.given, data=data, timeout=timeout)
         else:
             function, arguments = function_of_module(str(target.module), target.function, wish.given)
         return Derived(target, _derive_called(function, arguments, wish, target))
@@ -128,7 +127,8 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     """Derive the backward pass of forward lines that have been found."""
     lines = forward.lines
     with _placed(forward), forward.holding():
-        program = read_program(forward.source, lines.before, inputs=lines.inputs, output=lines.output)
+        inputs = None if lines.containers else lines.inputs
+        program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
         return derived(program, wish.form, wish.style)
 
 
@@ -163,6 +163,8 @@ def _placed(forward: Forward) -> Iterator[None]:
 
 
 def _elsewhere(error: HandgradError, where: str) -> DeriveError:
+    first, *more = where.split("\n")
+    where = f"{first.rstrip(' :')} …" if more else first
     return DeriveError(
         error.what, got=error.got, expected=error.expected, where=where or None, next_step=error.next_step
     )

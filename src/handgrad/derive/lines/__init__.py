@@ -1,5 +1,6 @@
 """The form `lines`: the backward pass of a program, line by line in reverse."""
 
+import ast
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -84,9 +85,14 @@ class _Pass:
             raise DeriveError(str(error), where=place(line)) from error
         steps = settled(sending.steps, self.gradients.fresh, self.examples)
         names = {gradient_of(name).id: variable(self.gradients.of(name)) for name in sending.examples}
-        self.steps += [(line, step.rebuilt(named(names.get))) for step in steps]
+        self.steps += [(line, step.rebuilt(named(names.get)).rebuilt(self._known)) for step in steps]
         for name, example in sending.examples.items():
             self.examples.setdefault(name, example)
+
+    def _known(self, node: ast.expr) -> ast.expr | None:
+        """The variable that a forward line has given the value of a call."""
+        name = self.scope.name_of(node)
+        return variable(name) if name is not None else None
 
     def _upstream(self, name: str) -> Term:
         if name == self.program.output and shape_of(self.scope.names[name]) == ():

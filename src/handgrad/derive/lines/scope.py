@@ -1,6 +1,7 @@
 """What the names and the parts of forward lines are: their values, and whether a gradient comes to them."""
 
 import ast
+from collections.abc import Hashable
 from typing import Any
 
 from handgrad.derive.lines.running import modules, numbers_in
@@ -12,6 +13,12 @@ from handgrad.derive.rules.elementwise import GRADIENT_FREE
 
 OUTPUTS = (("values", "indices"), ("sign", "logabsdet"), ("eigenvalues", "eigenvectors"), ("Q", "R"))
 """The names of the outputs of functions that return several, in their order."""
+
+PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword, ast.UnaryOp, ast.Tuple, ast.expr_context, ast.USub)
+"""What the source of a function of variables is made of."""
+
+DRAWN = frozenset({"dropout", "bernoulli", "rand_like", "randn_like", "randint_like"})
+"""Functions that return something else each time."""
 
 
 class Scope:
@@ -33,6 +40,7 @@ class Scope:
                 self._values[id(line.value)] = line.value, as_tensors(self.names[line.targets[0]])
             if self.active(line.value):
                 self._active.update(line.targets)
+        self._made = {self._meaning(line.value): line.targets[0] for line in self.lines if len(line.targets) == 1}
 
     @property
     def hides_functional(self) -> bool:
@@ -64,9 +72,6 @@ class Scope:
         """A call by the name of what it does: `torch.max(x, other)` is `torch.maximum`."""
         if call is not None and call.name in ("max", "min") and is_array(self.value(call["dim"])):
             return Call(f"{call.name}imum", {"x": call["x"], "other": call["dim"]}, call.node)
-        if call is not None and call.name == "setitem":
-            assert isinstance(call["index"], ast.Subscript)
-            return Call("setitem", {**call.arguments, "index": call["index"].slice}, call.node)
         return call
 
     def projected(self, node: ast.expr) -> tuple[ast.expr, int | None]:
@@ -111,6 +116,26 @@ class Scope:
             return node
         swap = named(lambda name: self.resolved(self._standing[name]) if name in self._standing else None)
         return rebuilt(node, swap)
+
+    def name_of(self, node: ast.expr) -> str | None:
+        """The variable that has, by its line, the value of a call of a function of variables; None where none has."""
+        return self._made.get(meaning) if (meaning := self._meaning(node)) is not None else None
+
+    def _meaning(self, node: ast.expr) -> Hashable:
+        """What a call of a function of variables does, however it is written; None for anything else."""
+        if not isinstance(node, ast.Call) or not all(isinstance(part, PLAIN) for part in ast.walk(node)):
+            return None
+        call = self.call(node)
+        if call is None or not call.name.islower() or call.name in DRAWN:
+            return None
+        rank = getattr(self.value(call["x"]), "ndim", 0) if "x" in call.arguments else 0
+        meaning: list[Hashable] = [call.name]
+        for argument, part in sorted(call.arguments.items()):
+            value = part.id if isinstance(part, ast.Name) else self.value(part)
+            if argument == "dim" and isinstance(value, int):
+                value %= max(rank, 1)
+            meaning.append((argument, str(value + 0) if isinstance(value, int) else str(value)))
+        return tuple(meaning)
 
     def active(self, node: ast.expr) -> bool:
         """Whether an input is reached through an expression."""

@@ -8,8 +8,8 @@ from handgrad.derive.emit.source import written
 from handgrad.derive.lines.arithmetic import binary
 from handgrad.derive.lines.steps import Step, gradient_of, named, uses
 
-LONG, SHORT = 96, 24
-"""The length of source beyond which what is longer than the second has a line of its own."""
+LONG, MEDIUM, SHORT = 96, 64, 24
+"""Lengths of source: of a line that is too long, of a sum that is not, and of what needs no line of its own."""
 
 
 def settled(steps: list[Step], fresh: Callable[[str], str], seen: Collection[str]) -> list[Step]:
@@ -48,21 +48,27 @@ def _inlined(steps: list[Step]) -> list[Step]:
 
 
 def _merged(steps: list[Step]) -> list[Step]:
-    """The steps with what is added to a gradient twice added once, doubled."""
+    """The steps with what is added to one gradient twice added at once, where that is short."""
     kept: list[Step] = []
     for step in steps:
-        last = next((k for k, other in enumerate(kept) if _is_alike(other, step)), None)
-        if last is None:
-            kept.append(step)
-        else:
-            assert step.value is not None
-            kept[last] = replace(step, value=binary(ast.Mult(), ast.Constant(2), step.value))
+        last = next((k for k in reversed(range(len(kept))) if kept[k].name == step.name), None)
+        both = _both(kept[last], step) if last is not None else None
+        if last is not None and both is not None:
+            del kept[last]
+        kept.append(both or step)
     return kept
 
 
-def _is_alike(one: Step, other: Step) -> bool:
-    plain = one.name == other.name and not one.hint and not one.in_place and not other.in_place
-    return plain and one.value is not None and other.value is not None and ast.dump(one.value) == ast.dump(other.value)
+def _both(one: Step, other: Step) -> Step | None:
+    """A step that does what two do; None where that would be long, or they are not alike."""
+    if one.hint or one.in_place or other.in_place or one.value is None or other.value is None:
+        return None
+    if ast.dump(one.value) == ast.dump(other.value):
+        return replace(one, value=binary(ast.Mult(), ast.Constant(2), one.value))
+    if one.whole is not None and other.whole is not None:
+        return None
+    value = binary(ast.Add(), one.value, other.value)
+    return replace(one, value=value, whole=None) if len(written(value)) <= MEDIUM else None
 
 
 def _under_a_gradient(step: Step, steps: list[Step], seen: Collection[str]) -> list[Step]:

@@ -223,7 +223,17 @@ def _index_put(site: Site) -> Back:
 @adjoint("setitem")
 def _setitem(site: Site) -> Back:
     """`x` with another value at an index: nothing comes back to what is no longer there."""
-    written = tuple(site.result[site["index"]].shape)
-    whole = "dy[index].sum_to_size(value.shape)" if site.shape("value") else "dy[index].sum()"
-    back = "dy[index]" if written == site.shape("value") else whole
-    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "value": back})
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _of_written(site)})
+
+
+@adjoint("additem")
+def _additem(site: Site) -> Back:
+    """`x` with something added at an index."""
+    return Back({"x": "dy", "values": _of_written(site)})
+
+
+def _of_written(site: Site) -> str:
+    """What comes back to the values that are written at an index, which may have been broadcast."""
+    if tuple(site.result[site["index"]].shape) == site.shape("values"):
+        return "dy[index]"
+    return "dy[index].sum_to_size(values.shape)" if site.shape("values") else "dy[index].sum()"
