@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from handgrad.derive.read.program import Program
-from handgrad.derive.read.running import float64, quietly
+from handgrad.derive.read.running import float64, in_float64, quietly
 from handgrad.derive.read.statements import read_program
 from handgrad.derive.read.steps import names_made
 
@@ -51,10 +51,7 @@ def same_gradients(source: str, **before: Any) -> Program:
     ):
         with float64(), torch.enable_grad():
             leaves = {n: program.before[n].clone().requires_grad_() for n in program.inputs}
-            values = {
-                n: v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for n, v in start.items()
-            }
-            values |= {name: leaf.clone() for name, leaf in leaves.items()}
+            values = {n: in_float64(v) for n, v in start.items()} | {n: leaf.clone() for n, leaf in leaves.items()}
             exec(text, values)
             total = (values[output] * torch.linspace(0.5, 1.5, values[output].numel()).view(values[output].shape)).sum()
         found.append(torch.autograd.grad(total, list(leaves.values()), allow_unused=True))

@@ -20,7 +20,7 @@ SOURCES = {
     "elements": "h = torch.zeros(4, 6)\nh[0] = row\nh[1:3, :2] = y[1:3, :2]\nh[..., -1] = 2\nloss = h * x",
     "a mask": "x[mask] = 0\nx[~mask] *= 2\nloss = x * x",
     "a mask of values": "h = x * 1\nh[mask] = (y * 2)[mask]\nloss = h",
-    "added to elements": "h = x * 1\nh[:, :4] += y[:, :4]\nh[0] -= row\nh[1] *= row\nh[2, 3] += row.sum()\nloss = h * h",
+    "added to elements": "h = x * 1\nh[:, :4] += y[:, :4]\nh[0] -= row\nh[1] *= row\nh[2, 3] += row[0]\nloss = h * h",
     "elements of elements": "h = x * 1\nh[1][2] = row[0]\nh[2][mask[2]] += 1\nloss = h * h",
     "an element's method": "h = x * 1\nh[1].mul_(row)\nh[:, 2].add_(1).mul_(2)\nloss = h",
     "by indices": "h = torch.zeros(4, 6)\nh.index_add_(0, index, y[:3])\nloss = h * x",

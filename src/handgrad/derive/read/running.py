@@ -131,11 +131,7 @@ def _float64_mode() -> Any:
     narrow = {torch.float32, torch.float16, torch.bfloat16}
     methods = {torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16}
 
-    filled = {
-        torch.empty: torch.zeros,
-        torch.empty_like: torch.zeros_like,
-        torch.Tensor.new_empty: torch.Tensor.new_zeros,
-    }
+    filled = {torch.empty: torch.zeros, torch.empty_like: torch.zeros_like}
 
     def wide(value: Any) -> Any:
         return torch.float64 if isinstance(value, torch.dtype) and value in narrow else value
