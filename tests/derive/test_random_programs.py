@@ -55,39 +55,34 @@ def in_shortest_form(lines: str) -> None:
     assert nothing_against(found, derived), (found.failure, found.changed, found.missing, found.wrong, derived.source)
 
 
-@PATIENT
-@settings(max_examples=40)
+@settings(PATIENT, max_examples=40)
 @given(programs())
 def test_random_programs_line_by_line(lines):
     by_lines(lines)
 
 
 @pytest.mark.slow
-@PATIENT
-@settings(max_examples=1000)
+@settings(PATIENT, max_examples=1000)
 @given(programs(most=8))
 def test_longer_random_programs_line_by_line(lines):
     by_lines(lines)
 
 
-@PATIENT
-@settings(max_examples=10)
+@settings(PATIENT, max_examples=10)
 @given(programs(most=3))
 def test_closed_forms_of_random_programs(lines):
     in_closed_form(lines)
 
 
 @pytest.mark.slow
-@PATIENT
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
 @given(programs(most=4))
 def test_closed_forms_of_more_random_programs(lines):
     in_closed_form(lines)
 
 
 @pytest.mark.slow
-@PATIENT
-@settings(max_examples=150)
+@settings(PATIENT, max_examples=150)
 @given(programs(most=4))
 def test_shortest_forms_of_random_programs(lines):
     in_shortest_form(lines)

@@ -70,6 +70,8 @@ def sloped(slope: str) -> Back:
     if twice is not None:
         return Back({"x": f"({ast.unparse(tree).replace(twice, 's')}) * dy"}, {"s": twice})
     match tree:
+        case ast.BinOp(ast.BinOp(_, ast.BitAnd()) as mask, ast.Div(), below):
+            return Back({"x": f"({ast.unparse(mask)}) * dy / {ast.unparse(below)}"})
         case ast.Call(ast.Attribute(_, "where"), [test, yes, no]):
             both = ("0" if ast.unparse(part) == "0" else f"({ast.unparse(part)}) * dy" for part in (yes, no))
             return Back({"x": f"torch.where({ast.unparse(test)}, {', '.join(both)})"})

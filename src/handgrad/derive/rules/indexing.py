@@ -74,7 +74,8 @@ def _is_tensor(part: Any) -> bool:
 
 
 def _is_mask(part: Any) -> bool:
-    return str(getattr(part, "dtype", "")).endswith("bool") or (isinstance(part, list) and part and part[0] is True)
+    truths = isinstance(part, list) and bool(part) and isinstance(part[0], bool)
+    return truths or str(getattr(part, "dtype", "")).endswith("bool")
 
 
 def _shape(part: Any) -> tuple[int, ...]:
@@ -217,3 +218,22 @@ def _index_put(site: Site) -> Back:
     if tuple(picked.shape) != site.shape("values"):
         raise UncoveredError("`index_put` is covered where the values have the shape of what they are put to")
     return Back({"x": kept, "values": "dy[indices]"})
+
+
+@adjoint("setitem")
+def _setitem(site: Site) -> Back:
+    """`x` with another value at an index: nothing comes back to what is no longer there."""
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _of_written(site)})
+
+
+@adjoint("additem")
+def _additem(site: Site) -> Back:
+    """`x` with something added at an index."""
+    return Back({"x": "dy", "values": _of_written(site)})
+
+
+def _of_written(site: Site) -> str:
+    """What comes back to the values that are written at an index, which may have been broadcast."""
+    if tuple(site.result[site["index"]].shape) == site.shape("values"):
+        return "dy[index]"
+    return "dy[index].sum_to_size(values.shape)" if site.shape("values") else "dy[index].sum()"

@@ -17,7 +17,7 @@ import numpy as np
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Program
-from handgrad.errors import DeriveError
+from handgrad.derive.read.steps import names_made, names_used
 
 FILE = "<forward>"
 
@@ -163,24 +163,23 @@ def copied(value: Any) -> Any:
 
 
 def _step(line: Line | Loop) -> Step:
-    if isinstance(line, Loop):
-        raise DeriveError("a loop cannot be run at other sizes yet", where=f"line {line.number}: {line.text}")
     tree = ast.parse(line.source)
     expressions = {
         (n.lineno, n.end_lineno or 0, n.col_offset, n.end_col_offset or 0): n
         for n in ast.walk(tree)
         if isinstance(n, ast.expr)
     }
-    reads = frozenset(n.id for n in ast.walk(line.value) if isinstance(n, ast.Name))
+    makes = tuple(names_made([line]))
+    reads = frozenset(names_used([line])) - set(makes)
     numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
     literals = frozenset(n for n in numbers if type(n) is int and n > 1)
-    places = tuple(_places(line.value))
-    return Step(compile(tree, FILE, "exec"), reads, line.targets, expressions, literals, places)
+    places = tuple(_places(tree))
+    return Step(compile(tree, FILE, "exec"), reads, makes, expressions, literals, places)
 
 
-def _places(value: ast.expr) -> Iterator[tuple[str, int, int]]:
+def _places(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
     """Where a number is written as an index: in `x[:, 2]`, and in `setitem(x, at[:, 2], y)`."""
-    for node in ast.walk(value):
+    for node in ast.walk(tree):
         name, index = None, None
         if isinstance(node, ast.Subscript):
             name, index = node.value, node.slice
