@@ -1,8 +1,8 @@
 """handgrad: write the backward pass by hand, prove it right line by line, and train with it.
 
 The public names are those of `__all__`; each is loaded when it is first used, so that `import handgrad` is fast. Only
-`derive` is bound at once, since it has the name of the package that it comes from: an import of one of its modules, being
-the first, would leave the package here.
+`derive` is bound at once, since it has the name of the package that it comes from: the first import of one of its
+modules would leave the package here.
 """
 
 import importlib

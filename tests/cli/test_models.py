@@ -29,11 +29,20 @@ def test_a_family_is_trained_shown_and_used(handgrad, work, name):
     assert again.out[again.out.index("loss ") :] == ended.out[ended.out.index("loss ") :]
 
 
+def test_what_is_counted_shows_no_steps(handgrad, work):
+    ended = handgrad("train", "names.txt", "--model", "ngram", "--out", "counted", folder=work)
+    assert ended.code == 0, ended.err
+    assert re.search(r"model +ngram, counted: block_size 5\n", ended.out)
+    assert "steps" not in ended.out
+    assert "loss.png" not in ended.out
+    assert handgrad("sample", "counted", "-n", "3", folder=work).code == 0
+
+
 def test_help_shows_the_defaults_of_the_family(handgrad, work):
     ended = handgrad("train", "--model", "microgpt", "--help", folder=work)
     assert ended.code == 0
     assert all(name in ended.out for name in FAMILIES)
-    assert re.search(r"--steps INT.*default: 1000", ended.out)
+    assert re.search(r"--steps INT[^-]*default: 1000", ended.out, re.DOTALL)
     assert re.search(r"--model.*default: microgpt", ended.out, re.DOTALL)
 
 
@@ -46,6 +55,7 @@ REFUSED = {
     "--model gru --engine compiled": ("no compiled loops for the gru", "Leave out --engine"),
     "--model gru --preset lecture": ("--preset lecture is one of the mlp", "Leave out one of the two"),
     "--model transformer --block-size 4": ("lines of at most 3 characters", "a block_size of at least"),
+    "--model ngram --steps 10": ("steps: the ngram is counted, not trained",),
     "--dropout 0.5": ("the mlp has no dropout",),
 }
 

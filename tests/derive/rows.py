@@ -542,6 +542,7 @@ y = x.type_as(z) * z | x:nh z:nh
 y = x.view_as(z) * z | x:nh z:hn
 h = x * 1; h[0] = 2 * z; y = h**2 | x:nh z:h
 h = torch.zeros_like(x); h[:, 1:] = x[:, :-1]; y = h * x | x:nh
+h = x * 1; h[0] += 2 * z; y = h**2 | x:nh z:h
 h = x * 1; h[m] = 0; y = h * z | x:nh z:nh m:nh?
 x = x * 2; x += z; x *= x; y = x.sum(0) | x:nh z:h
 """

@@ -49,7 +49,8 @@ def test_every_rule_is_tested(monkeypatch):
         derived(source.replace("; ", "\n"), spec)
     in_numpy = {"pad_all", "select_along", "asarray", "cbrt", "vdot", "broadcast_to", "ravel", "astype"}
     in_numpy |= {"tensor_split", "atleast_2d"}
-    assert names_of_functions() - REFUSED - GRADIENT_FREE - used == in_numpy
+    read_away = {"dropout"}
+    assert names_of_functions() - REFUSED - GRADIENT_FREE - used == in_numpy | read_away
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ TINY = {
     "microgpt": {"block_size": 0, "n_embd": 4, "n_head": 2},
 }
 RESULTS = ("state.safetensors", "model.safetensors", "history.csv", "samples.txt")
-EACH = pytest.mark.parametrize("name", FAMILIES)
+EACH = pytest.mark.parametrize("name", TINY)
 
 
 def tiny(name: str, **changes) -> TrainConfig:
@@ -164,6 +164,19 @@ def test_lines_that_are_too_long_are_refused_before_anything_is_written(tmp_path
         with pytest.raises(ConfigError, match=message):
             handgrad.train(text, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_every_family_that_is_trained_is_tested_here():
+    assert list(TINY) == [name for name in FAMILIES if not family(name).counted]
+
+
+def test_what_is_counted_takes_no_steps():
+    for setting in ({"steps": 5}, {"runs": 2}):
+        with pytest.raises(ConfigError, match="the ngram is counted, not trained"):
+            TrainConfig.of("ngram", **setting)
+    for setting in ({"engine": "torch"}, {"device": "cuda"}):
+        with pytest.raises(ConfigError, match="the ngram takes no steps"):
+            TrainConfig.of("ngram", **setting)
 
 
 def test_settings_that_a_family_lacks_are_refused():

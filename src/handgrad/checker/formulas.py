@@ -18,7 +18,6 @@ from handgrad.checker.edits.core import called, expression
 from handgrad.checker.machine import InDouble
 from handgrad.checker.names import uses
 from handgrad.checker.readable import Wording
-from handgrad.derive.lines.returned import returned
 
 DEEPEST = 3
 """How many forward statements without a gradient of their own a formula passes through."""
@@ -75,8 +74,10 @@ class Formulas:
                 yield from self._returned(node.value, variable, upstream, consumer)
 
     def _returned(self, value: ast.expr, variable: str, upstream: str, name: str) -> list[str]:
-        case, quietly = self.full, InDouble() if self.full.double else contextlib.nullcontext()
-        with self.judge.machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), quietly:
+        from handgrad.derive.lines.returned import returned  # most programs have no line at fault
+
+        case, precisely = self.full, InDouble() if self.full.double else contextlib.nullcontext()
+        with self.judge.machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
             return returned(value, variable, upstream, namespace, name)
 
     def _composed(self, consumer: str, depth: int) -> str | None:

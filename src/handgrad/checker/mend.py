@@ -102,9 +102,9 @@ def _start(line: str) -> str:
 def rewritten_notebook(text: str, changes: Mapping[int | None, Callable[[str], str]]) -> str:
     """The same for a notebook: only the sources of the cells with changes are written anew.
 
-    >>> text = '{"cells": [{"cell_type": "code", "source": ["a = 1\\n",  "b = 2"]}]}'
+    >>> text = '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = 2"]}]}'
     >>> rewritten_notebook(text, {1: lambda source: source.replace("2", "-2")})
-    '{"cells": [{"cell_type": "code", "source": ["a = 1\\n",  "b = -2"]}]}'
+    '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = -2"]}]}'
     """
     sources = [cell["source"] for cell in _cells(text)]
     for number, change in sorted(((n, c) for n, c in changes.items() if n is not None), reverse=True):

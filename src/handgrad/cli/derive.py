@@ -3,11 +3,12 @@
 import json as json_format
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from handgrad.cli.parse import call
+from handgrad.derive import Form, Style
 from handgrad.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _NAME = tyro.conf.arg(metavar="NAME", help_behavior_hint="")
 def derive(
     program: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE|MODULE:FUNCTION")],
     *,
-    form: Literal["lines", "closed", "shortest"] = "lines",
+    form: Form = "lines",
     of: Annotated[str | None, _NAME] = None,
     start: Annotated[str | None, tyro.conf.arg(name="in", metavar="NAME[,NAME]", help_behavior_hint="")] = None,
     end: Annotated[str | None, tyro.conf.arg(name="out", metavar="NAME", help_behavior_hint="")] = None,
@@ -28,7 +29,7 @@ def derive(
     last: Annotated[str | None, tyro.conf.arg(name="to", metavar="[CELL:]LINE", help_behavior_hint="")] = None,
     shape: Annotated[_Several, tyro.conf.arg(metavar="NAME=32,10", help_behavior_hint="")] = (),
     arg: Annotated[_Several, tyro.conf.arg(metavar="NAME=EXPRESSION", help_behavior_hint="")] = (),
-    style: Annotated[Literal["torch", "numpy"] | None, tyro.conf.arg(metavar="{torch,numpy}", help_behavior_hint="")] = None,
+    style: Annotated[Style | None, tyro.conf.arg(metavar="{torch,numpy}", help_behavior_hint="")] = None,
     no_quotes: bool = False,
     explain: bool = False,
     check: bool = False,
@@ -41,8 +42,8 @@ def derive(
 
     The file is read as it is and run up to its loss; what is printed can be pasted below that. Of a function in it, or
     in a module, the backward function is printed; its arguments are those of the program's own first call of it, where
-    they are not given or annotated in the manner of jaxtyping. All of it was compared with autograd before: a wrong line
-    is never shown. Exit code 0: done, 2: a line cannot be differentiated, or the file cannot be run.
+    they are not given or annotated in the manner of jaxtyping. All of it was compared with autograd before: no wrong
+    line is shown. Exit code 0: done, 2: a line cannot be differentiated, or the file cannot be run.
 
     examples:
       handgrad derive mlp.py
@@ -62,7 +63,7 @@ def derive(
         arg: An argument of the function in Python, such as idx='torch.arange(5)'. May be given several times.
         style: Write for PyTorch or for NumPy, where it is not as the program is.
         no_quotes: Leave out the forward lines that stand beside the lines as comments.
-        explain: Show the derivation, step by step, as Markdown.
+        explain: Show the derivation, step by step; into a file or a pipe it goes as Markdown with LaTeX.
         check: Show how each gradient compares with autograd's.
         write: Add the lines to the file below the forward pass; the old file is kept beside it.
         json: Print all of it as JSON.
@@ -83,18 +84,19 @@ def derive(
         found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
     derivation = found.derivation
     text = derivation.source if no_quotes else derivation.quoted()
+    backup = found.write(text) if write else None
     if json:
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
-        print(derivation.explain() if explain else text)
+        print(_explained(derivation) if explain else text)
         if check:
             _show_check(derivation)
     for note in found.notes:
         print(f"handgrad: note: {note}", file=sys.stderr)
     print(f"handgrad: {derivation.summary}.", file=sys.stderr)
-    if write:
-        print(f"handgrad: the lines are written; the old file is {found.write(text)}.", file=sys.stderr)
+    if backup is not None:
+        print(f"handgrad: the lines are written; the old file is {backup}.", file=sys.stderr)
     return 0
 
 
@@ -103,10 +105,14 @@ def main(words: list[str]) -> int | None:
     return call(derive, "handgrad derive", words)
 
 
+def _explained(derivation: "Derivation") -> str:
+    """As a terminal shows it; where the output goes elsewhere, as Markdown."""
+    explanation = derivation.explain()
+    return explanation.text() if sys.stdout.isatty() else explanation.markdown()
+
+
 def _show_check(derivation: "Derivation") -> None:
     from handgrad.cli.console import show_figures
+    from handgrad.derive.showing import HEADINGS, rows
 
-    rows = [
-        (c.gradient, "×".join(map(str, c.shape)), str(c.exact), str(c.right), f"{c.error:.3g}") for c in derivation.check
-    ]
-    show_figures(("gradient", "shape", "exact", "approximate", "maxdiff"), rows)
+    show_figures(HEADINGS, rows(derivation))

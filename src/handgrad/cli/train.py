@@ -13,6 +13,7 @@ from rich.markup import escape
 from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
+from handgrad.models.registry import ModelName
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from handgrad.training.runs import Results
 
 PROGRAM = "handgrad train"
-DECIDING = ("--model", "--preset", "--resume")
-"""Flags on which the defaults of the others depend."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,40 @@ class Train:
     """Print the result as JSON."""
     config: TrainConfig = PRESETS["default"]
 
-    def rebased(self) -> "Train":
-        """The defaults that '--preset', '--model' and '--resume' give the other flags."""
+
+@dataclass(frozen=True)
+class Base:
+    """The flags on which the defaults of the others depend."""
+
+    model: ModelName = "mlp"
+    preset: Literal["default", "lecture"] = "default"
+    resume: Path | None = None
+
+    @classmethod
+    def of(cls, words: list[str]) -> "Base":
+        """What the words say of these flags; whether the others make sense is seen once their defaults are known."""
+        kept = []
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            flag, sign, _ = word.partition("=")
+            if flag in ("--model", "--preset", "--resume"):
+                kept += [word] if sign or following is None else [word, following]
+        return parse(cls, PROGRAM, kept, cls())
+
+    def config(self) -> TrainConfig:
+        """The settings from which the words may depart."""
         from handgrad.training.checkpoint import read_settings
 
         if self.resume is not None:
-            return Train(config=read_settings(self.resume).config)
-        preset, model = PRESETS[self.preset], self.config.model
-        if model == preset.model:
-            return Train(config=preset)
+            return read_settings(self.resume).config
+        preset = PRESETS[self.preset]
+        if self.model == preset.model:
+            return preset
         if self.preset != "default":
             raise ConfigError(
-                f"--preset {self.preset} is one of the {preset.model}", where="--model", got=model,
+                f"--preset {self.preset} is one of the {preset.model}", where="--model", got=self.model,
                 next_step="Leave out one of the two.",
             )  # fmt: skip
-        return Train(config=TrainConfig.of(model))
+        return TrainConfig.of(self.model)
 
 
 def main(words: list[str]) -> None:
@@ -81,7 +99,7 @@ def main(words: list[str]) -> None:
     from handgrad.training import run as runs
     from handgrad.training.loop import Every
 
-    base = _first_look(words).rebased()
+    base = Train(config=Base.of(words).config())
     options = parse(Train, PROGRAM, words, base)
     every = Every.parse(options.checkpoint_every)
     if options.resume is None:
@@ -101,22 +119,13 @@ def main(words: list[str]) -> None:
         raise runs.Interrupted(run.folder, run.state.step if one else None) from None
 
 
-def _first_look(words: list[str]) -> Train:
-    """What decides the defaults of everything else; whether the rest makes sense is seen when those are known."""
-    kept = []
-    for word, following in zip(words, [*words[1:], None], strict=True):
-        flag, sign, _ = word.partition("=")
-        if flag in DECIDING:
-            kept += [word] if sign or following is None else [word, following]
-    return parse(Train, PROGRAM, kept, Train())
-
-
 def _train_one(run: "Run", every: "Every", json: bool) -> None:
     from handgrad.training.loop import take_steps
     from handgrad.training.run import finish
 
-    with TrainingProgress(run.settings.config.steps) as progress:
-        run = take_steps(run, every, progress.of(done=run.state.step))
+    if run.settings.config.steps:
+        with TrainingProgress(run.settings.config.steps) as progress:
+            run = take_steps(run, every, progress.of(done=run.state.step))
     with working(_measuring(run)):
         outcome = finish(run)
     if json:
@@ -150,7 +159,8 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
 
 
 def _measuring(run: "Run") -> str:
-    return "calibrating batch norm, measuring the loss" if run.settings.model.buffer_shapes else "measuring the loss"
+    first = "counting, " if run.settings.model.counted else "calibrating batch norm, "
+    return f"{first * bool(run.settings.model.buffer_shapes)}measuring the loss"
 
 
 def _show_runs(results: "Results") -> None:
@@ -175,8 +185,9 @@ def _remark(run: "Run", began: TrainConfig) -> None:
     if config.chosen_engine == "compiled":
         from handgrad.engine import is_compiled
 
-        if not is_compiled():
-            remark = "Compiling the training loop: some ten seconds, this first time only."
+        if not is_compiled("ngram._count" if run.settings.model.counted else "training._steps"):
+            loops = "counting" if run.settings.model.counted else "training"
+            remark = f"Compiling the {loops} loop: some ten seconds, this first time only."
             console(stderr=True).print(remark, style="dim")
 
 
@@ -198,11 +209,13 @@ def _show_start(run: "Run") -> None:
     show(f"[bold]text[/]    {escape(run.corpus.source)}: {run.corpus.n_lines:,} lines, {model.vocab_size - 1} letters")
     show(f"        {sizes} characters to predict (train / validation / test)")
     has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
-    show(f"[bold]model[/]   {model.name}, {model.n_parameters:,} parameters{': ' * bool(has)}{has}")
+    knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
+    show(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}")
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
     seeds = f"seed {config.seed}" if config.runs == 1 else f"seeds {config.seed} to {config.seeds[-1]}"
     rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, {seeds}"
-    show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
+    if not model.counted:
+        show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 
 
@@ -214,7 +227,8 @@ def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     for line in outcome.samples:
         show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
     folder = escape(shlex.quote(str(run.folder)))
-    show(f"\n[bold]saved[/]   {folder} (the loss curve is loss.png there)")
+    curve = "" if run.settings.model.counted else " (the loss curve is loss.png there)"
+    show(f"\n[bold]saved[/]   {folder}{curve}")
     show(f"[bold]next[/]    handgrad sample {folder} -n 50 --new-only")
     show(f"        handgrad evaluate {folder} --line {escape(shlex.quote(outcome.samples[0]))}")
 

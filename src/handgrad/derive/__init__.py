@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handgrad.derive.derivation import Derivation
+    from handgrad.derive.functions import FunctionDerivation
+    from handgrad.derive.prove import Proof
 
 Form = Literal["lines", "closed", "shortest"]
 Style = Literal["torch", "numpy"]
@@ -66,12 +67,47 @@ class Derive:
         of: str | None = None,
         with_respect_to: "str | Sequence[str] | None" = None,
         style: Style | None = None,
-    ) -> "Derivation":
+    ) -> "FunctionDerivation":
         """See the class."""
         from handgrad.derive.functions import derive_function
 
         names = (with_respect_to,) if isinstance(with_respect_to, str) else with_respect_to
         return derive_function(forward, args, form=form, of=of, names=names, style=style)
+
+    def prove(
+        self, expression: str, forward: "Callable[..., Any]", *args: Any, gradient_of: str, of: str | None = None
+    ) -> "Proof":
+        """Compare a person's formula for a gradient with the right one.
+
+        Args:
+            expression: the formula, in the names of the function's variables and of gradients, `dh` for that of `h`. It
+                is judged given the gradients that it names.
+            forward: the function.
+            args: what to call it with.
+            gradient_of: the variable.
+            of: the variable to start from, where it is not what the function returns.
+
+        Returns:
+            A `Proof`: its `verdict` is "proven", "equal" (in numbers only), "different" or "unknown", and `difference`
+            is what the formula has too much.
+
+        Raises:
+            DeriveError: the function cannot be put in index notation, or has no such variable.
+
+        Example:
+            >>> import torch
+            >>> def mean_square(x, y):
+            ...     diff = x - y
+            ...     return (diff**2).mean()
+            >>> tensors = torch.randn(4, 3), torch.randn(4, 3)
+            >>> derive.prove("2 * diff / diff.numel()", mean_square, *tensors, gradient_of="x").verdict
+            'proven'
+            >>> derive.prove("diff / diff.numel()", mean_square, *tensors, gradient_of="x").factor
+            '0.5'
+        """
+        from handgrad.derive.functions import prove_for_function
+
+        return prove_for_function(expression, forward, args, gradient_of, of)
 
     def __getattr__(self, name: str) -> Any:
         """A module of this package, or a name in it."""

@@ -19,7 +19,7 @@ def closed(program: Program, target: str, end: str | None = None) -> Backward:
     for name in (target, end):
         if name not in graph.definitions:
             raise missing(graph, name)
-    found = backward(words, end, [target], whole=False)
+    found = backward(words, end, [target])
     if target not in found:
         raise DeriveError(f"`{end}` does not depend on `{target}`", next_step="Name a variable that it is made of.")
     made = found[target]

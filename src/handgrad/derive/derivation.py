@@ -8,9 +8,11 @@ from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
+from handgrad.derive.styling import compared, in_place, standing, styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
+    from handgrad.derive.explain import Explanation
     from handgrad.derive.verify import Check, Verification
 
 
@@ -50,6 +52,16 @@ class Derivation:
     def quoted(self) -> str:
         """The same, with the forward line that they undo beside them as a comment."""
         return quoted(self.written)
+
+    def explain(self) -> "Explanation":
+        """How the gradients of the inputs come about, step by step.
+
+        Raises:
+            DeriveError: a line on the way has no index notation.
+        """
+        from handgrad.derive.explain import explain
+
+        return explain(self.program, self.program.inputs)
 
     @property
     def summary(self) -> str:
@@ -92,19 +104,38 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
     Raises:
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
-    written = write(program, form, style)
-    return Derivation(program, written, form, checked(program, written, form))
+    lines, verification = write_and_check(program, form, style)
+    return Derivation(program, standing(program, in_place(program, lines)), form, verification)
 
 
-def write(program: Program, form: Form, style: Style | None = None) -> Backward:
-    """The backward pass of a forward pass, not yet checked.
+def write_and_check(
+    program: Program, form: Form, style: Style | None = None, run: Program | None = None
+) -> "tuple[Backward, Verification]":
+    """The backward pass of a forward pass, and what came of comparing it with autograd.
+
+    Args:
+        program: the forward pass.
+        form: of the lines.
+        style: of the lines.
+        run: the forward pass as it runs above the lines, where that is otherwise.
 
     Raises:
-        DeriveError: a line that cannot be differentiated.
+        DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     if not program.inputs:
         what = f"{program.output} depends on no float tensor that is not a constant"
         raise DeriveError(what, next_step="Name those to differentiate by.")
+    lines = _written(program, form)
+    shown = styled(program, lines, style)
+    if style is None or style == program.library:
+        return shown, checked(run or program, shown, form)
+    plain = styled(program, lines)
+    verification = checked(run or program, plain, form)
+    compared(program, plain, shown)
+    return shown, verification
+
+
+def _written(program: Program, form: Form) -> Backward:
     if form == "lines":
         from handgrad.derive.lines import lines_backward
 
@@ -174,5 +205,5 @@ def _check_to_json(check: "Check") -> dict[str, Any]:
         "shape": list(check.shape),
         "exact": check.exact,
         "approximate": check.right,
-        "maxdiff": check.error,
+        "error": check.error,
     }

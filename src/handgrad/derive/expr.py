@@ -47,12 +47,14 @@ class Merged(NamedTuple):
 class Affine(NamedTuple):
     """The sum of an offset and of indices times steps: the place that a slice, a window or a number says.
 
-    `text` is the subscript as the program has it (`1:`, `2 * n:3 * n`, `0`), empty for a window.
+    `text` is the subscript as the program has it (`1:`, `2 * n:3 * n`, `0`), empty for a window. A `piece` is one of
+    several that make up the whole axis, at any size.
     """
 
     terms: tuple[tuple[int, "Index"], ...]
     offset: int
     text: str
+    piece: bool = False
 
 
 Index = Axis | Gathered | Merged | Affine
@@ -154,8 +156,8 @@ def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | No
             return Gathered(table, tuple(put_index(i, mapping) for i in parts))
         case Merged(parts, sizes):
             return Merged(tuple(put_index(i, mapping) for i in parts), sizes)
-        case Affine(terms, offset, text):
-            return Affine(tuple((step, put_index(i, mapping)) for step, i in terms), offset, text)
+        case Affine(terms):
+            return index._replace(terms=tuple([(step, put_index(i, mapping)) for step, i in terms]))
     return index
 
 

@@ -13,11 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 from handgrad.derive import Form, Style
-from handgrad.derive.derivation import Derivation, checked, write
-from handgrad.derive.emit.source import written
+from handgrad.derive.derivation import Derivation, write_and_check
+from handgrad.derive.prove import Proof, prove
 from handgrad.derive.quoting import quoted
-from handgrad.derive.read.program import Line, Loop, Program
+from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
+from handgrad.derive.read.steps import names_made
+from handgrad.derive.styling import exchanged
 from handgrad.errors import DeriveError
 
 _NUMBERS = itertools.count(1)
@@ -42,8 +44,20 @@ def derive_function(
             known = ", ".join(program.inputs)
             raise DeriveError(f"no float tensor is called {unknown[0]!r}", where="with_respect_to", expected=known)
         program = replace(program, inputs=tuple(n for n in program.inputs if n in names))
-    lines = write(program, form, style)
-    return FunctionDerivation(program, lines, form, checked(_by_itself(program), lines, form), function)
+    lines, verification = write_and_check(program, form, style, _by_itself(program))
+    return FunctionDerivation(program, lines, form, verification, function)
+
+
+def prove_for_function(
+    expression: str, function: Callable[..., Any], args: Sequence[Any], gradient_of: str, of: str | None = None
+) -> Proof:
+    """Compare a formula with the right gradient; see `handgrad.derive.prove`."""
+    program = read_function(function, *args)
+    last = {program.renamed.get(target, target): target for target, _ in program.makers()}
+    words = {name: target for name, target in last.items() if name != target}
+    gradients = {f"d{name}_before": name for name in words} | {f"d{name}": last for name, last in words.items()}
+    end = _made(program, of) if of is not None else None
+    return prove(exchanged(expression, words), program, last.get(gradient_of, gradient_of), end, gradients=gradients)
 
 
 def _by_itself(program: Program) -> Program:
@@ -106,20 +120,10 @@ def _needed(program: Program, lines: str) -> list[str]:
     """The forward lines that make what the backward pass reads."""
     needed, found = _names(lines), []
     for line in reversed(program.lines):
-        if needed & set(_targets(line)):
-            found.append(_text(line))
+        if needed & set(names_made([line])):
+            found.append(line.source)
             needed |= _names(found[-1])
     return found[::-1]
-
-
-def _targets(line: Line | Loop) -> list[str]:
-    if isinstance(line, Line):
-        return list(line.targets)
-    return [*itertools.chain(*map(_targets, line.body)), *line.carried.values(), *line.stored]
-
-
-def _text(line: Line | Loop) -> str:
-    return line.text if isinstance(line, Loop) else f"{', '.join(line.targets)} = {written(line.value)}"
 
 
 def _names(source: str) -> set[str]:

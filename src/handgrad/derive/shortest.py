@@ -1,6 +1,6 @@
 """All gradients of a program in as few words as possible."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.backward import Backward, GradientLine
@@ -39,7 +39,7 @@ def shortest(program: Program) -> Backward:
     for name in (program.output, *order):
         if name in graph.errors and any(reaches(graph, x, name) for x in program.inputs):
             raise graph.errors[name]
-    kept = eliminate(words, list(order), dict(known))
+    kept = eliminate(words, list(order), dict(known), {n for n in order if graph.definitions[n].function == "input"})
     try:
         lines = said(words, [name for name in order if name in kept], kept)
     except Unsayable as reason:
@@ -108,16 +108,15 @@ def inner(graph: Graph) -> set[str]:
     return {*found, *graph.words}
 
 
-def eliminate(words: Words, order: list[str], known: dict[str, Expr]) -> dict[str, Expr]:
-    """Do without each gradient that the others say more shortly without."""
+def eliminate(words: Words, order: list[str], known: dict[str, Expr], wanted: Collection[str]) -> dict[str, Expr]:
+    """Do without each gradient, but for the wanted ones, that the others say more shortly without."""
     graph = words.graph
-    inputs = {n for n in order if graph.definitions[n].function == "input"}
     known = {name: shortened(words, form_of(graph, name), e) for name, e in known.items()}
     changed = True
     while changed:
         changed = False
         for name in order:
-            if name not in known or name in inputs:
+            if name not in known or name in wanted:
                 continue
             said = gradient_name(graph, name)
             users = {x: e for x, e in known.items() if said in e.names()}
@@ -150,7 +149,7 @@ def insert(expr: Expr, name: str, value: Expr, form: Form) -> Expr:
             if isinstance(base, Factor) and base.name == name:
                 if power != 1:
                     raise ValueError(f"{name} to the power of {power}")
-                total = total * value.put(_places(form, base.indices))
+                total = total * value.put(places(form, base.indices))
         out = out + total.sum(bound)
     return out
 
@@ -159,16 +158,17 @@ def _is(base, name: str) -> bool:
     return isinstance(base, Factor) and base.name == name
 
 
-def _places(form: Form, indices: Form) -> dict[Index, Index]:
-    places: dict[Index, Index] = {}
-    for own, found in zip(form, indices, strict=True):
-        if isinstance(own, Merged) and isinstance(found, Merged):
-            places.update(zip(own.indices, found.indices, strict=True))
-        elif own is not None and found is not None:
+def places(form: Form, indices: Form) -> dict[Index, Index]:
+    """Which index stands where a form has one of its own."""
+    found: dict[Index, Index] = {}
+    for own, index in zip(form, indices, strict=True):
+        if isinstance(own, Merged) and isinstance(index, Merged):
+            found.update(zip(own.indices, index.indices, strict=True))
+        elif own is not None and index is not None:
             if isinstance(own, Merged):
                 raise DeriveError("an axis that one line takes apart and another does not has no index notation here")
-            places[own] = found
-    return places
+            found[own] = index
+    return found
 
 
 __all__ = ["Definition", "Product", "equations", "shortest"]

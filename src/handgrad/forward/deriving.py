@@ -4,7 +4,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, derived
 from handgrad.derive.functions import FunctionDerivation, derive_function
 from handgrad.derive.read.statements import read_program
+from handgrad.derive.read.steps import names_used
 from handgrad.errors import ConfigError, DeriveError, HandgradError
 from handgrad.forward.function import Given, function_of_file, function_of_module
 from handgrad.forward.program import Forward, Part, forward_of_file, read_program_file
@@ -27,8 +28,8 @@ class Wish:
 
     form: Form = "lines"
     style: Style | None = None
-    part: Part = Part()
-    given: Given = Given()
+    part: Part = field(default_factory=Part)
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,18 @@ class Derived:
     @property
     def notes(self) -> list[str]:
         """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        unchecked = [f"{name} was not compared: {why}." for name, why in self.derivation.verification.unchecked.items()]
+        left_out = self.derivation.verification.unchecked.items()
+        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
         return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program; each line that is undone with its cell, where there are cells."""
-        found = {"program": str(self.target), **self.derivation.to_json(), "notes": self.notes}
+        found = self.derivation.to_json()
         for line in found["lines"]:
             if (undone := line["undoes"]) and self.forward is not None:
                 place = self.forward.place_of(undone["line"])
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
-        return found
+        return {"program": str(self.target), **found, "notes": self.notes}
 
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.
@@ -93,6 +95,7 @@ class Derived:
         if path is None:
             raise ConfigError("a module is not written into", where="--write", next_step="Name its file.")
         if self.forward is not None:
+            self._see_what_is_left()
             return write_below(path, self.forward.lines.statements[-1], text)
         statements = read_program_file(path).statements
         named = {getattr(s.node, "name", None): s for s in statements}
@@ -100,7 +103,22 @@ class Derived:
             raise DeriveError("there is a function called 'backward' already", where=path)
         if self.target.function not in named:
             raise DeriveError(f"{self.target.function} is not defined at the top of the file", where=path)
-        return write_below(path, named[self.target.function], f"\n{text}\n")
+        return write_below(path, named[self.target.function], f"\n{text}")
+
+    def _see_what_is_left(self) -> None:
+        """See that the forward pass can run once more below itself, where the lines begin with it.
+
+        Raises:
+            DeriveError: something that it starts from is overwritten in it.
+        """
+        program = self.derivation.program
+        kept = (program.looped or program).kept
+        gone = sorted(name for name in names_used(program.lines) if name in program.before and name not in kept)
+        if self.derivation.written.recomputed and gone:
+            what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
+            raise DeriveError(
+                what, where=self.target.path, next_step="Put what is printed in their place."
+            )
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:
@@ -116,9 +134,7 @@ def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeo
             forward = forward_of_file(target.path, wish.part, data=data, timeout=timeout)
             return Derived(target, derive_forward(forward, wish), forward)
         if target.path is not None:
-            function, arguments = function_of_file(
-                target.path, target.function, wish.given, data=data, timeout=timeout
-            )
+            function, arguments = function_of_file(target.path, target.function, wish.given, data=data, timeout=timeout)
         else:
             function, arguments = function_of_module(str(target.module), target.function, wish.given)
         return Derived(target, _derive_called(function, arguments, wish, target))
@@ -128,7 +144,8 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     """Derive the backward pass of forward lines that have been found."""
     lines = forward.lines
     with _placed(forward), forward.holding():
-        program = read_program(forward.source, lines.before, inputs=lines.inputs, output=lines.output)
+        inputs = None if lines.containers else lines.inputs
+        program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
         return derived(program, wish.form, wish.style)
 
 
@@ -163,6 +180,8 @@ def _placed(forward: Forward) -> Iterator[None]:
 
 
 def _elsewhere(error: HandgradError, where: str) -> DeriveError:
+    first, *more = where.split("\n")
+    where = f"{first.rstrip(' :')} …" if more else first
     return DeriveError(
         error.what, got=error.got, expected=error.expected, where=where or None, next_step=error.next_step
     )

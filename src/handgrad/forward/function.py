@@ -1,4 +1,4 @@
-"""A function of a file or module, and what to call it with: as told, as the program itself does, or as it is annotated."""
+"""A function of a file or module, and what to call it with: as told, as the program does, or as it is annotated."""
 
 import contextlib
 import importlib
@@ -143,10 +143,9 @@ def _arguments(
         elif parameter.default is parameter.empty:
             missing.append(word)
     if missing:
-        raise DeriveError(
-            f"it is not known what {name} is called with: {', '.join(missing)}",
-            next_step=f"Say --shape {missing[0]}=32,10 for a tensor of floats, or --arg {missing[0]}='torch.arange(5)'.",
-        )
+        what = f"it is not known what {name} is called with: {', '.join(missing)}"
+        say = f"Say --shape {missing[0]}=32,10 for a tensor of floats, or --arg {missing[0]}='torch.arange(5)'."
+        raise DeriveError(what, next_step=say)
     return {word: found[word] for word in signature.parameters if word in found}
 
 

@@ -43,7 +43,8 @@ class LossGoal:
     def __init__(self, source: Source, losses: Losses, chosen: str | None = None):
         """Look for a loss called `chosen`, or for any."""
         self.losses, self.chosen = losses, chosen
-        self.functions = {n.name: n for s in source.statements for n in ast.walk(s.node) if _is_function(n)}
+        nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
+        self.functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
         self.found: str | None = None
         self.any_scalar = not any(self._makes(s.node) for s in source.statements)
 
@@ -136,7 +137,7 @@ class Lines:
         >>> Lines.parse("9:4", "9:12")
         Lines(first=4, last=12, cell=9)
         """
-        found = [_parsed(text) for text in (first, last)]
+        found = [_parsed(text, where) for text, where in ((first, "--from"), (last, "--to"))]
         if not any(found):
             return None
         (cell, low), (other, high) = (end or (None, None) for end in found)
@@ -175,21 +176,17 @@ class LineGoal:
         return made[-1] if made else None
 
 
-def _parsed(text: str | None) -> tuple[int | None, int] | None:
+def _parsed(text: str | None, where: str) -> tuple[int | None, int] | None:
     if text is None:
         return None
     cell, _, line = text.rpartition(":")
     if not line.isdecimal() or (cell and not cell.isdecimal()):
-        raise ConfigError("this is no line", got=repr(text), expected="LINE, or in a notebook CELL:LINE")
+        raise ConfigError("this is no line", where=where, got=text, expected="LINE, or in a notebook CELL:LINE")
     return int(cell) if cell else None, int(line)
 
 
 def _in_order(node: ast.stmt) -> list[str]:
     return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-
-
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef)
 
 
 def is_float(value: Any) -> bool:

@@ -19,10 +19,11 @@ from handgrad.checker.source import Place, Source, SourceError, Statement, read_
 from handgrad.errors import DeriveError
 from handgrad.forward.goal import Goal, LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner
-from handgrad.forward.slicing import Run, Slice, from_floats, from_names, from_parameters, sliced, all_leaves
+from handgrad.forward.slicing import Run, Slice, all_leaves, from_floats, from_names, from_parameters, sliced
 from handgrad.forward.updates import updated
 
 RAISED = "The program itself raises this."
+NO_FILE = "--data FOLDER names a folder with the file."
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,7 @@ def _dedented(statement: Statement) -> str:
     return textwrap.dedent(" " * statement.node.col_offset + statement.text)
 
 
-def forward_of_file(
-    path: Path, part: Part, *, data: Path | None = None, timeout: float | None = 60.0
-) -> Forward:
+def forward_of_file(path: Path, part: Part, *, data: Path | None = None, timeout: float | None = 60.0) -> Forward:
     """The forward pass of a script or a notebook, which is run as far as that goes.
 
     Raises:
@@ -208,7 +207,8 @@ def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -
         raise DeriveError(fault.message, where=_at(where, fault.place), next_step="Mend this line first.")
     if runner.errors:
         error = runner.errors[0]
-        raise DeriveError(error.message, where=_at(where, error.place), next_step=RAISED)
+        advice = NO_FILE if error.message.startswith("FileNotFoundError") else RAISED
+        raise DeriveError(error.message, where=_at(where, error.place), next_step=advice)
     if part.lines is not None:
         raise DeriveError("no statement that makes a float begins in these lines", where=where)
     if part.goal is not None:

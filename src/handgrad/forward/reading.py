@@ -62,7 +62,7 @@ def _bound_anew(node: ast.stmt, losses: Losses) -> set[str]:
 
 
 def is_update(node: ast.AST) -> bool:
-    """Whether something that is not computed from it is taken off a tensor: `W -= lr * dW`, `p.data += -lr * p.grad`."""
+    """Whether something not computed from it is taken off a tensor: `W -= lr * dW`, `p.data += -lr * p.grad`."""
     match node:
         case ast.AugAssign(target=target, op=ast.Sub(), value=value):
             pass
@@ -74,7 +74,7 @@ def is_update(node: ast.AST) -> bool:
         case _:
             return False
     name = base_name(target)
-    return name is not None and name not in uses(value).reads - (uses(target).reads if "grad" in ast.unparse(value) else set())
+    return name is not None and (name not in uses(value).reads or "grad" in ast.unparse(value))
 
 
 def _trains(node: ast.AST, losses: Set[str]) -> bool:

@@ -1,18 +1,17 @@
 """Go through the cells that a notebook has run already, without running them again."""
 
 import contextlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from handgrad.checker.machine import Machine, reads_of
+from handgrad.checker.machine import Machine
 from handgrad.checker.names import uses
 from handgrad.checker.source import Source, Statement
-from handgrad.checker.values import held_in, holds
 from handgrad.errors import DeriveError
-from handgrad.forward.goal import Goal, is_float
+from handgrad.forward.goal import Goal
 from handgrad.forward.program import Forward, Part, forward_of_run, goal_of
 from handgrad.forward.ran import Ran
-from handgrad.forward.running import Runner, bound_to_item
+from handgrad.forward.running import Done, Runner, bound_to_item
 
 
 def forward_of_cells(cells: Sequence[Source], namespace: dict[str, Any], part: Part) -> Forward:
@@ -48,22 +47,17 @@ def forward_of_cells(cells: Sequence[Source], namespace: dict[str, Any], part: P
 class _Recollection(Runner):
     """Statements that have run; what they made is what there is now."""
 
-    def _step(self, statement: Statement, more: Set[str] = frozenset(), enters: bool = False) -> Ran:
-        namespace, found = self.machine.namespace, uses(statement.node)
-        reads = reads_of(self.machine, statement.node) | more
-        values = [namespace.get(name) for name in reads]
-        computes = any(is_float(value) or holds(is_float, value) for value in values)
-        inside = {id(tensor) for value in values if not is_float(value) for tensor in held_in(value)}
-        return self._record(
-            statement, reads, found.binds, found.changes, inside, computes=computes, enters=enters
-        )
+    def _do(self, statement: Statement) -> Done:
+        found = uses(statement.node)
+        return Done(found.binds, found.changes)
 
-    def _contexts(self, statement: Statement) -> contextlib.AbstractContextManager[None]:
+    def _contexts(self, statement: Statement) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - none is run
         return contextlib.nullcontext()
 
     def _rounds(self, statement: Statement) -> Iterator[None]:
         if hasattr(statement.node, "target"):
-            self.ran.append(self._step(bound_to_item(statement), uses(statement.node.iter).reads, enters=True))
+            ran = self._step(bound_to_item(statement), uses(statement.node.iter).reads, enters=True)
+            self.ran += [ran] if ran else []
         yield
 
     def _enter(self, statement: Statement, rest: Sequence[Statement]) -> bool:

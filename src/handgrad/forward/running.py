@@ -4,7 +4,7 @@ import ast
 import contextlib
 import inspect
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -31,6 +31,15 @@ from handgrad.forward.reading import only_takes
 ITEM = "__item__"
 ROUNDS = 2
 """How often a training loop is gone round in search of a loss."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The names that a statement has bound and changed, and whether it drew random numbers."""
+
+    bound: Set[str]
+    changed: Set[str]
+    draws: bool = False
 
 
 class Runner:
@@ -192,13 +201,23 @@ class Runner:
     def _step(self, statement: Statement, more: Set[str] = frozenset(), enters: bool = False) -> Ran | None:
         """Run one statement; None where it raises."""
         node, namespace = statement.node, self.machine.namespace
-        for part in (part for part in ast.walk(node) if isinstance(part, ast.FunctionDef)):
-            self._defined[part.name, min([part.lineno, *(d.lineno for d in part.decorator_list)])] = statement, part
-        namespace["__leave_loop__"] = LeaveLoop
         reads = reads_of(self.machine, node) | more
         values = [namespace.get(name) for name in reads]
         computes = any(is_float(value) or holds(is_float, value) for value in values)
         inside = {id(tensor) for value in values if not is_float(value) for tensor in held_in(value)}
+        done = self._do(statement)
+        if done is None:
+            return None
+        if computes and not (isinstance(node, ast.Assign) and only_takes(node.value)):
+            self._computed |= done.bound - reads
+        facts = {"enters": enters, "computes": computes, "draws": done.draws}
+        return self._record(statement, reads, done.bound, done.changed, inside, **facts)
+
+    def _do(self, statement: Statement) -> Done | None:
+        node, namespace = statement.node, self.machine.namespace
+        for part in (part for part in ast.walk(node) if isinstance(part, ast.FunctionDef)):
+            self._defined[part.name, min([part.lineno, *(d.lineno for d in part.decorator_list)])] = statement, part
+        namespace["__leave_loop__"] = LeaveLoop
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(compile_statement(node, statement.place.file))
@@ -209,12 +228,9 @@ class Runner:
             return None
         after = fingerprints(namespace)
         bound = {name for name, (known, _) in after.items() if before.get(name, (None,))[0] != known}
-        touched = {name for name, mark in after.items() if name in before and before[name] != mark}
-        found = uses(node)
-        if computes and not (isinstance(node, ast.Assign) and only_takes(node.value)):
-            self._computed |= bound - reads
-        facts = {"enters": enters, "computes": computes, "draws": random_before.has_moved(Randomness.now(namespace))}
-        return self._record(statement, reads, bound | found.binds, touched | found.changes, inside, **facts)
+        changed = {name for name, mark in after.items() if name in before and before[name] != mark}
+        found, draws = uses(node), random_before.has_moved(Randomness.now(namespace))
+        return Done(bound | found.binds, changed | found.changes, draws)
 
     def _record(
         self,

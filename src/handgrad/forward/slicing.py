@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from handgrad.checker.source import Statement
-from handgrad.checker.values import copy_values, held_in, holds_float
+from handgrad.checker.values import held_in, holds_float
 from handgrad.forward.goal import is_float
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import values_read
@@ -121,19 +121,14 @@ def sliced(run: Run, origins: Origins, leaves: Set[str]) -> Slice:
     differentiated = {n for n, i in constants.items() if origins[i][n].leaves & leaves}
     inputs = list(dict.fromkeys(n for i in lines for n in _in_order(ran[i]) if n in differentiated))
     containers = [name for name in inputs if not is_float(before[name])]
-    for name in containers:
+    for name in inputs:
         _ask_for_gradients(before[name])
     tensors = tuple(name for name in inputs if name not in containers)
-    statements = tuple(ran[i].statement for i in lines)
-    return Slice(statements, copy_values(before, _in_float64), tensors, run.output, tuple(containers))
-
-
-def _in_float64(tensor: Tensor) -> Tensor:
-    return tensor.detach().double().requires_grad_(tensor.requires_grad)
+    return Slice(tuple(ran[i].statement for i in lines), before, tensors, run.output, tuple(containers))
 
 
 def _ask_for_gradients(value: Any) -> None:
-    """Let each float tensor in a list, a dict or an object require a gradient."""
+    """Let a float tensor, or each in a list, a dict or an object, require a gradient."""
     for tensor in held_in(value):
         if isinstance(tensor, Tensor) and is_float(tensor):
             tensor.requires_grad_()

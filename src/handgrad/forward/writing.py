@@ -25,29 +25,28 @@ def write_below(path: Path, statement: Statement, text: str) -> Path:
     if before.strip() and not before.rstrip().endswith(";"):
         what = "there is no place for lines below this one, which is part of the line of another statement"
         raise DeriveError(what, where=where, next_step="Put it on a line of its own.")
-    number = statement.node.end_lineno
 
     def change(source: str) -> str:
-        if _stand_there(source, number, text):
+        first, last = statement.node.lineno, statement.node.end_lineno
+        if _stand_there(source, last, text):
             raise DeriveError("these lines stand there already", where=where)
-        return inserted(source, number, text)
+        line = _LINE.findall(source)[first - 1][0]
+        return inserted(source, last, textwrap.indent(text, line[: len(line) - len(line.lstrip())]))
 
     return rewrite(path, {statement.place.cell: change})
 
 
 def inserted(source: str, number: int, text: str) -> str:
-    """The source with lines below line `number`, indented and ended as that one.
+    """The source with lines below line `number`, ended as that one.
 
-    >>> inserted("if x:\\r\\n  a = 1\\r\\nb = 2", 2, "c = 3")
-    'if x:\\r\\n  a = 1\\r\\n\\r\\n  c = 3\\r\\n\\r\\nb = 2'
+    >>> inserted("a = 1\\r\\nb = 2", 1, "c = 3")
+    'a = 1\\r\\n\\r\\nc = 3\\r\\n\\r\\nb = 2'
     """
     lines = _LINE.findall(source)[:-1]
     model, end = lines[number - 1]
     end = end or lines[0][1] or "\n"
-    new = ["", *textwrap.indent(text, model[: len(model) - len(model.lstrip())]).split("\n")]
     below = lines[number:]
-    if below and below[0][0].strip():
-        new.append("")
+    new = ["", *text.split("\n"), *([""] if below and below[0][0].strip() else [])]
     added = [(line, end) for line in new]
     if not below:
         added[-1] = added[-1][0], lines[-1][1]

@@ -45,6 +45,8 @@ class Family:
     """What it is, in a few words."""
     reads: ClassVar[Literal["contexts", "lines"]]
     """Minibatches: of contexts, (N, block_size) and (N,) targets, or of whole lines, both (N, T)."""
+    counted: ClassVar[bool] = False
+    """Whether it takes no steps, and all it knows is measured on the text."""
     smallest_batch: ClassVar[int] = 1
     beta1: ClassVar[float] = 0.9
     """Of Adam: how much of the mean gradient is kept from step to step."""
@@ -64,8 +66,8 @@ class Family:
         raise NotImplementedError
 
     @property
-    def buffer_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of each buffer: what is measured after training, and not trained."""
+    def buffer_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The shape of each buffer, which is measured after training, and not trained; None where the text decides."""
         return {}
 
     @property

@@ -58,7 +58,7 @@ class MLP(OfContexts):
         }
 
     @property
-    def buffer_shapes(self) -> dict[str, tuple[int, ...]]:
+    def buffer_shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Mean and variance of `hprebn` over the training split."""
         return {"bnmean": (1, self.n_hidden), "bnvar": (1, self.n_hidden)}
 

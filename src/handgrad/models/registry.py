@@ -8,9 +8,10 @@ from typing import Literal
 from handgrad.errors import ConfigError
 from handgrad.models.family import Family
 
-ModelName = Literal["bigram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm", "transformer", "microgpt"]
+ModelName = Literal["bigram", "ngram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm", "transformer", "microgpt"]
 FAMILIES: dict[str, str] = {
     "bigram": "Bigram",
+    "ngram": "NGram",
     "bow": "BoW",
     "mlp": "MLP",
     "wavenet": "WaveNet",
@@ -21,8 +22,8 @@ FAMILIES: dict[str, str] = {
     "microgpt": "MicroGPT",
 }
 """The class of each family, in the file of the family's name."""
-COMPILED = frozenset({"mlp"})
-"""Families whose steps are compiled too; those of the others PyTorch takes."""
+COMPILED = frozenset({"mlp", "ngram"})
+"""Families with compiled loops; PyTorch takes the steps of the others."""
 
 
 def family(name: str) -> type[Family]:

@@ -70,7 +70,7 @@ class WaveNet(OfContexts):
         return {**shapes, "Wy": (self.n_hidden, self.vocab_size), "by": (self.vocab_size,)}
 
     @property
-    def buffer_shapes(self) -> dict[str, tuple[int, ...]]:
+    def buffer_shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Mean and variance before each batch norm, over the training split."""
         names = [f"{name}{level}" for level in self.levels for name in ("bnmean", "bnvar")]
         return dict.fromkeys(names, (1, self.n_hidden))

@@ -285,10 +285,16 @@ def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> 
 
 
 def _of_shapes(
-    path: Path, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+    path: Path, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> dict[str, np.ndarray]:
     for name, shape in shapes.items():
-        if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != np.float32:
+        counted = None in shape  # integers, as many as the text has
+        fits = name in tensors and (
+            tensors[name].ndim == 1 and tensors[name].dtype.kind == "i"
+            if counted
+            else tensors[name].shape == shape and tensors[name].dtype == np.float32
+        )
+        if not fits:
             raise _damaged(path, f"no {name} of shape {shape}")
     return {name: tensors[name] for name in shapes}
 

@@ -34,7 +34,7 @@ class TrainConfig:
     model: ModelName = "mlp"
     """The family of the network; each has defaults of its own for the settings below."""
     steps: int = 2_500
-    """Training steps, one minibatch each."""
+    """Training steps, one minibatch each; 0 for what is counted, not trained."""
     batch_size: int = 1024
     """Characters predicted in a step, or lines read; at least 2 where batch norm needs a variance."""
     block_size: int = 8
@@ -60,13 +60,17 @@ class TrainConfig:
     runs: int = 1
     """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
     engine: Engine = "auto"
-    """What takes the steps: 'compiled' loops, or the same operations in 'torch'; 'auto' is 'torch' on a GPU only."""
+    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU, and for
+    models that have no compiled loops."""
     device: Device = "cpu"
     """Where the steps are taken: on the processor, or on an NVIDIA GPU."""
 
     def __post_init__(self):  # noqa: D105
         kind = family(self.model)
-        require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
+        if kind.counted:
+            self._require_no_steps()
+        else:
+            require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
         if self.batch_size == 1 < kind.smallest_batch:
             raise ConfigError(
                 "batch_size 1 leaves batch norm nothing to take a variance of",
@@ -94,6 +98,11 @@ class TrainConfig:
                 raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=expected)
 
         self._require_sizes_of_the_family()
+        if kind.counted and (self.engine, self.device) != ("auto", "cpu"):
+            raise ConfigError(
+                f"the {self.model} takes no steps", where="engine or device", got=f"{self.engine}, {self.device}",
+                expected="neither",
+            )  # fmt: skip
         if self.engine == "compiled" and self.model not in COMPILED:
             raise ConfigError(
                 f"there are no compiled loops for the {self.model}", where="engine", got="compiled", expected="torch",
@@ -113,6 +122,15 @@ class TrainConfig:
             ConfigError: there is no such family, or a setting makes no sense.
         """
         return cls(model=cast(ModelName, model), **{**family(model).recipe, **settings})
+
+    def _require_no_steps(self) -> None:
+        """Raise ConfigError where there is something to train, or several seeds of what has none."""
+        for name, value, right in (("steps", self.steps, 0), ("runs", self.runs, 1)):
+            if value != right:
+                raise ConfigError(
+                    f"the {self.model} is counted, not trained", where=name, got=value, expected=right,
+                    next_step="Leave that out.",
+                )  # fmt: skip
 
     def _require_sizes_of_the_family(self) -> None:
         """Raise ConfigError where the family lacks a size that is set, or its sizes do not go together."""

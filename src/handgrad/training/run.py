@@ -105,7 +105,8 @@ def finish(run: Run) -> Outcome:
     """Calibrate, measure, draw the loss curve and the samples, and write all of it to the run folder."""
     try:
         model = _save(run)
-        _draw_loss(run)
+        if run.state.step:
+            _draw_loss(run)
         losses = {name: mean_loss(model, part) for name, part in run.splits._asdict().items()}
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())

@@ -1,6 +1,8 @@
 """Say an element of a named tensor: its name, and what subscripts, views and turns its indices ask for."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, Unsayable, joined, length
@@ -9,7 +11,6 @@ from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, In
 from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import Saying, is_size
 from handgrad.derive.wording.words import tokens
-
 
 METHODS = frozenset({"exp", "log", "tanh", "sigmoid", "sin", "cos"})
 """Functions that are called on a name, as in `x.exp()`."""
@@ -44,13 +45,13 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     name, graph = base.name, speaker.graph
     if is_size(name):
         text = said_size(speaker, Axis(graph.sizes.of_factor(name), 0))
-        return Code(text, PRIMARY if re.fullmatch(r"[\w.\[\]]+", text) else ADD, (), "int"), ()
-    if name.isdigit():
-        return Code(name, PRIMARY, (), "int"), ()
-    kind = "bool" if name in graph.masks else "float"
+        return Code(text, PRIMARY if re.fullmatch(r"[\w.\[\]]+", text) else ADD, (), "number"), ()
+    if name.isdigit() or name == "torch.pi":
+        return Code(name, PRIMARY, (), "number"), ()
+    kind = "bool" if name in graph.masks else "number" if name in graph.numbers else "float"
     name = graph.aliases.get(name, name)
     if name in speaker.helpers:
-        return Code(graph.words[name], PRIMARY, (), kind), base.indices
+        return Code(speaker.helpers[name], PRIMARY, (), kind), base.indices
     definition = graph.definitions.get(name)
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
@@ -92,6 +93,8 @@ def _applied(definition: Definition, codes: list[Code], order: tuple[Axis, ...])
         axes = tuple(None if a in definition.over else a for a in code.axes)
         where = str(dims[0]) if len(dims) == 1 else str(tuple(dims))
         return code.then(f".logsumexp({where}, keepdim=True)", axes)
+    if all(c.kind == "number" for c in codes) and hasattr(math, name):
+        return Code(f"math.{name}({', '.join(c.text for c in codes)})", PRIMARY, (), "number")
     if code.text.isidentifier() and name in METHODS:
         return code.then(f".{name}()", code.axes)
     library = "F" if name in ("softplus", "logsigmoid") else "torch"
@@ -213,7 +216,13 @@ def rendered(speaker: Speaker, text: str) -> str:
         name = match[1]
         return _named(speaker, Factor(name, speaker.graph.definitions[name].axes))[0].at(ADD)
 
-    return re.sub(r"#\d+|«([^»]*)»", word, text)
+    return re.sub(r"#\d+|«([^»]*)»", word, re.sub(r"#\d+(?: \+ #\d+)+", _counted, text))
+
+
+def _counted(match: re.Match[str]) -> str:
+    """A sum of sizes, with equal ones counted: h + h is 2 * h."""
+    counts = Counter(match[0].split(" + "))
+    return " + ".join(name if count == 1 else f"{count} * {name}" for name, count in counts.items())
 
 
 def _delta(speaker: Speaker, base: Delta) -> Code:

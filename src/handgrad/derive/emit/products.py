@@ -14,6 +14,8 @@ from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
 from handgrad.derive.wording.tree import product as product_of
 from handgrad.derive.wording.words import is_decimal
 
+LONG = 10**9
+"""Fractions of larger numbers are said as decimals."""
 Part = tuple[Tree, Number]
 
 
@@ -68,12 +70,12 @@ def _product(
     over: list[Code] = []
     under: list[Code] = []
     if size != 1:
-        if size.denominator == 1 or is_decimal(size):
-            over.append(Code(literal(size)))
+        if size.denominator == 1 or is_decimal(size) or max(size.numerator, size.denominator) > LONG:
+            over.append(Code(literal(size), kind="number"))
         else:
-            under.append(Code(str(size.denominator)))
+            under.append(Code(str(size.denominator), kind="number"))
             if size.numerator != 1:
-                over.append(Code(str(size.numerator)))
+                over.append(Code(str(size.numerator), kind="number"))
     parts, counted = _counted(speaker, parts, means)
     parts = parts if means else _rooted(parts)
     for k, (part, power) in enumerate(parts):
@@ -89,15 +91,33 @@ def _product(
     if len([c for c in over if c.axes]) == 1 and any(c.strength == MATMUL for c in over):
         first = [c for c in over if c.text.isdigit()]
         over = [*first, *(c._replace(strength=MULTIPLY if not first else UNARY) for c in over if c.axes), *scalars]
+    over = _in_floats(speaker, over, under)
+    if sign and over and over[0].kind == "bool":
+        first = next((c for c in over if c.kind != "bool"), None)
+        over = [speaker.numeric(over[0]), *over[1:]] if first is None else [first, *(c for c in over if c is not first)]
     kinds = [c.kind for c in over + under]
     texts = [c.at(MULTIPLY if k == 0 else UNARY) for k, c in enumerate(over)]
-    if sign and over and over[0].kind == "bool" and len(over) == 1:
-        texts[0] = speaker.numeric(over[0]).text
     text = sign + (" * ".join(texts) or "1") + "".join(f" / {c.at(UNARY)}" for c in under)
-    kind = "float" if "float" in kinds or under else "bool" if set(kinds) == {"bool"} else "int"
+    kind = "float" if "float" in kinds or ("number" not in kinds and under) else "int" if "int" in kinds else kinds[0]
+    kind = "float" if kind in ("int", "bool") and under else kind
     if len(over) == 1 and not under and not sign:
         return over[0]
     return Code(text, MULTIPLY, joined([c.axes for c in over + under]), kind)
+
+
+def _in_floats(speaker: Speaker, over: list[Code], under: list[Code]) -> list[Code]:
+    """Factors in an order, or of a kind, in which no mask or one-hot meets a number that is not whole by itself.
+
+    What comes of that is of PyTorch's default type, which may be less exact than the gradient's.
+    """
+    whole = all(c.kind != "number" or c.text.isdigit() for c in over) and not under
+    counted = [c for c in over if c.kind in ("int", "bool")]
+    if whole or not counted:
+        return over
+    floats = [c for c in over + under if c.kind == "float"]
+    if floats:
+        return [*(c for c in over if c.kind not in ("int", "bool")), *counted]
+    return [speaker.floating(c) if c is counted[0] else c for c in over]
 
 
 def _rooted(parts: Sequence[Part]) -> list[Part]:
@@ -155,7 +175,7 @@ def _counted(speaker: Speaker, parts: Sequence[Part], means: frozenset[int]) -> 
             continue
         if Counter(graph.sizes.factor(a.size).name for a in axes) == sizes:
             left = [(part, power) for part, power in parts if not (_size(part) and power == -1)]
-            return left, [Code(f"{name}.numel()", PRIMARY, (), "int")]
+            return left, [Code(f"{name}.numel()", PRIMARY, (), "number")]
     return list(parts), []
 
 

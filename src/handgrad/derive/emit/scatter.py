@@ -21,6 +21,11 @@ def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:
             dense.append((product, c))
             continue
         rest = [(b, p) for b, p in factors if b != found]
+        if found.left in form and found.right in form:
+            first, second = sorted((found.left, found.right), key=form.index)
+            made = Expr([term(bound, [(put_base(b, {second: first}), p) for b, p in rest], c)])
+            sparse.append((Delta(first, second), made))
+            continue
         if isinstance(found.left, Axis) and found.left in form:
             place, target = found.right, found.left
         else:
@@ -41,7 +46,7 @@ def _scatters(base: Delta, form: Form, bound: frozenset[Axis]) -> bool:
     """Whether a delta sends sums to places: a one-hot by an index that is not summed over is a factor like others."""
     for i, j in ((base.left, base.right), (base.right, base.left)):
         if isinstance(i, Axis) and i in form:
-            if isinstance(j, Affine):
+            if isinstance(j, Affine) or j in form:
                 return True
             if isinstance(j, Gathered):
                 return bool(bound & set(_axes(j)))
@@ -83,6 +88,9 @@ def scattered(
         return [f"{target} = torch.zeros_like({variable}){_added(speaker, form, *sparse[0])}"]
     lines = [f"{target} = torch.zeros_like({variable})"] if first else []
     for place, made in sparse:
+        if isinstance(place.right, Axis):
+            lines.append(f"{target}{_diagonal(speaker, form, place, made)}")
+            continue
         if isinstance(place.right, Gathered):
             lines.append(f"{target}{_added(speaker, form, place, made)}")
             continue
@@ -118,7 +126,7 @@ def _pieces(speaker: Speaker, form: Form, sparse: Sparse) -> str | None:
         index = place.right
         if place.left != sparse[0][0].left or not isinstance(index, Affine) or len(index.terms) > 1:
             return None
-        if any(step != 1 for step, _ in index.terms):
+        if not index.piece or any(step != 1 for step, _ in index.terms):
             return None
         length = index.terms[0][1].size.number if index.terms and isinstance(index.terms[0][1], Axis) else 1
         spans.append((index.offset, length, place, made))
@@ -140,11 +148,21 @@ def _pieces(speaker: Speaker, form: Form, sparse: Sparse) -> str | None:
     return f"torch.{'stack' if one else 'cat'}([{', '.join(c.text for c in codes)}]{where})"
 
 
+def _diagonal(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
+    """The call that adds to a diagonal."""
+    i, j = form.index(place.left), form.index(place.right)
+    rest = [a for a in form if a not in place]
+    code = _body(speaker, (*rest, place.left), made)
+    return f".diagonal({'' if (i, j) == (0, 1) else f'dim1={i}, dim2={j}'}).add_({code.text})"
+
+
 def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     """The call that adds rows to the places that a table names."""
     index = place.right
     assert isinstance(index, Gathered)
     parts = index.indices
+    if not all(isinstance(p, Axis) for p in parts):
+        raise Unsayable("a place that a table names in a slice")
     d = form.index(place.left)
     table = speaker.graph.tables[index.table].text
     if set(parts) & set(form):

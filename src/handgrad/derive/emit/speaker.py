@@ -108,7 +108,8 @@ class Speaker:
                 text += f" - {code.text[1:]}"
             else:
                 text += f" + {code.text}"
-        return Code(text, ADD, joined(layouts), "float" if "float" in kinds else "int")
+        kind = "float" if "float" in kinds else "int" if "int" in kinds else "number"
+        return Code(text, ADD, joined(layouts), kind)
 
     def _chosen(self, parts: tuple[Tree, ...], order: Order) -> Code | None:
         """m * a + ~m * b as torch.where(m, a, b)."""
@@ -120,6 +121,8 @@ class Speaker:
             if str(mask.name).startswith("~") or (isinstance(one, Num) and isinstance(other, Num)):
                 continue
             codes = [self.say(t, order) for t in (Leaf(mask), one, other)]
+            if "float" not in (codes[1].kind, codes[2].kind):
+                continue
             inside = ", ".join(c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text for k, c in enumerate(codes))
             return Code(f"torch.where({inside})", PRIMARY, joined([c.axes for c in codes]))
         return None
@@ -139,7 +142,7 @@ class Speaker:
 
     def floating(self, code: Code) -> Code:
         """The source, as floats where it is of ints or bools."""
-        if code.kind == "float":
+        if code.kind in ("float", "number"):
             return code
         if not self.near:
             raise Unsayable("nothing to take a type from")
@@ -176,14 +179,15 @@ def literal(value: Number) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     text = repr(float(value))
-    return text if Fraction(text) == value else f"{value.numerator} / {value.denominator}"
+    long = max(value.numerator, value.denominator) > 10**9
+    return text if long or Fraction(text) == value else f"{value.numerator} / {value.denominator}"
 
 
 def number(value: Number) -> Code:
     """A number as a piece of source."""
     text = literal(value)
     strength = MULTIPLY if "/" in text else UNARY if value < 0 else PRIMARY
-    return Code(text, strength, (), "int" if value.denominator == 1 else "float")
+    return Code(text, strength, (), "number")
 
 
 __all__ = ["MATMUL", "Axes", "Speaker", "literal", "number", "shortest"]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from handgrad.derive.emit.convolution import transposed
-from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, Unsayable, fit, flattened
+from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, fit
 from handgrad.derive.emit.scatter import scattered, scatters
 from handgrad.derive.emit.speaker import Order, Speaker
 from handgrad.derive.emit.views import settle_views
-from handgrad.derive.expr import Axis, Expr, Form, Merged, Size, fresh, plain_order
+from handgrad.derive.expr import Expr, Form, Size, fresh
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 

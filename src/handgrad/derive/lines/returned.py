@@ -12,8 +12,12 @@ from handgrad.derive.lines.sending import Sending
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
 from handgrad.derive.lines.terms import called, filled, parsed, rebuilt
+from handgrad.derive.read.calls import evaluated
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.rules import UncoveredError
+
+RESULT = "value of the line"
+"""The name of a value that has none."""
 
 
 def returned(
@@ -37,9 +41,9 @@ def returned(
         >>> returned(ast.parse("torch.tanh(x + b)", mode="eval").body, "b", "dy", values, "y")
         ['((1 - y**2) * dy).sum(0)']
     """
-    target = name or "value"
-    program = Program((Line((target,), value, ast.unparse(value), 1),), (variable,), target, values, values)
-    scope = Scope(program)
+    target = name or RESULT
+    known = dict(values) if name in values else {**values, target: evaluated(value, values)}
+    scope = Scope(Program((Line((target,), value, ast.unparse(value), 1),), (variable,), target, known, values))
     gradient = parsed(upstream)
     example = scope.value(gradient)
     if example is None or not scope.active(value):

@@ -72,9 +72,6 @@ class Scope:
         """A call by the name of what it does: `torch.max(x, other)` is `torch.maximum`."""
         if call is not None and call.name in ("max", "min") and is_array(self.value(call["dim"])):
             return Call(f"{call.name}imum", {"x": call["x"], "other": call["dim"]}, call.node)
-        if call is not None and call.name == "setitem":
-            assert isinstance(call["index"], ast.Subscript)
-            return Call("setitem", {**call.arguments, "index": call["index"].slice}, call.node)
         return call
 
     def projected(self, node: ast.expr) -> tuple[ast.expr, int | None]:

@@ -184,11 +184,12 @@ class Sending:
             self._arrived[node.id].append(term)
             return
         whole, value = None, self.scope.value(node)
-        narrow = term.constant or shape_of(term.example) != shape_of(value)
-        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
         if isinstance(term.example, list | tuple):
+            self.examples.setdefault(node.id, term.example)
             self.steps.append(Step(node.id, term.source))
             return
+        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
         if narrow:
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole

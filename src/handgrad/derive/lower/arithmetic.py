@@ -7,7 +7,7 @@ from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.read.calls import Call
-from handgrad.derive.simplify.opening import reduce
+from handgrad.derive.simplify.opening import expand, reduce
 
 
 @lowers("add", "sub")
@@ -104,7 +104,10 @@ def function(low: Lowering, name: str, *arguments: Indexed) -> Indexed:
 
 def _argument(low: Lowering, made: Indexed) -> Indexed:
     """What a function is of: a product of names that are no products, or a name for a sum."""
-    made = Indexed(reduce(low.graph, made.expr, hidden=True), made.axes)
+    expr = reduce(low.graph, made.expr, hidden=True)
+    if len(expr) > 1:
+        expr = expand(low.graph, expr, lambda _, definition: not definition.user, (1,), hidden=True)
+    made = Indexed(expr, made.axes)
     if len(made.expr) == 1 and not any(product.bound for product, _ in made.expr):
         return made
     return low.graph.name(made)
@@ -129,9 +132,7 @@ def power(low: Lowering, made: Indexed, exponent: Number) -> Indexed:
         return Indexed(number(0 if exponent > 0 else Fraction(1, 0)), made.axes)
     made = low.one(made)
     ((product, coefficient),) = made.expr
-    if product.bound or any(isinstance(b, Delta) for b, _ in product.factors):
-        made = low.graph.name(made)
-    elif isinstance(exponent, Fraction) and not _splits(low, product, coefficient):
+    if product.bound or any(isinstance(b, Delta) for b, _ in product.factors) or (isinstance(exponent, Fraction) and not _splits(low, product, coefficient)):
         made = low.graph.name(made)
     ((product, coefficient),) = made.expr
     raised, factor = root(coefficient, exponent)

@@ -16,8 +16,8 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     rank = int(call.name[4])
     stride, padding, dilation = (_numbers(low, call[word], rank) for word in ("stride", "padding", "dilation"))
     groups = low.integer(call["groups"])
-    x, weight = low.tensor(call["x"]), low.one(low.tensor(call["weight"]))
-    if len(x.axes) != rank + 2 or None in weight.axes[2:] and any(padding):
+    x, weight = low.flat(low.tensor(call["x"])), low.one(low.flat(low.tensor(call["weight"])))
+    if len(x.axes) != rank + 2 or (None in weight.axes[2:] and any(padding)):
         raise Unsupported(f"`{call.name}` of this shape has no index notation here")
     if any(padding):
         x = padded(low, x, padding, low.said(call["x"]))
@@ -99,7 +99,7 @@ def padded(low: Lowering, made: Indexed, padding: Sequence[int], said: str) -> I
 
 @lowers("avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d")
 def _average(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     rank = 1 if "1d" in call.name else 2
     if call.name.startswith("adaptive"):
         if low.value(call["output_size"]) not in (1, (1, 1)):

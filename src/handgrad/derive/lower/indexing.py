@@ -5,7 +5,21 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Form, Gathered, Index, Size, extent, fresh, symbol, term
+from handgrad.derive.expr import (
+    Affine,
+    Axis,
+    Delta,
+    Expr,
+    Factor,
+    Form,
+    Gathered,
+    Index,
+    Merged,
+    Size,
+    extent,
+    fresh,
+    term,
+)
 from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
 from handgrad.derive.read.calls import Call, evaluated, is_array
@@ -28,10 +42,10 @@ def _getitem(low: Lowering, call: Call) -> Indexed | list[Indexed]:
         parts = low.lower(call["x"])
         k = low.integer(call["index"])
         return parts[k] if isinstance(parts, list) else parts
-    return subscripted(low, low.tensor(call["x"]), call["index"], ast.unparse(call["x"]))
+    return subscripted(low, low.tensor(call["x"]), call["index"])
 
 
-def subscripted(low: Lowering, made: Indexed, index: ast.expr, said: str) -> Indexed:
+def subscripted(low: Lowering, made: Indexed, index: ast.expr) -> Indexed:
     """What a subscript picks from a value."""
     parts = list(index.elts) if isinstance(index, ast.Tuple) else [index]
     if any(_is(p, ...) for p in parts):
@@ -43,6 +57,8 @@ def subscripted(low: Lowering, made: Indexed, index: ast.expr, said: str) -> Ind
         if _is(part, None):
             out.axes.append(None)
             continue
+        if isinstance(made.axes[d], Merged) and not (isinstance(part, ast.Slice) and part.lower is part.upper is None):
+            made = low.flat(made)
         axis = made.axes[d]
         d += 1
         if isinstance(part, ast.Slice):
@@ -50,9 +66,6 @@ def subscripted(low: Lowering, made: Indexed, index: ast.expr, said: str) -> Ind
         else:
             _pick(low, out, axis, part)
     _gather(low, out)
-    for axis in out.mapping:
-        if not isinstance(axis, Axis):
-            raise Unsupported("a subscript along an axis that a view merged has no index notation here")
     made = Indexed(made.expr, made.axes) if not out.mapping else low.graph.name(made)
     return Indexed(made.expr.put(out.mapping), (*out.axes, *made.axes[d:]))
 
@@ -71,7 +84,8 @@ def _slice(low: Lowering, out: _Subscript, axis: Index | None, part: ast.Slice) 
     assert axis is not None
     text = ast.unparse(ast.Subscript(ast.Name("x"), part))[2:-1]
     if count == 1:
-        out.mapping[axis] = Affine((), start, text)
+        first = "0" if part.lower is None else ast.unparse(part.lower)
+        out.mapping[axis] = Affine((), start, first if step > 0 else str(start))
         out.axes.append(None)
         return
     first = part.lower is None and part.upper is not None and step == 1 and bounds[1] > 0
@@ -125,12 +139,12 @@ def _gather(low: Lowering, out: _Subscript) -> None:
 
 @lowers("embedding")
 def _embedding(low: Lowering, call: Call) -> Indexed:
-    return subscripted(low, low.tensor(call["weight"]), call["index"], ast.unparse(call["weight"]))
+    return subscripted(low, low.tensor(call["weight"]), call["index"])
 
 
 @lowers("index_select")
 def _index_select(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     d = low.integer(call["dim"]) % len(made.axes)
     out = _Subscript(list(made.axes[:d]))
     _pick(low, out, made.axes[d], call["index"])
@@ -140,7 +154,7 @@ def _index_select(low: Lowering, call: Call) -> Indexed:
 
 @lowers("gather", "take_along_dim")
 def _gather_along(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     d = low.integer(call["dim"]) % len(made.axes)
     index, axes = low.index(call["index"])
     mapping: dict[Index, Index] = {}
@@ -166,38 +180,31 @@ def _select(low: Lowering, call: Call) -> Indexed:
         start = call["start"]
         part = ast.Slice(start, ast.BinOp(start, ast.Add(), call["length"]))
     index = ast.Tuple([*[ast.Slice()] * d, part], ast.Load())
-    return subscripted(low, made, index, ast.unparse(call["x"]))
+    return subscripted(low, made, index)
 
 
 @lowers("chunk", "split", "unbind")
 def _chunk(low: Lowering, call: Call) -> list[Indexed]:
-    """Equal parts along an axis, said as multiples of their own length."""
-    made = low.graph.name(low.tensor(call["x"]))
+    """Parts along an axis, each after those before it."""
+    made = low.graph.name(low.flat(low.tensor(call["x"])))
     d = low.integer(call["dim"]) % len(made.axes)
     axis = made.axes[d]
     if not isinstance(axis, Axis):
         raise Unsupported(f"{call.name} along this axis has no index notation here")
     lengths = [part.shape[d] for part in low.value(call.node)] if call.name != "unbind" else []
     if call.name == "unbind":
-        places = [Affine((), k, str(k)) for k in range(axis.size.number)]
+        places = [Affine((), k, str(k), True) for k in range(axis.size.number)]
         return [Indexed(made.expr.put({axis: p}), (*made.axes[:d], *made.axes[d + 1 :])) for p in places]
+    said = call.arguments.get("split_size")
     out, at, before = [], 0, []
-    equal = len(set(lengths)) == 1
-    said = call["split_size"] if call.name == "split" and equal else None
-    size = symbol(lengths[0]) if said is None else low.size_said(said, lengths[0])
     for k, length in enumerate(lengths):
-        part = fresh(size if equal else symbol(length))
-        name = low.graph.sizes.factor(part.size).name
-        if equal:
-            start = "" if k == 0 else name if k == 1 else f"{k} * {name}"
-            stop = "" if k == len(lengths) - 1 else name if k == 0 else f"{k + 1} * {name}"
-        else:
-            start = " + ".join(before)
-            before.append(name)
-            stop = "" if k == len(lengths) - 1 else " + ".join(before)
-        place = Affine(((1, part),), at, f"{start}:{stop}")
-        again = low.refreshed(Indexed(made.expr.put({axis: place}), (*made.axes[:d], part, *made.axes[d + 1 :])))
-        out.append(again)
+        node = said.elts[k] if isinstance(said, ast.List | ast.Tuple) else said
+        part = low.axis(length, node if node is not None and low.value(node) == length else None)
+        start = " + ".join(before)
+        before.append(low.graph.sizes.factor(part.size).name)
+        stop = "" if k == len(lengths) - 1 else " + ".join(before)
+        place = Affine(((1, part),), at, f"{start}:{stop}", True)
+        out.append(low.refreshed(Indexed(made.expr.put({axis: place}), (*made.axes[:d], part, *made.axes[d + 1 :]))))
         at += length
     return out
 

@@ -7,7 +7,17 @@ from typing import Any
 import torch
 
 from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Gathered, Index, Merged, fresh, symbol, term
-from handgrad.derive.lower import arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes
+from handgrad.derive.lower import (
+    arithmetic,
+    convolution,
+    definitions,
+    indexing,
+    losses,
+    masks,
+    products,
+    reductions,
+    shapes,
+)
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
 from handgrad.derive.lower.lowering import Lowering, Unsupported, refusal
 from handgrad.derive.lower.sizes import is_size
@@ -15,6 +25,7 @@ from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
+from handgrad.derive.read.steps import names_made
 
 FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
 """The modules whose rules are registered."""
@@ -34,7 +45,7 @@ def lower(program: Program) -> Graph:
         graph.line = k
         if not isinstance(line, Line):
             error = refusal("a loop has no index notation", line.text, line.number)
-            for name in _assigned(line):
+            for name in names_made([line]):
                 _unknown(graph, name, error)
             continue
         _lower_line(low, line)
@@ -50,13 +61,6 @@ def give(graph: Graph, name: str, array: Any, kind: str) -> None:
     graph.define(name, Definition(axes, (), kind, user=True, line=graph.line, text=name))
     graph.values[name] = tensor.double()
     graph.say_sizes(name, axes)
-
-
-def _assigned(loop: Any) -> list[str]:
-    names = [*loop.carried.values(), *loop.stored]
-    for part in loop.body:
-        names += part.targets if isinstance(part, Line) else _assigned(part)
-    return names
 
 
 def _unknown(graph: Graph, name: str, error: Any) -> None:
@@ -85,8 +89,9 @@ def _lower_line(low: Lowering, line: Line) -> None:
         for (name, made), part in zip(targets, parts, strict=True):
             if is_float(made):
                 _assign(low, name, part, torch.as_tensor(made))
-    except Unsupported as reason:
-        error = refusal(str(reason), line.text, line.number)
+    except (Unsupported, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
+        what = str(reason) if isinstance(reason, Unsupported) else f"index notation fails here ({reason})"
+        error = refusal(what, line.text, line.number)
         for name, _ in targets:
             _unknown(graph, name, error)
 
@@ -185,8 +190,9 @@ def settle(graph: Graph) -> None:
                 return Gathered(table, tuple(map(settled, parts)))
             case Merged(parts, old):
                 return Merged(tuple(map(settled, parts)), tuple(map(sizes.find, old)))
-            case Affine(terms, offset, text):
-                return Affine(tuple((step, settled(part)) for step, part in terms), offset, text)
+            case Affine(terms):
+                text = re.sub(r"#\d+", lambda m: sizes.factor(sizes.of_factor(m[0])).name, index.text)
+                return index._replace(terms=tuple((step, settled(part)) for step, part in terms), text=text)
         return None
 
     def one(expr: Expr) -> Expr:
@@ -211,6 +217,7 @@ def settle(graph: Graph) -> None:
         graph.definitions[name] = replace(d, axes=axes, over=over, arguments=tuple(map(one, d.arguments)))
     for name in names:
         graph.definitions.pop(name, None)
+    graph.settled = {name for name in graph.named if isinstance(graph.program.values.get(name), int)}
     graph.numbered = {}
     for name, d in graph.definitions.items():
         if d.arguments:
@@ -218,16 +225,10 @@ def settle(graph: Graph) -> None:
             graph.numbered.setdefault(key, name)
 
 
-SIZE_WORD = re.compile(r"[nNBTCVDHKM]|(n|num)_\w+|\w+_(size|dim)")
-"""Names that people give to sizes: these may say one that no line says."""
-
-
 def _tie_by_number(graph: Graph) -> None:
     """A whole number of the program that is as large as one axis, and no other, is taken for its size."""
     for name, made in graph.program.values.items():
-        if name in graph.named or isinstance(made, bool) or not isinstance(made, int):
-            continue
-        if name not in graph.definitions and not SIZE_WORD.fullmatch(name):
+        if name not in graph.definitions or name in graph.named or isinstance(made, bool) or not isinstance(made, int):
             continue
         found = _summed_over(graph, name, made) or graph.sizes.known(made)
         if len(found) == 1 and made > 1:

@@ -9,7 +9,24 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import ONE, Axis, Expr, Form, Gathered, Index, Merged, Size, element, fresh, number, plain_order, put_index, symbol
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Expr,
+    Form,
+    Gathered,
+    Index,
+    Merged,
+    Size,
+    delta,
+    element,
+    extent,
+    fresh,
+    number,
+    plain_order,
+    put_index,
+    symbol,
+)
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
@@ -85,6 +102,10 @@ class Lowering:
         """Remember what an expression is lowered to while the line lasts."""
         self._memo[ast.unparse(node)] = made
 
+    def know(self, name: str, made: Indexed) -> None:
+        """Let a name stand for a value."""
+        self._memo[name] = made
+
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
@@ -103,6 +124,8 @@ class Lowering:
                 return [self.tensor(part) for part in parts]
             case ast.Name(name) if name in self.graph.definitions:
                 return self.graph.use(name)
+            case ast.Name(name) if name in self.graph.settled:
+                return Indexed(element(self.graph.sizes.factor(self.graph.named[name]).name))
         size = self.size(node)
         if size is not None:
             return Indexed(size)
@@ -175,6 +198,9 @@ class Lowering:
 
     def index(self, node: ast.expr) -> tuple[Gathered, Form]:
         """The places that an expression of integers names, and its axes."""
+        largest = self.largest(node)
+        if largest is not None:
+            return largest
         made = self.tensor(node)
         single = made.expr.single()
         definition = None if single is None else self.graph.definitions[single.name]
@@ -183,6 +209,28 @@ class Lowering:
         values = self.graph.values[single.name].long()
         table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
         return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
+
+    def largest(self, node: ast.expr) -> tuple[Gathered, Form] | None:
+        """The places of the largest elements along an axis, under one name however they are asked for."""
+        match node:
+            case ast.Call(ast.Attribute(owner, "argmax" | "argmin" as word)):
+                known = {k.arg: k.value for k in node.keywords}
+                dims = [*node.args[:1], *(known[w] for w in ("dim", "axis") if w in known)]
+                keep = known.get("keepdim", known.get("keepdims"))
+            case ast.Attribute(ast.Call() as called, "indices") if (call := call_of(called, self.values)) is not None:
+                if call.name not in ("max", "min"):
+                    return None
+                owner, dims, keep, word = call["x"], [call["dim"]], call["keepdim"], f"arg{call.name}"
+            case _:
+                return None
+        if not dims or not isinstance(dim := self.value(dims[0]), int) or (keep is not None and self.value(keep)):
+            return None
+        values = self.value(node)
+        d = dim % (values.dim() + 1)
+        table = self.graph.table(f"{self.said(owner)}.{word}({d})", values.reshape([n for n in values.shape if n > 1]))
+        axes = self.tensor(owner).axes
+        kept = tuple(a for k, a in enumerate(axes) if k != d)
+        return Gathered(table, tuple(a for a in kept if a is not None)), kept
 
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
@@ -224,6 +272,15 @@ class Lowering:
         """The value as a single product, under a hidden name where it is a sum."""
         return made if len(made.expr) == 1 else self.graph.name(made)
 
+    def flat(self, made: Indexed) -> Indexed:
+        """The value with a plain index for each axis that a view merged."""
+        for d, index in enumerate(made.axes):
+            if isinstance(index, Merged):
+                whole = fresh(symbol(extent(index)))
+                here = self.one(made).expr * delta(whole, index)
+                made = Indexed(here.sum(plain_order(index)), (*made.axes[:d], whole, *made.axes[d + 1 :]))
+        return made
+
     def align(self, one: Indexed, other: Indexed) -> tuple[Indexed, Indexed, Form]:
         """Two values over the same indices, as broadcasting has them, and the axes that they have together."""
         back, mapping, axes = self.maps(one.axes, other.axes)
@@ -253,6 +310,8 @@ class Lowering:
 
     def meet(self, i: Index, j: Index, mapping: dict[Index, Index], back: dict[Index, Index]) -> None:
         """Extend the maps that give two indices one name: `mapping` of the second's parts, `back` of the first's."""
+        if extent(i) != extent(j):
+            raise Unsupported("the sizes of two axes differ")
         match i, j:
             case _, Axis():
                 mapping[j] = i
@@ -267,18 +326,6 @@ class Lowering:
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
                 self.graph.sizes.unify(p.size, q.size)
-
-    def together(self, parts: Sequence[Indexed]) -> tuple[list[Indexed], Form]:
-        """Several values over the same indices, as broadcasting has them, and their axes."""
-        done: list[Indexed] = []
-        whole = Indexed(ONE)
-        for part in parts:
-            before = whole.axes
-            whole, part, axes = self.align(whole, part)
-            done = [self.align(d, Indexed(ONE, axes))[0] if before != whole.axes else d for d in done]
-            whole = Indexed(ONE, axes)
-            done.append(Indexed(part.expr, part.axes))
-        return done, whole.axes
 
     def checked(self, made: Indexed, node: ast.expr) -> Indexed:
         """The value, having seen that it is what the program's expression comes to."""

@@ -100,11 +100,15 @@ def _clamp(low: Lowering, call: Call) -> Indexed:
 
 @lowers("maximum", "minimum", "fmax", "fmin")
 def _maximum(low: Lowering, call: Call) -> Indexed:
-    op = ast.Gt() if "max" in call.name else ast.Lt()
-    first = ast.Compare(call["x"], [op], [call["other"]])
-    if torch.equal(torch.as_tensor(low.value(call["x"])), torch.as_tensor(low.value(call["other"]))):
+    return larger(low, call.name, call["x"], call["other"])
+
+
+def larger(low: Lowering, name: str, one: ast.expr, other: ast.expr) -> Indexed:
+    """The larger of two values, or the smaller, element by element."""
+    first = ast.Compare(one, [ast.Gt() if "max" in name else ast.Lt()], [other])
+    if torch.any(torch.as_tensor(low.value(one)) == torch.as_tensor(low.value(other))):
         raise Unsupported("which of two equal values is larger cannot be said")
-    return chosen(low, first, low.tensor(call["x"]), low.tensor(call["other"]))
+    return chosen(low, first, low.tensor(one), low.tensor(other))
 
 
 @lowers("abs")

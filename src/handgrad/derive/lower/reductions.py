@@ -1,16 +1,29 @@
 """Lower sums, means, maxima, norms and cumulative sums, and softmax, which is made of one."""
 
 import ast
-import math
 from fractions import Fraction
 
 import torch
 
-from handgrad.derive.expr import Affine, Delta, Expr, Form, Gathered, Index, Merged, element, exact, merge, plain_order, term
-from handgrad.derive.lower.arithmetic import function, mean_of, plain_number, plus, power, times
-from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.expr import (
+    Axis,
+    Delta,
+    Expr,
+    Form,
+    Gathered,
+    Index,
+    element,
+    fresh,
+    merge,
+    plain_order,
+    symbol,
+    term,
+)
+from handgrad.derive.lower.arithmetic import mean_of, plus, power
+from handgrad.derive.lower.graph import Definition, Indexed
 from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
-from handgrad.derive.read.calls import Call
+from handgrad.derive.lower.masks import larger
+from handgrad.derive.read.calls import Call, is_array
 
 
 def kept(axes: Form, dims: list[int], keep: bool) -> Form:
@@ -81,8 +94,10 @@ def _norm(low: Lowering, call: Call) -> Indexed:
 
 @lowers("max", "min", "amax", "amin")
 def _max(low: Lowering, call: Call) -> Indexed:
+    if is_array(low.value(call["dim"])):
+        return larger(low, call.name, call["x"], call["dim"])
     made, dims, keep = _read(low, call)
-    made = low.graph.name(made)
+    made = low.graph.name(low.flat(made))
     which = "argmax" if "max" in call.name else "argmin"
     numbers, said = low.value(call["x"]), low.said(call["x"])
     if len(dims) == 1:
@@ -94,8 +109,6 @@ def _max(low: Lowering, call: Call) -> Indexed:
         axis = made.axes[d]
         if axis is None:
             return Indexed(made.expr, kept(made.axes, dims, keep))
-        if isinstance(axis, Merged):
-            raise Unsupported("the largest element along an axis that a view merged has no index notation here")
         mapping[axis] = Gathered(table, others)
         return Indexed(made.expr.put(mapping), kept(made.axes, dims, keep))
     if len(dims) < len(made.axes):
@@ -112,7 +125,7 @@ def _median(low: Lowering, call: Call) -> Indexed:
     made, dims, keep = _read(low, call)
     if len(dims) != 1 or made.axes[dims[0]] is None:
         raise Unsupported("a median of all elements has no index notation here")
-    made, (d,) = low.graph.name(made), dims
+    made, (d,) = low.graph.name(low.flat(made)), dims
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
     table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
@@ -121,7 +134,7 @@ def _median(low: Lowering, call: Call) -> Indexed:
 
 @lowers("sort", "topk")
 def _sort(low: Lowering, call: Call) -> list[Indexed]:
-    made = low.graph.name(low.tensor(call["x"]))
+    made = low.graph.name(low.flat(low.tensor(call["x"])))
     (d,) = low.dims(call["dim"], len(made.axes))
     values = low.value(call.node)
     text = ast.unparse(call.node)
@@ -129,8 +142,6 @@ def _sort(low: Lowering, call: Call) -> list[Indexed]:
     table = low.graph.table(f"{text}.indices", values.indices)
     axes = list(made.axes)
     if call.name == "topk":
-        from handgrad.derive.expr import fresh, symbol
-
         axes[d] = fresh(symbol(values.indices.shape[d]))
         low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
     index = Gathered(table, tuple(a for a in axes if a is not None))
@@ -177,22 +188,17 @@ def _library(name: str) -> str:
 
 @lowers("cumsum")
 def _cumsum(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     (d,) = low.dims(call["dim"], len(made.axes))
     axis = made.axes[d]
-    if axis is None or isinstance(axis, Merged):
+    if not isinstance(axis, Axis):
         raise Unsupported("a cumulative sum along this axis has no index notation here")
-    from handgrad.derive.expr import fresh
-
     after = fresh(axis.size)
     return Indexed((made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes))
 
 
 def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     """One where a place comes no later than another along the same axis."""
-    from handgrad.derive.expr import fresh
-    from handgrad.derive.lower.graph import Definition
-
     (axis,) = plain_order(place)
     size = low.graph.sizes.find(axis.size)
     name = f"?earlier{size.tag}"
@@ -202,5 +208,3 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
         low.graph.masks[name] = ""
     return element(name, (place, other))
 
-
-__all__ = ["Affine", "averaged", "exact", "function", "kept", "math", "plain_number", "reduced", "times"]

@@ -6,6 +6,7 @@ import itertools
 import torch
 
 from handgrad.derive.expr import (
+    ONE,
     Affine,
     Axis,
     Delta,
@@ -141,6 +142,14 @@ def _expand(low: Lowering, call: Call) -> Indexed:
     return Indexed(made.expr, tuple(axes))
 
 
+@lowers("zeros_like", "ones_like", "full_like")
+def _like(low: Lowering, call: Call) -> Indexed:
+    axes = low.tensor(call["x"]).axes
+    if call.name == "full_like":
+        return Indexed(low.tensor(call.arguments.get("value", call.arguments.get("fill_value"))).expr, axes)
+    return Indexed(ONE if call.name == "ones_like" else Expr(), axes)
+
+
 @lowers("repeat", "tile")
 def _repeat(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
@@ -169,7 +178,7 @@ def _repeat_interleave(low: Lowering, call: Call) -> Indexed:
 
 @lowers("roll", "flip")
 def _roll(low: Lowering, call: Call) -> Indexed:
-    made = low.tensor(call["x"])
+    made = low.flat(low.tensor(call["x"]))
     rank = len(made.axes)
     dims = low.dims(call["dims"], rank)
     if call.name == "roll" and low.value(call["dims"]) is None and rank > 1:
@@ -181,15 +190,14 @@ def _roll(low: Lowering, call: Call) -> Indexed:
         axis = made.axes[d]
         if axis is None:
             continue
-        if not isinstance(axis, Axis):
-            raise Unsupported(f"{call.name} along an axis that a view merged has no index notation here")
+        assert isinstance(axis, Axis)
         places = torch.arange(axis.size.number)
         if call.name == "flip":
             method = inverse = f"flip({{dim}})@{axis.size.number}"
             low.graph.table("", places.flip(0), method, inverse)
         else:
             said = ast.unparse(call["shifts"]) if len(dims) == 1 else str(shift)
-            undone = said[1:] if said.startswith("-") and said[1:].isidentifier() or said[1:].isdigit() else f"-{said}"
+            undone = said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
             method, inverse = (f"roll({s}, {{dim}})@{axis.size.number}" for s in (said, undone))
             low.graph.table("", places.roll(shift), method, inverse)
             low.graph.table("", places.roll(-shift), inverse, method)
@@ -219,19 +227,17 @@ def _cat(low: Lowering, call: Call) -> Indexed:
 
 def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     """Tensors one after the other along an axis."""
-    parts = [low.one(part) for part in parts]
+    parts = [low.one(low.flat(part) if isinstance(part.axes[d], Merged) else part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
     total, at = Expr(), 0
     before: list[str] = []
     lengths = [p.axes[d] for p in parts]
     for k, (part, had) in enumerate(zip(stripped, lengths, strict=True)):
-        if isinstance(had, Merged):
-            raise Unsupported("cat along an axis that a view merged has no index notation here")
         start = " + ".join(before)
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),), at, f"{start}:{stop}") if had is not None else Affine((), at, start or "0")
+        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True)
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)

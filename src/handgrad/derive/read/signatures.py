@@ -220,6 +220,8 @@ unbind(x, dim=0)
 narrow(x, dim, start, length)
 select(x, dim, index)
 getitem(x, index)
+setitem(x, index, values)
+additem(x, index, values)
 gather(x, dim, index)
 take_along_dim(x, index, dim=None) = take_along_axis
 index_select(x, dim, index)

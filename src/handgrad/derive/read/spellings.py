@@ -30,7 +30,6 @@ nan_to_num(x)
 """Where NumPy's function of a name has other arguments, or another meaning, than PyTorch's."""
 
 QUALIFIED = """
-handgrad.derive.read.targets.setitem: setitem(x, index, value)
 torch.nn.functional.unfold: unfold_images(x, kernel_size, dilation=1, padding=0, stride=1)
 torch.linalg.diagonal: diagonal(x, offset=0, dim1=-2, dim2=-1)
 torch.linalg.matrix_norm: norm(x, p="fro", dim=(-2, -1), keepdim=False)

@@ -5,6 +5,7 @@ from handgrad.derive.expr import (
     Axis,
     Base,
     Delta,
+    Expr,
     Factor,
     Gathered,
     Index,
@@ -15,9 +16,11 @@ from handgrad.derive.expr import (
     merged,
     plain_order,
     put_base,
+    term,
 )
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
+from handgrad.derive.simplify.reasons import Reason
 
 Factors = dict[Base, Number]
 
@@ -73,8 +76,8 @@ def _never(base: Delta) -> bool:
         return False
     spans = []
     for index in (base.left, base.right):
-        plain = index.text.replace(":", "").replace(" ", "")
-        if len(index.terms) > 1 or not ("#" in plain or plain.isdigit()) or any(s != 1 for s, _ in index.terms):
+        fixed = index.piece or index.text.replace(":", "").isdigit()
+        if len(index.terms) > 1 or not fixed or any(s != 1 for s, _ in index.terms):
             return False
         length = index.terms[0][1].size.number if index.terms and isinstance(index.terms[0][1], Axis) else 1
         spans.append((index.offset, index.offset + length))
@@ -110,6 +113,8 @@ def masked(graph: Graph, factors: Factors) -> Factors | None:
         if isinstance(base, Factor):
             base = Factor(base.name, tuple(tidy_index(graph, i) for i in base.indices))
         is_mask = isinstance(base, Factor) and base.name in graph.masks and power > 0
+        if is_mask and power != 1:
+            graph.reasons.append(Reason("own square", base.name, Expr([term((), [(base, power)])]), Expr([term((), [(base, 1)])])))
         out[base] = 1 if is_mask else exact(out.get(base, 0) + power)
     masks = [b for b in out if isinstance(b, Factor) and b.name in graph.masks and out[b] > 0]
     for mask in masks:
@@ -121,6 +126,8 @@ def masked(graph: Graph, factors: Factors) -> Factors | None:
                 continue
             if zero == mask:
                 del out[mask]
+                both = Expr([term((), [(base, 1), (mask, 1)])])
+                graph.reasons.append(Reason("zero outside", base.name, both, Expr([term((), [(base, 1)])])))
             elif zero.indices == mask.indices and zero.name == graph.masks[mask.name]:
                 return None
     return {b: p for b, p in out.items() if p}

@@ -4,12 +4,27 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Base, Expr, Factor, Index, Number, Product, exact, merged, opened, plain_order, put_base, put_index, term
+from handgrad.derive.expr import (
+    ONE,
+    Base,
+    Expr,
+    Factor,
+    Index,
+    Number,
+    Product,
+    exact,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    put_index,
+    term,
+)
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
 from handgrad.derive.simplify.steps import rewriting
-from handgrad.derive.simplify.sums import Reason
+from handgrad.derive.simplify.reasons import Reason
 
 
 class Sum(NamedTuple):
@@ -22,19 +37,19 @@ class Sum(NamedTuple):
 
 def sums(graph: Graph) -> list[Sum]:
     """All names that stand for sums of products that sum over nothing."""
-    key = ("sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_sums(graph))
-    return graph.cache[key]
+    known: dict[str, Sum | None] = graph.cache.setdefault("sums", {})
+    if len(known) < len(graph.definitions):
+        for name, definition in list(graph.definitions.items()):
+            if name not in known:
+                known[name] = _sum(graph, name, definition)
+    return [found for found in known.values() if found is not None]
 
 
-def _sums(graph: Graph) -> Iterator[Sum]:
-    for name, d in graph.definitions.items():
-        if d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
-            continue
-        terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
-        if len(terms) > 1:
-            yield Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0]))))
+def _sum(graph: Graph, name: str, d: Definition) -> Sum | None:
+    if name in graph.adjoints or d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
+        return None
+    terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
+    return Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0])))) if len(terms) > 1 else None
 
 
 @rewriting
@@ -76,7 +91,8 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
             else:
                 here = Factor(known.name, tuple(put_index(i, places) for i in known.definition.axes))
                 made = term(product.bound, [*over.items(), (here, 1)], exact(Fraction(c) / head_coefficient))
-                graph.reasons.append(Reason("put together", known.name))
+                before = Expr([(product, c), *((p, k) for p, k in gone.items() if p != product)])
+                graph.reasons.append(Reason("put together", known.name, before, Expr([made])))
                 yield reduce(graph, Expr([*((p, k) for p, k in expr if p not in gone), made]))
 
 
@@ -110,11 +126,19 @@ def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
             if k != which:
                 put = {put_base(b, places): p for b, p in others.items()}
                 total.append(term((), put, exact(-Fraction(q) / coefficient)))
-        bound, rest = opened(product) if False else product
+        bound, rest = product
         kept = merged([*rest, (base, -1)])
         for extra, k in total:
             out.append(term(bound, [*kept.items(), *extra.factors], exact(c * k)))
     return Expr(out)
+
+
+def _rest(known: Sum, which: int) -> Reason:
+    """That a term of a sum is the sum without the others."""
+    factors, coefficient = known.terms[which]
+    whole = Expr([term((), [(Factor(known.name, known.definition.axes), 1)])])
+    others = Expr(term((), f, c) for k, (f, c) in enumerate(known.terms) if k != which)
+    return Reason("rest", known.name, Expr([term((), factors, coefficient)]), whole - others)
 
 
 def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] | None:
@@ -134,6 +158,8 @@ def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] 
     return None
 
 
+DEEP = 3
+"""How often names are opened in what others stood for."""
 LONG = 12
 """Sums of more terms are said by nobody."""
 
@@ -142,11 +168,15 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
     """Other ways to write an expression: with sums multiplied out, and with the rest of a sum for one of its terms."""
     yield expr
     seen = {expr}
-    for which in (lambda n, d: not d.user, lambda n, d: True):
-        made = normal(graph, expand(graph, expr, which))
-        if made not in seen and len(made) <= LONG:
-            seen.add(made)
-            yield made
+    for which in (lambda n, _: n in graph.adjoints, lambda _, d: not d.user, lambda *_: True):
+        made = expr
+        for _ in range(DEEP):
+            before, made = made, normal(graph, expand(graph, made, which))
+            if made == before or len(made) > LONG:
+                break
+            if made not in seen:
+                seen.add(made)
+                yield made
     for start in tuple(seen):
         names = start.names()
         for known in sums(graph):
@@ -157,6 +187,7 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
                     continue
                 made = complement(graph, start, known, k)
                 if made != start:
+                    graph.reasons.append(_rest(known, k))
                     made = normal(graph, made)
                     if made not in seen:
                         seen.add(made)

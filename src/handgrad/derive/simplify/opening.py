@@ -24,6 +24,7 @@ from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.matching import unify_all
 
+Which = Callable[[str, Definition], bool]
 MANY = 60
 """More products than this are not multiplied out."""
 
@@ -92,7 +93,8 @@ def reduce_product(
         del factors[found]
         put = [(put_base(b, places), exact(p * power)) for b, p in inside.factors.items()]
         factors = merged([*factors.items(), *put])
-        coefficient = exact(coefficient * Fraction(inside.coefficient) ** power)
+        if isinstance(power, int):
+            coefficient = exact(coefficient * Fraction(inside.coefficient) ** power)
 
 
 def instance(definition: Definition, factor: Factor) -> Expr | None:
@@ -103,8 +105,11 @@ def instance(definition: Definition, factor: Factor) -> Expr | None:
     return None if places is None else definition.expr.put(places)
 
 
-def expand(graph: Graph, expr: Expr, which: Callable[[str, Definition], bool], powers: tuple[int, ...] = (1, 2)) -> Expr:
-    """The expression with the names of some sums multiplied out; as it is where that makes it too long."""
+def expand(graph: Graph, expr: Expr, which: Which, powers: tuple[int, ...] = (1, 2), *, hidden: bool = False) -> Expr:
+    """The expression with the names of some sums multiplied out; as it is where that makes it too long.
+
+    With `hidden` the program's own products are kept.
+    """
     out: list[tuple[Product, Number]] = []
     for product, c in expr:
         bound, factors = opened(product)
@@ -125,7 +130,7 @@ def expand(graph: Graph, expr: Expr, which: Callable[[str, Definition], bool], p
         out += made.sum(bound)
         if len(out) > MANY:
             return expr
-    return reduce(graph, Expr(out))
+    return reduce(graph, Expr(out), hidden=hidden)
 
 
 def depends(base: Base, bound: frozenset) -> bool:

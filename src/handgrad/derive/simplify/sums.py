@@ -3,12 +3,28 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Axis, Base, Expr, Factor, Number, axes_of, element, merged, opened, plain_order, put_base, ratio, term
+from handgrad.derive.expr import (
+    ONE,
+    Axis,
+    Base,
+    Expr,
+    Factor,
+    Number,
+    axes_of,
+    element,
+    merged,
+    opened,
+    plain_order,
+    put_base,
+    ratio,
+    term,
+)
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
 from handgrad.derive.simplify.matching import matches, unify_all
 from handgrad.derive.simplify.opening import depends, instance, reduce
+from handgrad.derive.simplify.reasons import Reason
 
 
 class NamedSum(NamedTuple):
@@ -22,34 +38,30 @@ class NamedSum(NamedTuple):
     coefficient: Number
 
 
-class Reason(NamedTuple):
-    """Why a step holds: its kind, and the name that it is about."""
-
-    kind: str
-    name: str
-
-
 def named_sums(graph: Graph) -> list[NamedSum]:
     """All names that stand for a sum of one product."""
-    key = ("named sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_named_sums(graph))
-    return graph.cache[key]
+    known: dict[str, NamedSum | None] = graph.cache.setdefault("named sums", {})
+    if len(known) < len(graph.definitions):
+        for name in list(graph.definitions):
+            if name not in known:
+                known[name] = _named_sum(graph, name)
+    return [found for found in known.values() if found is not None]
 
 
-def _named_sums(graph: Graph) -> Iterator[NamedSum]:
-    for name, definition in graph.definitions.items():
-        if definition.expr is None or len(definition.expr) != 1:
-            continue
-        reduced = reduce(graph, definition.expr)
-        if len(reduced) != 1:
-            continue
-        ((product, coefficient),) = reduced
-        bound, factors = opened(product)
-        if bound and all(isinstance(b, Factor) for b, _ in factors):
-            inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
-            outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
-            yield NamedSum(name, definition.axes, bound, inner, outer, coefficient)
+def _named_sum(graph: Graph, name: str) -> NamedSum | None:
+    definition = graph.definitions[name]
+    if definition.expr is None or len(definition.expr) != 1:
+        return None
+    reduced = reduce(graph, definition.expr)
+    if len(reduced) != 1:
+        return None
+    ((product, coefficient),) = reduced
+    bound, factors = opened(product)
+    if not bound or not all(isinstance(b, Factor) for b, _ in factors):
+        return None
+    inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
+    outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
+    return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
 def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
@@ -73,8 +85,16 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
                 continue  # a division that was not there might be by zero
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
-            return Expr([term(bound - set(over), made, value)]), Reason("named sum", known.name)
+            before = Expr([term(over, [(put_base(b, places), p) for b, p in known.inner])])
+            after = Expr([term((), made[: 1 + len(outer)], ratio(1, known.coefficient))])
+            reason = Reason("named sum", known.name, before, after)
+            return Expr([term(bound - set(over), made, value)]), reason
     return None
+
+
+def summed_names(graph: Graph) -> set[str]:
+    """The names that are in some sum that has a name: no other sum over one of a given tensor's indices goes away."""
+    return {b.name for known in named_sums(graph) for b, _ in known.inner if isinstance(b, Factor)}
 
 
 def _placed(known: NamedSum, places, over) -> bool:
@@ -102,7 +122,8 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
-        return Expr([term(bound - gone, rest, coefficient)]), Reason("sums to one", base.name)
+        reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
+        return Expr([term(bound - gone, rest, coefficient)]), reason
     return None
 
 
@@ -160,20 +181,33 @@ def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
     """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
-    for base, power in factors.items():
-        if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
+    summed = summed_names(graph)
+    lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
+    for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
+        if not isinstance(base, Factor) or factors[base] != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
+            continue
+        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
             continue
         made = instance(definition, base)
         if made is None:
             continue
         rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        told = len(graph.reasons)
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name)
+            before = Expr([term(bound, factors, coefficient)])
+            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+        del graph.reasons[told:]
     return None
+
+
+def _company(base: Base, bound: frozenset[Axis], factors: Factors) -> int:
+    """How many factors share a summed index with a factor: a sum of it alone is the simplest to look at."""
+    over = axes_of(base) & bound
+    return sum(not axes_of(b).isdisjoint(over) for b in factors)
 
 
 def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:
@@ -185,4 +219,4 @@ def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) ->
     return bound, factors
 
 
-__all__ = ["ONE", "Reason", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]
+__all__ = ["ONE", "by_definition", "sums_to_one", "to_one", "with_name", "without_free_sums"]

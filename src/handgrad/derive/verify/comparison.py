@@ -11,14 +11,15 @@ from handgrad.derive.backward import Backward
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Program
 from handgrad.derive.verify.layout import as_numpy
-from handgrad.derive.verify.references import Elements, Reference, references
+from handgrad.derive.verify.references import Reference, references
 from handgrad.derive.verify.running import copied, quietly
+from handgrad.derive.verify.truths import Elements
 
 TOLERANCES = {"torch": 1e-8, "numpy": 1e-6}
 """The largest error of a right gradient, relative to its largest element."""
 SEEN = 1e-6
 """The same where facts are used that were seen in numbers, perhaps in float32."""
-FLOOR = 1e-6
+FLOOR = 1e-4
 """A gradient smaller than this share of the largest one is compared relative to that share: it may be rounding."""
 
 
@@ -66,7 +67,8 @@ class Verification:
     """What came of comparing a backward pass with autograd, or with central differences.
 
     `failure` is the error that running it raised, `changed` are variables of the program that it changed, `unchecked`
-    gives for each variable without a comparison the reason.
+    gives for each variable without a comparison the reason, and `missing` are inputs that the output depends on and
+    that it has no gradient of.
     """
 
     checks: tuple[Check, ...]
@@ -74,11 +76,17 @@ class Verification:
     unchecked: Mapping[str, str]
     changed: tuple[str, ...]
     failure: str
+    missing: tuple[str, ...]
 
     @property
     def right(self) -> bool:
         """Whether nothing speaks against the backward pass."""
         return not self.failure and not self.changed and bool(self.checks) and all(c.right for c in self.checks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is right and has the gradients of all inputs."""
+        return self.right and not self.missing
 
     @property
     def wrong(self) -> tuple[Check, ...]:
@@ -127,7 +135,13 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
         {name: reason for name, reason in unchecked.items() if name in backward.gradients and name not in names},
         tuple(sorted({name for run in runs for name in run.changed})),
         failure,
+        tuple(name for name in program.inputs if name not in backward.gradients and _matters(name, known)),
     )
+
+
+def _matters(name: str, known: Sequence[Reference]) -> bool:
+    """Whether the output depends on a variable."""
+    return any(name in reference.gradients and reference.gradients[name].largest > 0 for reference in known)
 
 
 class _Run:

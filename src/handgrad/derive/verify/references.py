@@ -15,61 +15,11 @@ from handgrad.derive.verify.layout import Layout, as_numpy, like
 from handgrad.derive.verify.running import Forward, copied, quietly, reseed
 from handgrad.derive.verify.search import other_sizes
 from handgrad.derive.verify.sizes import Sizes
+from handgrad.derive.verify.truths import Elements, Slopes, Truth
+from handgrad.errors import DeriveError
 
 DIRECTIONS = 2
 STEP = 2e-4
-
-
-@dataclass(frozen=True)
-class Elements:
-    """The right gradient, element by element; those that are not finite are `skipped`."""
-
-    values: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the variable."""
-        return self.values.shape
-
-    @property
-    def skipped(self) -> int:
-        """How many elements are no numbers, and not compared."""
-        return int((~np.isfinite(self.values)).sum())
-
-    @property
-    def largest(self) -> float:
-        """The largest element's absolute value."""
-        return float(np.abs(self.values[np.isfinite(self.values)]).max(initial=0.0))
-
-    def error(self, given: np.ndarray, floor: float) -> float:
-        """The largest difference of an element, relative to the largest element, or a floor where that is larger."""
-        known = np.isfinite(self.values)
-        off = np.abs(given[known] - self.values[known])
-        return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0) / max(self.largest, floor))
-
-
-@dataclass(frozen=True)
-class Slopes:
-    """The slopes of the output along some directions in which one variable is moved."""
-
-    shape: tuple[int, ...]
-    directions: tuple[np.ndarray, ...]
-    slopes: tuple[float, ...]
-    skipped: int = 0
-
-    @property
-    def largest(self) -> float:
-        """The largest slope's absolute value."""
-        return max(map(abs, self.slopes), default=0.0)
-
-    def error(self, given: np.ndarray, floor: float) -> float:
-        """The largest difference of a slope, relative to the largest slope, or a floor where that is larger."""
-        found = [float((given * direction).sum()) for direction in self.directions]
-        off = [abs(a - b) for a, b in zip(found, self.slopes, strict=True)]
-        return float(np.nan_to_num(max(off, default=0.0), nan=np.inf)) / max(self.largest, floor)
-
-
-Truth = Elements | Slopes
 
 
 @dataclass(frozen=True)
@@ -114,6 +64,17 @@ def _references(program: Program, kinds: bool) -> Iterator[Reference]:
             values = _finite(forward, layout, some, seed, kept)
             if values is not None:
                 yield _reference(forward, values, some, kept, seed, own=False)
+
+
+def reference_at(program: Program, values: Mapping[str, Any]) -> Reference:
+    """The right gradients at given values.
+
+    Args:
+        program: the forward pass.
+        values: what some names are before it; the others are as in the program.
+    """
+    with quietly():
+        return _reference(Forward(program), {**program.before, **values}, Sizes({}, ()), (), 0, own=False)
 
 
 def _fresh(forward: Forward, layout: Layout, sizes: Sizes, seed: int, kept: tuple[str, ...]) -> dict[str, Any]:
@@ -166,7 +127,10 @@ def _reference(
     shapes |= {name: (value,) for name, value in start.items() if type(value) is int}
     below = {**values, **{name: copied(value) for name, value in start.items()}}
     reseed(seed)
-    forward.run(below)
+    failure = forward.run(below)
+    if failure is not None:
+        step = program.lines[failure.step]
+        raise DeriveError(f"the line does not run again: {failure.error}", where=f"line {step.number}: {step.text}")
     output = below[program.output]
     random = np.random.default_rng([seed, 1 << 20])
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
@@ -270,13 +234,15 @@ def _slopes(
 
     scale = np.abs(given)
     scale = np.where(scale == 0, scale.mean() or 1.0, scale) / (np.sqrt(np.square(scale).sum()) or 1.0)
-    found: list[tuple[np.ndarray, float]] = []
+    found: list[tuple[np.ndarray, float, float]] = []
     for attempt in range(4 * DIRECTIONS):
         step = STEP * 10.0 ** -(attempt // DIRECTIONS)
         direction = random.normal(size=given.shape) * scale
-        near, far = ((at(d) - at(-d)) / (2 * d) for d in (step, 2 * step))
-        if abs(near - far) <= 1e-4 * max(abs(near), abs(far), 1e-9):
-            found.append((direction, (4 * near - far) / 3))
+        near, middle, far = ((at(d) - at(-d)) / (2 * d) for d in (step, 2 * step, 4 * step))
+        one, other = (4 * near - middle) / 3, (4 * middle - far) / 3
+        if abs(near - middle) <= 1e-4 * max(abs(near), abs(middle), 1e-9):
+            found.append((direction, one, 4 * abs(one - other)))
         if len(found) == DIRECTIONS:
-            return Slopes(given.shape, tuple(d for d, _ in found), tuple(s for _, s in found))
+            directions, slopes, unsure = zip(*found, strict=True)
+            return Slopes(given.shape, directions, slopes, unsure)
     return None

@@ -4,8 +4,22 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import Base, Expr, Factor, Form, Number, exact, merged, plain_order, put_base, put_index, sort_key, term
-from handgrad.derive.expr import element
+from handgrad.derive.expr import (
+    Base,
+    Expr,
+    Factor,
+    Form,
+    Number,
+    element,
+    exact,
+    merged,
+    plain_order,
+    put_base,
+    put_index,
+    ratio,
+    sort_key,
+    term,
+)
 from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.simplify.matching import unify_base
 from handgrad.derive.simplify.opening import body, raises, reduce
@@ -26,11 +40,13 @@ class Phrase(NamedTuple):
 
 def phrases(words: Words) -> Mapping[str, list[Phrase]]:
     """The products that have a name, by each name that is in them."""
+    if words.phrases is not None:
+        return words.phrases
     graph = words.graph
     key = ("phrases", len(graph.definitions))
     if key not in graph.cache:
         found: dict[str, list[Phrase]] = {}
-        for phrase in [*_products(words), *_exponentials(words)]:
+        for phrase in [*_products(words), *exponentials(words)]:
             for name in dict.fromkeys(b.name for b, _ in phrase.factors if isinstance(b, Factor)):
                 found.setdefault(name, []).append(phrase)
         graph.cache["phrases", len(graph.definitions)] = found
@@ -51,7 +67,7 @@ def _products(words: Words) -> Iterator[Phrase]:
             yield Phrase(name, definition.axes, product.factors, c)
 
 
-def _exponentials(words: Words) -> Iterator[Phrase]:
+def exponentials(words: Words) -> Iterator[Phrase]:
     """exp(z) / s is exp(y) where y is z - log(s)."""
     graph = words.graph
     exps = {}
@@ -113,7 +129,8 @@ def _options(words: Words, known, factors: Factors, coefficient: Number):
                     continue  # a division that was not there might be by zero
                 if power < 0 and any(q > max(0, factors.get(b, 0)) for b, q in made.items()):
                     continue  # and so might one by the name
-                yield words.factors(made.items()), made, exact(coefficient / Fraction(phrase.coefficient) ** power)
+                unit = Fraction(phrase.coefficient) ** power if isinstance(power, int) else 1
+                yield words.factors(made.items()), made, ratio(coefficient, unit)
 
 
 def _raises(words: Words, phrase: Phrase, power: Number) -> bool:

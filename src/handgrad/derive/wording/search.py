@@ -4,13 +4,32 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, Product, axes_of, exact, fresh, merged, put_base, ratio, sort_key, term
+from handgrad.derive.expr import (
+    Axis,
+    Base,
+    Delta,
+    Expr,
+    Factor,
+    Merged,
+    Number,
+    Product,
+    axes_of,
+    exact,
+    fresh,
+    merged,
+    put_base,
+    ratio,
+    sort_key,
+    term,
+)
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.wording.factoring import factored
 from handgrad.derive.wording.rewording import reword
-from handgrad.derive.wording.tree import Add, Leaf, Mul, Num, Sum, Tree, free, product, times
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product, times
 from handgrad.derive.wording.words import Words
 
+MANY, FEW = 4, 1
+"""Of sums with more terms than the first number, only so many ways to put them together are tried."""
 COMMON = 16
 """How many choices of common factors are tried."""
 
@@ -48,6 +67,8 @@ def _contents(expr: Expr) -> list[Number]:
     values = {abs(v) for _, v in expr}
     negative = sum(v < 0 for _, v in expr)
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
+    if len(expr) > MANY:
+        return signs[:1]
     return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
 
 
@@ -78,7 +99,7 @@ def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
         yield tree(words, expr)
         return
     yield Add(tuple(tree(words, Expr([t])) for t in terms))
-    yield from _one_sum(words, terms)
+    yield from itertools.islice(_one_sum(words, terms), FEW if len(terms) > MANY else None)
     if len(terms) == 2:
         return
     counts: dict[Base, int] = {}
@@ -86,12 +107,13 @@ def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
         for base, _ in p.factors:
             if axes_of(base).isdisjoint(p.bound):
                 counts[base] = counts.get(base, 0) + 1
-    for base, k in sorted(counts.items(), key=lambda t: (-t[1], sort_key(t[0])))[:4]:
+    few = FEW if len(terms) > MANY else 4
+    for base, k in sorted(counts.items(), key=lambda t: (-t[1], sort_key(t[0])))[:few]:
         if 2 <= k < len(terms):
             inside = Expr(t for t in terms if base in dict(t[0].factors))
             rest = Expr(t for t in terms if base not in dict(t[0].factors))
             yield _add(tree(words, rest), tree(words, inside))
-    for factors in factored(expr):
+    for factors in factored(expr) if len(terms) <= 2 * MANY else ():
         signs = [-1 if _least(f) < 0 else 1 for f in factors]
         yield times(math.prod(signs), *(tree(words, f.scale(s)) for f, s in zip(factors, signs, strict=True)))
 
@@ -119,7 +141,7 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
                 inside.append(term((), put, c))
         if len(inside) < 2:
             continue
-        made = _summed(tuple(mapping.values()), tree(words, Expr(inside)))
+        made = sum_over(tuple(mapping.values()), tree(words, Expr(inside)))
         yield made if not rest else _add(tree(words, Expr(rest)), made)
 
 
@@ -149,7 +171,7 @@ def _aligned(p: Product, mapping, have):
     return None if best is None else best[1]
 
 
-def _summed(over: tuple[Axis, ...], body: Tree) -> Tree:
+def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
     """The sum of a tree, with what it does not sum over in front."""
     if not isinstance(body, Mul):
         return Sum(over, body)
@@ -160,6 +182,12 @@ def _summed(over: tuple[Axis, ...], body: Tree) -> Tree:
 
 def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
     """The tree of one product: its factors in other words, and each sum by itself."""
+    over = frozenset(bound)
+    for base in factors:
+        view = _view(base, over)
+        if view is not None:
+            rest = {b: p for b, p in factors.items() if b != base}
+            return Flat(product_tree(words, over - set(view[1]), rest, coefficient), *view[1:])
     factors, k = reword(words, factors)
     parts: list[tuple[Tree, Number]] = []
     for over, group in connected(frozenset(bound), factors):
@@ -168,6 +196,15 @@ def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number
         else:
             parts += [(Leaf(b), p) for b, p in ordered(words, group)]
     return roots(exact(coefficient * k), parts)
+
+
+def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
+    """The indices that a delta reads as one, where they are summed over, and that one."""
+    if isinstance(base, Delta):
+        for one, group in ((base.left, base.right), (base.right, base.left)):
+            if isinstance(one, Axis) and isinstance(group, Merged) and set(group.indices) <= bound and one not in bound:
+                return base, tuple(i for i in group.indices if isinstance(i, Axis)), one
+    return None
 
 
 def roots(coefficient: Number, parts: list[tuple[Tree, Number]]) -> Tree:
@@ -217,7 +254,7 @@ def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> T
 def _outer_sum(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]], inner: Tree) -> Tree:
     """The sum over what is left of factors times a sum that is made first; again one index after the other."""
     items = [*parts, (inner, 1)]
-    options = [_summed(tuple(sorted(over)), product(1, items))]
+    options = [sum_over(tuple(sorted(over)), product(1, items))]
     for axis in sorted(over) if len(over) > 1 else ():
         having = [(t, p) for t, p in items if axis in free(t)]
         if len(having) < len(items):
