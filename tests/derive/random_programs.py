@@ -48,7 +48,9 @@ def programs(draw: Callable[..., Any], most: int = 5) -> str:
     made: list[str] = []
     lines: list[str] = []
     for number in range(draw(st.integers(1, most))):
-        tensors = [name for name in values if isinstance(values[name], torch.Tensor) and values[name].is_floating_point()]
+        tensors = [
+            name for name in values if isinstance(values[name], torch.Tensor) and values[name].is_floating_point()
+        ]
         line = draw(st.sampled_from(expressions(values, [*tensors, *made[-2:] * 2, *made[-1:] * 6], draw)))
         target = draw(st.sampled_from([f"z{number}", f"z{number}", *made[-1:]]))
         result = eval(line, values)

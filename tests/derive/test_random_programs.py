@@ -88,7 +88,13 @@ def test_shortest_forms_of_random_programs(lines):
     in_shortest_form(lines)
 
 
-PLANTED = [("tanh", "1 - y"), ("sigmoid", "y * (1 + y)"), ("sqrt", "1 / y"), ("sin", "-torch.cos(x)"), ("relu", "(x >= -0.1)")]
+PLANTED = [
+    ("tanh", "1 - y"),
+    ("sigmoid", "y * (1 + y)"),
+    ("sqrt", "1 / y"),
+    ("sin", "-torch.cos(x)"),
+    ("relu", "(x >= -0.1)"),
+]
 
 
 @pytest.mark.parametrize(("function", "slope"), PLANTED)
