@@ -8,7 +8,7 @@ from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, in_place, styled
+from handgrad.derive.styling import compared, in_place, standing, styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, in_place(program, lines), form, verification)
+    return Derivation(program, standing(program, in_place(program, lines)), form, verification)
 
 
 def write_and_check(

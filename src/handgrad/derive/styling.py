@@ -14,9 +14,11 @@ from handgrad.derive.emit.source import written
 from handgrad.derive.emit.spelling import spelled
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Program
+from handgrad.derive.read.steps import names_made
 from handgrad.errors import DeriveError
 
 TOLERANCE = 1e-9
+IN_THE_PLACE = "# in the place of the forward lines: each value has a name of its own"
 
 
 def styled(program: Program, lines: Backward, style: Style | None = None) -> Backward:
@@ -40,6 +42,16 @@ def in_place(program: Program, lines: Backward) -> Backward:
         return lines
     words = {name: written(ast.parse(text, mode="eval").body) for name, text in program.bindings.items()}
     return _changed(lines, lambda source: exchanged(source, words))
+
+
+def standing(program: Program, lines: Backward) -> Backward:
+    """The lines with the forward pass before them, where they need values that are gone below the user's own lines."""
+    made = set(names_made(program.lines))
+    read = {node.id for node in ast.walk(ast.parse(lines.source)) if isinstance(node, ast.Name)}
+    if read & made <= program.kept:
+        return lines
+    forward = program.source.splitlines()
+    return replace(lines, recomputed=(IN_THE_PLACE, *forward, ""))
 
 
 def exchanged(source: str, words: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, derived
 from handgrad.derive.functions import FunctionDerivation, derive_function
 from handgrad.derive.read.statements import read_program
+from handgrad.derive.read.steps import names_used
 from handgrad.errors import ConfigError, DeriveError, HandgradError
 from handgrad.forward.function import Given, function_of_file, function_of_module
 from handgrad.forward.program import Forward, Part, forward_of_file, read_program_file
@@ -106,6 +107,7 @@ class Derived:
         if path is None:
             raise ConfigError("a module is not written into", where="--write", next_step="Name its file.")
         if self.forward is not None:
+            self._see_what_is_left()
             return write_below(path, self.forward.lines.statements[-1], text)
         statements = read_program_file(path).statements
         named = {getattr(s.node, "name", None): s for s in statements}
@@ -114,6 +116,21 @@ class Derived:
         if self.target.function not in named:
             raise DeriveError(f"{self.target.function} is not defined at the top of the file", where=path)
         return write_below(path, named[self.target.function], f"\n{text}")
+
+    def _see_what_is_left(self) -> None:
+        """See that the forward pass can run once more below itself, where the lines begin with it.
+
+        Raises:
+            DeriveError: something that it starts from is overwritten in it.
+        """
+        program = self.derivation.program
+        kept = (program.looped or program).kept
+        gone = sorted(name for name in names_used(program.lines) if name in program.before and name not in kept)
+        if self.derivation.written.recomputed and gone:
+            what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
+            raise DeriveError(
+                what, where=self.target.path, next_step="Put what is printed in their place."
+            )
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from handgrad.derive.read.calling import reads_floats
@@ -11,7 +11,8 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.running import Converter, is_float, quietly, random_states
 from handgrad.errors import DeriveError
 
-TOLERANCE = {"float64": 1e-5, "float32": 2e-3}
+TOLERANCES = {"float64": (1e-5, 1e-12), "float32": (2e-3, 1e-6)}
+"""How far values may be apart, as a part of their own size and of that of the largest value."""
 
 
 def own_values(code: types.CodeType, before: Mapping[str, Any], reads: set[str]) -> dict[str, Any] | None:
@@ -48,29 +49,33 @@ def own_result(function: Callable[..., Any], arguments: Mapping[str, Any]) -> An
     return found[0] if _ran(lambda: found.append(function(**given)), list(given.values())) else None
 
 
-def check(name: str, found: Any, own: Any) -> None:
+def check(found: Mapping[str, Any], own: Mapping[str, Any], values: Iterable[Any]) -> None:
     """Refuse where a value that was read is not the user's own.
 
+    Args:
+        found: what was read.
+        own: what the user's code makes, by the same names.
+        values: all that lines make, whose size says what rounding leaves of differences.
+
     Raises:
-        DeriveError: the values differ by more than rounding.
+        DeriveError: values differ by more than rounding.
     """
-    if not (is_float(found) and is_array(own)):
-        return
     import numpy as np
 
-    a, b = (np.asarray(v.detach() if hasattr(v, "detach") else v) for v in (found, own))
-    tolerance = TOLERANCE.get(str(b.dtype), 5e-2)
-    if a.shape == b.shape:
-        finite = np.isfinite(a) & np.isfinite(b)
-        scale = np.abs(b[finite]).max(initial=1e-30)
-        if (finite == (np.isfinite(a) | np.isfinite(b))).all() and (
-            np.abs(a[finite] - b[finite]).max(initial=0.0) <= tolerance * scale
-        ):
-            return
-    raise DeriveError(
-        f"what was read makes another '{name}' than these lines do",
-        next_step="Write what is assigned in place, or seen under two names, as lines of its own.",
-    )
+    pairs = [(name, value, own[name]) for name, value in found.items() if is_float(value) and is_array(own.get(name))]
+    arrays = (np.asarray(value) for value in values if is_float(value))
+    largest = max((np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arrays), default=0.0)
+    for name, one, other in pairs:
+        a, b = (np.asarray(v.detach() if hasattr(v, "detach") else v) for v in (one, other))
+        relative, absolute = TOLERANCES.get(str(b.dtype), (5e-2, 1e-2))
+        if a.shape == b.shape and (np.isfinite(a) == np.isfinite(b)).all():
+            a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+            if np.abs(a - b).max(initial=0.0) <= relative * np.abs(b).max(initial=0.0) + absolute * largest:
+                continue
+        raise DeriveError(
+            f"what was read makes another '{name}' than these lines do",
+            next_step="Write what is assigned in place, or seen under two names, as lines of its own.",
+        )
 
 
 def _ran(run: Callable[[], Any], values: list[Any]) -> bool:

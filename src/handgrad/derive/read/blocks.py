@@ -1,6 +1,7 @@
 """Read statements, one after the other, as they run."""
 
 import ast
+import sys
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -76,6 +77,8 @@ def statement(reader: Reader, node: ast.stmt) -> Term | None:
                     reader.frame.scope.pop(target.id, None)
         case ast.Break() | ast.Continue():
             raise LoopEnd(isinstance(node, ast.Break))
+        case ast.Global(names) | ast.Nonlocal(names) if len(reader.frames) > 1:
+            reader.refuse(f"'{names[0]}' is assigned outside the function", "Return it instead.")
         case ast.Assert() | ast.Pass() | ast.Global() | ast.Nonlocal():
             pass
         case ast.Raise():
@@ -87,12 +90,12 @@ def statement(reader: Reader, node: ast.stmt) -> Term | None:
 
 
 def _assign(reader: Reader, goals: list[ast.expr], value: ast.expr, since: int) -> None:
-    path = isinstance(value, ast.Attribute | ast.Subscript)
+    path = isinstance(value, ast.Attribute | ast.Subscript) and not reader.frame.within
     reader.hint = goals[0].id if path and isinstance(goals[0], ast.Name) else ""
     term = expressions.expression(reader, value)
     reader.hint = ""
     for k, target in enumerate(goals):
-        targets.assign(reader, target, term, since if k == 0 else None)
+        targets.assign(reader, target, term, since if k == 0 else sys.maxsize)
         if isinstance(target, ast.Name):
             term = reader.frame.scope[target.id]
 
@@ -180,6 +183,8 @@ def _import(reader: Reader, node: ast.Import | ast.ImportFrom) -> None:
     code = compile(ast.fix_missing_locations(ast.Module([node], [])), "<forward>", "exec")
     reader.run(exec, code, found)
     found.pop("__builtins__", None)
-    for name, value in found.items():
-        said = value.__name__ if isinstance(value, types.ModuleType) else f"{getattr(node, 'module', '')}.{name}"
-        reader.frame.scope[name] = reader.outside(name, value, said)
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        value = found[name]
+        said = value.__name__ if isinstance(value, types.ModuleType) else f"{getattr(node, 'module', '')}.{alias.name}"
+        reader.frame.scope[name] = reader.imported(name, value, said)

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import dis
 import inspect
 import types
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def called(reader: Reader, callee: Term, arguments: list[Term], keywords: Keywor
     function = callee.value
     if isinstance(callee, Closure):
         return inline.closure(reader, callee, arguments, keywords)
-    if isinstance(function, types.MethodType):
+    if isinstance(function, types.MethodType) and isinstance(function.__func__, types.FunctionType):
         owner = reader.outside("self", function.__self__, f"{ast.unparse(callee.node)}.__self__")
         return called(reader, Term(callee.node, function.__func__), [owner, *arguments], keywords, bound=1)
     if type(function).__name__ == "partial" and hasattr(function, "keywords"):
@@ -67,7 +68,9 @@ def called(reader: Reader, callee: Term, arguments: list[Term], keywords: Keywor
         return _builtin(reader, function, arguments)
     if isinstance(function, types.FunctionType):
         if _is_read(function) and (
-            reads_floats(function) or any(isinstance(a, Closure) or has_float(a.value) for a in everything)
+            reads_floats(function)
+            or _changes_objects(function)
+            or any(isinstance(a, Closure) or has_float(a.value) for a in everything)
         ):
             return inline.function(reader, function, arguments, keywords, said=callee.node)
     elif not isinstance(function, types.BuiltinFunctionType):
@@ -91,6 +94,11 @@ def reads_floats(value: Any, seen: set[int] | None = None) -> bool:
     names = _names(function.__code__)
     found += [function.__globals__[name] for name in names if name in function.__globals__]
     return any(has_float(v) or reads_floats(v, seen) for v in found)
+
+
+def _changes_objects(function: types.FunctionType) -> bool:
+    """Whether a function assigns to attributes of objects."""
+    return any(instruction.opname == "STORE_ATTR" for instruction in dis.get_instructions(function))
 
 
 def _names(code: types.CodeType) -> set[str]:

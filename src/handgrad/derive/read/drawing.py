@@ -35,12 +35,15 @@ class Draws:
     def inside(self, term: Term, values: dict[str, Any]) -> list[Term]:
         """The calls that draw in an expression that reads float tensors beside them; none where it is all drawn."""
         found = [self._calls[id(node)] for node in ast.walk(term.node) if id(node) in self._calls]
-        within = {id(node) for call in found for node in ast.walk(call.node)}
-        beside = any(
-            id(node) not in within and isinstance(node, ast.Name) and is_float(values.get(node.id))
-            for node in ast.walk(term.node)
-        )
-        return found if beside else []
+        return found if found and self._reads(term.node, values) else []
+
+    def _reads(self, node: ast.AST, values: dict[str, Any]) -> bool:
+        """Whether an expression reads float tensors outside the calls that draw."""
+        if id(node) in self._calls:
+            return False
+        if isinstance(node, ast.Name):
+            return is_float(values.get(node.id))
+        return any(self._reads(part, values) for part in ast.iter_child_nodes(node))
 
     def is_drawn(self, term: Term) -> bool:
         """Whether an expression has a call in it that drew."""

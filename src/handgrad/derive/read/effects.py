@@ -8,7 +8,7 @@ from typing import Any
 from handgrad.derive.read import expressions, writing
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.reader import Reader
-from handgrad.derive.read.terms import Term
+from handgrad.derive.read.terms import Term, is_literal
 
 Keywords = dict[str, Term]
 WITHOUT_EFFECT = frozenset({"retain_grad", "requires_grad_", "register_hook"})
@@ -89,7 +89,7 @@ def _settled(
         arguments, keywords = [], {}
         for name, parameter in bound.signature.parameters.items():
             term = bound.arguments.get(name)
-            if term is None or (isinstance(term.node, ast.Constant) and term.value == parameter.default):
+            if term is None or name.startswith("_") or (is_literal(term.node) and term.value == parameter.default):
                 continue
             if keywords or list(bound.signature.parameters).index(name) != len(arguments):
                 keywords[name] = term

@@ -35,6 +35,7 @@ def finished(
         raise DeriveError("no float tensor is returned", next_step="Return the loss, or what the gradient starts from.")
     several = len(outputs) > 1
     ends = [_output(reader, term, f"out_{k}" if several else "out") for k, term in enumerate(outputs)]
+    _drop_aliases(reader, ends)
     chosen = _inputs(reader, inputs, arguments)
     active = set(chosen)
     _activate(reader, reader.lines, active)
@@ -162,6 +163,15 @@ def _detached(reader: Reader, steps: Iterable[Step], active: set[str]) -> list[S
             step = replace(step, value=node)
         found.append(step)
     return found
+
+
+def _drop_aliases(reader: Reader, ends: Collection[str]) -> None:
+    """Leave out lines that only give a name another name which nothing reads."""
+    used = names_used(reader.lines) | {term.name for _, _, term in reader.held()} | set(ends)
+    for step in list(reader.lines):
+        if isinstance(step, Line) and isinstance(step.value, ast.Name) and used.isdisjoint(step.targets):
+            reader.lines.remove(step)
+            del reader.made[step.targets[0]]
 
 
 def _outside(steps: Iterable[Step]) -> set[str]:

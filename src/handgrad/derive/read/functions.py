@@ -70,8 +70,8 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         tensors = _tensors(result)
         program = finished(reader, None, tensors, arguments)
     own = _flat(own_result(called, given)) if not _is_variadic(source.arguments) else []
-    for name, term, value in zip(program.outputs, tensors, own, strict=False):
-        check(name, term.value, value)
+    found = {name: term.value for name, term in zip(program.outputs, tensors, strict=True)}
+    check(found, dict(zip(found, own, strict=False)), reader.values.values())
     return program
 
 

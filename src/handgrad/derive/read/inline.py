@@ -9,7 +9,7 @@ from handgrad.derive.read import blocks, expressions
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import in_library, is_float
 from handgrad.derive.read.sources import Source, source_of
-from handgrad.derive.read.terms import Closure, Frame, Parts, Term, is_path
+from handgrad.derive.read.terms import Closure, Frame, Parts, Term, is_literal, is_path
 
 DEPTH = 60
 Keywords = dict[str, Term]
@@ -85,8 +85,7 @@ def _read(reader: Reader, source: Source, frame: Frame, parameters: dict[str, Te
     if any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for s in source.body for n in ast.walk(s)):
         reader.refuse(f"'{frame.within}' is a generator, which cannot be read", "Return a list instead.")
     for name, term in parameters.items():
-        constant = not any(isinstance(n, ast.Name | ast.Call) for n in ast.walk(term.node))
-        simple = constant or (is_path(term.node) and (term.name or not is_float(term.value)))
+        simple = is_literal(term.node) or (is_path(term.node) and (term.name or not is_float(term.value)))
         if simple or isinstance(term, Parts | Closure) or _uses(source.body, name) < 2:
             frame.scope[name] = term
         else:

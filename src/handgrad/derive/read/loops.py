@@ -31,7 +31,9 @@ class Rounds:
 
 def read_for(reader: Reader, node: ast.For) -> Term | None:
     """Read a loop; the value where it returns one."""
-    rounds = _rounds(reader, node)
+    index = _index_name(node)
+    named = bool(index)
+    rounds = _rounds(reader, node, index or next(letter for letter in "tijk" if letter not in reader.taken))
     first = len(reader.lines)
     bounds = [first]
     whole = not node.orelse
@@ -56,7 +58,7 @@ def read_for(reader: Reader, node: ast.For) -> Term | None:
         return blocks.block(reader, node.orelse)
     reason = "it runs over what is part of the program"
     if rounds.over is not None:
-        reason = "it ends before its last round" if not whole else _roll(reader, rounds, bounds)
+        reason = "it ends before its last round" if not whole else _roll(reader, rounds, bounds, named)
     if reason and count > WRITTEN_OUT:
         reader.refuse(f"this loop goes round {count} times, and cannot be read as a loop: {reason}", NEXT)
     if reason and rounds.over is not None:
@@ -66,12 +68,15 @@ def read_for(reader: Reader, node: ast.For) -> Term | None:
     return blocks.block(reader, node.orelse)
 
 
-def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
-    """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done."""
+def _roll(reader: Reader, rounds: Rounds, bounds: list[int], named: bool) -> str:
+    """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done.
+
+    The index has its name from the source if it is `named`.
+    """
     steps = [reader.lines[a:b] for a, b in itertools.pairwise(bounds)]
     try:
         rolled = rolling.Rolled(reader, rounds, steps)
-        index = str(reader.new(rounds.mark.partition("·")[0], rounds.places[-1], own=False).name)
+        index = str(reader.new(rounds.mark.partition("·")[0], rounds.places[-1], own=named and None).name)
         reader.made[index].index = True
         kept = storing.kept_in(rolled, index)
     except rolling.UnlikeError as error:
@@ -86,8 +91,8 @@ def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
 NEXT = f"Let every round do the same, or derive it with at most {WRITTEN_OUT} rounds."
 
 
-def _rounds(reader: Reader, node: ast.For) -> Rounds:
-    mark = f"{_index_name(node)}·{id(node)}"
+def _rounds(reader: Reader, node: ast.For, index: str) -> Rounds:
+    mark = f"{index}·{id(node)}"
     over, places, items = _stepped(reader, node.iter, mark)
     literal = over is not None and not any(isinstance(n, ast.Name) and n.id not in ROUNDING for n in ast.walk(over))
     if over is None or (literal and len(items) <= LITERAL):
@@ -99,14 +104,14 @@ ROUNDING = ("range", "reversed", "len")
 
 
 def _index_name(node: ast.For) -> str:
-    """The name of a loop's index: its own variable over a range, the first one over `enumerate`, otherwise `t`."""
+    """The name of a loop's index: its own variable over a range, the first one over `enumerate`, otherwise none."""
     called = getattr(node.iter.func, "id", "") if isinstance(node.iter, ast.Call) else ""
     match called, node.target:
         case (("range" | "reversed"), ast.Name(name)):
             return name
         case "enumerate", ast.Tuple([ast.Name(name), _]):
             return name
-    return "t"
+    return ""
 
 
 def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None, tuple[int, ...], list[Term]]:

@@ -24,7 +24,7 @@ def final_names(reader: Reader, active: Collection[str], outside: Collection[str
     taken = set(reader.taken) | {m.base for m in made.values() if m.own and m.round is None}
     bases: dict[str, list[str]] = {}
     for name, one in made.items():
-        if one.own and one.round is None:
+        if one.own and one.round is None and not (one.index and name not in outside):
             bases.setdefault(one.base, []).append(name)
     plain: dict[str, str] = {}
     first: dict[str, int] = {}
@@ -38,7 +38,8 @@ def final_names(reader: Reader, active: Collection[str], outside: Collection[str
     for name, one in made.items():
         if one.round is not None:
             continue
-        if name in plain or one.base not in taken or (one.index and name not in outside and not counts[one.base]):
+        shared = one.index and name not in outside and not counts[one.base]
+        if name in plain or one.base not in taken or shared:
             found[name] = one.base
         else:
             start = 0 if name in reader.starts else first.get(name, 2)

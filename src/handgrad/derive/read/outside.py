@@ -110,6 +110,14 @@ class Outside:
             self._known[id(value)] = term
         return term
 
+    def imported(self, name: str, value: Any, said: str) -> Term:
+        """What a line imports, under its own name where that is free."""
+        if name not in self.values and id(value) not in self._known:
+            self.values[name] = value
+            self.bindings[name] = said
+            self._known[id(value)] = Term(name_of(name), value)
+        return self.outside(name, value, said)
+
     def bound(self, value: Any, node: ast.expr, *, buffer: bool = False) -> Term:
         """A name for a float tensor that an expression such as `self.fc.weight` or `params["W"]` stands for.
 
@@ -120,8 +128,10 @@ class Outside:
         for name, raw in self.namespace.items():
             if is_array(raw) and self.convert.made_of(raw) is value:
                 return self.outside(name, raw)
-        wanted = [self.hint, *_words(node)]
-        name = next((name for name in wanted if name and name not in self.taken), self.free(wanted[-1]))
+        words = _words(node)
+        name = next((name for name in words if name not in self.taken), None) or self.free(words[-1])
+        if self.hint and self.hint not in self.values and self.hint not in self.namespace:
+            name = self.hint
         self.bindings[name] = ast.unparse(node)
         self.values[name] = value
         self.taken.add(name)

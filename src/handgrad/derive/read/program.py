@@ -121,7 +121,7 @@ class Loop:
     @property
     def where(self) -> str:
         """Where the loop stands, as errors say it."""
-        return place(self.number, self.text.splitlines()[0], self.within)
+        return place(self.number, self.text, self.within)
 
     @property
     def backwards(self) -> ast.expr:
@@ -181,8 +181,8 @@ class Program:
         loops = [line for line in self.lines if isinstance(line, Loop)]
         if not loops:
             return self
-        notes = tuple(f"{loop.where.rstrip(':')} is written out for its {len(loop.rounds)} rounds" for loop in loops)
-        lines, statements = (tuple(_flat(steps)) for steps in (self.lines, self.statements))
+        notes = tuple(f"{loop.where} is written out for its {len(loop.rounds)} rounds" for loop in loops)
+        lines, statements = (tuple(_flat(steps, self.outputs)) for steps in (self.lines, self.statements))
         notes = (*self.notes, *notes)
         return replace(self, lines=lines, statements=statements, notes=notes, kept=frozenset(), looped=self)
 
@@ -209,12 +209,22 @@ class Program:
         return "\n".join([*bound, *(line.source for line in self._uncopied())])
 
 
-def _flat(steps: Iterable[Line | Loop]) -> Iterator[Line]:
-    for step in steps:
+def _flat(steps: Iterable[Line | Loop], outputs: Iterable[str]) -> list[Line]:
+    """The lines without loops, and without indices, lists and dicts that nothing reads."""
+    from handgrad.derive.read.steps import names_used
+
+    kept: list[Line] = []
+    extra: set[str] = set()
+    todo = list(steps)
+    while todo:
+        step = todo.pop(0)
         if isinstance(step, Loop):
-            yield from _flat(step.written_out)
+            todo = [*step.written_out, *todo]
+            extra |= {step.variable, *(s.name for s in step.stored if not isinstance(s.start, ast.Call))}
         else:
-            yield step
+            kept.append(step)
+    used = names_used(kept) | set(outputs)
+    return [line for line in kept if not extra.intersection(line.targets) or used.intersection(line.targets)]
 
 
 def _bound(name: str, text: str, value: Any) -> str:
@@ -225,4 +235,4 @@ def _bound(name: str, text: str, value: Any) -> str:
 
 def place(number: int, text: str, within: str = "") -> str:
     """A line by its number, in the program or in a function that it calls, and its text."""
-    return f"line {number}{f' of {within}' if within else ''}: {text}"
+    return f"line {number}{f' of {within}' if within else ''}: {text.splitlines()[0].rstrip(':') if text else ''}"

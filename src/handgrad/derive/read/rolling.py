@@ -117,16 +117,27 @@ class Rolled:
                 first = reader.new(made.base, eval(code, {"__builtins__": builtins, **reader.values}), own=made.own)
                 ahead.append(Line((str(first.name),), start, f"{made.base} = {ast.unparse(start)}", number, within))
                 start = name_of(str(first.name))
+            original = self._original(start)
+            self.out[start.id] = original.id
+            start = original
             leaving = self.names[1][place]
             carried.append(Carried(start.id, self.entering[place], leaving))
             reader.starts.add(start.id)
         names = {self.names[0][place]: word for place, word in self.entering.items()}
         body = renamed_steps(self.rounds[1], names, {header.mark: index})
         carried = [c if not _is_summed(c, body) else Carried(c.start, c.entering, c.leaving, True) for c in carried]
-        assert header.over is not None
         values = tuple(self._values(k, index) for k in range(len(self.rounds)))
-        written = tuple(step for step in self._written_out() if not isinstance(step, Store))
+        assert header.over is not None
+        last = Line((index,), _last(header.over), text, number, within)
+        written = (*(step for step in self._written_out() if not isinstance(step, Store)), last)
         return ahead, Loop(index, header.over, tuple(body), tuple(carried), (), values, text, number, within, written)
+
+    def _original(self, name: ast.Name) -> ast.Name:
+        """The name that another one is only an alias of."""
+        for line in self.reader.lines:
+            if isinstance(line, Line) and line.targets == (name.id,) and isinstance(line.value, ast.Name):
+                return self._original(line.value)
+        return name
 
     def call(self, place: int, base: str) -> None:
         """Let the names at a position of the rounds be called otherwise."""
@@ -181,6 +192,14 @@ class Rolled:
             elif not isinstance(term, Parts):
                 node = renamed(term.node, names, {self.header.mark: index})
                 holder[key] = Term(node, term.value)
+
+
+def _last(over: ast.expr) -> ast.expr:
+    """The last value of an index."""
+    match over:
+        case ast.Call(ast.Name("reversed"), [inner]):
+            return ast.Subscript(inner, ast.Constant(0), ast.Load())
+    return ast.Subscript(over, ast.UnaryOp(ast.USub(), ast.Constant(1)), ast.Load())
 
 
 def line_draws(reader: Reader, name: str) -> bool:

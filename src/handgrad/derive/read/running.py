@@ -131,15 +131,18 @@ def _float64_mode() -> Any:
     narrow = {torch.float32, torch.float16, torch.bfloat16}
     methods = {torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16}
 
+    filled = {torch.empty: torch.zeros, torch.empty_like: torch.zeros_like}
+
     def wide(value: Any) -> Any:
         return torch.float64 if isinstance(value, torch.dtype) and value in narrow else value
 
     class Float64(TorchFunctionMode):
-        """Every float tensor that is made is one of float64."""
+        """Every float tensor that is made is one of float64, and what is empty is zero."""
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func in methods:
                 return torch.Tensor.double(*args)
+            func = filled.get(func, func)
             return func(*map(wide, args), **{k: wide(v) for k, v in (kwargs or {}).items()})
 
     return Float64

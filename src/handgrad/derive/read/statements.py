@@ -13,7 +13,7 @@ from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import float64, in_float64, is_float, quietly
 from handgrad.derive.read.sources import text_in
 from handgrad.derive.read.steps import names_made
-from handgrad.derive.read.terms import Frame, Term
+from handgrad.derive.read.terms import Frame, Stale, Term
 from handgrad.errors import DeriveError
 
 __all__ = ["in_float64", "is_float", "read_function", "read_program"]
@@ -72,16 +72,16 @@ def read_program(
     reads = {n.id for node in body for n in ast.walk(node) if isinstance(n, ast.Name)}
     own = own_values(compile(ast.Module(body, []), "<forward>", "exec"), before, reads)
     if own is not None:
-        for name, term in frame.scope.items():
-            check(name, term.value, own.get(name))
+        found = {name: term.value for name, term in frame.scope.items() if not isinstance(term, Stale)}
+        check(found, own, reader.values.values())
     return program
 
 
 def _last(reader: Reader) -> Term:
     """What the last line makes."""
-    held = {term.name: term for term in reader.frames[0].scope.values()}
+    held = {term.name for term in reader.frames[0].scope.values()}
     for step in reversed(reader.lines):
         for name in reversed(names_made([step])):
-            if isinstance(step, Line) or name in held:
+            if is_float(reader.values.get(name)) and (isinstance(step, Line) or name in held):
                 return Term(ast.Name(name, ast.Load()), reader.values[name])
-    raise DeriveError("there is no line to differentiate", next_step="Give the lines of a forward pass.")
+    raise DeriveError("no line computes with a float tensor", expected="lines such as 'y = x @ w'")

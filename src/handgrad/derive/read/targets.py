@@ -1,6 +1,7 @@
 """Assign: to names, to several at once, to attributes and elements."""
 
 import ast
+import sys
 import types
 from collections.abc import Mapping
 
@@ -12,7 +13,7 @@ from handgrad.derive.read.running import has_float
 from handgrad.derive.read.terms import Closure, Parts, Term, is_path
 
 
-def assign(reader: Reader, target: ast.expr, term: Term, since: int | None = None) -> None:
+def assign(reader: Reader, target: ast.expr, term: Term, since: int = sys.maxsize) -> None:
     """Assign a value as the user's code does, in a line where it makes one.
 
     Args:
@@ -23,17 +24,20 @@ def assign(reader: Reader, target: ast.expr, term: Term, since: int | None = Non
     """
     match target:
         case ast.Name(name):
-            reader.frame.scope[name] = _named(reader, name, term, reader.count if since is None else since)
+            reader.frame.scope[name] = _named(reader, name, term, since)
         case ast.Tuple(elts) | ast.List(elts):
             for part, value in zip(elts, _unpacked(reader, elts, term), strict=True):
-                assign(reader, part, value, since)
+                if isinstance(part, ast.Name) and value.name in reader.made and reader.made[value.name].order < since:
+                    reader.frame.scope[part.id] = value
+                else:
+                    assign(reader, part, value, since)
         case ast.Attribute(owner, attr):
             base = expressions.expression(reader, owner)
             if is_array(base.value):
                 if attr not in ("grad", "requires_grad"):
                     reader.refuse(f"assigning to '.{attr}' of a tensor cannot be read", "Assign to a name.")
                 return
-            reader.attributes[id(base.value), attr] = _named(reader, attr, term, reader.count, own=False)
+            reader.attributes[id(base.value), attr] = _named(reader, attr, term, sys.maxsize, own=False)
         case ast.Subscript():
             writing.store(reader, target, term)
         case _:
@@ -122,7 +126,7 @@ def _unpacked(reader: Reader, targets: list[ast.expr], term: Term) -> list[Term]
 
 
 def _hinted(reader: Reader, target: ast.expr, term: Term, i: int) -> Term:
-    reader.hint = target.id if isinstance(target, ast.Name) else ""
+    reader.hint = target.id if isinstance(target, ast.Name) and not reader.frame.within else ""
     found = element(reader, term, Term(ast.Constant(i), i))
     reader.hint = ""
     return found

@@ -90,6 +90,11 @@ def name_of(text: str) -> ast.Name:
     return ast.Name(text, ast.Load())
 
 
+def is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a number or a text, or several."""
+    return not any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(node))
+
+
 def is_path(node: ast.expr) -> bool:
     """Whether an expression is a name, or attributes and constant elements of one."""
     while isinstance(node, ast.Attribute) or (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)):

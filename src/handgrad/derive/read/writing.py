@@ -16,6 +16,8 @@ Keywords = dict[str, Term]
 
 def write(reader: Reader, owner: ast.expr, old: Term, new: Term) -> Term:
     """Write a whole tensor in place that an expression stands for."""
+    while isinstance(owner, ast.Call) and isinstance(owner.func, ast.Attribute) and owner.func.attr.endswith("_"):
+        owner = owner.func.value
     if isinstance(owner, ast.Subscript):
         base = expressions.expression(reader, owner.value)
         if is_array(base.value):
@@ -29,11 +31,15 @@ def write(reader: Reader, owner: ast.expr, old: Term, new: Term) -> Term:
 def update(reader: Reader, old: Term, new: Term, owner: ast.expr | None = None) -> Term:
     """Let all names of a tensor stand for its new value, and none for what shares its memory."""
     base = reader.made[old.name].base if old.name in reader.made else old.name
+    own = reader.made[old.name].own if old.name in reader.made else None
+    if base is None and isinstance(owner, ast.Attribute):
+        holder = expressions.expression(reader, owner.value).value
+        reader.attributes[id(holder), owner.attr] = new if reader.frame.library else reader.named(owner.attr, new)
+        return reader.attributes[id(holder), owner.attr]
     if base is None:
         if not isinstance(owner, ast.Name):
             reader.refuse(f"writing in place into '{ast.unparse(old.node)}' cannot be read", "Give it a name first.")
         base = owner.id
-    own = reader.made[old.name].own if old.name in reader.made else None
     made = reader.emit(base, new, own=own)
     for holder, key, term in reader.held():
         if term is old or (old.name is not None and term.name == old.name):
@@ -118,7 +124,8 @@ def ufunc_at(reader: Reader, name: str, arguments: list[Term]) -> Term:
 
 
 def _sharing(reader: Reader, value: Any) -> Iterator[bool]:
-    return (not isinstance(term, Parts) and shares_memory(term.value, value) for _, _, term in reader.held())
+    terms = [term for _, _, term in reader.held() if not isinstance(term, Parts)]
+    return (shares_memory(term.value, value) for term in (*terms, *reader.arrays()))
 
 
 def _helped(reader: Reader, helper: Any, base: Term, index: Term, values: Term) -> Term:

@@ -28,13 +28,15 @@ class Reference:
 
     `own` says that these are the program's; `sizes` gives the shape of each array and each number that is a size;
     `fixed` are sizes that the program's lines keep from being others; `kept` are names whose values keep a sign, a
-    range or a sum; `values` are those below the forward pass; `unchecked` are the variables that have no reference.
+    range or a sum; `before` and `values` are those above and below the forward pass; `unchecked` are the variables that
+    have no reference.
     """
 
     own: bool
     sizes: Mapping[str, tuple[int, ...]]
     fixed: tuple[int, ...]
     kept: tuple[str, ...]
+    before: Mapping[str, Any]
     values: Mapping[str, Any]
     cotangent: Any
     gradients: Mapping[str, Truth]
@@ -136,7 +138,26 @@ def _reference(
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
     differentiate = by_differences if program.library == "numpy" else by_autograd
     gradients, unchecked = differentiate(forward, {**values, **start}, cotangent, seed)
-    return Reference(own, shapes, sizes.fixed, kept, below, cotangent, gradients, unchecked)
+    return Reference(own, shapes, sizes.fixed, kept, values, below, cotangent, gradients, unchecked)
+
+
+def rounding(program: Program, reference: Reference) -> Mapping[str, np.ndarray]:
+    """How much the gradients change where the inputs change by what rounding comes to.
+
+    Args:
+        program: the forward pass, in PyTorch.
+        reference: the gradients.
+    """
+    forward, random = Forward(program), np.random.default_rng(0)
+    values = dict(reference.before)
+    for name in forward.given:
+        values[name] = copied(values[name])
+        if name in program.inputs:
+            array = as_numpy(values[name])
+            values[name] = like(array * (1 + 4e-16 * random.choice([-1.0, 1.0], array.shape)), values[name])
+    moved, _ = by_autograd(forward, values, reference.cotangent, 0)
+    both = [(name, moved[name], truth) for name, truth in reference.gradients.items() if name in moved]
+    return {n: np.abs(a.values - b.values) for n, a, b in both if isinstance(a, Elements) and isinstance(b, Elements)}
 
 
 def by_autograd(
