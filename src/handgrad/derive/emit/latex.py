@@ -136,7 +136,11 @@ def _power(base: Formula, exponent: Formula) -> str:
     if exponent == Number(Ratio(1, 2)):
         return rf"\sqrt{{{latex(base)}}}"
     text = _within(base, SIGN)
-    raised = latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{") if isinstance(exponent, Number) else latex(exponent)
+    raised = (
+        latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{")
+        if isinstance(exponent, Number)
+        else latex(exponent)
+    )
     if isinstance(exponent, Number) and isinstance(exponent.value, Ratio) and exponent.value.denominator > 1:
         raised = f"{exponent.value.numerator}/{exponent.value.denominator}"
     simple = isinstance(base, Symbol | Letter | Number) or text.startswith(("(", r"\left("))

@@ -69,7 +69,11 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
 def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]]:
     """The source of what a hidden name stands for, and the indices of its axes."""
     definition = speaker.graph.definitions[base.name]
-    if any(isinstance(i, Merged) for i in definition.axes) or definition.function == "filled" or not definition.arguments:
+    if (
+        any(isinstance(i, Merged) for i in definition.axes)
+        or definition.function == "filled"
+        or not definition.arguments
+    ):
         raise Unsayable(f"{base.name} has no source")
     units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
     order = tuple(i for i in units if isinstance(i, Axis))

@@ -4,7 +4,19 @@ import ast
 from collections.abc import Container
 from fractions import Fraction as Ratio
 
-from handgrad.derive.emit.formula import Formula, Fraction, Number, Power, Relation, Symbol, Transposed, equal, minus, plus, times
+from handgrad.derive.emit.formula import (
+    Formula,
+    Fraction,
+    Number,
+    Power,
+    Relation,
+    Symbol,
+    Transposed,
+    equal,
+    minus,
+    plus,
+    times,
+)
 
 
 class _NoMatrices(Exception):

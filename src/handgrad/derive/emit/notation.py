@@ -106,7 +106,9 @@ class Notation:
         for (part, power), place in zip(parts, places or [0] * len(parts), strict=True):
             made = self._tree(part, names)
             plain = not free(part)
-            if power < 0 and (isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))):
+            if power < 0 and (
+                isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))
+            ):
                 (scalars if plain else under).append(_raised(made, -power))
             else:
                 over.append((place, self._rank(made), _raised(made, power)))
@@ -190,7 +192,9 @@ def _as_matrices(body: Mul, over: Sequence[Axis], names: Names) -> list[int]:
 
 def _small(part: Formula) -> bool:
     """Whether a term is a small number or has no index, and so stands after the others."""
-    return isinstance(part, Number) and 0 < part.value < Ratio(1, 100) or isinstance(part, Symbol) and not part.indices
+    return (isinstance(part, Number) and 0 < part.value < Ratio(1, 100)) or (
+        isinstance(part, Symbol) and not part.indices
+    )
 
 
 def _last(index: Index) -> int:

@@ -113,7 +113,9 @@ def _product(parts: tuple[Formula, ...]) -> str:
     out = ""
     for k, part in enumerate(parts):
         last = k == len(parts) - 1
-        text = _within(part, PRODUCT if last and isinstance(part, Sigma) or not out and isinstance(part, Fraction) else SIGN)
+        text = _within(
+            part, PRODUCT if (last and isinstance(part, Sigma)) or (not out and isinstance(part, Fraction)) else SIGN
+        )
         if out:
             out += " " if isinstance(parts[k - 1], Number) and not text[0].isdigit() else " · "
         out += text

@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from fractions import Fraction as Ratio
 from typing import Any
 
-from handgrad.derive.emit.formula import Apply, Code, Formula, Fraction, Number, Power, Relation, Symbol, minus, plus, times
+from handgrad.derive.emit.formula import (
+    Apply,
+    Code,
+    Formula,
+    Fraction,
+    Number,
+    Power,
+    Relation,
+    Symbol,
+    minus,
+    plus,
+    times,
+)
 
 SIGNS: dict[type[ast.cmpop], str] = {
     ast.Eq: "=",

@@ -76,9 +76,7 @@ def _same(one: Delta, other: Delta) -> dict[Index, Index] | None:
     return None if found is None else dict(found)
 
 
-def scattered(
-    speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool
-) -> list[str]:
+def scattered(speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool) -> list[str]:
     """Lines that add to `target` what goes to named places; `first` where nothing has set it yet."""
     if not sparse:
         return []

@@ -10,7 +10,6 @@ from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Expr
 from handgrad.derive.explain.closing import written
 from handgrad.derive.explain.equations import Equation, equations
 from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, Use
@@ -18,6 +17,7 @@ from handgrad.derive.explain.moves import Move, Moves, moves
 from handgrad.derive.explain.notes import Notes
 from handgrad.derive.explain.reasons import Reasons, listed
 from handgrad.derive.explain.truth import Truths
+from handgrad.derive.expr import Expr
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.read.program import Line
 from handgrad.derive.shortest import eliminate
@@ -122,4 +122,3 @@ class Building:
         named_ones = [Quote(gradient_name(graph, n)) for n in self.equations if n in self.kept - set(self.targets)]
         if named_ones:
             yield (*listed(named_ones), " keep" + "s" * (len(named_ones) == 1), " the name in what follows.")
-

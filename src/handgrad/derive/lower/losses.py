@@ -37,4 +37,3 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     if reduction == "mean":
         return averaged(low, picked, every, False)
     return reduced(low, picked, every, False) if reduction == "sum" else picked
-

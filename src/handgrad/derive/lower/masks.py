@@ -121,7 +121,9 @@ def _abs(low: Lowering, call: Call) -> Indexed:
 def _tril(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     ones = torch.ones(low.value(call["x"]).shape[-2:]).bool()
-    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace("(0)", "()")
+    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace(
+        "(0)", "()"
+    )
     kept = getattr(torch, call.name)(ones, low.integer(call["diagonal"]))
     return times(low, made, low.graph.constant(text, kept))
 

@@ -194,7 +194,9 @@ def _cumsum(low: Lowering, call: Call) -> Indexed:
     if not isinstance(axis, Axis):
         raise Unsupported("a cumulative sum along this axis has no index notation here")
     after = fresh(axis.size)
-    return Indexed((made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes))
+    return Indexed(
+        (made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes)
+    )
 
 
 def earlier(low: Lowering, place: Index, other: Index) -> Expr:
@@ -207,4 +209,3 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))
-

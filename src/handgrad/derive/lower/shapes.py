@@ -197,7 +197,9 @@ def _roll(low: Lowering, call: Call) -> Indexed:
             low.graph.table("", places.flip(0), method, inverse)
         else:
             said = ast.unparse(call["shifts"]) if len(dims) == 1 else str(shift)
-            undone = said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            undone = (
+                said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            )
             method, inverse = (f"roll({s}, {{dim}})@{axis.size.number}" for s in (said, undone))
             low.graph.table("", places.roll(shift), method, inverse)
             low.graph.table("", places.roll(-shift), inverse, method)
@@ -237,7 +239,9 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         start = " + ".join(before)
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True)
+        place = Affine(
+            ((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True
+        )
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)

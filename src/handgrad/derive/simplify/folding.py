@@ -14,7 +14,6 @@ from handgrad.derive.expr import (
     Product,
     exact,
     merged,
-    opened,
     plain_order,
     put_base,
     put_index,
@@ -23,8 +22,8 @@ from handgrad.derive.expr import (
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
-from handgrad.derive.simplify.steps import rewriting
 from handgrad.derive.simplify.reasons import Reason
+from handgrad.derive.simplify.steps import rewriting
 
 
 class Sum(NamedTuple):
@@ -183,7 +182,11 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
             if known.name not in names:
                 continue
             for k, (factors, _) in enumerate(known.terms):
-                if len(factors) != 1 or next(iter(factors.values())) != 1 or not isinstance(next(iter(factors)), Factor):
+                if (
+                    len(factors) != 1
+                    or next(iter(factors.values())) != 1
+                    or not isinstance(next(iter(factors)), Factor)
+                ):
                     continue
                 made = complement(graph, start, known, k)
                 if made != start:
