@@ -91,7 +91,8 @@ def number(value: int | Ratio) -> str:
     sign, size = ("-", -value) if value < 0 else ("", value)
     if (parts := scientific(size)) is not None:
         mantissa, exponent = parts
-        return f"{sign}{'' if mantissa == '1' else mantissa + r' \cdot '}10^{{{exponent}}}"
+        lead = "" if mantissa == "1" else rf"{mantissa} \cdot "
+        return f"{sign}{lead}10^{{{exponent}}}"
     return sign + (decimal(size) or rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}")
 
 

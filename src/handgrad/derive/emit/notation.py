@@ -41,7 +41,7 @@ class Notation:
     """Writes the expressions of one derivation."""
 
     def __init__(self, words: Words, letters: Letters):
-        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last in a product."""
+        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last."""
         self.words, self.graph, self.letters = words, words.graph, letters
         self.literal = Words(words.graph, phrases={})
         self.gradients: set[str] = set()
@@ -198,7 +198,7 @@ def _small(part: Formula) -> bool:
 
 
 def _last(index: Index) -> int:
-    """Where an index stands in an equation: a place that a table names before a letter, that before a sum of letters."""
+    """Where an index stands in an equation: what a table names before a letter, that before a sum of letters."""
     return [Gathered, Axis, Merged, Affine].index(type(index))
 
 

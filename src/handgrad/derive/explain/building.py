@@ -5,7 +5,7 @@ from functools import cached_property
 
 from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.formula import Formula
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
@@ -97,7 +97,7 @@ class Building:
     def _matrix(self, equation: Equation) -> Formula | None:
         try:
             lines = self._source(equation.name, normal(self.graph, equation.total))
-        except Unsayable:
+        except UnsayableError:
             return None
         values = self.graph.program.values
         numbers = {n for n, v in values.items() if isinstance(v, int | float) or getattr(v, "shape", None) == ()}

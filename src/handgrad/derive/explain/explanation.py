@@ -59,7 +59,7 @@ class Step:
 class Explanation:
     """The derivation of some variables' gradients from that of an end.
 
-    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` is what the steps were compared with.
+    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` what the steps were compared with.
     """
 
     end: str

@@ -16,7 +16,7 @@ from handgrad.derive.wording.words import Words
 
 
 class Move(NamedTuple):
-    """One of the equal forms: as a tree, with the variables whose gradients were put in, and the facts that were used."""
+    """One of the equal forms: as a tree, with the variables whose gradients were put in, and the facts used."""
 
     tree: Tree
     put: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""From the chain rule of one variable to its result: the equal forms on the way, as trees, and what makes them equal."""
+"""From the chain rule of one variable to its result: the equal forms on the way, as trees, and why they are equal."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from handgrad.derive.wording.tree import Tree
 
 
 @dataclass(frozen=True)
-class Form_:
+class FormStage:
     """One of the equal forms: the tree, the gradients that were put in, and the facts that were used."""
 
     tree: Tree

@@ -97,10 +97,7 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
 
 def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterator[Places]:
     needed = [a for i in known.definition.axes for a in plain_order(i)]
-    if head:
-        sources = [(head, dict(product.factors))]
-    else:
-        sources = [(others[0][0], dict(p.factors)) for p in expr.terms]
+    sources = [(head, dict(product.factors))] if head else [(others[0][0], dict(p.factors)) for p in expr.terms]
     for pattern, factors in sources:
         for places, _ in matches(list(pattern.items()), factors, {}, any_power=True):
             if all(a in places for a in needed):
@@ -108,8 +105,8 @@ def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterato
 
 
 @rewriting
-def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
-    """The expression with T - rest for one term of a sum T, where T stands beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
+def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:  # noqa: ARG001
+    """The expression with T - rest for one term of a sum T, where T is beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
     factors, coefficient = known.terms[which]
     ((pattern, _),) = factors.items()
     out = []

@@ -169,7 +169,7 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:  # noqa: ARG001
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -182,7 +182,7 @@ Normal = Callable[[Graph, Expr, int], Expr]
 def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
-    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    """A sum with a factor's definition in its place, where next to nothing is left: the sum of (x - mean) is zero."""
     summed = summed_names(graph)
     lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
