@@ -18,7 +18,7 @@ import numpy as np
 
 from handgrad import engine
 from handgrad.data import resolve_corpus, split
-from handgrad.models.config import MLPConfig, initial_parameters
+from handgrad.models.mlp import MLP
 from handgrad.training.schedule import linear_decay, minibatch_positions, step_decay
 
 LECTURE_LOSS = 2.11
@@ -57,8 +57,8 @@ def run(recipe: Recipe, steps: int, seed: int) -> dict[str, float]:
     corpus = resolve_corpus()
     train, val, _ = split(corpus)
     draw = np.random.Generator(np.random.Philox(key=seed, counter=1 << 192))
-    config = MLPConfig(corpus.vocabulary.size, recipe.block_size, recipe.n_embd, recipe.n_hidden)
-    parameters = initial_parameters(config, lambda _, shape: draw.standard_normal(shape, np.float32))
+    config = MLP(corpus.vocabulary.size, recipe.block_size, recipe.n_embd, recipe.n_hidden)
+    parameters = config.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
     moments, rates, seconds = engine.no_moments(parameters), recipe.rates(steps), 0.0
     for part in _parts(steps):
         begun = time.process_time()

@@ -48,7 +48,7 @@ def rates(folder: Path) -> dict[str, list[float]]:
 
 def sampler(model: handgrad.Model) -> engine.Sampler:
     """One that has drawn nothing yet."""
-    return engine.Sampler(model.parameters, model.bnmean, model.bnvar)
+    return engine.Sampler(model.parameters, model.buffers["bnmean"], model.buffers["bnvar"])
 
 
 if __name__ == "__main__":

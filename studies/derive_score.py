@@ -1,11 +1,15 @@
 """How far derivations get: right, refused and wrong, by form and by kind of case, how long they are, and how fast.
 
-    python studies/derive_score.py [--form lines|closed|shortest] [--kind KIND] [NAME ...] [-v]
+    python studies/derive_score.py [--form lines|closed|shortest] [--kind KIND] [NAME ...] [-v] [--refused FILE]
 
-With names, only cases whose name contains one of them; `-v` shows the source of each.
+With names, only cases whose name contains one of them; `-v` shows the source of each; `--refused` writes which cases
+are refused, as the tests read it.
 """
 
 import argparse
+import contextlib
+import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -21,6 +25,9 @@ from handgrad.derive.backward import Backward
 from handgrad.derive.read.program import Program
 from handgrad.derive.verify import Verification, references, verify
 from handgrad.errors import DeriveError
+
+LIMIT = 30
+"""Seconds after which a derivation is given up."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ def main() -> None:
     parser.add_argument("--form", action="append", choices=("lines", "closed", "shortest"))
     parser.add_argument("--kind", action="append")
     parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--refused", type=Path)
     options = parser.parse_args()
     outcomes: list[Outcome] = []
     for kind, cases in KINDS.items():
@@ -57,6 +65,19 @@ def main() -> None:
                 outcomes.append(outcome)
                 show(outcome, options.verbose)
     summary(outcomes)
+    if options.refused:
+        options.refused.write_text(refused(outcomes))
+
+
+def refused(outcomes: list[Outcome]) -> str:
+    """The refused cases as a table of TOML, by form, each with its reason."""
+    lines = ["# Cases that a form refuses, and why: written by 'python studies/derive_score.py --refused FILE'.", ""]
+    for form in dict.fromkeys(o.form for o in outcomes):
+        lines += [f"[{form}]"]
+        here = [o for o in outcomes if o.form == form and o.state == "refused"]
+        lines += [f"{json.dumps(o.name)} = {json.dumps(o.why)}" for o in here]
+        lines += [""]
+    return "\n".join(lines)
 
 
 def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[Outcome]:
@@ -97,20 +118,38 @@ def tried(kind: str, case: Case | Exercise, forms: tuple[str, ...]) -> Iterator[
 def _outcome(
     kind: str, form: str, name: str, derive: Callable[[], Backward], program: Program, known: tuple
 ) -> Outcome:
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
-        backward = derive()
+        with limited(LIMIT):
+            backward = derive()
+    except TimeoutError:
+        return Outcome(kind, form, name, "error", f"not within {LIMIT} s", time.process_time() - begin, "")
     except DeriveError as error:
-        return Outcome(kind, form, name, "refused", str(error), time.perf_counter() - begin, "")
+        return Outcome(kind, form, name, "refused", str(error), time.process_time() - begin, "")
     except Exception as error:  # a fault of ours is a line of the scoreboard
-        return Outcome(kind, form, name, "error", f"{type(error).__name__}: {error}", time.perf_counter() - begin, "")
-    seconds = time.perf_counter() - begin
+        return Outcome(kind, form, name, "error", f"{type(error).__name__}: {error}", time.process_time() - begin, "")
+    seconds = time.process_time() - begin
     against = references(program, kinds=True) if backward.facts else known
     found = verify(program, backward, against=against)
-    lacking = [name for name in program.inputs if form != "closed" and name not in backward.gradients]
-    right = found.right and not lacking
-    why = "" if right else reason(found) or f"no gradient of {', '.join(lacking)}"
+    right = found.right if form == "closed" else found.complete
+    why = "" if right else reason(found) or f"no gradient of {', '.join(found.missing)}"
     return Outcome(kind, form, name, "right" if right else "wrong", why, seconds, backward.source)
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError when the processor has worked for so long."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def reason(found: Verification) -> str:

@@ -72,7 +72,7 @@ def test_no_digits_cancel_where_the_mean_is_great(monkeypatch):
 @pytest.mark.usefixtures("examples_a_block")
 def test_mean_loss_equals_cross_entropy_over_everything():
     X, Y = everything(DATASET)
-    statistics = (torch.from_numpy(value).double() for value in (MODEL.bnmean, MODEL.bnvar))
+    statistics = (torch.from_numpy(value).double() for value in MODEL.buffers.values())
     theirs = F.cross_entropy(mlp.logits(in_float64(), *statistics, X), Y).item()
     assert mean_loss(MODEL, DATASET) == pytest.approx(theirs, rel=1e-6)
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def mean_loss(model: "Model", dataset: Dataset) -> float:
     """Mean cross-entropy over all characters and line ends of a dataset, in nats."""
-    from handgrad import engine
+    from handgrad.models.forms import form_of
 
-    return engine.mean_loss(model.parameters, model.bnmean, model.bnvar, dataset.tokens, model.config.block_size)
+    return form_of(model.config.name).mean_loss(model, dataset.tokens)
 
 
 def perplexity(loss: float) -> float:

@@ -63,7 +63,7 @@ class SampleConfig:
 def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **settings: Any) -> list[str]:
     """Draw lines from a model.
 
-    Each letter is drawn from the model's distribution given the `block_size` letters before it, until the line ends.
+    Each letter is drawn from the model's distribution given those before it, until the line ends.
     The training text has no blank lines, so a line has at least one letter.
 
     Args:
@@ -86,7 +86,7 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
         >>> [line[:3] for line in lines]
         ['mar', 'mar', 'mar']
     """
-    from handgrad.engine import Sampler
+    from handgrad.models.forms import form_of
 
     require_integer("n", n, at_least=1, at_most=100_000_000)
     config = replace(config or SampleConfig(), **settings)
@@ -95,7 +95,7 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
     choosy = config.unique or config.new_only
     tries = n * (TRIES_A_LINE if choosy else 1)
     prefix = model.vocabulary.encode(unicodedata.normalize("NFC", config.prefix))
-    sampler = Sampler(model.parameters, model.bnmean, model.bnvar, config.temperature, prefix, config.max_length)
+    sampler = form_of(model.config.name).sampler(model, config.temperature, prefix, config.max_length)
     found: dict[str, None] | list[str] = {} if config.unique else []
     tried = 0
     while len(found) < n and tried < tries:

@@ -196,7 +196,7 @@ DAMAGES = {
     "model of a wrong shape": model(None, "no W1 of shape (6, 8)", W1=WRONG_SHAPE),
     "model without a tensor": model(None, "no b2 of shape", b2=None),
     "model in integers": model(None, "no bngain of shape (1, 8)", bngain=np.ones((1, 8), int)),
-    "model without statistics": model(None, "no batch-norm statistics", bnvar=None),
+    "model without statistics": model(None, "no bnvar of shape (1, 8)", bnvar=None),
     "model without its steps": model(None, "no steps", steps=np.zeros(2)),
     "state empty": state(replaced("state.safetensors", b"")),
     "state cut": state(cut("state.safetensors", 0.5)),

@@ -37,7 +37,7 @@ def test_the_last_good_checkpoint_stays(handgrad, work):
     state, model = read_state(work / "run", read_settings(work / "run")), library.load(work / "run")
     assert (state.step, model.steps) == (20, 20)
     assert all(np.isfinite(array).all() for array in (*state.parameters.values(), *model.parameters.values()))
-    assert np.isfinite([*model.bnmean, *model.bnvar]).all()
+    assert np.isfinite([*model.buffers.values()]).all()
 
 
 def test_a_loss_that_is_huge_but_finite_is_shown(handgrad, work):

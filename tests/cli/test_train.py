@@ -24,7 +24,7 @@ def test_what_it_shows(trained):
     folder, ended = trained
     shown = ended.out
     assert re.search(r"text +.*names\.txt: 60 lines, \d\d letters\n +\d+ / \d+ / \d+ characters to predict", shown)
-    assert re.search(r"model +\d+ parameters: block_size 3, n_embd 2, n_hidden 8\n", shown)
+    assert re.search(r"model +mlp, \d+ parameters: block_size 3, n_embd 2, n_hidden 8\n", shown)
     assert re.search(r"steps +20: batch_size 4, adam, lr 0\.\d+, seed 1\n", shown)
     losses = dict(re.findall(r"^(train|validation|test) +(\d\.\d{4}) +\d+\.\d+$", shown, re.MULTILINE))
     assert list(losses) == ["train", "validation", "test"]
@@ -64,12 +64,19 @@ def test_for_a_program(handgrad, trained, work):
     assert all(np.array_equal(same[name], again[name]) for name in same)
 
 
+OF_OTHER_MODELS = {"n_layer", "n_head", "dropout"}
+
+
 def test_every_setting_reaches_the_run(handgrad, work):
-    flags = {"steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd", "lr": 0.25,
-             "weight_decay": 0.5, "seed": 11, "runs": 1, "engine": "torch", "device": "cpu"}  # fmt: skip
+    flags = {
+        "model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd",
+        "lr": 0.25, "weight_decay": 0.5, "seed": 11, "runs": 1, "engine": "torch", "device": "cpu",
+    }  # fmt: skip
     words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert handgrad("train", "names.txt", "--out", "set", *words, folder=work).code == 0
-    assert json.loads((work / "set" / "config.json").read_text())["training"] == flags
+    settings = json.loads((work / "set" / "config.json").read_text())["training"]
+    assert {name: value for name, value in settings.items() if name not in OF_OTHER_MODELS} == flags
+    assert settings.keys() == flags.keys() | OF_OTHER_MODELS
     rows = list(csv.DictReader(io.StringIO((work / "set" / "history.csv").read_text())))
     assert [(row["step"], row["lr"]) for row in rows] == [(str(k), "0.25" if k <= 4 else "0.025") for k in range(1, 8)]
 

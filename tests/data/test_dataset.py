@@ -116,3 +116,25 @@ def test_the_splits_of_the_lecture(names_txt):
     ours = [next(part.batches(len(part), 3)) for part in parts]
     assert np.array_equal(np.concatenate([x for x, _ in ours]), contexts)
     assert np.array_equal(np.concatenate([y for _, y in ours]), targets)
+
+
+def test_lines_are_read_whole_and_padded():
+    dataset = Dataset(np.array([5, 13, 1, 0, 2, 0, 7, 7, 0], np.uint8))
+    assert dataset.n_lines == 3
+    assert dataset.starts.tolist() == [0, 4, 6, 9]
+    X, Y = dataset.lines(np.array([1, 0, 1]))
+    assert X.dtype == Y.dtype == np.int64
+    assert X.tolist() == [[0, 2, 0, 0], [0, 5, 13, 1], [0, 2, 0, 0]]
+    assert Y.tolist() == [[2, 0, -1, -1], [5, 13, 1, 0], [2, 0, -1, -1]]
+    X, Y = dataset.lines(np.array([2]))
+    assert (X.tolist(), Y.tolist()) == ([[0, 7, 7]], [[7, 7, 0]])
+
+
+def test_lines_hold_what_contexts_hold():
+    corpus = resolve_corpus()
+    dataset = split(corpus).val
+    X, Y = dataset.lines(np.arange(dataset.n_lines))
+    assert np.array_equal(Y[Y >= 0], dataset.tokens)
+    contexts = dataset.contexts(np.arange(len(dataset)), 3)
+    assert np.array_equal(X[Y >= 0], contexts[:, -1])
+    assert not X[Y < 0].any()

@@ -65,7 +65,7 @@ y = F.silu(x) | x:nh
 y = F.mish(x) | x:nh
 y = F.hardtanh(x) | x:nh!
 y = F.hardtanh(x, -0.5, 2.0) | x:nh
-y = F.hardsigmoid(3 * x) | x:nh
+y = F.hardsigmoid(3 * x) | x:nh ~
 y = F.hardswish(3 * x) | x:nh!
 y = F.hardshrink(x) | x:nh
 y = F.softshrink(x, 0.3) | x:nh
@@ -202,7 +202,6 @@ y = x.var() | x:nh
 y = x.std(0) | x:nh
 y = x.std(-1, keepdim=True, correction=0) | x:nth
 v, m = torch.var_mean(x, 0); y = (x - m) / v | x:nh
-m = torch.std_mean(x, 1, keepdim=True); y = (x - m[1]) / m[0] | x:nh
 y = x.logsumexp(1) | x:nh
 y = torch.logsumexp(x, (0, 2), keepdim=True) | x:nth
 y = x.norm() | x:nh
@@ -222,7 +221,6 @@ y = x.max(1, keepdim=True)[0] | x:nh!
 y = x.max(0).values | x:nth!
 y, i = x.max(-1); z = 2 * y | x:nth!
 y, i = x.min(1); z = y**2 | x:nth!
-m = x.max(1); y = m.values * z | x:nh! z:n
 y = x.median() | x:nh!
 y = x.median(1).values | x:nh!
 y = x.max(1, keepdim=True).values * z | x:nh z:nh
@@ -282,7 +280,6 @@ y = torch.hstack([a, b]) | a:nh b:nk
 y = torch.vstack([a, b]) | a:h b:h
 a, b = x.chunk(2, 1); y = a * torch.sigmoid(b) | x:nh
 a, b, c = x.split(2, 1); y = a * b + c | x:n6
-p = x.split([3, 2, 3], dim=1); y = p[0] * p[2] | x:n8
 y = x.chunk(2, -1)[1] ** 2 | x:nh
 a, b, c = x.unbind(1); y = a * b + c | x:n3h
 a, b, c = x; y = a * b + c | x:3h
@@ -451,7 +448,7 @@ y = F.rms_norm(x, (h,), g) | x:nth g:h h:=h
 y = F.rms_norm(x, (h,), g, eps=1e-3) | x:nth g:h h:=h
 y = F.batch_norm(x, None, None, g, b, training=True) | x:nh g:h b:h
 y = F.batch_norm(x, None, None, g, b, True) | x:ncht g:c b:c
-y = F.batch_norm(x, m, v, g, b) | x:nch g:c b:c m:=torch.randn(c,dtype=torch.float64) v:=torch.rand(c,dtype=torch.float64)+0.5
+y = F.batch_norm(x, m, v, g, b) | x:nch g:c b:c m:=torch.zeros(c).double()+.1 v:=torch.ones(c).double()/2
 y = F.batch_norm(x, None, None, training=True) | x:nh
 y = F.group_norm(x, 2, g, b) | x:ncht g:c b:c
 y = F.group_norm(x, 2) | x:ncht
@@ -526,18 +523,40 @@ y = torch.linalg.matrix_norm(x) | x:bnh
 y = torch.addr(m, a, b) | m:nh a:n b:h
 """
 
+FURTHER = """
+y = F.adaptive_max_pool1d(x, 3) | x:nct
+y = torch.addbmm(m, a, b) | m:nk a:bnh b:bhk
+y = torch.atleast_1d(x) * x | x:n
+y = torch.atleast_3d(x) * 2 | x:nh
+y = x.clamp_max(0.1) | x:nh
+y = F.conv3d(x, w, b) | x:2c456 w:hc222 b:h
+y = F.conv_transpose3d(x, w) | x:2c345 w:ch222
+y = F.max_pool3d(x, 2) | x:2c456
+y = torch.flipud(x) | x:nh
+y = x.mode(1).values | x:nh!
+y = x.nanmedian(1).values | x:nh
+y = torch.nansum(x, 1) | x:nh
+v, m = torch.std_mean(x, 1, keepdim=True); y = (x - m) / v | x:nh
+y = x.to(torch.float64) * x | x:nh
+y = x.type_as(z) * z | x:nh z:nh
+y = x.view_as(z) * z | x:nh z:hn
+h = x * 1; h[0] = 2 * z; y = h**2 | x:nh z:h
+h = torch.zeros_like(x); h[:, 1:] = x[:, :-1]; y = h * x | x:nh
+h = x * 1; h[0] += 2 * z; y = h**2 | x:nh z:h
+h = x * 1; h[m] = 0; y = h * z | x:nh z:nh m:nh?
+x = x * 2; x += z; x *= x; y = x.sum(0) | x:nh z:h
+"""
+
 ROWS = {
-    family: [row for row in table.strip().split("\n")]
-    for family, table in {
-        "elementwise": ELEMENTWISE,
-        "products": PRODUCTS,
-        "reductions": REDUCTIONS,
-        "shapes": SHAPES,
-        "indexing": INDEXING,
-        "softmaxes": SOFTMAXES,
-        "losses": LOSSES,
-        "norms_and_images": NORMS_AND_IMAGES,
-        "matrices": MATRICES,
-    }.items()
+    "elementwise": ELEMENTWISE,
+    "products": PRODUCTS,
+    "reductions": REDUCTIONS,
+    "shapes": SHAPES,
+    "indexing": INDEXING,
+    "softmaxes": SOFTMAXES,
+    "losses": LOSSES,
+    "norms and images": NORMS_AND_IMAGES,
+    "matrices": MATRICES,
+    "further": FURTHER,
 }
-"""The rows of each family."""
+"""The rows of each family, one a line; `~` says that a constant of PyTorch's own is in float32 there."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.models.config import MLPConfig, initial_parameters
+from handgrad.models.mlp import MLP
 
 
 class Case(NamedTuple):
@@ -15,8 +15,8 @@ class Case(NamedTuple):
 
 def case(vocab_size=27, block_size=3, n_embd=10, n_hidden=200, batch_size=32, steps=1, seed=0) -> Case:
     draw = np.random.default_rng(seed)
-    config = MLPConfig(vocab_size, block_size, n_embd, n_hidden)
-    parameters = initial_parameters(config, lambda _, shape: draw.standard_normal(shape, np.float32))
+    config = MLP(vocab_size, block_size, n_embd, n_hidden)
+    parameters = config.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
     contexts = draw.integers(0, vocab_size, (steps, batch_size, block_size))
     targets = draw.integers(0, vocab_size, (steps, batch_size))
     return Case({name: np.asarray(value, np.float32) for name, value in parameters.items()}, contexts, targets)

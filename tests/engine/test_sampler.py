@@ -9,7 +9,7 @@ from handgrad import engine
 from handgrad.data import Vocabulary
 from handgrad.engine import distributions, inference, sampler
 from handgrad.engine.philox import philox
-from handgrad.models.config import MLPConfig
+from handgrad.models.mlp import MLP
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import sample
 
@@ -102,7 +102,9 @@ def test_lines_do_not_depend_on_how_they_are_batched(vocab_size):
 def test_lines_are_those_of_the_torch_form():
     vocabulary = Vocabulary("abcdefgh")
     parameters, bnmean, bnvar = model(vocab_size=9, n_hidden=20)
-    reference = Model(MLPConfig(9, 3, 10, 20), vocabulary, parameters, bnmean, bnvar, TextReference("", "", ""), 0)
+    reference = Model(
+        MLP(9, 3, 10, 20), vocabulary, parameters, {"bnmean": bnmean, "bnvar": bnvar}, TextReference("", "", ""), 0
+    )
     tokens = engine.Sampler(parameters, bnmean, bnvar).draw(11, range(500))
     assert vocabulary.decode(tokens)[:-1].split("\n") == sample(reference, 500, seed=11)
 

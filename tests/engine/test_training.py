@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from handgrad import engine
 from handgrad.data import Dataset
 from handgrad.models import mlp
-from handgrad.models.config import PARAMETERS
-from handgrad.training import torch_steps
+from handgrad.models.mlp import PARAMETERS
+from handgrad.training.torch_steps import TorchSteps
 
 from .cases import SIZES, case
 
@@ -66,7 +66,10 @@ def test_parameters_after_100_steps_are_those_of_torch(sizes):
     start = case(**sizes, steps=100)
     rates = np.linspace(0.1, 0.01, 100)
     ours, our_losses = engine.sgd_steps(*start, rates)
-    theirs, their_losses = torch_steps.sgd_steps(*start, rates.tolist())
+    (vocab_size, n_embd), (inputs, n_hidden) = (start.parameters[name].shape for name in ("C", "W1"))
+    network = mlp.MLP(vocab_size, inputs // n_embd, n_embd, n_hidden)
+    batches = zip(start.contexts, start.targets, strict=True)
+    theirs, their_losses = TorchSteps(network).sgd_steps(start.parameters, batches, rates.tolist())
     assert our_losses.dtype == their_losses.dtype
     np.testing.assert_allclose(our_losses, their_losses, rtol=2e-5)
     for name in PARAMETERS:

@@ -7,11 +7,11 @@ from torch import Tensor
 from handgrad import ops
 from handgrad.lecture import exercise1
 from handgrad.models import mlp
-from handgrad.models.config import PARAMETERS, MLPConfig
+from handgrad.models.mlp import MLP, PARAMETERS
 
 from ..oracle import plain_loss
 
-N, CONFIG = 7, MLPConfig(vocab_size=11, block_size=3, n_embd=5, n_hidden=13)
+N, CONFIG = 7, MLP(vocab_size=11, block_size=3, n_embd=5, n_hidden=13)
 TOLERANCE, MISTAKEN = 1e-12, 1e-3  # relative to the largest entry
 
 g = torch.Generator().manual_seed(1)

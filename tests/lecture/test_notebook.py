@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from handgrad.data import read_corpus, resolve_corpus
 from handgrad.lecture import notebook, published
-from handgrad.models.config import PARAMETERS
+from handgrad.models.mlp import PARAMETERS
 
 SEED = 2147483647
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from handgrad.errors import ConfigError
-from handgrad.models.config import PARAMETERS, MLPConfig, initial_parameters, require_integer
+from handgrad.models.config import require_integer
+from handgrad.models.mlp import MLP, PARAMETERS
 
 
 def test_shapes():
-    config = MLPConfig(vocab_size=5, block_size=2, n_embd=3, n_hidden=7)
+    config = MLP(vocab_size=5, block_size=2, n_embd=3, n_hidden=7)
     assert config.shapes == {
         "C": (5, 3), "W1": (6, 7), "b1": (7,), "W2": (7, 5), "b2": (5,), "bngain": (1, 7), "bnbias": (1, 7),
     }  # fmt: skip
@@ -17,7 +18,7 @@ def test_shapes():
 
 @pytest.mark.parametrize(("n_hidden", "published"), [(64, 4_137), (200, 12_297)])
 def test_the_lecture_counts_as_many_parameters(n_hidden, published):
-    config = MLPConfig(27, n_hidden=n_hidden)
+    config = MLP(27, n_hidden=n_hidden)
     assert config.n_parameters == published
     assert sum(np.prod(shape) for shape in config.shapes.values()) == published
 
@@ -26,7 +27,7 @@ def test_the_lecture_counts_as_many_parameters(n_hidden, published):
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, "3", None], ids=repr)
 def test_a_size_that_makes_no_sense_is_refused(name, value):
     with pytest.raises(ConfigError, match=f"{name} makes no sense .*at least 1") as error:
-        MLPConfig(**{"vocab_size": 5, name: value})
+        MLP(**{"vocab_size": 5, name: value})
     assert error.value.got is value
 
 
@@ -39,14 +40,14 @@ def test_bounds_are_included():
 
 
 def test_initial_values_are_drawn_in_the_lectures_order_and_scaled():
-    config = MLPConfig(vocab_size=5, block_size=2, n_embd=3, n_hidden=7)
+    config = MLP(vocab_size=5, block_size=2, n_embd=3, n_hidden=7)
     drawn = []
 
     def ones(name, shape):
         drawn.append((name, shape))
         return np.ones(shape)
 
-    parameters = initial_parameters(config, ones)
+    parameters = config.initial(ones)
     assert drawn == list(config.shapes.items())
     assert tuple(parameters) == PARAMETERS
     assert {name: value.shape for name, value in parameters.items()} == config.shapes

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from handgrad import ops
 from handgrad.models import mlp
-from handgrad.models.config import PARAMETERS, MLPConfig
+from handgrad.models.mlp import MLP, PARAMETERS
 
 from ..oracle import plain_loss
 
@@ -29,7 +29,7 @@ class Problem:
 
 
 def problem(n, vocab_size, block_size, n_embd, n_hidden, seed=0) -> Problem:
-    config = MLPConfig(vocab_size, block_size, n_embd, n_hidden)
+    config = MLP(vocab_size, block_size, n_embd, n_hidden)
     g = torch.Generator().manual_seed(seed)
     parameters = {k: 0.5 * torch.randn(s, generator=g, dtype=torch.float64) for k, s in config.shapes.items()}
     parameters["bngain"] += 1

@@ -26,7 +26,7 @@ def test_probabilities_of_the_next_token_add_up_to_one():
 def test_probabilities_are_the_softmax_of_the_logits():
     model = tiny_model()
     parameters = {name: torch.from_numpy(value).double() for name, value in model.parameters.items()}
-    statistics = (torch.from_numpy(value).double() for value in (model.bnmean, model.bnvar))
+    statistics = (torch.from_numpy(value).double() for value in model.buffers.values())
     logits = mlp.logits(parameters, *statistics, torch.from_numpy(EVERY_CONTEXT).long())
     theirs = torch.softmax(logits, 1).numpy()
     assert np.abs(np.exp(model.log_probabilities(EVERY_CONTEXT)) - theirs).max() <= 1e-6

@@ -72,7 +72,7 @@ def main(folder: Path, text: Path) -> None:
         return start(text, CONFIG, run_folder)
 
     def advanced(run: Run, step: int) -> Run:
-        return replace(run, state=advance(run.state, CONFIG, run.splits.train, step))
+        return replace(run, state=advance(run.state, run.settings, run.splits.train, step))
 
     old = advanced(create(folder / "old"), 2)
     save(old)

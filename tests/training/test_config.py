@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
-from handgrad.models.config import MLPConfig
-from handgrad.training.config import PRESETS, TrainConfig
+from handgrad.models.mlp import MLP
+from handgrad.training.config import MAX_PLACES, PRESETS, TrainConfig
 from handgrad.training.loop import Every
 
 BAD = {
@@ -54,11 +55,18 @@ def test_the_engine_follows_the_device_unless_it_is_said():
 
 def test_the_model_has_the_sizes_of_the_run():
     config = TrainConfig(block_size=4, n_embd=5, n_hidden=6)
-    assert config.model(7) == MLPConfig(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
+    assert config.sizes(7) == MLP(vocab_size=7, block_size=4, n_embd=5, n_hidden=6)
+
+
+def test_the_longest_line_that_can_be_read_can_be_trained_on():
+    assert TrainConfig.of("microgpt", block_size=MAX_LINE + 1).block_size == MAX_PLACES
+    with pytest.raises(ConfigError, match="block_size makes no sense"):
+        TrainConfig.of("microgpt", block_size=MAX_PLACES + 1)
 
 
 def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
+        "model": "mlp", "n_layer": 1, "n_head": 4, "dropout": 0.0,
         "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
         "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "runs": 1, "engine": "auto",
         "device": "cpu",

@@ -9,7 +9,7 @@ import torch
 import handgrad
 from handgrad.cli import main
 from handgrad.errors import ConfigError
-from handgrad.models.config import PARAMETERS
+from handgrad.models.mlp import PARAMETERS
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
@@ -104,9 +104,10 @@ def test_steps_on_a_gpu_stay_there():
         return forward(parameters, Xb, Yb)
 
     draw = np.random.default_rng(1)
-    shapes = TrainConfig(**SMALL).model(27).shapes
-    parameters = {name: draw.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    network = TrainConfig(**SMALL).sizes(27)
+    parameters = {name: draw.standard_normal(shape, np.float32) for name, shape in network.shapes.items()}
+    batch = np.zeros((4, 3), np.int32), np.zeros(4, np.int32)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(mlp, "forward", seen)
-        torch_steps.sgd_steps(parameters, np.zeros((2, 4, 3), np.int32), np.zeros((2, 4), np.int32), [0.1, 0.1], "cuda")
+        torch_steps.TorchSteps(network, "cuda").sgd_steps(parameters, [batch, batch], [0.1, 0.1])
     assert devices == {"cuda"}

@@ -8,7 +8,7 @@ import pytest
 
 import handgrad
 from handgrad.errors import ConfigError, CorpusError, DivergedError, HandgradError, RunError
-from handgrad.training import loop
+from handgrad.training import backend
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
@@ -52,10 +52,8 @@ def test_the_model_returned_is_the_one_saved(some_names, run, tmp_path):
     assert (model.config, model.vocabulary, model.text, model.steps) == (
         loaded.config, loaded.vocabulary, loaded.text, 40,
     )  # fmt: skip
-    for name, value in model.parameters.items():
-        assert value.tobytes() == loaded.parameters[name].tobytes()
-    assert model.bnmean.tobytes() == loaded.bnmean.tobytes()
-    assert model.bnvar.tobytes() == loaded.bnvar.tobytes()
+    for name, value in {**model.parameters, **model.buffers}.items():
+        assert value.tobytes() == {**loaded.parameters, **loaded.buffers}[name].tobytes()
 
 
 def test_the_samples_are_those_of_the_runs_seed(run):
@@ -135,7 +133,7 @@ def test_progress_tells_every_step_once(some_names, tmp_path):
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(some_names, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    monkeypatch.setattr(loop, "learning_rate", lambda step, _: 0.1 if step < 20 else 1e30)
+    monkeypatch.setattr(backend, "learning_rate", lambda step, _: 0.1 if step < 20 else 1e30)
     with pytest.raises(
         DivergedError, match=r"step 21: the loss is no longer .*got nan.* rate 0\.006 is likely too high"
     ):
@@ -145,7 +143,7 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(some_names, tmp_path
     assert np.isfinite(state.losses[:20]).all()
     model = handgrad.load(folder)
     assert model.steps == 20
-    assert all(np.isfinite(value).all() for value in (*model.parameters.values(), model.bnmean, model.bnvar))
+    assert all(np.isfinite(value).all() for value in (*model.parameters.values(), *model.buffers.values()))
 
 
 def test_runs_are_named_after_the_text_and_the_time(some_names, tmp_path, monkeypatch):

@@ -12,9 +12,10 @@ import pytest
 
 import handgrad
 from handgrad.errors import ConfigError, DivergedError, RunError
-from handgrad.training import checkpoint, loop
+from handgrad.training import backend, checkpoint, loop
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
+from handgrad.training.loop import Every
 from handgrad.training.run import Interrupted
 
 TINY = TrainConfig(steps=40, batch_size=4, block_size=2, n_embd=3, n_hidden=7, seed=5, runs=3)
@@ -140,9 +141,9 @@ def test_finished_runs_resumed_stay_as_they_are(some_names, tmp_path):
 
 def diverges(monkeypatch, *seeds: int) -> None:
     """The runs of these seeds have a rate that none survives."""
-    rate = loop.learning_rate
+    rate = backend.learning_rate
     monkeypatch.setattr(
-        loop, "learning_rate", lambda step, config: 1e30 if config.seed in seeds else rate(step, config)
+        backend, "learning_rate", lambda step, config: 1e30 if config.seed in seeds else rate(step, config)
     )
 
 
@@ -184,7 +185,7 @@ def test_mean_and_spread_are_those_of_the_finished_runs(some_names, tmp_path):
     from handgrad.training.runs import finish_all, take_all_steps
 
     whole = start(some_names, TINY, tmp_path / "run")
-    results = finish_all(whole, take_all_steps(whole, loop.Every(steps=100)))
+    results = finish_all(whole, take_all_steps(whole, Every(steps=100)))
     losses = [outcome.losses["val"] for outcome in results.outcomes.values()]
     assert results.mean["val"] == pytest.approx(sum(losses) / 3)
     assert results.deviation["val"] == pytest.approx(statistics.stdev(losses))

@@ -16,7 +16,7 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.bench.rivals import RIVALS, Arrays, Problem, Steps, UnavailableError, draw
 from handgrad.bench.shapes import Shape
-from handgrad.models.config import PARAMETERS
+from handgrad.models.mlp import PARAMETERS
 
 SECONDS_A_TURN = 0.05
 FLOOR_SIZE = 1024

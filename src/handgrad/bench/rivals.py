@@ -13,7 +13,7 @@ import numpy as np
 
 from handgrad.bench.shapes import Shape
 from handgrad.data import resolve_corpus, split
-from handgrad.models.config import PARAMETERS, MLPConfig, initial_parameters
+from handgrad.models.mlp import MLP, PARAMETERS
 
 RATE = 0.1
 LOOP_EXAMPLES = 128
@@ -41,8 +41,8 @@ def draw(shape: Shape, steps: int, seed: int = 1) -> Problem:
     corpus = resolve_corpus()
     train = split(corpus).train
     rng = np.random.default_rng(seed)
-    config = MLPConfig(corpus.vocabulary.size, shape.block_size, shape.n_embd, shape.n_hidden)
-    parameters = initial_parameters(config, lambda _, size: rng.standard_normal(size, np.float32))
+    config = MLP(corpus.vocabulary.size, shape.block_size, shape.n_embd, shape.n_hidden)
+    parameters = config.initial(lambda _, size: rng.standard_normal(size, np.float32))
     positions = rng.integers(0, len(train), (steps, shape.batch_size))
     return Problem(
         {name: np.asarray(value, np.float32) for name, value in parameters.items()},

@@ -13,6 +13,7 @@ from rich.markup import escape
 from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
+from handgrad.models.registry import ModelName
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from handgrad.training.runs import Results
 
 PROGRAM = "handgrad train"
-MEASURING = "calibrating batch norm, measuring the loss"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Train:
       handgrad train                        the built-in US names of 2018
       handgrad train towns.txt --steps 5000
       handgrad train towns.txt --runs 4     four seeds at once; the best is kept in front
+      handgrad train --model gru            another kind of network; --model gru --help shows its defaults
       handgrad train --resume runs/towns-2026-01-31-120000
     """
 
@@ -57,12 +58,40 @@ class Train:
     """Print the result as JSON."""
     config: TrainConfig = PRESETS["default"]
 
-    def rebased(self) -> "Train":
-        """The defaults that '--preset' and '--resume' give the other flags."""
+
+@dataclass(frozen=True)
+class Base:
+    """The flags on which the defaults of the others depend."""
+
+    model: ModelName = "mlp"
+    preset: Literal["default", "lecture"] = "default"
+    resume: Path | None = None
+
+    @classmethod
+    def of(cls, words: list[str]) -> "Base":
+        """What the words say of these flags; whether the others make sense is seen once their defaults are known."""
+        kept = []
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            flag, sign, _ = word.partition("=")
+            if flag in ("--model", "--preset", "--resume"):
+                kept += [word] if sign or following is None else [word, following]
+        return parse(cls, PROGRAM, kept, cls())
+
+    def config(self) -> TrainConfig:
+        """The settings from which the words may depart."""
         from handgrad.training.checkpoint import read_settings
 
-        base = PRESETS[self.preset] if self.resume is None else read_settings(self.resume).config
-        return Train(config=base)
+        if self.resume is not None:
+            return read_settings(self.resume).config
+        preset = PRESETS[self.preset]
+        if self.model == preset.model:
+            return preset
+        if self.preset != "default":
+            raise ConfigError(
+                f"--preset {self.preset} is one of the {preset.model}", where="--model", got=self.model,
+                next_step="Leave out one of the two.",
+            )  # fmt: skip
+        return TrainConfig.of(self.model)
 
 
 def main(words: list[str]) -> None:
@@ -70,7 +99,7 @@ def main(words: list[str]) -> None:
     from handgrad.training import run as runs
     from handgrad.training.loop import Every
 
-    base = parse(Train, PROGRAM, words, Train()).rebased()
+    base = Train(config=Base.of(words).config())
     options = parse(Train, PROGRAM, words, base)
     every = Every.parse(options.checkpoint_every)
     if options.resume is None:
@@ -94,9 +123,10 @@ def _train_one(run: "Run", every: "Every", json: bool) -> None:
     from handgrad.training.loop import take_steps
     from handgrad.training.run import finish
 
-    with TrainingProgress(run.settings.config.steps) as progress:
-        run = take_steps(run, every, progress.of(done=run.state.step))
-    with working(MEASURING):
+    if run.settings.config.steps:
+        with TrainingProgress(run.settings.config.steps) as progress:
+            run = take_steps(run, every, progress.of(done=run.state.step))
+    with working(_measuring(run)):
         outcome = finish(run)
     if json:
         _print_json(_content(run, outcome))
@@ -111,7 +141,7 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
 
     with TrainingProgress(run.settings.config.steps) as progress:
         diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}"))
-    with working(MEASURING):
+    with working(_measuring(run)):
         results = finish_all(run, diverged)
     best = results.outcomes[results.best]
     if json:
@@ -126,6 +156,11 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
     console().print()
     _show_runs(results)
     _show_outcome(run, best)
+
+
+def _measuring(run: "Run") -> str:
+    first = "counting, " if run.settings.model.counted else "calibrating batch norm, "
+    return f"{first * bool(run.settings.model.buffer_shapes)}measuring the loss"
 
 
 def _show_runs(results: "Results") -> None:
@@ -150,8 +185,9 @@ def _remark(run: "Run", began: TrainConfig) -> None:
     if config.chosen_engine == "compiled":
         from handgrad.engine import is_compiled
 
-        if not is_compiled():
-            remark = "Compiling the training loop: some ten seconds, this first time only."
+        if not is_compiled("ngram._count" if run.settings.model.counted else "training._steps"):
+            loops = "counting" if run.settings.model.counted else "training"
+            remark = f"Compiling the {loops} loop: some ten seconds, this first time only."
             console(stderr=True).print(remark, style="dim")
 
 
@@ -172,12 +208,14 @@ def _show_start(run: "Run") -> None:
     show = console().print
     show(f"[bold]text[/]    {escape(run.corpus.source)}: {run.corpus.n_lines:,} lines, {model.vocab_size - 1} letters")
     show(f"        {sizes} characters to predict (train / validation / test)")
-    show(f"[bold]model[/]   {model.n_parameters:,} parameters: block_size {model.block_size}, n_embd {model.n_embd}, "
-         f"n_hidden {model.n_hidden}")  # fmt: skip
+    has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
+    knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
+    show(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}")
     onwards = f", from step {run.state.step:,} on" if 0 < run.state.step < config.steps else ""
     seeds = f"seed {config.seed}" if config.runs == 1 else f"seeds {config.seed} to {config.seeds[-1]}"
     rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, {seeds}"
-    show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
+    if not model.counted:
+        show(f"[bold]steps[/]   {config.steps:,}{onwards}: {rates}")
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 
 
@@ -189,7 +227,8 @@ def _show_outcome(run: "Run", outcome: "Outcome") -> None:
     for line in outcome.samples:
         show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
     folder = escape(shlex.quote(str(run.folder)))
-    show(f"\n[bold]saved[/]   {folder} (the loss curve is loss.png there)")
+    curve = "" if run.settings.model.counted else " (the loss curve is loss.png there)"
+    show(f"\n[bold]saved[/]   {folder}{curve}")
     show(f"[bold]next[/]    handgrad sample {folder} -n 50 --new-only")
     show(f"        handgrad evaluate {folder} --line {escape(shlex.quote(outcome.samples[0]))}")
 

@@ -1,7 +1,8 @@
-"""Contexts and targets, read from the flat tokens as they are needed."""
+"""Contexts and targets, or whole lines, read from the flat tokens as they are needed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +81,41 @@ class Dataset:
     def targets(self, positions: np.ndarray) -> np.ndarray:
         """The token at each position, as int64 of the positions' shape."""
         return self.tokens[positions].astype(np.int64)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each line starts in `tokens`, and at last where the next would: (lines + 1,) of int64."""
+        return np.append(0, np.flatnonzero(self.tokens == 0) + 1)
+
+    @property
+    def n_lines(self) -> int:
+        """How many lines there are."""
+        return len(self.starts) - 1
+
+    def lines(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whole lines, each from its boundary on, as long as the longest of them.
+
+        Args:
+            numbers: (N,) integers in [0, n_lines).
+
+        Returns:
+            What is read, (N, T) of int64, which begins with the boundary 0 and is 0 behind the end; and what follows,
+            (N, T), which ends with the boundary, and is −1 behind it.
+
+        Example:
+            >>> Dataset(np.array([5, 13, 1, 0, 2, 0])).lines(np.array([0, 1]))
+            (array([[ 0,  5, 13,  1],
+                   [ 0,  2,  0,  0]]), array([[ 5, 13,  1,  0],
+                   [ 2,  0, -1, -1]]))
+        """
+        starts = self.starts[numbers]
+        lengths = self.starts[np.asarray(numbers) + 1] - starts
+        places = np.arange(lengths.max(initial=0))
+        inside = places < lengths[:, None]
+        Y = np.where(inside, self.tokens.take(starts[:, None] + places, mode="clip").astype(np.int64), -1)
+        X = np.zeros_like(Y)
+        X[:, 1:] = np.where(inside[:, 1:], Y[:, :-1], 0)
+        return X, Y
 
     def batches(self, size: int, block_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Contexts and targets of all positions in order, at most `size` at a time."""

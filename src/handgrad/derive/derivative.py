@@ -1,6 +1,7 @@
 """What the gradient of a name gives to the gradients of the names in its definition."""
 
 import ast
+from collections.abc import Container
 
 from handgrad.derive.expr import (
     Axis,
@@ -68,8 +69,11 @@ def _splits(graph: Graph) -> dict:
     return graph.cache["splits"]
 
 
-def send(graph: Graph, name: str, gradient: Expr, out: Gradients) -> None:
-    """Add what the gradient of a name, over the indices of its form, gives to each name in its definition."""
+def send(graph: Graph, name: str, gradient: Expr, out: Gradients, only: Container[str] | None = None) -> None:
+    """Add what the gradient of a name, over the indices of its form, gives to each name in its definition.
+
+    `only` are the names that it is wanted for, where not for all.
+    """
     definition = graph.definitions[name]
     form = form_of(graph, name)
     places = dict(unify_all(definition.axes, form, {}) or {})
@@ -86,6 +90,8 @@ def send(graph: Graph, name: str, gradient: Expr, out: Gradients) -> None:
         for product, c in argument.put(places).opened():
             for base, power in product.factors:
                 if not isinstance(base, Factor) or not differentiable(graph, base.name):
+                    continue
+                if only is not None and base.name not in only:
                     continue
                 rest = merged([*product.factors, (base, -1)])
                 made = here * Expr([term((), rest, exact(c * power))])

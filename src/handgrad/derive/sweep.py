@@ -1,18 +1,20 @@
 """Gradients in index notation, from the end of a program back to its beginning."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit.scatter import scatters
-from handgrad.derive.expr import ONE, Expr, Form, element
-from handgrad.derive.lower.graph import Definition, Graph
+from handgrad.derive.expr import ONE, Expr, Factor, Form, element
+from handgrad.derive.lower.graph import Definition, Graph, Indexed
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.wording.search import tree
+from handgrad.derive.wording.tree import leaves
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -68,36 +70,69 @@ def _used(graph: Graph) -> set[str]:
     return graph.cache["used"]
 
 
-def backward(
-    words: Words, end: str, targets: Iterable[str], given: Iterable[str] = (), *, whole: bool = True
-) -> dict[str, Gradient]:
+def backward(words: Words, end: str, targets: Iterable[str], given: Iterable[str] = ()) -> dict[str, Gradient]:
     """The gradients of the program's names between an end and some targets, in reverse order.
 
     The gradients of the names `given` are taken as tensors that are there.
     """
     graph = words.graph
-    wanted, known = set(targets), set(given)
-    adjoint: Gradients = {end: start(graph, end)}
+    wanted = set(targets)
+    known = set(given) - wanted
+    between = made_of(graph, wanted, known)
+    adjoint: Gradients = {name: upstream(graph, name) for name in known & between}
+    if end in between:
+        adjoint[end] = start(graph, end)
     found: dict[str, Gradient] = {}
-    for name in reversed([n for n in graph.definitions]):
-        if name not in adjoint or (not whole and wanted <= set(found)):
+    for name in reversed(list(graph.definitions)):
+        if name not in adjoint or name not in between:
             continue
         raw = adjoint.pop(name)
         definition = graph.definitions[name]
-        graph.reasons = []
-        short = normal(graph, raw)
-        if definition.user:
-            short = shortened(words, form_of(graph, name), short)
-            found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
-        if name in known and name != end:
+        if name in known:
             short = upstream(graph, name)
+        else:
+            graph.reasons = []
+            short = normal(graph, raw)
+            if definition.user:
+                short = shortened(words, form_of(graph, name), short)
+                found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
+                if len(short) > 1 and not definition.given:
+                    short = named(graph, name, short)
         if definition.function == "unknown":
-            for target in wanted:
-                if target != name and reaches(graph, target, name) and short:
-                    raise graph.errors[name]
+            if short and any(target != name and reaches(graph, target, name) for target in wanted):
+                raise graph.errors[name]
         elif not definition.given:
-            send(graph, name, short, adjoint)
+            send(graph, name, short, adjoint, between)
     return found
+
+
+def made_of(graph: Graph, names: set[str], given: set[str]) -> set[str]:
+    """The names that some names go into, with themselves, up to those `given`."""
+    users: dict[str, list[str]] = {}
+    for name, definition in graph.definitions.items():
+        for used in {n for e in definition.arguments for n in e.names()}:
+            users.setdefault(used, []).append(name)
+    found, todo = set(names), list(names)
+    while todo:
+        here = todo.pop()
+        if here in given and here not in names:
+            continue
+        for user in users.get(here, ()):
+            if user not in found:
+                found.add(user)
+                todo.append(user)
+    lost = [name for name, definition in graph.definitions.items() if definition.function == "unknown"]
+    return found | {name for name in lost if any(reaches(graph, other, name) for other in names)}
+
+
+def named(graph: Graph, name: str, gradient: Expr) -> Expr:
+    """A gradient that is a sum under a hidden name, so that what is made of it stays short."""
+    known = set(graph.definitions)
+    made = graph.name(Indexed(gradient, form_of(graph, name))).expr
+    single = made.single()
+    if single is not None and single.name not in known:
+        graph.adjoints[single.name] = gradient_name(graph, name)
+    return made
 
 
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
@@ -116,8 +151,13 @@ def shortened(words: Words, form: Form, expr: Expr) -> Expr:
 def cost(words: Words, form: Form, expr: Expr) -> float:
     """What it costs to say the gradient of a variable."""
     dense, sparse = scatters(words, form, expr)
-    total = words.cost(tree(words, dense)) if dense or not sparse else 0.0
-    return total + sum(words.cost(tree(words, made)) + PLACE for _, made in sparse)
+    trees = [tree(words, made) for made in ([dense] if dense or not sparse else []) + [made for _, made in sparse]]
+    total = sum(map(words.cost, trees)) + PLACE * len(sparse)
+    adjoints = words.graph.adjoints
+    if adjoints:  # what is said twice gets a line, and is said once
+        said = Counter(b.name for t in trees for b in leaves(t) if isinstance(b, Factor) and b.name in adjoints)
+        total -= sum((count - 1) * (words.name(name) - 1) - PLACE for name, count in said.items() if count > 1)
+    return total
 
 
 def reaches(graph: Graph, name: str, other: str) -> bool:

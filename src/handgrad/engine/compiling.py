@@ -20,14 +20,14 @@ def cache_folder() -> Path:
     """
     import pooch
 
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
 
 
-def is_compiled() -> bool:
-    """Whether training steps have been compiled and kept, so that they start without a wait of some seconds."""
-    return any(cache_folder().rglob("training._steps*.nbc"))
+def is_compiled(function: str = "training._steps") -> bool:
+    """Whether a function has been compiled and kept, so that it starts without a wait of some seconds."""
+    return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}

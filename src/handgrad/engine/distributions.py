@@ -14,13 +14,40 @@ NUMBERS_KEPT = 2**24
 """Most numbers that `Met` keeps, thresholds and letters: 64 MB."""
 
 
-class Distributions:
-    """Thresholds of a model at a temperature.
+class Thresholds:
+    """The thresholds of a model of contexts at a temperature.
 
     Of the 2³² random numbers each letter has a share. A context's thresholds are the ends of these shares, so that a
     letter is drawn by counting the thresholds that are no greater than the random number. A context's thresholds do not
     depend on what else is asked for, to the last bit. In the context where none of its letters is known 0 has no
     share, so that no line is empty.
+
+    Args:
+        vocab_size: letters, and the boundary.
+        block_size: letters of a context.
+    """
+
+    def __init__(self, vocab_size: int, block_size: int):  # noqa: D107
+        self.vocab_size, self.block_size = vocab_size, block_size
+
+    def empty(self, n_contexts: int) -> np.ndarray:
+        """Room for so many rows of thresholds; what `fill` does not write never counts."""
+        return np.full((n_contexts, padded(self.vocab_size)), 2**32 - 1, np.uint32)
+
+    def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
+        """Write the thresholds of the contexts, (N, block_size) int32, into (N, padded vocabulary) uint32."""
+        raise NotImplementedError
+
+    def table(self) -> np.ndarray:
+        """The thresholds of all contexts: of the digits of 0, 1, 2, … to the base of the vocabulary."""
+        digits = np.indices((self.vocab_size,) * self.block_size, np.int32).reshape(self.block_size, -1).T
+        table = self.empty(len(digits))
+        self.fill(table, digits)
+        return table
+
+
+class Distributions(Thresholds):
+    """The thresholds of the lecture's network.
 
     Args:
         parameters: seven float32 arrays by name.
@@ -32,16 +59,11 @@ class Distributions:
     def __init__(  # noqa: D107
         self, parameters: Mapping[str, np.ndarray], bnmean: np.ndarray, bnvar: np.ndarray, temperature: float
     ):
-        self.vocab_size = len(parameters["C"])
-        self.block_size = len(parameters["W1"]) // parameters["C"].shape[1]
+        super().__init__(len(parameters["C"]), len(parameters["W1"]) // parameters["C"].shape[1])
         self._parameters, self._statistics, self._temperature = parameters, (bnmean, bnvar), float(temperature)
 
-    def empty(self, n_contexts: int) -> np.ndarray:
-        """Room for so many rows of thresholds; what `fill` does not write never counts."""
-        return np.full((n_contexts, padded(self.vocab_size)), 2**32 - 1, np.uint32)
-
     def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
-        """Write the thresholds of the contexts, (N, block_size) int32, into (N, padded vocabulary) uint32."""
+        """Write the thresholds of the contexts."""
         blocks = Blocks(self._parameters, len(contexts))
 
         def begin() -> Callable[[slice], None]:
@@ -49,18 +71,11 @@ class Distributions:
 
             def measure(now: slice) -> None:
                 logprobs = block.log_probabilities(contexts[now], *self._statistics)
-                _thresholds(thresholds[now, : self.vocab_size - 1], logprobs, contexts[now], self._temperature)
+                thresholds_of(thresholds[now, : self.vocab_size - 1], logprobs, contexts[now], self._temperature)
 
             return measure
 
         share(blocks.parts, begin)
-
-    def table(self) -> np.ndarray:
-        """The thresholds of all contexts: of the digits of 0, 1, 2, … to the base of the vocabulary."""
-        digits = np.indices((self.vocab_size,) * self.block_size, np.int32).reshape(self.block_size, -1).T
-        table = self.empty(len(digits))
-        self.fill(table, digits)
-        return table
 
 
 class Met:
@@ -73,7 +88,7 @@ class Met:
         at_once: most contexts that are looked up at once.
     """
 
-    def __init__(self, distributions: Distributions, at_once: int):  # noqa: D107
+    def __init__(self, distributions: Thresholds, at_once: int):  # noqa: D107
         self._distributions = distributions
         row = padded(distributions.vocab_size) + distributions.block_size
         self._kept, self._most_kept = 0, max(1, NUMBERS_KEPT // row)
@@ -95,7 +110,8 @@ class Met:
 
 
 @entry_point
-def _thresholds(out, logprobs, contexts, temperature):
+def thresholds_of(out, logprobs, contexts, temperature):
+    """Write the thresholds of each row of log-probabilities; where its context is all 0, letter 0 has no share."""
     n_letters = out.shape[1]
     weights = np.empty(n_letters + 1, np.float32)
     for n in range(out.shape[0]):

@@ -67,9 +67,9 @@ def pack(parameters: Mapping[str, np.ndarray], padding: float | np.floating = 0.
     """The flat vector of seven arrays by name; `padding` is what `b2` is padded with.
 
     Example:
-        >>> from handgrad.models.config import MLPConfig, initial_parameters
+        >>> from handgrad.models.mlp import MLP
         >>> draw = np.random.default_rng(1)
-        >>> parameters = initial_parameters(MLPConfig(27), lambda _, shape: draw.standard_normal(shape))
+        >>> parameters = MLP(27).initial(lambda _, shape: draw.standard_normal(shape))
         >>> flat = pack(parameters, NEVER)
         >>> all(np.allclose(unpack(flat, Sizes.of(parameters))[name], parameters[name]) for name in parameters)
         True
@@ -86,7 +86,7 @@ def pack(parameters: Mapping[str, np.ndarray], padding: float | np.floating = 0.
 
 
 def unpack(flat: np.ndarray, sizes: Sizes) -> dict[str, np.ndarray]:
-    """The seven arrays by name, in the shapes of `MLPConfig.shapes`."""
+    """The seven arrays by name, in the shapes of `MLP.shapes`."""
     p = views.py_func(flat, sizes)
     h, v = sizes.n_hidden, sizes.vocab_size
     return {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
-from handgrad.engine.distributions import Distributions, Met
+from handgrad.engine.distributions import Distributions, Met, Thresholds
 from handgrad.engine.philox import philox
 from handgrad.engine.vectors import padded
 from handgrad.threads import share
@@ -21,41 +21,20 @@ _LINES_A_DRAW = 4
 """Philox makes four numbers at once: those of four lines at the same place."""
 
 
-class Sampler:
-    """Draws lines from a model; the same seed draws the same lines, however they are batched.
+class LineSampler:
+    """Draws lines from a model of contexts; the same seed draws the same lines, however they are batched.
 
     Each line's random numbers depend on nothing but the seed, the line's number and the place in it. No line is empty.
 
     Args:
-        parameters: seven float32 arrays by name.
-        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
-        bnvar: (1, n_hidden), its variance.
-        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
+        distributions: of the model, at a temperature.
         prefix: the tokens each line begins with.
         max_length: tokens after which a line is cut off, those of the prefix included.
-
-    Example:
-        >>> from handgrad.models.config import MLPConfig, initial_parameters
-        >>> draw = np.random.default_rng(1)
-        >>> parameters = initial_parameters(MLPConfig(27), lambda _, shape: draw.standard_normal(shape, np.float32))
-        >>> bnmean, bnvar = np.zeros((1, 200), np.float32), np.ones((1, 200), np.float32)
-        >>> sampler = Sampler(parameters, bnmean, bnvar, prefix=[13, 1], max_length=5)
-        >>> tokens = sampler.draw(seed=7, lines=range(4))
-        >>> tokens[:2], int((tokens == 0).sum())
-        (array([13,  1], dtype=int32), 4)
     """
 
-    def __init__(  # noqa: D107
-        self,
-        parameters: Mapping[str, np.ndarray],
-        bnmean: np.ndarray,
-        bnvar: np.ndarray,
-        temperature: float = 1.0,
-        prefix: Sequence[int] | np.ndarray = (),
-        max_length: int = 100,
-    ):
-        self._distributions = Distributions(parameters, bnmean, bnvar, temperature)
-        self.vocab_size, self.block_size = self._distributions.vocab_size, self._distributions.block_size
+    def __init__(self, distributions: Thresholds, prefix: Sequence[int] | np.ndarray, max_length: int):  # noqa: D107
+        self._distributions = distributions
+        self.vocab_size, self.block_size = distributions.vocab_size, distributions.block_size
         self.prefix, self.max_length = np.asarray(prefix, np.int32), max_length
         room = LETTERS_AT_ONCE // (self.block_size + max_length + 1) // _LINES_A_DRAW * _LINES_A_DRAW
         self._at_once = min(max(_LINES_A_DRAW, room), LINES_AT_ONCE)
@@ -109,9 +88,43 @@ class Sampler:
             rows = met.look_up(history, unfinished, place)
             letters = history[:, self.block_size + place]
             settings = self.vocab_size - 1, np.uint64(seed), place, part.start
-            n_unfinished = _draw(letters, unfinished, rows, met.thresholds, *settings)
+            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, *settings)
             unfinished = unfinished[:n_unfinished]
-        return _flatten(history[:, self.block_size :])
+        return flatten(history[:, self.block_size :])
+
+
+class Sampler(LineSampler):
+    """Draws lines from the lecture's network.
+
+    Args:
+        parameters: seven float32 arrays by name.
+        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
+        bnvar: (1, n_hidden), its variance.
+        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
+        prefix: the tokens each line begins with.
+        max_length: tokens after which a line is cut off, those of the prefix included.
+
+    Example:
+        >>> from handgrad.models.mlp import MLP
+        >>> draw = np.random.default_rng(1)
+        >>> parameters = MLP(27).initial(lambda _, shape: draw.standard_normal(shape, np.float32))
+        >>> bnmean, bnvar = np.zeros((1, 200), np.float32), np.ones((1, 200), np.float32)
+        >>> sampler = Sampler(parameters, bnmean, bnvar, prefix=[13, 1], max_length=5)
+        >>> tokens = sampler.draw(seed=7, lines=range(4))
+        >>> tokens[:2], int((tokens == 0).sum())
+        (array([13,  1], dtype=int32), 4)
+    """
+
+    def __init__(  # noqa: D107
+        self,
+        parameters: Mapping[str, np.ndarray],
+        bnmean: np.ndarray,
+        bnvar: np.ndarray,
+        temperature: float = 1.0,
+        prefix: Sequence[int] | np.ndarray = (),
+        max_length: int = 100,
+    ):
+        super().__init__(Distributions(parameters, bnmean, bnvar, temperature), prefix, max_length)
 
 
 @entry_point
@@ -149,7 +162,7 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
 
 
 @entry_point
-def _draw(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
+def draw_letters(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
     """Draw a letter for each unfinished line from its row of thresholds; return how many are unfinished now."""
     n_unfinished, group = 0, np.int64(-1)
     words = philox(0, 0, 0)
@@ -167,7 +180,7 @@ def _draw(letters, unfinished, rows, thresholds, n_letters, seed, place, start):
 
 
 @entry_point
-def _flatten(letters):
+def flatten(letters):
     """Each row up to its first 0 and with it, one after another."""
     n_lines, room = letters.shape
     flat = np.empty(n_lines * room, np.int32)

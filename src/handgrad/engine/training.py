@@ -40,9 +40,9 @@ def sgd_steps(
     Source: lecture, exercise 4.
 
     Example:
-        >>> from handgrad.models.config import MLPConfig, initial_parameters
+        >>> from handgrad.models.mlp import MLP
         >>> draw = np.random.default_rng(1)
-        >>> parameters = initial_parameters(MLPConfig(27), lambda _, shape: draw.standard_normal(shape, np.float32))
+        >>> parameters = MLP(27).initial(lambda _, shape: draw.standard_normal(shape, np.float32))
         >>> contexts, targets = np.zeros((1, 32, 3), np.int64), np.ones((1, 32), np.int64)
         >>> new, losses = sgd_steps(parameters, contexts, targets, rates=[0.1])
         >>> losses.shape

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from handgrad.models.mlp import Parameters
+from handgrad.models.family import Values
 
 
 class Intermediates(NamedTuple):
@@ -33,7 +33,7 @@ class Intermediates(NamedTuple):
     loss: Tensor
 
 
-def forward(parameters: Parameters, Xb: Tensor, Yb: Tensor) -> Intermediates:
+def forward(parameters: Values, Xb: Tensor, Yb: Tensor) -> Intermediates:
     """The forward pass in the lecture's 20 lines.
 
     Args:
@@ -71,7 +71,7 @@ def forward(parameters: Parameters, Xb: Tensor, Yb: Tensor) -> Intermediates:
     )  # fmt: skip
 
 
-def backward(parameters: Parameters, Xb: Tensor, Yb: Tensor, v: Intermediates) -> dict[str, Tensor]:
+def backward(parameters: Values, Xb: Tensor, Yb: Tensor, v: Intermediates) -> dict[str, Tensor]:
     """The gradients of the 19 intermediates and 7 parameters, one line each, in order of the backward pass.
 
     Args:

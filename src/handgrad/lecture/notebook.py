@@ -16,7 +16,7 @@ from handgrad.data.dataset import Dataset, Splits, split
 from handgrad.lecture import exercise1
 from handgrad.lecture.cmp import Comparison, compare
 from handgrad.models import mlp
-from handgrad.models.config import PARAMETERS, MLPConfig, initial_parameters
+from handgrad.models.mlp import MLP, PARAMETERS
 from handgrad.training.schedule import step_decay
 
 SEED = 2147483647
@@ -30,7 +30,7 @@ STEPS_A_CHUNK = 500
 class Network(NamedTuple):
     """The network as a cell sets it up: its parameters, and the generator from which minibatches are drawn next."""
 
-    config: MLPConfig
+    config: MLP
     parameters: dict[str, Tensor]
     generator: torch.Generator
 
@@ -78,10 +78,10 @@ def network(vocab_size: int, n_hidden: int) -> Network:
 
     Source: lecture, cells 6 and 16.
     """
-    config = MLPConfig(vocab_size, n_hidden=n_hidden)
+    config = MLP(vocab_size, n_hidden=n_hidden)
     g, bn = torch.Generator().manual_seed(SEED), torch.Generator().manual_seed(BN_SEED)
-    parameters = initial_parameters(
-        config, lambda name, shape: torch.randn(shape, generator=bn if name in ("bngain", "bnbias") else g)
+    parameters = config.initial(
+        lambda name, shape: torch.randn(shape, generator=bn if name in ("bngain", "bnbias") else g)
     )
     return Network(config, parameters, g)
 

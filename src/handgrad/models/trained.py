@@ -8,7 +8,7 @@ import numpy as np
 from handgrad.data.corpus import Corpus, read_corpus, resolve_corpus
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import CorpusError
-from handgrad.models.config import MLPConfig
+from handgrad.models.family import Family
 
 BUILT_IN = "built-in:"
 MOVED = "Say where the unchanged file is, with --corpus FILE or 'train FILE --resume RUN', or train anew."
@@ -57,14 +57,14 @@ class TextReference:
 
 @dataclass(frozen=True)
 class Model:
-    """Parameters, batch-norm statistics and vocabulary: all that sampling and evaluation need.
+    """Parameters, buffers and vocabulary: all that sampling and evaluation need.
 
     Args:
-        config: sizes.
+        config: the family, and its sizes.
         vocabulary: the letters it knows.
-        parameters: seven float32 arrays by name, shapes as in `MLPConfig.shapes`.
-        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
-        bnvar: (1, n_hidden), its variance with Bessel's correction.
+        parameters: float32 arrays by name, shapes as in `config.shapes`.
+        buffers: what was measured after training, by name, shapes as in `config.buffer_shapes`; of the MLP `bnmean` and
+            `bnvar`, mean and variance (with Bessel's correction) of `hprebn` over the training split.
         text: the text it was trained on.
         steps: training steps taken.
 
@@ -78,11 +78,10 @@ class Model:
         ((1, 27), 1.0)
     """
 
-    config: MLPConfig
+    config: Family
     vocabulary: Vocabulary
     parameters: dict[str, np.ndarray]
-    bnmean: np.ndarray
-    bnvar: np.ndarray
+    buffers: dict[str, np.ndarray]
     text: TextReference
     steps: int
 
@@ -90,11 +89,12 @@ class Model:
         """Natural logarithm of the probability of each next token.
 
         Args:
-            contexts: (N, block_size) integers, oldest first, 0 where the line had not begun.
+            contexts: (N, K) integers, oldest first, 0 where the line had not begun; K is the `block_size` of a family
+                that has one, and any number for those that read whole lines.
 
         Returns:
             (N, vocab_size) float32; the exponentials of a row add up to 1.
         """
-        from handgrad import engine
+        from handgrad.models.forms import form_of
 
-        return engine.log_probabilities(self.parameters, self.bnmean, self.bnvar, contexts)
+        return form_of(self.config.name).log_probabilities(self, contexts)

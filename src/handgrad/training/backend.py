@@ -1,42 +1,105 @@
 """What takes the steps: compiled loops, or PyTorch's operations on the processor or a GPU."""
 
-import functools
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
+from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
+from handgrad.training.schedule import learning_rate, minibatch_positions
+
+if TYPE_CHECKING:
+    from handgrad.training.checkpoint import Settings, State
+
+NUMBERS_A_BATCH = 2**26
+"""Most numbers in an activation of a minibatch of whole lines: 256 MB."""
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def steps_of(config: TrainConfig) -> Callable[..., Any]:
-    """`adam_steps` or `sgd_steps`, of `handgrad.engine` or of `handgrad.training.torch_steps` for the device.
+def require_backend(config: TrainConfig) -> None:
+    """Make sure that what is to take the steps is there.
 
     Raises:
         ConfigError: there is no such device here.
         ModuleNotFoundError: PyTorch is not installed.
     """
-    name = f"{config.optimizer}_steps"
-    if config.chosen_engine == "compiled":
-        from handgrad import engine
+    if config.chosen_engine == "torch":
+        import torch
 
-        return getattr(engine, name)
-    from handgrad.training import torch_steps
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no driver is found is said below
+            found = config.device != "cuda" or torch.cuda.is_available()
+        if not found:
+            raise ConfigError(
+                "PyTorch finds no CUDA GPU on this machine", where="device cuda", got=f"PyTorch {torch.__version__}",
+                expected="a GPU, its driver, and PyTorch built for CUDA",
+                next_step="Without a GPU: --device cpu, whose compiled loops suit models of this size.",
+            )  # fmt: skip
 
-    if config.device == "cuda":
-        _require_cuda()
-    return functools.partial(getattr(torch_steps, name), device=config.device)
 
+def require_room(settings: "Settings", longest: int) -> None:
+    """Make sure that minibatches of whole lines, the longest of so many characters, can be read and have room.
 
-def _require_cuda() -> None:
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that no driver is found is said below
-        found = torch.cuda.is_available()
-    if not found:
+    Raises:
+        ConfigError: a line is too long, or too many are read at once.
+    """
+    network, batch_size = settings.model, settings.config.batch_size
+    if network.reads != "lines":
+        return
+    if network.longest is not None and longest + 1 > network.longest:
         raise ConfigError(
-            "PyTorch finds no CUDA GPU on this machine", where="device cuda", got=f"PyTorch {torch.__version__}",
-            expected="a GPU, its driver, and PyTorch built for CUDA",
-            next_step="Without a GPU: --device cpu, whose compiled loops suit models of this size.",
+            f"this {network.name} reads lines of at most {network.longest - 1:,} characters", where="block_size",
+            got=f"a line of {longest:,}", expected=f"a block_size of at least {longest + 1:,}",
+            next_step="0 is as much as the longest line needs.",
         )  # fmt: skip
+    if network.numbers_a_batch(batch_size, longest + 1) > NUMBERS_A_BATCH:
+        fitting = [n for n in range(batch_size) if network.numbers_a_batch(n, longest + 1) <= NUMBERS_A_BATCH]
+        raise ConfigError(
+            "minibatches of such long lines need too much memory", where="batch_size",
+            got=f"{batch_size:,} lines, the longest of {longest:,} characters",
+            expected=f"at most {fitting[-1]:,} lines" if fitting[-1] else "shorter lines",
+            next_step="The mlp takes lines of any length.",
+        )  # fmt: skip
+
+
+def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tuple[Arrays, Arrays, np.ndarray]:
+    """The parameters, the moments and the losses after the steps up to `stop`."""
+    config, steps = settings.config, range(state.step, stop)
+    rates = [learning_rate(step, config) for step in steps]
+    if config.chosen_engine == "compiled":
+        return _compiled(state, config, split, steps, rates)
+    from handgrad.training.torch_steps import TorchSteps
+
+    torch = TorchSteps(settings.model, config.device, config.seed, state.step)
+    batches = _batches(settings, split, steps)
+    if config.optimizer == "sgd":
+        parameters, losses = torch.sgd_steps(state.parameters, batches, rates)
+        return parameters, {}, losses
+    return torch.adam_steps(state.parameters, state.moments, batches, rates, config.weight_decay)
+
+
+def _compiled(
+    state: "State", config: TrainConfig, split: Dataset, steps: range, rates: list[float]
+) -> tuple[Arrays, Arrays, np.ndarray]:
+    from handgrad import engine
+
+    positions = minibatch_positions(config.seed, steps, config.batch_size, len(split))
+    contexts, targets = engine.read_batches(split.tokens, positions, config.block_size)
+    if config.optimizer == "sgd":
+        parameters, losses = engine.sgd_steps(state.parameters, contexts, targets, rates)
+        return parameters, {}, losses
+    return engine.adam_steps(state.parameters, state.moments, contexts, targets, rates, config.weight_decay)
+
+
+def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What the steps read and what follows, as the family reads it."""
+    config, network = settings.config, settings.model
+    width = network.block_size if isinstance(network, OfContexts) else None
+    n_examples = split.n_lines if width is None else len(split)
+    for numbers in minibatch_positions(config.seed, steps, config.batch_size, n_examples):
+        yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))

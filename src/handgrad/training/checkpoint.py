@@ -2,7 +2,7 @@
 
 config.json          settings, vocabulary, and which text it was
 state.safetensors    parameters, step and losses: all that going on needs
-model.safetensors    parameters and batch-norm statistics: all that sampling needs
+model.safetensors    parameters and buffers: all that sampling needs
 history.csv, loss.png, samples.txt
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
-from handgrad.models.config import MLPConfig, initial_parameters
+from handgrad.models.family import Family
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 
@@ -39,9 +39,9 @@ class Settings:
     text: TextReference
 
     @property
-    def model(self) -> MLPConfig:
-        """The model's sizes."""
-        return self.config.model(self.vocabulary.size)
+    def model(self) -> Family:
+        """The model's family and sizes."""
+        return self.config.sizes(self.vocabulary.size)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class State:
 
     Args:
         step: steps taken.
-        parameters: seven float32 arrays by name.
+        parameters: float32 arrays by name.
         moments: what Adam remembers, by name; empty for gradient descent.
         losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
     """
@@ -64,7 +64,7 @@ class State:
 def initial_state(settings: Settings) -> State:
     """The state before the first step; a function of the settings alone."""
     draw = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
-    parameters = initial_parameters(settings.model, lambda _, shape: draw.standard_normal(shape, np.float32))
+    parameters = settings.model.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
     return State(0, parameters, _first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
 
 
@@ -157,7 +157,7 @@ def read_state(folder: Path, settings: Settings) -> State:
     if not (folder / "state.safetensors").exists():
         return initial_state(settings)
     tensors = _read_tensors(folder / "state.safetensors")
-    parameters = _parameters(folder / "state.safetensors", tensors, settings.model)
+    parameters = _of_shapes(folder / "state.safetensors", tensors, settings.model.shapes)
     step, losses = _count(folder / "state.safetensors", tensors, "step"), tensors.get("losses", np.empty(0))
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
         raise _damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
@@ -179,7 +179,7 @@ def save_model(folder: Path, model: Model) -> None:
     """
     from safetensors.numpy import save
 
-    tensors = {**model.parameters, "bnmean": model.bnmean, "bnvar": model.bnvar, "steps": np.array(model.steps)}
+    tensors = {**model.parameters, **model.buffers, "steps": np.array(model.steps)}
     write(folder, "model.safetensors", save(tensors))
 
 
@@ -208,15 +208,13 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
             next_step=f"Go on with 'handgrad train --resume {folder}'.",
         )  # fmt: skip
     tensors = _read_tensors(path)
-    parameters = _parameters(path, tensors, settings.model)
-    statistics = [tensors.get(name, np.empty(0)) for name in ("bnmean", "bnvar")]
-    if any(array.shape != (1, settings.model.n_hidden) for array in statistics):
-        raise _damaged(path, "no batch-norm statistics")
+    parameters = _of_shapes(path, tensors, settings.model.shapes)
+    buffers = _of_shapes(path, tensors, settings.model.buffer_shapes)
     text = settings.text
     if corpus is not None:
         text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
     steps = _count(path, tensors, "steps")
-    return Model(settings.model, settings.vocabulary, parameters, *statistics, text=text, steps=steps)
+    return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
 
 
 def write(folder: Path, name: str, content: bytes) -> None:
@@ -286,13 +284,19 @@ def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> 
     return no_moments(parameters)
 
 
-def _parameters(path: Path, tensors: Mapping[str, np.ndarray], config: MLPConfig) -> dict[str, np.ndarray]:
-    parameters = {}
-    for name, shape in config.shapes.items():
-        if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != np.float32:
+def _of_shapes(
+    path: Path, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int | None, ...]]
+) -> dict[str, np.ndarray]:
+    for name, shape in shapes.items():
+        counted = None in shape  # integers, as many as the text has
+        fits = name in tensors and (
+            tensors[name].ndim == 1 and tensors[name].dtype.kind == "i"
+            if counted
+            else tensors[name].shape == shape and tensors[name].dtype == np.float32
+        )
+        if not fits:
             raise _damaged(path, f"no {name} of shape {shape}")
-        parameters[name] = tensors[name]
-    return parameters
+    return {name: tensors[name] for name in shapes}
 
 
 def _count(path: Path, tensors: Mapping[str, np.ndarray], name: str) -> int:

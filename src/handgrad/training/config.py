@@ -1,16 +1,22 @@
 """Every size and rate of a training run, in one place; the command line is made from it."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, cast, get_args
 
 from handgrad.errors import ConfigError
-from handgrad.models.config import MLPConfig, require_integer
+from handgrad.models.config import require_integer, require_share
+from handgrad.models.family import Family
+from handgrad.models.registry import COMPILED, ModelName, family
 
 Engine = Literal["auto", "compiled", "torch"]
 Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
+MAX_PLACES = 1_001
+"""Of a line: as many characters as are read at most, and its end."""
+SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout")
+"""Settings of which each family has some."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +31,24 @@ class TrainConfig:
         1024
     """
 
+    model: ModelName = "mlp"
+    """The family of the network; each has defaults of its own for the settings below."""
     steps: int = 2_500
-    """Training steps, one minibatch each."""
+    """Training steps, one minibatch each; 0 for what is counted, not trained."""
     batch_size: int = 1024
-    """Characters predicted in a step; at least 2, since batch norm needs a variance."""
+    """Characters predicted in a step, or lines read; at least 2 where batch norm needs a variance."""
     block_size: int = 8
-    """Characters of context from which the next one is predicted."""
+    """Characters of context; or the longest line that can be read, with its end: 0 for what the text needs."""
     n_embd: int = 32
     """Features of a character's embedding."""
     n_hidden: int = 384
-    """Units of the hidden layer."""
+    """Units of the hidden layer, or of the state."""
+    n_layer: int = 1
+    """Layers, or blocks of layers."""
+    n_head: int = 4
+    """Heads of attention, which share the features."""
+    dropout: float = 0.0
+    """The share of activations that a training step leaves out."""
     optimizer: Optimizer = "adam"
     """'adam', whose rate falls to 0 step by step, or 'sgd', the lecture's, whose rate falls to a tenth at half time."""
     lr: float = 0.006
@@ -46,22 +60,31 @@ class TrainConfig:
     runs: int = 1
     """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
     engine: Engine = "auto"
-    """What takes the steps: 'compiled' loops, or the same operations in 'torch'; 'auto' is 'torch' on a GPU only."""
+    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU, and for
+    models that have no compiled loops."""
     device: Device = "cpu"
     """Where the steps are taken: on the processor, or on an NVIDIA GPU."""
 
     def __post_init__(self):  # noqa: D105
-        require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
-        if self.batch_size == 1:
+        kind = family(self.model)
+        if kind.counted:
+            self._require_no_steps()
+        else:
+            require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
+        if self.batch_size == 1 < kind.smallest_batch:
             raise ConfigError(
                 "batch_size 1 leaves batch norm nothing to take a variance of",
                 got=1,
                 expected="an integer of at least 2",
             )
-        require_integer("batch_size", self.batch_size, at_least=2, at_most=1_000_000)
-        require_integer("block_size", self.block_size, at_least=1, at_most=1_000)
+        require_integer("batch_size", self.batch_size, at_least=kind.smallest_batch, at_most=1_000_000)
+        at_least, at_most = (1, 1_000) if kind.reads == "contexts" else (0, MAX_PLACES)
+        require_integer("block_size", self.block_size, at_least=at_least, at_most=at_most)
         require_integer("n_embd", self.n_embd, at_least=1, at_most=100_000)
         require_integer("n_hidden", self.n_hidden, at_least=1, at_most=100_000)
+        require_integer("n_layer", self.n_layer, at_least=1, at_most=1_000)
+        require_integer("n_head", self.n_head, at_least=1, at_most=1_000)
+        require_share("dropout", self.dropout)
         require_integer("runs", self.runs, at_least=1, at_most=1_000)
         require_integer("seed", self.seed, at_least=0, at_most=2**63 - self.runs)
         if isinstance(self.lr, bool) or not isinstance(self.lr, int | float) or not 0 < self.lr <= MAX_LR:
@@ -74,27 +97,72 @@ class TrainConfig:
                 expected = " or ".join(get_args(choices))
                 raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=expected)
 
+        self._require_sizes_of_the_family()
+        if kind.counted and (self.engine, self.device) != ("auto", "cpu"):
+            raise ConfigError(
+                f"the {self.model} takes no steps", where="engine or device", got=f"{self.engine}, {self.device}",
+                expected="neither",
+            )  # fmt: skip
+        if self.engine == "compiled" and self.model not in COMPILED:
+            raise ConfigError(
+                f"there are no compiled loops for the {self.model}", where="engine", got="compiled", expected="torch",
+                next_step="Leave out --engine.",
+            )  # fmt: skip
         if (self.engine, self.device) == ("compiled", "cuda"):
             raise ConfigError(
                 "the compiled engine does not run on a GPU", where="device cuda", got="engine compiled",
                 expected="engine torch", next_step="Leave out --engine, or leave out --device.",
             )  # fmt: skip
 
+    @classmethod
+    def of(cls, model: str, **settings: Any) -> "TrainConfig":
+        """The settings with which a family trains well on the built-in names, but for those given.
+
+        Raises:
+            ConfigError: there is no such family, or a setting makes no sense.
+        """
+        return cls(model=cast(ModelName, model), **{**family(model).recipe, **settings})
+
+    def _require_no_steps(self) -> None:
+        """Raise ConfigError where there is something to train, or several seeds of what has none."""
+        for name, value, right in (("steps", self.steps, 0), ("runs", self.runs, 1)):
+            if value != right:
+                raise ConfigError(
+                    f"the {self.model} is counted, not trained", where=name, got=value, expected=right,
+                    next_step="Leave that out.",
+                )  # fmt: skip
+
+    def _require_sizes_of_the_family(self) -> None:
+        """Raise ConfigError where the family lacks a size that is set, or its sizes do not go together."""
+        kind, default = family(self.model), {field.name: field.default for field in fields(self)}
+        has = {field.name for field in fields(kind)}
+        for name in SIZES:
+            if name not in has and getattr(self, name) != default[name]:
+                known = ", ".join(size for size in SIZES if size in has) or "none"
+                raise ConfigError(
+                    f"the {self.model} has no {name}",
+                    got=getattr(self, name),
+                    expected=f"settings that it has: {known}",
+                )
+        of_text = self.block_size == 0  # then it is known once the text is
+        (replace(self, block_size=1) if of_text else self).sizes(vocab_size=2)
+
     @property
     def chosen_engine(self) -> Engine:
-        """What 'auto' stands for: the compiled loops, but PyTorch on a GPU."""
+        """What 'auto' stands for: the compiled loops where there are any, but PyTorch on a GPU."""
         if self.engine != "auto":
             return self.engine
-        return "compiled" if self.device == "cpu" else "torch"
+        return "compiled" if self.device == "cpu" and self.model in COMPILED else "torch"
 
     @property
     def seeds(self) -> range:
         """The seed of each run."""
         return range(self.seed, self.seed + self.runs)
 
-    def model(self, vocab_size: int) -> MLPConfig:
-        """The model's sizes for a vocabulary of `vocab_size`."""
-        return MLPConfig(vocab_size, self.block_size, self.n_embd, self.n_hidden)
+    def sizes(self, vocab_size: int) -> Family:
+        """The model's family and sizes for a vocabulary of `vocab_size`."""
+        kind = family(self.model)
+        return kind(vocab_size, **{field.name: getattr(self, field.name) for field in fields(kind)[1:]})
 
 
 PRESETS = {

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,11 +10,9 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
-from handgrad.training.backend import steps_of
-from handgrad.training.checkpoint import State
-from handgrad.training.config import TrainConfig
+from handgrad.training.backend import take
+from handgrad.training.checkpoint import Settings, State
 from handgrad.training.run import Interrupted, Run, diverged, save
-from handgrad.training.schedule import learning_rate, minibatch_positions
 
 SECONDS_A_CHUNK = 0.1
 
@@ -75,7 +72,7 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
         while state.step < config.steps:
             before, begun = state.step, time.monotonic()
             stop = min(state.step + chunk, config.steps, saved + (every.steps or config.steps))
-            state = advance(state, config, run.splits.train, stop)
+            state = advance(state, run.settings, run.splits.train, stop)
             now = time.monotonic()
             if progress:
                 progress(stop, state.losses[before:stop])
@@ -92,26 +89,14 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
     return replace(run, state=state)
 
 
-def advance(state: State, config: TrainConfig, train_split: Dataset, stop: int) -> State:
+def advance(state: State, settings: Settings, train_split: Dataset, stop: int) -> State:
     """The state after the steps up to `stop`: a function of its arguments, however the steps are cut into pieces.
 
     Raises:
         DivergedError: a loss or a parameter is no longer finite.
     """
-    from handgrad.engine import read_batches
-
-    steps = range(state.step, stop)
-    positions = minibatch_positions(config.seed, steps, config.batch_size, len(train_split))
-    contexts, targets = read_batches(train_split.tokens, positions, config.block_size)
-    rates = [learning_rate(step, config) for step in steps]
-    take = steps_of(config)
-    moments: Mapping[str, np.ndarray] = {}
-    if config.optimizer == "adam":
-        parameters, moments, losses = take(
-            state.parameters, state.moments, contexts, targets, rates, config.weight_decay
-        )
-    else:
-        parameters, losses = take(state.parameters, contexts, targets, rates)
+    config = settings.config
+    parameters, moments, losses = take(state, settings, train_split, stop)
     state.losses[state.step : stop] = losses
     finite = np.isfinite(losses)
     if not finite.all():

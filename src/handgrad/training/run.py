@@ -1,7 +1,6 @@
 """A run from its start to its samples: made or opened again, saved, measured, drawn from."""
 
 import itertools
-import math
 import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,11 +13,12 @@ from handgrad.data.corpus import Corpus, resolve_corpus
 from handgrad.data.dataset import Splits, split
 from handgrad.errors import DivergedError
 from handgrad.evaluation import mean_loss
+from handgrad.models.forms import form_of
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint
-from handgrad.training.backend import steps_of
+from handgrad.training.backend import require_backend, require_room
 from handgrad.training.checkpoint import Settings, State
 from handgrad.training.config import Device, TrainConfig
 from handgrad.training.history import HistoryRow, summarise, to_csv
@@ -61,8 +61,11 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     """Read and split the text, and make the run folder with the state before the first step in it."""
     corpus = resolve_corpus(text)
     splits = split(corpus)
-    steps_of(config), n_threads()  # so that what is wrong with them is said before anything is written
+    n_threads(), require_backend(config)  # so that what is wrong with them is said before anything is written
+    if config.block_size == 0:
+        config = replace(config, block_size=corpus.longest + 1)
     settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
+    require_room(settings, corpus.longest)
     folder = Path(out) if out is not None else _new_folder(corpus.name)
     state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
@@ -80,7 +83,7 @@ def reopen(folder: Path, text: str | Path | None = None, device: Device | None =
     settings = checkpoint.read_settings(folder)
     if device is not None:
         settings = replace(settings, config=replace(settings.config, device=device))
-    steps_of(settings.config)
+    require_backend(settings.config)
     state = checkpoint.read_state(folder, settings)
     reference = settings.text if text is None else replace(settings.text, source=str(Path(text).absolute()))
     corpus = reference.read()
@@ -102,7 +105,8 @@ def finish(run: Run) -> Outcome:
     """Calibrate, measure, draw the loss curve and the samples, and write all of it to the run folder."""
     try:
         model = _save(run)
-        _draw_loss(run)
+        if run.state.step:
+            _draw_loss(run)
         losses = {name: mean_loss(model, part) for name, part in run.splits._asdict().items()}
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
@@ -113,15 +117,13 @@ def finish(run: Run) -> Outcome:
 
 
 def _save(run: Run, limit: int | None = None) -> Model:
-    from handgrad import engine
-
     settings, state = run.settings, run.state
-    parameters = dict(state.parameters)
-    bnmean, bnvar = engine.calibrate(parameters, run.splits.train.tokens, settings.model.block_size, limit)
-    wrong = [value for value in (*bnmean[0], *bnvar[0]) if not math.isfinite(value)]
+    parameters, tokens = dict(state.parameters), run.splits.train.tokens
+    buffers = form_of(settings.model.name).calibrate(settings.model, parameters, tokens, limit)
+    wrong = [value[~np.isfinite(value)] for value in buffers.values() if not np.isfinite(value).all()]
     if wrong:
-        raise diverged("a statistic of batch norm", wrong[0], state.losses[: state.step], settings.config)
-    model = Model(settings.model, settings.vocabulary, parameters, bnmean, bnvar, settings.text, state.step)
+        raise diverged("a statistic of batch norm", wrong[0][0], state.losses[: state.step], settings.config)
+    model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, state.step)
     checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
     checkpoint.write(run.folder, "history.csv", to_csv(_history(run)))

@@ -26,7 +26,7 @@ def train(
 
     Args:
         text: the file, or the name of a fetched corpus; without it, the built-in US names of 2018.
-        config: sizes and rates.
+        config: sizes and rates; without one, those of the family that `model` among the settings names.
         out: the run folder; by default `runs/<corpus>-<date and time>`.
         resume: a run folder to go on with, instead of `config`; the result is the uninterrupted run's, bit for bit.
         checkpoint_every: how often the run is saved: a number of steps, or seconds such as '30s'.
@@ -54,7 +54,8 @@ def train(
     """
     every = Every.parse(checkpoint_every)
     if resume is None:
-        run = start(text, replace(config or TrainConfig(), **settings), out)
+        config = replace(config, **settings) if config else TrainConfig.of(**{"model": "mlp", **settings})
+        run = start(text, config, out)
     elif config is None and settings.keys() <= {"device"} and out is None:
         run = reopen(Path(resume), text, **settings)
     else:

@@ -35,7 +35,7 @@ y = F.gelu(a) * b
     Case("prelu", "y = torch.where(x > 0, x, a * x)", dict(x="n h", a="h"), {}, "y", "He et al. (2015)",
          {"x": "dy * torch.where(x > 0, 1.0, a)", "a": "(dy * x * (x <= 0)).sum(0)"}),
     Case("prelu-two-relus", "y = F.relu(x) - a * F.relu(-x)", dict(x="n h", a="normal:"), {}, "y", "He et al. (2015)"),
-    Case("elu-selu", "y = F.elu(x, alpha=0.8) + F.selu(2 * x) + F.celu(3 * x, 1.3)", dict(x="n h"), {}, "y",
+    Case("elu-selu", "y = F.elu(x, alpha=0.8) + F.selu(2 * x) + F.celu(3 * x, 2.0)", dict(x="n h"), {}, "y",
          "Clevert, Unterthiner and Hochreiter (2016); Klambauer et al. (2017)"),
     Case("leaky-relu-as-maximum", "y = torch.maximum(x, 0.01 * x)", dict(x="n h"), {}, "y", "Maas et al. (2013)"),
     Case("maxout", "y = (x @ W + b).view(n, h, k).max(dim=2)[0]", dict(x="n e", W="e h*k", b="h*k"),

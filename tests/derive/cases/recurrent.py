@@ -135,8 +135,8 @@ for row in x:
 y = torch.stack(out)
 """, dict(x="t d", decay="unit:"), {}, "y", "Ma et al., Mega (2022)", sizes=dict(t=5)),
     Case("bag-of-words-causal", """
-att = torch.zeros(t, t).masked_fill(tril == 0, float("-inf"))
-att = F.softmax(att, dim=-1)
+wei = torch.zeros(t, t).masked_fill(tril == 0, float("-inf"))
+att = F.softmax(wei, dim=-1)
 y = att @ x
 """, dict(x="n t e"), dict(t="size: t", tril="causal: t t"), "y", "Karpathy, makemore (2022)", {"x": "att.T @ dy"}),
     Case("fast-grnn", """

@@ -19,8 +19,8 @@ def choose(words: Words, expressions: Iterable[Expr]) -> list[str]:
     counts: Counter[str] = Counter()
     for expr in expressions:
         _count(words, tree(words, expr), counts)
-    named = [n for n in words.graph.words if counts[n]]
-    return [n for n in words.graph.definitions if n in named and (counts[n] > 1 and _long(words, n))]
+    named = {**words.graph.words, **words.graph.adjoints}
+    return [n for n in words.graph.definitions if n in named and counts[n] > 1 and _long(words, n)]
 
 
 def _count(words: Words, made: Tree, counts: Counter[str], within: frozenset[str] = frozenset()) -> None:
@@ -49,10 +49,15 @@ def lines(words: Words, names: Iterable[str]) -> Mapping[str, str]:
         definition = words.graph.definitions[name]
         speaker = Speaker(words)
         from handgrad.derive.emit.leaves import leaf
+        from handgrad.derive.emit.torch import assign
 
-        code = leaf(speaker, Factor(name, definition.axes))
-        out[name] = f"{words.graph.words[name]} = {code.text}"
-        words.helpers.add(name)
+        said = words.graph.adjoints.get(name) or words.graph.words[name]
+        if name in words.graph.adjoints:
+            variable = next(v for v, g in words.graph.gradients.items() if g == said)
+            out[name] = "\n".join(assign(words, said, variable, definition.axes, definition.arguments[0]))
+        else:
+            out[name] = f"{said} = {leaf(speaker, Factor(name, definition.axes)).text}"
+        words.helpers[name] = said
     return out
 
 

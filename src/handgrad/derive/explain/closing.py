@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.expr import Expr
 from handgrad.derive.lower import lower
 from handgrad.derive.read.program import Program
@@ -33,5 +33,5 @@ def written(words: Words, order: Sequence[str], gradients: Mapping[str, Expr]) -
     """Gradients as lines of source, empty where there is none that is short."""
     try:
         return "\n".join(line.source for line in said(words, list(order), gradients))
-    except Unsayable:
+    except UnsayableError:
         return ""

@@ -3,9 +3,10 @@
 import ast
 from collections.abc import Callable
 
+from handgrad.derive.lines.arithmetic import binary, is_number
 from handgrad.derive.lines.running import run, shape_of
 from handgrad.derive.lines.steps import Term
-from handgrad.derive.lines.terms import binary, filled, is_number
+from handgrad.derive.lines.terms import filled
 
 
 def spread(term: Term, like: ast.expr) -> ast.expr:

@@ -25,18 +25,13 @@ REDUCTIONS = frozenset({"sum", "mean", "var", "std", "norm", "amax", "amin", "pr
 
 def kept_dimensions(scope: Scope, node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
     """The dimensions of parts of an expression that are as large as one of its value's at any sizes."""
-    if isinstance(node, ast.Compare):
-        yield from _broadcast(scope, [node.left, *node.comparators], node, dim)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
-        yield from _broadcast(scope, [node.left, node.right], node, dim)
+    yield from _broadcast(scope, _parts(scope, node), node, dim)
     call = scope.call(node)
     if call is None:
         return
-    if call.name in ELEMENT_BY_ELEMENT:
-        yield from _broadcast(scope, list(call.arguments.values()), node, dim)
-    elif call.name in REDUCTIONS:
+    if call.name in REDUCTIONS:
         yield from _reduced(scope, call, dim)
-    else:
+    elif call.name not in ELEMENT_BY_ELEMENT:
         yield from _moved(scope, call, node, dim)
 
 
@@ -49,14 +44,23 @@ def same_shape(scope: Scope, node: ast.expr, *, floats: bool = False) -> ast.exp
         floats: whether it has to be of the same kind too, as what a gradient comes to is.
     """
     node = scope.resolved(node)
+    found = node
+    for part in _parts(scope, node):
+        if shape_of(scope.value(part)) == shape_of(scope.value(node)) and (not floats or scope.active(part)):
+            found = same_shape(scope, part, floats=floats)
+            if isinstance(found, ast.Name):
+                return found
+    return found
+
+
+def _parts(scope: Scope, node: ast.expr) -> list[ast.expr]:
+    """What is broadcast to the shape of an expression's value."""
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
+        return [node.left, node.right]
     call = scope.call(node)
-    if call is not None and call.name in ELEMENT_BY_ELEMENT:
-        value = scope.value(node)
-        for part in call.arguments.values():
-            other = scope.value(part)
-            if shape_of(other) == shape_of(value) and (not floats or scope.active(part)):
-                return same_shape(scope, part, floats=floats)
-    return node
+    return list(call.arguments.values()) if call is not None and call.name in ELEMENT_BY_ELEMENT else []
 
 
 def _broadcast(scope: Scope, parts: list[ast.expr], node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
@@ -108,6 +112,8 @@ def _moved(scope: Scope, call: Call, node: ast.expr, dim: int) -> Iterator[tuple
                 yield call["x"], dim - (dim > added)
         case "getitem":
             yield from _indexed(scope, call, dim)
+        case "gather" | "take_along_dim":
+            yield call["index"], dim
         case "embedding":
             lead = rank("index")
             yield (call["index"], dim) if dim < lead else (call["weight"], 1)

@@ -1,9 +1,10 @@
 """What the names and the parts of forward lines are: their values, and whether a gradient comes to them."""
 
 import ast
+from collections.abc import Hashable
 from typing import Any
 
-from handgrad.derive.lines.running import modules
+from handgrad.derive.lines.running import modules, numbers_in
 from handgrad.derive.lines.steps import named
 from handgrad.derive.lines.terms import rebuilt
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
@@ -12,6 +13,12 @@ from handgrad.derive.rules.elementwise import GRADIENT_FREE
 
 OUTPUTS = (("values", "indices"), ("sign", "logabsdet"), ("eigenvalues", "eigenvectors"), ("Q", "R"))
 """The names of the outputs of functions that return several, in their order."""
+
+PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword, ast.UnaryOp, ast.USub, ast.Tuple, ast.Load)
+"""What the source of a function of variables is made of."""
+
+DRAWN = frozenset({"dropout", "bernoulli", "rand_like", "randn_like", "randint_like"})
+"""Functions that return something else each time."""
 
 
 class Scope:
@@ -23,18 +30,28 @@ class Scope:
         self.makers = dict(program.makers())
         self._values: dict[int, tuple[ast.expr, Any]] = {}
         self._calls: dict[int, tuple[ast.expr, Call | None]] = {}
+        self._reached: dict[int, tuple[ast.expr, bool]] = {}
         self._standing: dict[str, ast.expr] = {}
         self._resolved: dict[int, tuple[ast.expr, ast.expr]] = {}
         self._active = set(program.inputs)
         self.lines = [line for line in program.lines if isinstance(line, Line)]
         for line in self.lines:
+            if len(line.targets) == 1:
+                self._values[id(line.value)] = line.value, as_tensors(self.names[line.targets[0]])
             if self.active(line.value):
                 self._active.update(line.targets)
+        self._made = {self._meaning(line.value): line.targets[0] for line in self.lines if len(line.targets) == 1}
+
+    @property
+    def hides_functional(self) -> bool:
+        """Whether `F` is a variable of the program's, and not the module."""
+        return self.names["F"] is not modules()["F"]
 
     def value(self, node: ast.expr) -> Any:
         """What an expression was when the lines ran, tensors of PyTorch in the place of arrays."""
         if id(node) not in self._values:
-            self._values[id(node)] = node, as_tensors(self._evaluated(node))
+            with numbers_in("float64"):
+                self._values[id(node)] = node, as_tensors(self._evaluated(node))
         return self._values[id(node)][1]
 
     def _evaluated(self, node: ast.expr) -> Any:
@@ -48,11 +65,11 @@ class Scope:
     def call(self, node: ast.expr) -> Call | None:
         """The call that an expression is, if it is one that is known."""
         if id(node) not in self._calls:
-            self._calls[id(node)] = node, self._of_two(call_of(node, self.names))
+            self._calls[id(node)] = node, self._understood(call_of(node, self.names))
         return self._calls[id(node)][1]
 
-    def _of_two(self, call: Call | None) -> Call | None:
-        """`torch.max(x, other)` is `torch.maximum`; any other call is itself."""
+    def _understood(self, call: Call | None) -> Call | None:
+        """A call by the name of what it does: `torch.max(x, other)` is `torch.maximum`."""
         if call is not None and call.name in ("max", "min") and is_array(self.value(call["dim"])):
             return Call(f"{call.name}imum", {"x": call["x"], "other": call["dim"]}, call.node)
         return call
@@ -100,15 +117,40 @@ class Scope:
         swap = named(lambda name: self.resolved(self._standing[name]) if name in self._standing else None)
         return rebuilt(node, swap)
 
+    def name_of(self, node: ast.expr) -> str | None:
+        """The variable that has, by its line, the value of a call of a function of variables; None where none has."""
+        return self._made.get(meaning) if (meaning := self._meaning(node)) is not None else None
+
+    def _meaning(self, node: ast.expr) -> Hashable:
+        """What a call of a function of variables does, however it is written; None for anything else."""
+        if not isinstance(node, ast.Call) or not all(isinstance(part, PLAIN) for part in ast.walk(node)):
+            return None
+        call = self.call(node)
+        if call is None or not call.name.islower() or call.name in DRAWN:
+            return None
+        rank = getattr(self.value(call["x"]), "ndim", 0) if "x" in call.arguments else 0
+        meaning: list[Hashable] = [call.name]
+        for argument, part in sorted(call.arguments.items()):
+            value = part.id if isinstance(part, ast.Name) else self.value(part)
+            if argument == "dim" and isinstance(value, int):
+                value %= max(rank, 1)
+            meaning.append((argument, str(value + 0) if isinstance(value, int) else str(value)))
+        return tuple(meaning)
+
     def active(self, node: ast.expr) -> bool:
         """Whether an input is reached through an expression."""
         if isinstance(node, ast.Name):
             return node.id in self._active and has_floats(self.value(node))
+        if id(node) not in self._reached:
+            self._reached[id(node)] = node, self._is_active(node)
+        return self._reached[id(node)][1]
+
+    def _is_active(self, node: ast.expr) -> bool:
         if not any(isinstance(n, ast.Name) and n.id in self._active for n in ast.walk(node)):
             return False
         if isinstance(node, ast.Tuple | ast.List):
             return any(self.active(element) for element in node.elts)
-        if not has_floats(self.value(node)):
+        if self.value(node) is not None and not has_floats(self.value(node)):
             return False
         call = self.call(self.projected(node)[0])
         if call is None:
@@ -126,7 +168,7 @@ def as_tensors(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(as_tensors(element) for element in value)
     if is_array(value) and type(value).__module__ == "numpy":
-        return modules()["torch"].as_tensor(value)
+        return modules()["torch"].as_tensor(value.copy())
     return value
 
 
@@ -136,7 +178,7 @@ def has_truths(value: Any) -> bool:
 
 
 def has_floats(value: Any) -> bool:
-    """Whether the value is a tensor of floats, or has one in it."""
+    """Whether the value is a tensor of floats or complex numbers, or has one in it."""
     if isinstance(value, tuple | list):
         return any(has_floats(element) for element in value)
-    return is_array(value) and value.is_floating_point()
+    return is_array(value) and any(kind in str(value.dtype) for kind in ("float", "complex"))

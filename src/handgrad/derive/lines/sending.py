@@ -2,17 +2,18 @@
 
 import ast
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.derive.emit.source import written
+from handgrad.derive.lines.arithmetic import Mask, binary, is_number
 from handgrad.derive.lines.broadcast import spread, summed
 from handgrad.derive.lines.naming import hint
 from handgrad.derive.lines.running import alike, example_like, run, shape_of
 from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
-from handgrad.derive.lines.terms import Mask, binary, filled, is_number, parsed, rebuilt, variable
+from handgrad.derive.lines.terms import filled, parsed, rebuilt, variable
 from handgrad.derive.read.calls import Call
 from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definition_of, rule_of
 
@@ -20,10 +21,11 @@ from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definitio
 class Sending:
     """What one forward line sends back, as steps in their order."""
 
-    def __init__(self, scope: Scope, sizes: Sizes):  # noqa: D107
-        self.scope, self.sizes = scope, sizes
+    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):  # noqa: D107
+        self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
-        self._known: dict[str, ast.expr] = {}
+        self.examples: dict[str, Any] = {}
+        self._known: dict[str, ast.Name] = {}
         self._arrived: dict[str, list[Term]] = {}
 
     def send_each(self, node: ast.expr, targets: Sequence[str], terms: Mapping[str, Term]) -> None:
@@ -75,8 +77,10 @@ class Sending:
             self._add_to_list(node.value, node.slice, term)
             return
         call = self.scope.call(inner)
-        if call is None:
+        if call is None or not hasattr(self.scope.value(node), "shape"):
             raise UncoveredError(f"no rule covers `{_function(node)}`")
+        if call.name == "getitem" and isinstance(self.scope.value(call["x"]), list | tuple):
+            raise UncoveredError(f"no rule covers `{_function(call['x'])}`")
         site, rule = self._site(call, node, term, output), rule_of(call.name)
         if rule is not None:
             self._apply(rule, call, node, {"dy": term if rule.takes_narrow(site) else self._full(node, term)}, output)
@@ -123,11 +127,13 @@ class Sending:
         def swap(piece: ast.expr) -> ast.expr | None:
             match piece:
                 case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), ast.Constant(int(dim))) if name in sources:
-                    return self.sizes.of(sources[name], dim)
+                    return self._sized(self.sizes.of(sources[name], dim))
                 case ast.Attribute(ast.Name(name), "shape") if name in sources:
-                    return self.sizes.shape(sources[name])
+                    return self._sized(self.sizes.shape(sources[name]))
                 case ast.Call(ast.Attribute(ast.Name(name), "numel")) if name in sources:
-                    return self.sizes.count(sources[name])
+                    return self._sized(self.sizes.count(sources[name]))
+                case ast.Name("F") if self.scope.hides_functional:
+                    return parsed("torch.nn.functional")
                 case ast.Name(name) if name in known:
                     return known[name]
                 case ast.Name(name) if name in sources:
@@ -153,7 +159,7 @@ class Sending:
                 return
             if rule.broadcasts:
                 whole, wanted = shape_of(site.result), shape_of(site.arguments[argument])
-                sent = summed(sent, whole, wanted, lambda d: self.sizes.of(node, d))
+                sent = summed(sent, whole, wanted, lambda d: self._sized(self.sizes.of(node, d)))
             self._go_on(part, sent)
 
     def _expand(self, definition: str, call: Call, node: ast.expr, term: Term) -> None:
@@ -177,11 +183,14 @@ class Sending:
         if node.id in self._arrived:
             self._arrived[node.id].append(term)
             return
-        whole = None
+        whole, value = None, self.scope.value(node)
         if isinstance(term.example, list | tuple):
+            self.examples.setdefault(node.id, term.example)
             self.steps.append(Step(node.id, term.source))
             return
-        if term.constant or shape_of(term.example) != shape_of(self.scope.value(node)):
+        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
+        if narrow:
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole
         self.steps.append(Step(node.id, term.source, whole=whole))
@@ -190,18 +199,23 @@ class Sending:
         place = ast.Subscript(variable(GRADIENT), index, ast.Load())
         zeros = filled("[torch.zeros_like(part) for part in x]", {"x": name})
         self.steps.append(Step(name.id, term.source, place=place, zeros=zeros, adds=True))
+        self.examples.setdefault(name.id, self.scope.value(name))
 
     def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
-        value = fill(into.value) if into.value else None
         swap = named({f"d{argument}": variable(GRADIENT)}.get)
         place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
-        if isinstance(part, ast.Name) and part.id not in self._arrived:
-            self.steps.append(Step(part.id, value, place=place, call=call, zeros=_zeros(part)))
+        value, start = (fill(t) if t else None for t in (into.value, into.start))
+        example = example_like(self.scope.value(part))
+        name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None
+        if name is not None and (start is None or name not in (*self.seen, *self.examples)):
+            self.steps.append(Step(name, value, place=place, call=call, zeros=start or _zeros(part)))
+            self.examples.setdefault(name, example)
             return
+        hinted = f"d{name or hint(self.scope.call(part))}"
         name = f"temporary {len(self.steps)}"
-        hinted, zeros = "d" + hint(self.scope.call(part)), self.sizes.filled(part, Term(parsed("0"), 0))
+        zeros = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
-        self.send(part, Term(variable(name), example_like(self.scope.value(part))))
+        self.send(part, Term(variable(name), example))
 
     def _bind(self, source: ast.expr, hinted: str) -> ast.Name:
         name = f"temporary {len(self.steps)}"
@@ -211,15 +225,29 @@ class Sending:
     def _full(self, node: ast.expr, term: Term) -> Term:
         value = self.scope.value(node)
         if term.constant or shape_of(term.example) != shape_of(value):
-            return Term(self.sizes.filled(node, term), example_like(value))
+            example = example_like(value) if term.constant else term.example.expand(value.shape)
+            known = self._known.get(ast.dump(self.scope.resolved(node)))
+            name = known if isinstance(known, ast.Name) and known.id in self.scope.names else None
+            return Term(self._sized(self.sizes.filled(node, term, name)), example)
         return term
+
+    def _sized(self, node: ast.expr) -> ast.expr:
+        """An expression of sizes, in which what they are the sizes of is a temporary where it has no name."""
+
+        def refer(part: ast.expr) -> ast.expr | None:
+            match part:
+                case ast.Attribute(tensor, "shape" | "numel" as what) if not isinstance(tensor, ast.Name):
+                    return ast.Attribute(self.reference(tensor), what, ast.Load())
+            return None
+
+        return rebuilt(node, refer)
 
     def reference(self, node: ast.expr) -> ast.expr:
         """An expression for the value of a part of the line: a temporary, in which other such parts are temporaries."""
         node, value = self.scope.resolved(node), self.scope.value(node)
         if isinstance(node, ast.Name) and has_truths(value):
             return Mask(node.id, node.ctx)
-        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | None):
+        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | tuple | None):
             return node
         key = ast.dump(node)
         if key not in self._known:

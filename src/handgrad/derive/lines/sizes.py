@@ -3,11 +3,12 @@
 import ast
 from collections.abc import Iterator
 
+from handgrad.derive.lines.arithmetic import is_number
 from handgrad.derive.lines.layout import kept_dimensions, same_shape
 from handgrad.derive.lines.running import shape_of
 from handgrad.derive.lines.scope import Scope
 from handgrad.derive.lines.steps import Term
-from handgrad.derive.lines.terms import filled, is_number, variable
+from handgrad.derive.lines.terms import filled, variable
 
 
 class Sizes:
@@ -40,10 +41,17 @@ class Sizes:
             return self.of(node, 0)
         return ast.Call(ast.Attribute(same_shape(self.scope, node), "numel", ast.Load()), [], [])
 
-    def filled(self, node: ast.expr, term: Term) -> ast.expr:
-        """A tensor of the shape and kind of an expression's value, with what broadcasts to it in it."""
+    def filled(self, node: ast.expr, term: Term, name: ast.Name | None = None) -> ast.expr:
+        """A tensor of the shape and kind of an expression's value, with what broadcasts to it in it.
+
+        Args:
+            node: the expression.
+            term: what is in the tensor.
+            name: the variable that has the value, if there is one.
+        """
         like = same_shape(self.scope, node, floats=True)
-        if not isinstance(like, ast.Name):
+        like = like if isinstance(like, ast.Name) else name
+        if like is None:
             return self._new(node, term)
         names = {"x": like, "c": term.source}
         if not term.constant:
@@ -71,21 +79,19 @@ class Sizes:
             return variable(known)
         if not isinstance(origin, ast.Subscript):
             return origin
-        if not isinstance(node, ast.Name) or self.scope.stands_for(node) is not node:
-            for part, part_dim in self._same(node, dim):
-                return self._said(part, part_dim)
-        return _shape(node, dim)
+        if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
+            return _shape(node, dim)
+        for part, part_dim in self._same(node, dim):
+            return self._said(part, part_dim)
+        return origin
 
     def _origin(self, node: ast.expr, dim: int) -> ast.expr:
         """Where a size comes from: a dimension of a variable that no line makes, or a number's own source."""
         if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
             made = self.scope.made(node)
             followed = made is not node and (any(self._same(made, dim)) or self._written_out(made, dim) is not None)
-            return (
-                self._origin(made, dim)
-                if followed or isinstance(made, ast.Name) and made is not node
-                else _shape(node, dim)
-            )
+            renamed = isinstance(made, ast.Name) and made is not node
+            return self._origin(made, dim) if followed or renamed else _shape(node, dim)
         for part, part_dim in self._same(node, dim):
             return self._origin(part, part_dim)
         return self._written_out(node, dim) or _shape(node, dim)
@@ -111,6 +117,9 @@ class Sizes:
             match call["index"].elts:
                 case [ast.Call(ast.Name("range"), [length]), *_] if self._rank(node) == 1:
                     return self._size_in(length)
+                case parts if dim < len(parts) and all(isinstance(p, ast.Slice) for p in parts[:dim]):
+                    added = isinstance(part := parts[dim], ast.Constant) and part.value is None
+                    return ast.Constant(1) if added else None
         return None
 
     def _size_in(self, node: ast.expr) -> ast.expr:

@@ -67,6 +67,11 @@ class Step:
         return replace(self, **changed)
 
 
+def gradient_of(variable: str) -> ast.Name:
+    """What stands for the gradient of a variable until it has its name."""
+    return ast.Name(f"gradient of {variable}", ast.Load())
+
+
 def named(names: Callable[[str], ast.expr | None]) -> Replacement:
     """A replacement of names alone."""
     return lambda node: names(node.id) if isinstance(node, ast.Name) else None

@@ -1,6 +1,7 @@
 """Definitions in index notation: each name of the program, and each hidden one, in terms of others."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,17 +90,22 @@ class Graph:
     sizes: Sizes = field(default_factory=Sizes)
     values: dict[str, torch.Tensor] = field(default_factory=dict)
     errors: dict[str, DeriveError] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)  # those of them that stand for sizes for good
     named: dict[str, Size] = field(default_factory=dict)  # sizes that whole numbers of the program stand for
     filled: dict[str, str] = field(default_factory=dict)  # names with -inf outside of a mask, and the mask
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
     numbers: set[str] = field(default_factory=set)  # names of plain numbers
     words: dict[str, str] = field(default_factory=dict)  # what hidden names are called where they get a line
-    aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
+    aliases: dict[str, str] = field(
+        default_factory=dict
+    )  # shorter words for masks: that of relu is where it is positive
     gradients: dict[str, str] = field(default_factory=dict)  # what gradients are called that are not `dname`
+    adjoints: dict[str, str] = field(default_factory=dict)  # hidden names of gradients, and what these are called
     views: set[tuple[Index, ...]] = field(default_factory=set)  # indices that a gradient has as one axis
     cache: dict[Any, Any] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
     line: int = -1
+    _counter: Iterator[int] = field(default_factory=itertools.count)
 
     def define(self, name: str, definition: Definition) -> None:
         """Give a name its meaning."""
@@ -107,7 +113,7 @@ class Graph:
 
     def hidden(self) -> str:
         """A name that the program cannot have."""
-        return f"?{len(self.definitions)}"
+        return f"?{next(self._counter)}"
 
     def key(self, value: Indexed, function: str, arguments: Iterable[Expr], over: tuple[Axis, ...]) -> Any:
         """What two equal values have in common, whatever their indices are called."""
@@ -158,6 +164,12 @@ class Graph:
                 self.masks.setdefault(text, "")
             self.say_sizes(text, axes, user=user)
         return self.use(text)
+
+    def unknown(self, axes: Form) -> Indexed:
+        """A tensor of which nothing is known, over these axes."""
+        name = self.hidden()
+        self.define(name, Definition(axes, (), "constant", line=self.line))
+        return Indexed(element(name, axes), axes)
 
     def say_sizes(self, name: str, axes: Form, *, user: bool = True) -> None:
         """Note how a tensor's name says the sizes of its axes."""

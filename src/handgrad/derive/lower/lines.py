@@ -19,12 +19,13 @@ from handgrad.derive.lower import (
     shapes,
 )
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
-from handgrad.derive.lower.lowering import Lowering, Unsupported, refusal
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, refusal
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
+from handgrad.derive.read.steps import names_made
 
 FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
 """The modules whose rules are registered."""
@@ -44,7 +45,7 @@ def lower(program: Program) -> Graph:
         graph.line = k
         if not isinstance(line, Line):
             error = refusal("a loop has no index notation", line.text, line.number)
-            for name in _assigned(line):
+            for name in names_made([line]):
                 _unknown(graph, name, error)
             continue
         _lower_line(low, line)
@@ -60,13 +61,6 @@ def give(graph: Graph, name: str, array: Any, kind: str) -> None:
     graph.define(name, Definition(axes, (), kind, user=True, line=graph.line, text=name))
     graph.values[name] = tensor.double()
     graph.say_sizes(name, axes)
-
-
-def _assigned(loop: Any) -> list[str]:
-    names = [*loop.carried.values(), *loop.stored]
-    for part in loop.body:
-        names += part.targets if isinstance(part, Line) else _assigned(part)
-    return names
 
 
 def _unknown(graph: Graph, name: str, error: Any) -> None:
@@ -91,12 +85,12 @@ def _lower_line(low: Lowering, line: Line) -> None:
         lowered = low.lower(line.value)
         parts = lowered if isinstance(lowered, list) else [lowered]
         if len(parts) != len(targets):
-            raise Unsupported("the line takes a tensor apart")
+            raise UnsupportedError("the line takes a tensor apart")
         for (name, made), part in zip(targets, parts, strict=True):
             if is_float(made):
                 _assign(low, name, part, torch.as_tensor(made))
-    except (Unsupported, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
-        what = str(reason) if isinstance(reason, Unsupported) else f"index notation fails here ({reason})"
+    except (UnsupportedError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
+        what = str(reason) if isinstance(reason, UnsupportedError) else f"index notation fails here ({reason})"
         error = refusal(what, line.text, line.number)
         for name, _ in targets:
             _unknown(graph, name, error)
@@ -110,7 +104,7 @@ def _worth_knowing(node: ast.expr) -> bool:
 def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> None:
     graph = low.graph
     if len(made.axes) != right.dim() or not torch.allclose(value(graph, made), right.double(), equal_nan=True):
-        raise Unsupported("the rule for this line gives other numbers than the line")
+        raise UnsupportedError("the rule for this line gives other numbers than the line")
     single = made.expr.single()
     if single is not None and single.indices == made.axes and _adoptable(graph, single.name):
         adopt(graph, single.name, name)
@@ -149,7 +143,9 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
 def rename(expr: Expr, names: dict[str, str]) -> Expr:
     """The expression with other names in it."""
     return Expr(
-        term(bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c)
+        term(
+            bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c
+        )
         for (bound, fs), c in expr
     )
 
@@ -223,6 +219,7 @@ def settle(graph: Graph) -> None:
         graph.definitions[name] = replace(d, axes=axes, over=over, arguments=tuple(map(one, d.arguments)))
     for name in names:
         graph.definitions.pop(name, None)
+    graph.settled = {name for name in graph.named if isinstance(graph.program.values.get(name), int)}
     graph.numbered = {}
     for name, d in graph.definitions.items():
         if d.arguments:

@@ -47,7 +47,7 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """This piece of source cannot be put in index notation; the reason, as a clause."""
 
 
@@ -67,7 +67,7 @@ class Lowering:
         """The value of an expression in the program; an array of NumPy as a tensor."""
         made = evaluated(node, self.values)
         if made is None and not (isinstance(node, ast.Constant) and node.value is None):
-            raise Unsupported(f"`{ast.unparse(node)}` has no value")
+            raise UnsupportedError(f"`{ast.unparse(node)}` has no value")
         return torch.as_tensor(made) if is_array(made) else made
 
     def integer(self, node: ast.expr) -> int:
@@ -94,13 +94,17 @@ class Lowering:
         if key not in self._memo:
             made = self.lower(node)
             if isinstance(made, list):
-                raise Unsupported(f"`{key}` is several tensors")
+                raise UnsupportedError(f"`{key}` is several tensors")
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
     def keep(self, node: ast.expr, made: Indexed) -> None:
         """Remember what an expression is lowered to while the line lasts."""
         self._memo[ast.unparse(node)] = made
+
+    def know(self, name: str, made: Indexed) -> None:
+        """Let a name stand for a value."""
+        self._memo[name] = made
 
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
@@ -120,6 +124,8 @@ class Lowering:
                 return [self.tensor(part) for part in parts]
             case ast.Name(name) if name in self.graph.definitions:
                 return self.graph.use(name)
+            case ast.Name(name) if name in self.graph.settled:
+                return Indexed(element(self.graph.sizes.factor(self.graph.named[name]).name))
         size = self.size(node)
         if size is not None:
             return Indexed(size)
@@ -135,10 +141,10 @@ class Lowering:
         call = call_of(node, self.values)
         if call is None or call.name not in RULES:
             what = f"`{ast.unparse(node)}`" if call is None else f"`{call.name}`"
-            raise Unsupported(f"{what} has no index notation here")
+            raise UnsupportedError(f"{what} has no index notation here")
         try:
             return RULES[call.name](self, call)
-        except Unsupported:
+        except UnsupportedError:
             if self.varies(node):
                 raise
             made = self.opaque(node)
@@ -192,14 +198,39 @@ class Lowering:
 
     def index(self, node: ast.expr) -> tuple[Gathered, Form]:
         """The places that an expression of integers names, and its axes."""
+        largest = self.largest(node)
+        if largest is not None:
+            return largest
         made = self.tensor(node)
         single = made.expr.single()
         definition = None if single is None else self.graph.definitions[single.name]
         if single is None or definition is None or definition.function != "constant":
-            raise Unsupported(f"`{ast.unparse(node)}` as a subscript has no index notation here")
+            raise UnsupportedError(f"`{ast.unparse(node)}` as a subscript has no index notation here")
         values = self.graph.values[single.name].long()
         table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
         return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
+
+    def largest(self, node: ast.expr) -> tuple[Gathered, Form] | None:
+        """The places of the largest elements along an axis, under one name however they are asked for."""
+        match node:
+            case ast.Call(ast.Attribute(owner, "argmax" | "argmin" as word)):
+                known = {k.arg: k.value for k in node.keywords}
+                dims = [*node.args[:1], *(known[w] for w in ("dim", "axis") if w in known)]
+                keep = known.get("keepdim", known.get("keepdims"))
+            case ast.Attribute(ast.Call() as called, "indices") if (call := call_of(called, self.values)) is not None:
+                if call.name not in ("max", "min"):
+                    return None
+                owner, dims, keep, word = call["x"], [call["dim"]], call["keepdim"], f"arg{call.name}"
+            case _:
+                return None
+        if not dims or not isinstance(dim := self.value(dims[0]), int) or (keep is not None and self.value(keep)):
+            return None
+        values = self.value(node)
+        d = dim % (values.dim() + 1)
+        table = self.graph.table(f"{self.said(owner)}.{word}({d})", values.reshape([n for n in values.shape if n > 1]))
+        axes = self.tensor(owner).axes
+        kept = tuple(a for k, a in enumerate(axes) if k != d)
+        return Gathered(table, tuple(a for a in kept if a is not None)), kept
 
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
@@ -279,6 +310,8 @@ class Lowering:
 
     def meet(self, i: Index, j: Index, mapping: dict[Index, Index], back: dict[Index, Index]) -> None:
         """Extend the maps that give two indices one name: `mapping` of the second's parts, `back` of the first's."""
+        if extent(i) != extent(j):
+            raise UnsupportedError("the sizes of two axes differ")
         match i, j:
             case _, Axis():
                 mapping[j] = i
@@ -287,7 +320,7 @@ class Lowering:
             case Merged(a, m), Merged(b, n) if [s.number for s in m] == [s.number for s in n]:
                 mapping.update(zip(b, a, strict=True))
             case _:
-                raise Unsupported("two views of one axis differ")
+                raise UnsupportedError("two views of one axis differ")
         if isinstance(i, Axis) and isinstance(j, Axis):
             self.graph.sizes.unify(i.size, j.size)
         elif isinstance(i, Merged) and isinstance(j, Merged):
@@ -298,7 +331,7 @@ class Lowering:
         """The value, having seen that it is what the program's expression comes to."""
         right = self.value(node)
         if right.dim() != len(made.axes) or not torch.allclose(value(self.graph, made), right, equal_nan=True):
-            raise Unsupported("index notation gives other numbers")
+            raise UnsupportedError("index notation gives other numbers")
         return made
 
 

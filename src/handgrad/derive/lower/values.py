@@ -51,6 +51,8 @@ def named(graph: Graph, name: str) -> torch.Tensor:
     made = arguments[0]
     if definition.function == "logsumexp":
         made = torch.logsumexp(made, tuple(range(len(definition.axes), made.dim())))
+    elif definition.function.startswith("softmax"):
+        made = torch.softmax(made, int(definition.function.partition(":")[2]))
     elif definition.function:
         function = next(getattr(p, definition.function) for p in PLACES if hasattr(p, definition.function))
         made = function(*arguments)

@@ -1,168 +1,190 @@
-"""Run the statements of a block one by one, in the scope of the function or the program that they stand in."""
+"""Read statements, one after the other, as they run."""
 
 import ast
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
 
-from handgrad.derive.read.expressions import Expressions
-from handgrad.derive.read.loops import is_about_sizes, rounds_of
-from handgrad.derive.read.names import Scope
-from handgrad.derive.read.reader import Reader, Returned
-from handgrad.derive.read.targets import Targets, word_for
+from handgrad.derive.read import containers, expressions, loops, targets, writing
+from handgrad.derive.read.calls import is_array
+from handgrad.derive.read.objects import attribute
+from handgrad.derive.read.reader import Reader
+from handgrad.derive.read.running import in_library
+from handgrad.derive.read.terms import Closure, Parts, Term
 
-_WITHOUT_EFFECT = (ast.Pass, ast.Assert, ast.Global, ast.Delete, ast.Raise)
-_OF_AUTOGRAD = ("backward", "retain_grad", "requires_grad_", "zero_grad")
-
-
-class _LeaveLoop(Exception):  # noqa: N818 - it is no error
-    """Stands for `break`, and with `on` for `continue`."""
-
-    def __init__(self, on: bool):
-        self.on = on
+ROUNDS = 512
+NO_GRAD = frozenset({"no_grad", "inference_mode"})
+SKIPPED = frozenset({"zero_grad", "step", "print"})
 
 
-class Blocks:
-    """Reads statements; what they compute becomes lines."""
+class LoopEnd(Exception):  # noqa: N818
+    """`break` or `continue`."""
 
-    def __init__(self, reader: Reader):  # noqa: D107
-        self.reader = reader
-        self.expressions = Expressions(reader, self)
-        self.targets = Targets(reader, self.expressions)
+    def __init__(self, stops: bool):  # noqa: D107
+        self.stops = stops
 
-    def run(self, body: list[ast.stmt], scope: Scope, text: str | None = None) -> Returned | None:
-        """Read a block up to its end, or to the `return` that ends it; `text` is the source that it stands in."""
-        for node in body:
-            segment = ast.get_source_segment(text, node) if text else None
-            self.reader.written.append((segment or ast.unparse(node), node.lineno))
-            try:
-                ended = self._statement(node, scope, text)
-            finally:
-                self.reader.written.pop()
-            if ended is not None:
-                return ended
-        return None
 
-    def called(self, node: ast.Call) -> Returned:
-        """What a call of the user's function comes to."""
-        return self.expressions.gone_into(node)
+class ForwardEnd(Exception):  # noqa: N818
+    """`loss.backward()`: the forward pass ends here."""
 
-    def _statement(self, node: ast.stmt, scope: Scope, text: str | None) -> Returned | None:
-        read, assign = self.expressions.read, self.targets.assign
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                made = read(value, scope)
-                for target in targets:
-                    made = assign(target, made, scope)
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                assign(target, read(value, scope), scope)
-            case ast.AugAssign(target=target, op=op, value=value):
-                self.targets.augment(target, op, value, scope)
-            case ast.Expr(value=value):
-                self._effect(value, scope)
-            case ast.Return(value=value):
-                return Returned(read(value, scope) if value else None, *self.reader.written[-1])
-            case ast.If(test=test, body=body, orelse=orelse):
-                return self._branch(test, body, orelse, scope, text)
-            case ast.With(body=body):
-                return self._with(node, body, scope, text)
-            case ast.For():
-                return self._loop(node, scope, text)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                if scope.outer is not None or name not in self.reader.values:
-                    self._execute(node, scope)
-            case ast.Import() | ast.ImportFrom():
-                self._execute(node, scope)
-            case ast.Break() | ast.Continue():
-                raise _LeaveLoop(on=isinstance(node, ast.Continue))
-            case _ if not isinstance(node, _WITHOUT_EFFECT):
-                kind = type(node).__name__.lower()
-                raise self.reader.refusal(f"a statement of this kind ({kind}) cannot be followed", "Write plain lines.")
-        return None
+    def __init__(self, output: Term):  # noqa: D107
+        self.output = output
 
-    def _effect(self, value: ast.expr, scope: Scope) -> None:
-        """An expression that stands for itself: `hs.append(h)`, or one without effect on the pass."""
-        called = value.func if isinstance(value, ast.Call) else None
-        if isinstance(value, ast.Constant | ast.Name) or getattr(called, "id", "") in ("print", "display"):
+
+def block(reader: Reader, body: Sequence[ast.stmt]) -> Term | None:
+    """Read statements one after the other; the value where one returns, None where none does."""
+    for node in body:
+        reader.frame.statement = node
+        found = statement(reader, node)
+        if found is not None:
+            return found
+    return None
+
+
+def statement(reader: Reader, node: ast.stmt) -> Term | None:
+    """Read a statement; the value that it returns, None where it does not."""
+    since = reader.count
+    match node:
+        case ast.Assign(goals, value):
+            _assign(reader, goals, value, since)
+        case ast.AnnAssign(target, _, value):
+            if value is not None:
+                _assign(reader, [target], value, since)
+        case ast.AugAssign():
+            _augment(reader, node)
+        case ast.Expr(value):
+            _evaluate(reader, value)
+        case ast.Return(value):
+            term = expressions.expression(reader, value) if value else Term(ast.Constant(None), None)
+            return reader.named("out", term) if reader.no_grad else term
+        case ast.If(test, body, orelse):
+            chosen = expressions.decided(reader, expressions.expression(reader, test), test)
+            return block(reader, body if chosen else orelse)
+        case ast.For():
+            return loops.read_for(reader, node)
+        case ast.While():
+            return _while(reader, node)
+        case ast.With(contexts, body):
+            return _with(reader, contexts, body)
+        case ast.FunctionDef(name):
+            reader.frame.scope[name] = Closure(node, reader.frame)
+        case ast.Import() | ast.ImportFrom():
+            _import(reader, node)
+        case ast.Delete(goals):
+            for target in goals:
+                if isinstance(target, ast.Name):
+                    reader.frame.scope.pop(target.id, None)
+        case ast.Break() | ast.Continue():
+            raise LoopEnd(isinstance(node, ast.Break))
+        case ast.Global(names) | ast.Nonlocal(names) if len(reader.frames) > 1:
+            reader.refuse(f"'{names[0]}' is assigned outside the function", "Return it instead.")
+        case ast.Assert() | ast.Pass() | ast.Global() | ast.Nonlocal():
+            pass
+        case ast.Raise():
+            reader.refuse("these values end in an error that the lines raise", "Call it with others.")
+        case _:
+            kind = type(node).__name__.lower()
+            reader.refuse(f"a statement of this kind ('{kind}') cannot be read", "Leave it out of the forward pass.")
+    return None
+
+
+def _assign(reader: Reader, goals: list[ast.expr], value: ast.expr, since: int) -> None:
+    path = isinstance(value, ast.Attribute | ast.Subscript) and not reader.frame.within
+    reader.hint = goals[0].id if path and isinstance(goals[0], ast.Name) else ""
+    term = expressions.expression(reader, value)
+    reader.hint = ""
+    for k, target in enumerate(goals):
+        targets.assign(reader, target, term, since if k == 0 else sys.maxsize)
+        if isinstance(target, ast.Name):
+            term = reader.frame.scope[target.id]
+
+
+def _augment(reader: Reader, node: ast.AugAssign) -> None:
+    """`x += y`: in place where x is a tensor or a list, otherwise a new value."""
+    term = expressions.expression(reader, node.value)
+    target = node.target
+    if isinstance(target, ast.Subscript):
+        writing.store(reader, target, term, node.op)
+        return
+    if isinstance(target, ast.Attribute):
+        old = attribute(reader, expressions.expression(reader, target.value), target.attr)
+    else:
+        old = reader.lookup(target.id)
+    if isinstance(old, Parts) and isinstance(old.parts, list):
+        old.parts.extend(containers.items(reader, term))
+        return
+    new = expressions.operated(reader, node.op, old, term)
+    if is_array(old.value) and isinstance(old.value.shape, tuple) and not _is_number(old.value):
+        if new.value.shape != old.value.shape:
+            reader.refuse(
+                "the result has another shape than what it is written into", "Write 'y = x + ...' with a new name."
+            )
+        writing.update(reader, old, new, target)
+    else:
+        targets.assign(reader, target, new)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether the value is a number of NumPy, which nothing can be written into."""
+    return any(kind.__name__ == "generic" for kind in type(value).__mro__)
+
+
+def _evaluate(reader: Reader, node: ast.expr) -> None:
+    """An expression as a statement: for what it does, if it does anything."""
+    if isinstance(node, ast.Constant):
+        return
+    if isinstance(node, ast.Call):
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if called == "backward" and isinstance(node.func, ast.Attribute) and not node.args:
+            raise ForwardEnd(expressions.expression(reader, node.func.value))
+        if called in SKIPPED:
             return
-        if isinstance(called, ast.Attribute):
-            if called.attr in _OF_AUTOGRAD:
-                return
-            container = self.expressions.read(called.value, scope) if called.attr == "append" else None
-            if isinstance(container, ast.List) and isinstance(value, ast.Call):
-                word = f"{word_for(called.value)}_{len(container.elts)}"
-                container.elts.append(self.reader.named(self.expressions.read(value.args[0], scope), word))
-                return
-        made = self.expressions.read(value, scope)
-        if isinstance(called, ast.Attribute) and called.attr.endswith("_") and self.reader.reached(made):
-            raise self.reader.refusal(f"{called.attr}() works in place", f"Write x = x.{called.attr.strip('_')}(...).")
-        if not self.reader.reached(made):
-            self.reader.evaluate(made)
+    expressions.expression(reader, node)
 
-    def _branch(
-        self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt], scope: Scope, text: str | None
-    ) -> Returned | None:
-        read = self.expressions.read(test, scope)
-        taken = bool(self.reader.evaluate(read))
-        if self.reader.reached(read) and not _asks_for_none(read):
-            self.reader.notes.append(f"{self.reader.where} is taken as {taken}, as it was when it ran.")
-        return self.run(body if taken else orelse, scope, text)
 
-    def _with(self, node: ast.With, body: list[ast.stmt], scope: Scope, text: str | None) -> Returned | None:
-        entered = [ast.unparse(item.context_expr) for item in node.items]
-        if not any("no_grad" in one or "inference" in one for one in entered):
-            return self.run(body, scope, text)
-        active, self.reader.active = self.reader.active, set()
+def _while(reader: Reader, node: ast.While) -> Term | None:
+    for _ in range(ROUNDS):
+        reader.frame.statement = node
+        if not expressions.decided(reader, expressions.expression(reader, node.test), node.test):
+            return None
         try:
-            return self.run(body, scope, text)
-        finally:
-            self.reader.active = active
-
-    def _execute(self, node: ast.stmt, scope: Scope) -> None:
-        """A definition or an import, run as it is."""
-        made: dict[str, object] = {}
-        code = compile(ast.fix_missing_locations(ast.Module([node], [])), "<forward>", "exec")
-        exec(code, self.reader.values, made)
-        self.reader.values.pop("__builtins__", None)
-        for name, value in made.items():
-            scope.meanings[name] = ast.Name(self.reader.bound(name, value), ast.Load())
-
-    def _loop(self, node: ast.For, scope: Scope, text: str | None) -> Returned | None:
-        rounds = rounds_of(self.reader, self.expressions.read(node.iter, scope))
-        if any(self.reader.reached(r) for r in rounds) or is_about_sizes(node.iter):
-            self.reader.notes.append(f"{self.reader.where} is written out for its {len(rounds)} rounds.")
-        for item in rounds:
-            self._bind(node.target, item, scope)
-            try:
-                ended = self.run(node.body, scope, text)
-            except _LeaveLoop as leave:
-                if leave.on:
-                    continue
-                break
-            if ended is not None:
-                return ended
-        return None
-
-    def _bind(self, target: ast.expr, item: ast.expr, scope: Scope) -> None:
-        """Let the target of a loop stand for what it runs over in a round."""
-        if isinstance(target, ast.Tuple) and isinstance(item, ast.Tuple | ast.List):
-            for part, element in zip(target.elts, item.elts, strict=True):
-                self._bind(part, element, scope)
-        elif isinstance(target, ast.Name):
-            scope.meanings[target.id] = self.reader.named(item, target.id)
-        else:
-            self.targets.assign(target, item, scope)
-
-    def comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> ast.expr:
-        """A list of what a comprehension in names of values makes, one expression an element."""
-        clause = node.generators[0]
-        if len(node.generators) > 1 or clause.ifs:
-            raise self.reader.refusal("this comprehension cannot be followed", "Write it as a loop.")
-        made: list[ast.expr] = []
-        for item in rounds_of(self.reader, self.expressions.plain(clause.iter)):
-            inner = Scope(self.reader.values, self.reader.names)
-            self._bind(clause.target, item, inner)
-            made.append(self.expressions.read(node.elt, inner))
-        return ast.List(made, ast.Load())
+            found = block(reader, node.body)
+        except LoopEnd as end:
+            if end.stops:
+                return None
+            continue
+        if found is not None:
+            return found
+    return reader.refuse(
+        f"this loop runs more than {ROUNDS} times", "Write it as a loop over steps, 'for t in range(T)'."
+    )
 
 
-def _asks_for_none(node: ast.expr) -> bool:
-    compared = node.comparators if isinstance(node, ast.Compare) else []
-    return any(isinstance(c, ast.Constant) and c.value is None for c in compared)
+def _with(reader: Reader, contexts: list[ast.withitem], body: list[ast.stmt]) -> Term | None:
+    detached = 0
+    for item in contexts:
+        term = expressions.expression(reader, item.context_expr)
+        name = type(term.value).__name__
+        if not in_library(type(term.value)) or item.optional_vars is not None:
+            reader.refuse(
+                f"the context '{ast.unparse(item.context_expr)}' cannot be read", "Write the lines without it."
+            )
+        detached += name in NO_GRAD or (name == "set_grad_enabled" and not term.value.prev)
+    reader.no_grad += detached
+    try:
+        return block(reader, body)
+    finally:
+        reader.no_grad -= detached
+
+
+def _import(reader: Reader, node: ast.Import | ast.ImportFrom) -> None:
+    found: dict[str, Any] = {}
+    code = compile(ast.fix_missing_locations(ast.Module([node], [])), "<forward>", "exec")
+    reader.run(exec, code, found)
+    found.pop("__builtins__", None)
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        value = found[name]
+        said = value.__name__ if isinstance(value, types.ModuleType) else f"{getattr(node, 'module', '')}.{alias.name}"
+        reader.frame.scope[name] = reader.imported(name, value, said)

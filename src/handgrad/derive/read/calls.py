@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handgrad.derive.read.signatures import NUMPY, OTHER_WORDS, QUALIFIED, SIGNATURES
+from handgrad.derive.read import items
+from handgrad.derive.read.signatures import SIGNATURES
+from handgrad.derive.read.spellings import NUMPY, OTHER_WORDS, QUALIFIED
 
 OPERATORS: dict[type, str] = {
     ast.Add: "add",
@@ -26,7 +28,9 @@ OPERATORS: dict[type, str] = {
     ast.USub: "neg",
     ast.UAdd: "positive",
 }
-WITHOUT_EFFECT = frozenset({"dtype", "out", "device", "inplace", "size_average", "copy", "optimize", "stable"})
+WITHOUT_EFFECT = frozenset(
+    {"dtype", "out", "device", "inplace", "size_average", "copy", "optimize", "stable", "momentum"}
+)
 """Keywords that change nothing about where a gradient goes."""
 ATTRIBUTES = {"T": "t", "mT": "t_last", "H": "t", "mH": "t_last"}
 
@@ -108,6 +112,8 @@ def _called(
         signature = _functions().get(_key(evaluated(function, values)))
     if signature is None:
         return None
+    if signature.name in ("setitem", "additem") and isinstance(given[1], ast.Subscript):
+        given[1] = given[1].slice
     bound = _bound(signature, given, keywords)
     return None if bound is None else Call(signature.name, bound, node)
 
@@ -189,7 +195,8 @@ def _functions() -> dict[Any, Signature]:
 
     torch_entries = _signatures("torch")
     numpy_entries = {**torch_entries, **_signatures("numpy")}
-    found: dict[Any, Signature] = {}
+    found: dict[Any, Signature] = {items.setitem: torch_entries["setitem"]}
+    found |= dict.fromkeys((items.additem, items.addat), torch_entries["additem"])
     for line in filter(None, QUALIFIED.split("\n")):
         path, _, definition = line.partition(": ")
         owner, _, name = path.rpartition(".")

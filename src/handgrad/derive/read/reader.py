@@ -1,155 +1,151 @@
-"""Go through forward lines as Python would, and write down each value that the inputs reach under a name of its own."""
+"""What is known while lines are read: the lines so far, and what every name in them is."""
 
 import ast
-import contextlib
-import io
-import random
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
-from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.names import Names, Scope, copied
-from handgrad.derive.read.program import Line, Loop
+from handgrad.derive.read.drawing import replaced
+from handgrad.derive.read.outside import Outside
+from handgrad.derive.read.program import Line, Loop, Store, place
+from handgrad.derive.read.running import in_float64
+from handgrad.derive.read.terms import Closure, Frame, Parts, Stale, Term, name_of
 from handgrad.errors import DeriveError
-
-MOST_ROUNDS = 24
-"""How often the lines of a loop are written out at most."""
-_SHAPES = {"shape", "dtype", "device", "ndim", "is_cuda"}
-_PLAIN = (ast.Constant, ast.Attribute, ast.Subscript, ast.Tuple, ast.List, ast.Dict, ast.Lambda)
-_OF_SHAPES = {"len", "size", "dim", "numel", "nelement", "detach", "item"}
-
-
-@dataclass(frozen=True)
-class Returned:
-    """A function has come to its end with this expression, None where it returns nothing, in a line of its own."""
-
-    node: ast.expr | None
-    text: str = ""
-    number: int = 0
 
 
 @dataclass
-class Reader:
-    """What has been read so far: the lines, and the value of each name; `active` are those that the inputs reach."""
+class Made:
+    """A name that a line makes: what it is called in the source, and whether that is the program's own.
 
-    values: dict[str, Any]
-    names: Names
-    active: set[str]
-    lines: list[Line | Loop] = field(default_factory=list)
-    leaves: list[str] = field(default_factory=list)
-    """The inputs, in the order in which they were met."""
-    anything: bool = False
-    """Whether every float tensor that is found in an object is an input, and not only those that require gradients."""
-    bindings: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    stored: dict[tuple[int, str], ast.expr] = field(default_factory=dict)
-    """What stands for an attribute that the lines have written, by its object and name."""
-    drawn: list[str] = field(default_factory=list)
-    """The names of random numbers."""
-    randomness: int | None = None
-    written: list[tuple[str, int]] = field(default_factory=list)
-    """The user's own statements that are being read, the outermost first: text and line number."""
+    `order` counts all of them; `round` is that of a name in a loop's lines when they are written out; `index` says that
+    it is the index of a loop.
+    """
 
-    def reached(self, node: ast.AST) -> bool:
-        """Whether an expression computes with a value that the inputs reach, and not only with its shape."""
-        if isinstance(node, ast.Name):
-            return node.id in self.active
-        if isinstance(node, ast.Attribute) and node.attr in _SHAPES:
-            return False
-        called = node.func if isinstance(node, ast.Call) else None
-        word = getattr(called, "attr", getattr(called, "id", ""))
-        if word in _OF_SHAPES or word.endswith("_like"):
-            return False
-        return any(self.reached(part) for part in ast.iter_child_nodes(node))
+    base: str
+    own: bool
+    order: int
+    round: int | None = None
+    index: bool = False
 
-    def evaluate(self, node: ast.expr) -> Any:
-        """The value of an expression.
 
-        Raises:
-            DeriveError: the user's expression raises.
-        """
-        code = compile(ast.fix_missing_locations(ast.Expression(node)), "<forward>", "eval")
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                return eval(code, self.values)
-        except Exception as error:
-            raise DeriveError(f"{type(error).__name__}: {error}".rstrip("."), where=self.where) from error
-        finally:
-            self.values.pop("__builtins__", None)
+class Reader(Outside):
+    """Reads code into lines, one value at a time.
+
+    A name that a line makes has a serial number (`x·3`) until all lines are read and `naming` gives it one to print.
+
+    Args:
+        namespace: what is there before the lines.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any]):  # noqa: D107
+        super().__init__(namespace)
+        self.count = 0
+        self.lines: list[Line | Loop | Store] = []
+        self.made: dict[str, Made] = {}
+        self.frames: list[Frame] = []
+        self.attributes: dict[tuple[int, str], Term] = {}
+        self.notes: dict[str, None] = {}
+        self.detached: set[str] = set()
+        self.no_grad = 0
+        self.alive: list[Any] = []
+        self.starts: set[str] = set()
+        self.sizes: dict[str, list[Term]] = {}
 
     @property
-    def where(self) -> str:
-        """The statement that is being read, for errors."""
-        text, number = self.written[-1]
-        return f"line {number}: {text.splitlines()[0].rstrip(':') if text else ''}"
+    def frame(self) -> Frame:
+        """The body of code that is being read."""
+        return self.frames[-1]
 
-    def refusal(self, what: str, next_step: str) -> DeriveError:
-        """An error that names the statement."""
-        return DeriveError(what, where=self.where, next_step=next_step)
+    @property
+    def quoted(self) -> tuple[str, int, str]:
+        """Text and number of the statement that is being read, and the function that it is in, '' if in none."""
+        frame = next(f for f in reversed(self.frames) if not f.library)
+        return frame.text(frame.statement), getattr(frame.statement, "lineno", 0), frame.within
 
-    def line(self, wanted: Iterable[str], node: ast.expr, scope: Scope | None) -> tuple[str, ...]:
-        """Write down a line that gives new names to a value, or to its parts; in a scope they stand for the wanted."""
-        value = self.evaluate(node)
-        names = tuple(wanted)
-        single = len(names) == 1
-        parts = [value] if single else list(value)
-        if len(parts) != len(names):
-            raise self.refusal(f"{len(parts)} values for {len(names)} names", "Give each value a name.")
-        draws = self.has_drawn()
-        if draws and self.reached(node):
-            raise self.refusal("this line draws random numbers", "Draw them in a line of their own.")
-        targets = tuple(self.names.fresh(name) for name in names)
-        for name, target, part in zip(names, targets, parts, strict=True):
-            self.values[target] = part
-            if is_float(part) and self.reached(node):
-                self.active.add(target)
-            if scope is not None:
-                scope.meanings[name] = ast.Name(target, ast.Load())
-        if draws:
-            self.drawn += targets
-            return targets
-        text, number = self.written[-1]
-        self.lines.append(Line(targets, copied(node), text, number))
+    def refuse(self, what: str, next_step: str = "", cause: BaseException | None = None) -> NoReturn:
+        """Raise a DeriveError that names the statement that is being read."""
+        text, number, within = self.quoted
+        raise DeriveError(plain(what), where=place(number, text, within), next_step=plain(next_step)) from cause
+
+    def run(self, function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
+        """Call what the user's code calls; what that raises is said with its line."""
+        try:
+            return function(*args, **keywords)
+        except DeriveError:
+            raise
+        except Exception as error:
+            said = str(error).strip().splitlines()
+            self.refuse(f"this line raises {type(error).__name__}{': ' + said[0] if said else ''}", cause=error)
+
+    def emit(self, base: str, term: Term, *, own: bool | None = None) -> Term:
+        """A line that gives a value a name."""
+        (made,) = self.emit_all((base,), term, (term.value,), own=own)
+        return made
+
+    def emit_all(
+        self, bases: tuple[str, ...], term: Term, values: tuple[Any, ...], *, own: bool | None = None
+    ) -> list[Term]:
+        """A line that gives each part of a value a name."""
+        if calls := self.draws.inside(term, self.values):
+            names = {id(call.node): self.emit("noise", call, own=False).node for call in calls}
+            term = Term(replaced(term.node, names), term.value)
+        targets = [self.new(base, value, own=own) for base, value in zip(bases, values, strict=True)]
+        if self.draws.is_drawn(term):
+            self.draws.names.update(target.name for target in targets if target.name)
+        if self.no_grad:
+            self.detached.update(target.name for target in targets if target.name)
+        text, number, within = self.quoted
+        self.lines.append(Line(tuple(str(t.name) for t in targets), term.node, text, number, within))
         return targets
 
-    def bound(self, wanted: str, value: Any) -> str:
-        """A name for a value."""
-        name = self.names.fresh(wanted)
-        self.values[name] = value
-        return name
+    def new(self, base: str, value: Any, *, own: bool | None = None) -> Term:
+        """A name that nothing else has."""
+        name = f"{base}·{self.count}"
+        self.made[name] = Made(base, not self.frame.within if own is None else own, self.count)
+        self.count += 1
+        self.values[name] = in_float64(value)
+        return Term(name_of(name), self.values[name])
 
-    def has_drawn(self) -> bool:
-        """Whether random numbers have been drawn since this was asked last."""
-        import numpy as np
-        import torch
+    def named(self, base: str, term: Term) -> Term:
+        """A term under a name, in a line where it has none yet."""
+        simple = term.name is not None or isinstance(term, Parts | Closure) or isinstance(term.node, ast.Constant)
+        return term if simple else self.emit(base, term)
 
-        legacy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - the user's own
-        numpy_state = (legacy["key"].tobytes(), legacy["pos"])
-        state = hash((random.getstate(), numpy_state, torch.get_rng_state().numpy().tobytes()))
-        before, self.randomness = self.randomness, state
-        return before is not None and before != self.randomness
+    def sized(
+        self, bases: tuple[str, ...], term: Term, values: tuple[Any, ...], *, own: bool | None = None
+    ) -> list[Term]:
+        """A line that gives sizes their names; in a function, the names that they have already."""
+        own = not self.frame.within if own is None else own
+        said = ast.unparse(term.node)
+        if own or said not in self.sizes:
+            self.sizes[said] = self.emit_all(bases, term, values, own=own)
+        return self.sizes[said]
 
-    def wanted_leaf(self, value: Any) -> bool:
-        """Whether a tensor that is found in an object is an input."""
-        return self.anything or bool(getattr(value, "requires_grad", False))
+    def held(self) -> Iterator[tuple[Any, Any, Term]]:
+        """Every place where the code that is being read holds a term, and the term; containers after their elements."""
 
-    def named(self, node: ast.expr, wanted: str) -> ast.expr:
-        """A name for an expression: the name that it is, or a new line's; what only lies somewhere needs none."""
-        if isinstance(node, ast.Name) or (isinstance(node, _PLAIN) and not self.reached(node)):
-            return node
-        return ast.Name(self.line([wanted], node, None)[0], ast.Load())
+        def within(holder: Any) -> Iterator[tuple[Any, Any, Term]]:
+            pairs = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+            for key, term in pairs:
+                if isinstance(term, Parts):
+                    yield from within(term.parts)
+                yield holder, key, term
+
+        for frame in self.frames:
+            yield from within(frame.scope)
+        yield from within(self.attributes)
+        yield from within(self.current)
+
+    def lookup(self, name: str) -> Term:
+        """What a name stands for in the body that is being read."""
+        term = self.frame.scope.get(name) or self.frame.outside(name)
+        term = self.current.get(term.name or "", term)
+        if isinstance(term, Stale):
+            self.refuse(f"'{name}' cannot be read here: {term.reason}", term.advice)
+        return term
 
 
-def is_float(value: Any) -> bool:
-    """Whether the value is a tensor or an array of floats."""
-    if not is_array(value):
-        return False
-    return value.is_floating_point() if hasattr(value, "is_floating_point") else value.dtype.kind == "f"
-
-
-def in_float64(value: Any) -> Any:
-    """A float tensor or array in float64 and outside every graph; anything else as it is."""
-    if not is_float(value):
-        return value
-    return value.detach().double() if hasattr(value, "detach") else value.astype("float64")
+def plain(text: str) -> str:
+    """A text without the serial numbers of names."""
+    return re.sub("·[0-9]+", "", text)

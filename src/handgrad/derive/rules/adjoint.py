@@ -2,7 +2,8 @@
 
 A rule writes templates: pieces of PyTorch source in which the names of the call's arguments stand for what the program
 has in their place, `y` for the value of the call and `dy` for its gradient; of a function that returns several, `y_0`,
-`y_1`, ... and for the list of all gradients `dys`. `x_0`, `x_1`, ... are the elements of an argument that is a list or a tuple.
+`y_1`, ... and for the list of all gradients `dys`. `x_0`, `x_1`, ... are the elements of an argument that is a list or
+a tuple.
 """
 
 import ast
@@ -21,12 +22,14 @@ class UncoveredError(Exception):
 class Into:
     """What is added to some elements of an argument's gradient, `dx` by the name of the argument, in place.
 
-    Either `value` to the elements at `place`, no two of which are the same one, or by a `call` that adds.
+    Either `value` to the elements at `place`, no two of which are the same one, or by a `call` that adds. With a
+    `start`, all of the gradient is that, but for the elements at `place`, which are `value`.
     """
 
     place: str = ""
     value: str = ""
     call: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,14 @@ def adjoint(
         return rule
 
     return register
+
+
+def summed_to(template: str, wanted: tuple[int, ...], whole: tuple[int, ...]) -> str:
+    """A template summed over the leading dimensions along which sizes `wanted` were broadcast to `whole`."""
+    lead = len(whole) - len(wanted)
+    kept = tuple(d for d in range(len(wanted)) if wanted[d] == 1 != whole[d + lead])
+    if lead:
+        template = f"({template}).sum({tuple(range(lead)) if lead > 1 else 0})"
+    if kept:
+        template = f"({template}).sum({kept if len(kept) > 1 else kept[0]}, keepdim=True)"
+    return template

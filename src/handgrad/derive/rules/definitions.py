@@ -17,7 +17,7 @@ def _reduced(loss: str) -> Callable[[Site], str]:
 _COSINE = "(x * other).sum(-1) / torch.sqrt(((x**2).sum(-1) + 1e-12) * ((other**2).sum(-1) + 1e-12))"
 _MARGINS = "(margin - x.gather(1, target[:, None]) + x).clamp(min=0)**p"
 
-DEFINITIONS: dict[str, str | Callable[[Site], str]] = {
+DEFINITIONS: dict[str, str | Callable[[Site], str | None]] = {
     "rsub": "other - alpha * x",
     "addmm": "beta * bias + alpha * (x @ other)",
     "addr": "beta * bias + alpha * (x[:, None] * other)",

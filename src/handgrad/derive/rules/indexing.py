@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from handgrad.derive.rules.adjoint import Back, Into, Site, UncoveredError, adjoint
+from handgrad.derive.rules.adjoint import Back, Into, Site, UncoveredError, adjoint, summed_to
 from handgrad.derive.rules.joining import COUNTED, PLACES, along
 
 
@@ -74,7 +74,8 @@ def _is_tensor(part: Any) -> bool:
 
 
 def _is_mask(part: Any) -> bool:
-    return str(getattr(part, "dtype", "")).endswith("bool") or (isinstance(part, list) and part and part[0] is True)
+    truths = isinstance(part, list) and bool(part) and isinstance(part[0], bool)
+    return truths or str(getattr(part, "dtype", "")).endswith("bool")
 
 
 def _shape(part: Any) -> tuple[int, ...]:
@@ -217,3 +218,20 @@ def _index_put(site: Site) -> Back:
     if tuple(picked.shape) != site.shape("values"):
         raise UncoveredError("`index_put` is covered where the values have the shape of what they are put to")
     return Back({"x": kept, "values": "dy[indices]"})
+
+
+@adjoint("setitem")
+def _setitem(site: Site) -> Back:
+    """`x` with other values at an index: nothing comes back to what is no longer there."""
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _written(site)})
+
+
+@adjoint("additem")
+def _additem(site: Site) -> Back:
+    """`x` with values added at an index."""
+    return Back({"x": "dy", "values": _written(site)})
+
+
+def _written(site: Site) -> str:
+    """What comes back to values that are written at an index, to which they may be broadcast."""
+    return summed_to("dy[index]", site.shape("values"), tuple(site.result[site["index"]].shape))

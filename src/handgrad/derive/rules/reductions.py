@@ -1,5 +1,7 @@
 """Sums, means, norms, maxima: what comes back is spread over what was reduced."""
 
+from typing import Any
+
 from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint
 
 
@@ -113,7 +115,7 @@ def _norm(site: Site) -> Back:
     return Back({"x": f"torch.sign(x) * ({ratio})**{round(p - 1, 12)} * {dy}"})
 
 
-def _same(value: object, site: Site) -> bool:
+def _same(value: Any, site: Site) -> bool:
     import torch
 
     return value.shape == site.result.shape and torch.allclose(value, site.result)

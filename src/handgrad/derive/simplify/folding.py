@@ -14,7 +14,6 @@ from handgrad.derive.expr import (
     Product,
     exact,
     merged,
-    opened,
     plain_order,
     put_base,
     put_index,
@@ -23,8 +22,8 @@ from handgrad.derive.expr import (
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
-from handgrad.derive.simplify.steps import rewriting
 from handgrad.derive.simplify.reasons import Reason
+from handgrad.derive.simplify.steps import rewriting
 
 
 class Sum(NamedTuple):
@@ -37,19 +36,19 @@ class Sum(NamedTuple):
 
 def sums(graph: Graph) -> list[Sum]:
     """All names that stand for sums of products that sum over nothing."""
-    key = ("sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_sums(graph))
-    return graph.cache[key]
+    known: dict[str, Sum | None] = graph.cache.setdefault("sums", {})
+    if len(known) < len(graph.definitions):
+        for name, definition in list(graph.definitions.items()):
+            if name not in known:
+                known[name] = _sum(graph, name, definition)
+    return [found for found in known.values() if found is not None]
 
 
-def _sums(graph: Graph) -> Iterator[Sum]:
-    for name, d in graph.definitions.items():
-        if d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
-            continue
-        terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
-        if len(terms) > 1:
-            yield Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0]))))
+def _sum(graph: Graph, name: str, d: Definition) -> Sum | None:
+    if name in graph.adjoints or d.expr is None or len(d.expr) < 2 or any(product.bound for product, _ in d.expr):
+        return None
+    terms = [(dict(product.factors), c) for product, c in reduce(graph, d.expr)]
+    return Sum(name, d, tuple(sorted(terms, key=lambda t: -len(t[0])))) if len(terms) > 1 else None
 
 
 @rewriting
@@ -98,10 +97,7 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
 
 def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterator[Places]:
     needed = [a for i in known.definition.axes for a in plain_order(i)]
-    if head:
-        sources = [(head, dict(product.factors))]
-    else:
-        sources = [(others[0][0], dict(p.factors)) for p in expr.terms]
+    sources = [(head, dict(product.factors))] if head else [(others[0][0], dict(p.factors)) for p in expr.terms]
     for pattern, factors in sources:
         for places, _ in matches(list(pattern.items()), factors, {}, any_power=True):
             if all(a in places for a in needed):
@@ -109,8 +105,8 @@ def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterato
 
 
 @rewriting
-def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
-    """The expression with T - rest for one term of a sum T, where T stands beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
+def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:  # noqa: ARG001
+    """The expression with T - rest for one term of a sum T, where T is beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
     factors, coefficient = known.terms[which]
     ((pattern, _),) = factors.items()
     out = []
@@ -158,6 +154,8 @@ def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] 
     return None
 
 
+DEEP = 3
+"""How often names are opened in what others stood for."""
 LONG = 12
 """Sums of more terms are said by nobody."""
 
@@ -166,18 +164,26 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
     """Other ways to write an expression: with sums multiplied out, and with the rest of a sum for one of its terms."""
     yield expr
     seen = {expr}
-    for which in (lambda n, d: not d.user, lambda n, d: True):
-        made = normal(graph, expand(graph, expr, which))
-        if made not in seen and len(made) <= LONG:
-            seen.add(made)
-            yield made
+    for which in (lambda n, _: n in graph.adjoints, lambda _, d: not d.user, lambda *_: True):
+        made = expr
+        for _ in range(DEEP):
+            before, made = made, normal(graph, expand(graph, made, which))
+            if made == before or len(made) > LONG:
+                break
+            if made not in seen:
+                seen.add(made)
+                yield made
     for start in tuple(seen):
         names = start.names()
         for known in sums(graph):
             if known.name not in names:
                 continue
             for k, (factors, _) in enumerate(known.terms):
-                if len(factors) != 1 or next(iter(factors.values())) != 1 or not isinstance(next(iter(factors)), Factor):
+                if (
+                    len(factors) != 1
+                    or next(iter(factors.values())) != 1
+                    or not isinstance(next(iter(factors)), Factor)
+                ):
                     continue
                 made = complement(graph, start, known, k)
                 if made != start:

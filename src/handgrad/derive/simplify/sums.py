@@ -40,28 +40,33 @@ class NamedSum(NamedTuple):
 
 def named_sums(graph: Graph) -> list[NamedSum]:
     """All names that stand for a sum of one product."""
-    key = ("named sums", len(graph.definitions))
-    if key not in graph.cache:
-        graph.cache[key] = list(_named_sums(graph))
-    return graph.cache[key]
+    known: dict[str, NamedSum | None] = graph.cache.setdefault("named sums", {})
+    if len(known) < len(graph.definitions):
+        for name in list(graph.definitions):
+            if name not in known:
+                known[name] = _named_sum(graph, name)
+    return [found for found in known.values() if found is not None]
 
 
-def _named_sums(graph: Graph) -> Iterator[NamedSum]:
-    for name, definition in graph.definitions.items():
-        if definition.expr is None or len(definition.expr) != 1:
-            continue
-        reduced = reduce(graph, definition.expr)
-        if len(reduced) != 1:
-            continue
-        ((product, coefficient),) = reduced
-        bound, factors = opened(product)
-        if bound and all(isinstance(b, Factor) for b, _ in factors):
-            inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
-            outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
-            yield NamedSum(name, definition.axes, bound, inner, outer, coefficient)
+def _named_sum(graph: Graph, name: str) -> NamedSum | None:
+    definition = graph.definitions[name]
+    if definition.expr is None or len(definition.expr) != 1:
+        return None
+    reduced = reduce(graph, definition.expr)
+    if len(reduced) != 1:
+        return None
+    ((product, coefficient),) = reduced
+    bound, factors = opened(product)
+    if not bound or not all(isinstance(b, Factor) for b, _ in factors):
+        return None
+    inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
+    outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
+    return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
-def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+def with_name(
+    graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number
+) -> tuple[Expr, Reason] | None:
     """The product with a name in place of a sum that has one: sum of counts over v is counts_sum."""
     if not bound:
         return None
@@ -89,6 +94,11 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
     return None
 
 
+def summed_names(graph: Graph) -> set[str]:
+    """The names that are in some sum that has a name: no other sum over one of a given tensor's indices goes away."""
+    return {b.name for known in named_sums(graph) for b, _ in known.inner if isinstance(b, Factor)}
+
+
 def _placed(known: NamedSum, places, over) -> bool:
     needed = {a for i in known.axes for a in plain_order(i)}
     needed |= {a for b, _ in known.outer for a in axes_of(b)}
@@ -103,7 +113,7 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
         if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
             continue
-        (base, _), = on
+        ((base, _),) = on
         over = sums_to_one(graph, base.name)
         if not over:
             continue
@@ -159,7 +169,7 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:  # noqa: ARG001
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -172,12 +182,16 @@ Normal = Callable[[Graph, Expr, int], Expr]
 def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
-    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    """A sum with a factor's definition in its place, where next to nothing is left: the sum of (x - mean) is zero."""
+    summed = summed_names(graph)
+    lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
         if not isinstance(base, Factor) or factors[base] != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
+            continue
+        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
             continue
         made = instance(definition, base)
         if made is None:
@@ -187,7 +201,9 @@ def by_definition(
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
             before = Expr([term(bound, factors, coefficient)])
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+            return result, Reason(
+                "zero by definition" if not result else "simple by definition", base.name, before, result
+            )
         del graph.reasons[told:]
     return None
 

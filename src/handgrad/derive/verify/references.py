@@ -15,61 +15,11 @@ from handgrad.derive.verify.layout import Layout, as_numpy, like
 from handgrad.derive.verify.running import Forward, copied, quietly, reseed
 from handgrad.derive.verify.search import other_sizes
 from handgrad.derive.verify.sizes import Sizes
+from handgrad.derive.verify.truths import Elements, Slopes, Truth
+from handgrad.errors import DeriveError
 
 DIRECTIONS = 2
 STEP = 2e-4
-
-
-@dataclass(frozen=True)
-class Elements:
-    """The right gradient, element by element; those that are not finite are `skipped`."""
-
-    values: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the variable."""
-        return self.values.shape
-
-    @property
-    def skipped(self) -> int:
-        """How many elements are no numbers, and not compared."""
-        return int((~np.isfinite(self.values)).sum())
-
-    @property
-    def largest(self) -> float:
-        """The largest element's absolute value."""
-        return float(np.abs(self.values[np.isfinite(self.values)]).max(initial=0.0))
-
-    def error(self, given: np.ndarray, floor: float) -> float:
-        """The largest difference of an element, relative to the largest element, or a floor where that is larger."""
-        known = np.isfinite(self.values)
-        off = np.abs(given[known] - self.values[known])
-        return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0) / max(self.largest, floor))
-
-
-@dataclass(frozen=True)
-class Slopes:
-    """The slopes of the output along some directions in which one variable is moved."""
-
-    shape: tuple[int, ...]
-    directions: tuple[np.ndarray, ...]
-    slopes: tuple[float, ...]
-    skipped: int = 0
-
-    @property
-    def largest(self) -> float:
-        """The largest slope's absolute value."""
-        return max(map(abs, self.slopes), default=0.0)
-
-    def error(self, given: np.ndarray, floor: float) -> float:
-        """The largest difference of a slope, relative to the largest slope, or a floor where that is larger."""
-        found = [float((given * direction).sum()) for direction in self.directions]
-        off = [abs(a - b) for a, b in zip(found, self.slopes, strict=True)]
-        return float(np.nan_to_num(max(off, default=0.0), nan=np.inf)) / max(self.largest, floor)
-
-
-Truth = Elements | Slopes
 
 
 @dataclass(frozen=True)
@@ -78,13 +28,15 @@ class Reference:
 
     `own` says that these are the program's; `sizes` gives the shape of each array and each number that is a size;
     `fixed` are sizes that the program's lines keep from being others; `kept` are names whose values keep a sign, a
-    range or a sum; `values` are those below the forward pass; `unchecked` are the variables that have no reference.
+    range or a sum; `before` and `values` are those above and below the forward pass; `unchecked` are the variables that
+    have no reference.
     """
 
     own: bool
     sizes: Mapping[str, tuple[int, ...]]
     fixed: tuple[int, ...]
     kept: tuple[str, ...]
+    before: Mapping[str, Any]
     values: Mapping[str, Any]
     cotangent: Any
     gradients: Mapping[str, Truth]
@@ -114,6 +66,17 @@ def _references(program: Program, kinds: bool) -> Iterator[Reference]:
             values = _finite(forward, layout, some, seed, kept)
             if values is not None:
                 yield _reference(forward, values, some, kept, seed, own=False)
+
+
+def reference_at(program: Program, values: Mapping[str, Any]) -> Reference:
+    """The right gradients at given values.
+
+    Args:
+        program: the forward pass.
+        values: what some names are before it; the others are as in the program.
+    """
+    with quietly():
+        return _reference(Forward(program), {**program.before, **values}, Sizes({}, ()), (), 0, own=False)
 
 
 def _fresh(forward: Forward, layout: Layout, sizes: Sizes, seed: int, kept: tuple[str, ...]) -> dict[str, Any]:
@@ -166,13 +129,35 @@ def _reference(
     shapes |= {name: (value,) for name, value in start.items() if type(value) is int}
     below = {**values, **{name: copied(value) for name, value in start.items()}}
     reseed(seed)
-    forward.run(below)
+    failure = forward.run(below)
+    if failure is not None:
+        step = program.lines[failure.step]
+        raise DeriveError(f"the line does not run again: {failure.error}", where=f"line {step.number}: {step.text}")
     output = below[program.output]
     random = np.random.default_rng([seed, 1 << 20])
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
     differentiate = by_differences if program.library == "numpy" else by_autograd
     gradients, unchecked = differentiate(forward, {**values, **start}, cotangent, seed)
-    return Reference(own, shapes, sizes.fixed, kept, below, cotangent, gradients, unchecked)
+    return Reference(own, shapes, sizes.fixed, kept, values, below, cotangent, gradients, unchecked)
+
+
+def rounding(program: Program, reference: Reference) -> Mapping[str, np.ndarray]:
+    """How much the gradients change where the inputs change by what rounding comes to.
+
+    Args:
+        program: the forward pass, in PyTorch.
+        reference: the gradients.
+    """
+    forward, random = Forward(program), np.random.default_rng(0)
+    values = dict(reference.before)
+    for name in forward.given:
+        values[name] = copied(values[name])
+        if name in program.inputs:
+            array = as_numpy(values[name])
+            values[name] = like(array * (1 + 4e-16 * random.choice([-1.0, 1.0], array.shape)), values[name])
+    moved, _ = by_autograd(forward, values, reference.cotangent, 0)
+    both = [(name, moved[name], truth) for name, truth in reference.gradients.items() if name in moved]
+    return {n: np.abs(a.values - b.values) for n, a, b in both if isinstance(a, Elements) and isinstance(b, Elements)}
 
 
 def by_autograd(
@@ -210,7 +195,8 @@ def by_autograd(
         output = values[forward.program.output]
         if not (isinstance(output, torch.Tensor) and output.requires_grad):
             return {name: Elements(np.zeros(value.shape)) for name, value in found.items()}, {}
-        gradients = torch.autograd.grad(output, list(found.values()), cotangent, allow_unused=True)
+        # A cotangent given to grad() would import sympy.
+        gradients = torch.autograd.grad((output * cotangent).sum(), list(found.values()), allow_unused=True)
     arrays = (
         np.zeros(value.shape) if g is None else g.detach().numpy()
         for value, g in zip(found.values(), gradients, strict=True)
@@ -270,13 +256,15 @@ def _slopes(
 
     scale = np.abs(given)
     scale = np.where(scale == 0, scale.mean() or 1.0, scale) / (np.sqrt(np.square(scale).sum()) or 1.0)
-    found: list[tuple[np.ndarray, float]] = []
+    found: list[tuple[np.ndarray, float, float]] = []
     for attempt in range(4 * DIRECTIONS):
         step = STEP * 10.0 ** -(attempt // DIRECTIONS)
         direction = random.normal(size=given.shape) * scale
-        near, far = ((at(d) - at(-d)) / (2 * d) for d in (step, 2 * step))
-        if abs(near - far) <= 1e-4 * max(abs(near), abs(far), 1e-9):
-            found.append((direction, (4 * near - far) / 3))
+        near, middle, far = ((at(d) - at(-d)) / (2 * d) for d in (step, 2 * step, 4 * step))
+        one, other = (4 * near - middle) / 3, (4 * middle - far) / 3
+        if abs(near - middle) <= 1e-4 * max(abs(near), abs(middle), 1e-9):
+            found.append((direction, one, 4 * abs(one - other)))
         if len(found) == DIRECTIONS:
-            return Slopes(given.shape, tuple(d for d, _ in found), tuple(s for _, s in found))
+            directions, slopes, unsure = zip(*found, strict=True)
+            return Slopes(given.shape, directions, slopes, unsure)
     return None

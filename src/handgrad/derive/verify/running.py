@@ -4,6 +4,7 @@ import ast
 import contextlib
 import copy
 import io
+import itertools
 import random
 import sys
 import types
@@ -16,7 +17,7 @@ import numpy as np
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Program
-from handgrad.errors import DeriveError
+from handgrad.derive.read.steps import names_made, names_used
 
 FILE = "<forward>"
 
@@ -26,7 +27,8 @@ class Step:
     """A line of the program, in the names of single assignment.
 
     `reads` and `makes` are the names that it reads and makes, `expressions` finds an expression by its place in the
-    text, and `literals` are the whole numbers that are written in it.
+    text, `literals` are the whole numbers that are written in it, and `places` where one is an index: a name, a
+    dimension, the index.
     """
 
     code: types.CodeType
@@ -34,6 +36,7 @@ class Step:
     makes: tuple[str, ...]
     expressions: Mapping[tuple[int, int, int, int], ast.expr]
     literals: frozenset[int]
+    places: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -160,18 +163,37 @@ def copied(value: Any) -> Any:
 
 
 def _step(line: Line | Loop) -> Step:
-    if isinstance(line, Loop):
-        raise DeriveError("a loop cannot be run at other sizes yet", where=f"line {line.number}: {line.text}")
     tree = ast.parse(line.source)
     expressions = {
         (n.lineno, n.end_lineno or 0, n.col_offset, n.end_col_offset or 0): n
         for n in ast.walk(tree)
         if isinstance(n, ast.expr)
     }
-    reads = frozenset(n.id for n in ast.walk(line.value) if isinstance(n, ast.Name))
+    makes = tuple(names_made([line]))
+    reads = frozenset(names_used([line])) - set(makes)
     numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
     literals = frozenset(n for n in numbers if type(n) is int and n > 1)
-    return Step(compile(tree, FILE, "exec"), reads, line.targets, expressions, literals)
+    places = tuple(_places(tree))
+    return Step(compile(tree, FILE, "exec"), reads, makes, expressions, literals, places)
+
+
+def _places(tree: ast.AST) -> Iterator[tuple[str, int, int]]:
+    """Where a number is written as an index: in `x[:, 2]`, and in `setitem(x, at[:, 2], y)`."""
+    for node in ast.walk(tree):
+        name, index = None, None
+        if isinstance(node, ast.Subscript):
+            name, index = node.value, node.slice
+        elif isinstance(node, ast.Call) and len(node.args) == 3 and isinstance(node.args[1], ast.Subscript):
+            name, index = node.args[0], node.args[1].slice
+        if isinstance(name, ast.Name) and index is not None:
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            for axis, part in enumerate(itertools.takewhile(_is_plain, parts)):
+                if isinstance(part, ast.Constant) and type(part.value) is int:
+                    yield name.id, axis, part.value
+
+
+def _is_plain(index: ast.expr) -> bool:
+    return isinstance(index, ast.Slice) or (isinstance(index, ast.Constant) and type(index.value) is int)
 
 
 def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.expr | None]:

@@ -78,8 +78,9 @@ class Trial:
         self.order = [slot for name in forward.given for slot in layout.slots[name]]
         self.slots = [slot for slot in self.order if slot.kind == "dim"]
         self.own: list[dict[str, Any]] = like.own if like else self._own()
+        self.whole = like.whole if like else self._whole()
         self.tied: dict[Slot, Slot] = dict(like.tied) if like else {}
-        self.fixed: set[Slot] = set(like.fixed) if like else set()
+        self.fixed: set[Slot] = set(like.fixed) if like else {s for s in self.slots if (s.name, s.axis) in self.whole}
         self.choice: dict[Slot, int] = dict(like.choice) if like else {}
         self.formula: dict[Slot, Formula] = dict(like.formula) if like else {}
         self.value: dict[Slot, int] = {}
@@ -113,6 +114,19 @@ class Trial:
         values, seen = self.forward.start(), []
         self.forward.run(values, before=lambda _: seen.append(dict(values)))
         return [*seen, values]
+
+    def _whole(self) -> set[tuple[str, int]]:
+        """The dimensions of which every place is written in the program as a number, as those of a loop written out."""
+        places: dict[tuple[str, int], set[int]] = {}
+        for name, axis, index in (place for step in self.forward.steps for place in step.places):
+            places.setdefault((name, axis), set()).add(index)
+        shapes = {key: _shape(self.own[-1].get(key[0])) for key in places}
+        return {
+            (name, axis)
+            for (name, axis), found in places.items()
+            if axis < len(shapes[name, axis])
+            and {i % shapes[name, axis][axis] for i in found} == {*range(shapes[name, axis][axis])}
+        }
 
     def tie_equal(self) -> None:
         """Tie all dimensions that have the same size in the program."""
@@ -211,14 +225,21 @@ class Trial:
             self.env[name] = self.layout.value(name, self.placed, random)
 
     def _irregular(self, k: int) -> Failure | None:
-        """A failure where the step before made what has other dimensions, or ones or none in the place of more."""
-        for name in self.forward.steps[k - 1].makes if k else ():
-            own, new = _shape(self.own[k].get(name)), _shape(self.env.get(name))
-            if len(own) != len(new) or any(
-                (a == 1) != (b == 1) or (b == 0 != a) for a, b in zip(own, new, strict=True)
-            ):
+        """A failure where the step before made what has dimensions of another kind than in the program.
+
+        Parts of one shape stay of one shape, ones stay ones, and what is written out place by place keeps its size.
+        """
+        names = self.forward.steps[k - 1].makes if k else ()
+        shapes = [(_shape(self.own[k].get(name)), _shape(self.env.get(name))) for name in names]
+        if len({own for own, _ in shapes}) == 1 < len({new for _, new in shapes}):
+            return Failure(k - 1, (1 << 29,), None, ValueError(f"{', '.join(names)} are no longer of one shape"))
+        for name, (own, new) in zip(names, shapes, strict=True):
+            if len(own) != len(new) or any(not self._fits(name, i, own[i], new[i]) for i in range(len(own))):
                 return Failure(k - 1, (1 << 30,), None, ValueError(f"{name} has shape {new} in the place of {own}"))
         return None
+
+    def _fits(self, name: str, axis: int, own: int, new: int) -> bool:
+        return own == new if own <= 1 or (name, axis) in self.whole else new > 1
 
     def _placement(self, k: int, placed: Mapping[Slot, int]) -> dict[Slot, int]:
         """The sizes of what a step is the first to read."""

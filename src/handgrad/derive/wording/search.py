@@ -28,6 +28,8 @@ from handgrad.derive.wording.rewording import reword
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product, times
 from handgrad.derive.wording.words import Words
 
+MANY, FEW = 4, 1
+"""Of sums with more terms than the first number, only so many ways to put them together are tried."""
 COMMON = 16
 """How many choices of common factors are tried."""
 
@@ -65,7 +67,11 @@ def _contents(expr: Expr) -> list[Number]:
     values = {abs(v) for _, v in expr}
     negative = sum(v < 0 for _, v in expr)
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
-    return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
+    if len(expr) > MANY:
+        return signs[:1]
+    return [
+        sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])
+    ]
 
 
 def _least(expr: Expr) -> Number:
@@ -95,7 +101,7 @@ def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
         yield tree(words, expr)
         return
     yield Add(tuple(tree(words, Expr([t])) for t in terms))
-    yield from _one_sum(words, terms)
+    yield from itertools.islice(_one_sum(words, terms), FEW if len(terms) > MANY else None)
     if len(terms) == 2:
         return
     counts: dict[Base, int] = {}
@@ -103,12 +109,13 @@ def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
         for base, _ in p.factors:
             if axes_of(base).isdisjoint(p.bound):
                 counts[base] = counts.get(base, 0) + 1
-    for base, k in sorted(counts.items(), key=lambda t: (-t[1], sort_key(t[0])))[:4]:
+    few = FEW if len(terms) > MANY else 4
+    for base, k in sorted(counts.items(), key=lambda t: (-t[1], sort_key(t[0])))[:few]:
         if 2 <= k < len(terms):
             inside = Expr(t for t in terms if base in dict(t[0].factors))
             rest = Expr(t for t in terms if base not in dict(t[0].factors))
             yield _add(tree(words, rest), tree(words, inside))
-    for factors in factored(expr):
+    for factors in factored(expr) if len(terms) <= 2 * MANY else ():
         signs = [-1 if _least(f) < 0 else 1 for f in factors]
         yield times(math.prod(signs), *(tree(words, f.scale(s)) for f, s in zip(factors, signs, strict=True)))
 

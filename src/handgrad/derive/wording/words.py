@@ -30,7 +30,9 @@ from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, negative
 
-WIDE = 8.0
+LINE = 15.0
+"""What a gradient costs at most that can get a line of its own."""
+WIDE = 20.0
 """What an array that is larger than all that it is made of costs."""
 KEPT = {tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING}
 
@@ -55,7 +57,7 @@ class Words:
     costs: dict[object, float] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
-    helpers: set[str] = field(default_factory=set)
+    helpers: dict[str, str] = field(default_factory=dict)
     literals: frozenset[Number] = frozenset()
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
 
@@ -72,7 +74,9 @@ class Words:
         return self.costs[name]
 
     def _name(self, name: str) -> float:
-        return 1.5 if name in self.graph.words else self.own(name)
+        if name in self.graph.words or name in self.helpers:
+            return 1.5
+        return min(LINE, self.own(name)) if name in self.graph.adjoints else self.own(name)
 
     def own(self, name: str) -> float:
         """The cost of a name where it has no line of its own."""
@@ -176,7 +180,7 @@ class Words:
 
     def numeral(self, value: Number) -> float:
         """The cost of a number; one that the program has is like a name."""
-        return 1.0 if abs(value) in self.literals else numeral(value)
+        return 1.0 + 0.2 * (value.denominator != 1) if abs(value) in self.literals else numeral(value)
 
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
         """What is saved where a sum divided by how many there are is a mean."""
@@ -205,7 +209,7 @@ def numeral(value: Number) -> float:
     """The cost of a number: a token, or three for a fraction, and more where it is long."""
     if value.denominator == 1 or is_decimal(value):
         text = str(value.numerator) if value.denominator == 1 else repr(float(value))
-        return 1 + 0.3 * max(0, len(text) - 5)
+        return 1 + 0.3 * max(0, len(text) - 5) + 0.2 * (value.denominator != 1)
     return 3 + 0.3 * max(0, len(f"{value.numerator}{value.denominator}") - 5)
 
 

@@ -1,0 +1,58 @@
+"""The compiled form of n-grams."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from handgrad.engine import ngram
+from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.sampler import LineSampler
+from handgrad.engine.training import refuse_outside
+from handgrad.models.family import Family
+from handgrad.models.ngram import NGram
+from handgrad.models.trained import Model
+
+
+def calibrate(
+    network: Family, parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None  # noqa: ARG001
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """What followed what in a text, or in the first `limit` tokens of it."""
+    return ngram.count(tokens[:limit], _block_size(network))._asdict()
+
+
+def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
+    """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size)."""
+    refuse_outside(np.asarray(contexts), model.config.vocab_size, "a token", "the vocabulary")
+    return np.log(ngram.probabilities(_tree(model), contexts, model.config.vocab_size)).astype(np.float32)
+
+
+def mean_loss(model: Model, tokens: np.ndarray) -> float:
+    """Mean cross-entropy over all tokens of some lines, in nats."""
+    sizes = model.config.vocab_size, _block_size(model.config)
+    return -ngram.log_likelihood(_tree(model), tokens, *sizes) / len(tokens)
+
+
+def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
+    """What draws lines from the model."""
+    return LineSampler(_Thresholds(model, temperature), prefix, max_length)
+
+
+class _Thresholds(Thresholds):
+    def __init__(self, model: Model, temperature: float):
+        super().__init__(model.config.vocab_size, _block_size(model.config))
+        self._tree, self._temperature = _tree(model), float(temperature)
+
+    def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
+        logprobs = np.log(ngram.probabilities(self._tree, contexts, self.vocab_size)).astype(np.float32)
+        thresholds_of(thresholds[:, : self.vocab_size - 1], logprobs, contexts, self._temperature)
+
+
+def _tree(model: Model) -> ngram.Tree:
+    counted = ngram.Counted(**model.buffers)
+    ngram.require_sound(counted, model.config.vocab_size)
+    return ngram.tree_of(counted)
+
+
+def _block_size(network: Family) -> int:
+    assert isinstance(network, NGram)
+    return network.block_size

@@ -1,0 +1,57 @@
+"""The forms in which a family computes: compiled loops where it has them, else PyTorch's operations."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+
+from handgrad.models.registry import COMPILED
+
+if TYPE_CHECKING:
+    from handgrad.models.family import Family
+    from handgrad.models.trained import Model
+
+
+class Sampler(Protocol):
+    """Draws lines from a model."""
+
+    def draw(self, seed: int, lines: range) -> np.ndarray:
+        """The lines of these numbers, each followed by one 0, flat, int32; they depend on seed and number alone."""
+        ...
+
+
+class Form(Protocol):
+    """What can be done with the parameters of a family; a module that has these functions."""
+
+    def calibrate(
+        self, network: "Family", parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """The buffers, measured on a text, or on the first `limit` tokens of it."""
+        ...
+
+    def log_probabilities(self, model: "Model", contexts: np.ndarray) -> np.ndarray:
+        """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size), 0 before the line begins."""
+        ...
+
+    def mean_loss(self, model: "Model", tokens: np.ndarray) -> float:
+        """Mean cross-entropy over all tokens of some lines, in nats."""
+        ...
+
+    def sampler(
+        self, model: "Model", temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int
+    ) -> Sampler:
+        """What draws lines from the model."""
+        ...
+
+
+def form_of(name: str) -> Form:
+    """The form of the family of that name that is for use, not for training.
+
+    Raises:
+        ModuleNotFoundError: it is PyTorch's, which is not installed.
+    """
+    module: Any = importlib.import_module(
+        f"handgrad.engine.models.{name}" if name in COMPILED else "handgrad.models.torch_form"
+    )
+    return cast(Form, module)

@@ -1,0 +1,194 @@
+"""Training of every family: by hand as by autograd, interrupted or not, several seeds, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import handgrad
+from handgrad.data import read_corpus, split
+from handgrad.errors import ConfigError
+from handgrad.models.registry import FAMILIES, family
+from handgrad.models.trained import TextReference
+from handgrad.training.backend import take
+from handgrad.training.checkpoint import Settings, initial_state, read_settings
+from handgrad.training.config import TrainConfig
+from handgrad.training.run import Interrupted
+from handgrad.training.schedule import minibatch_positions
+
+from ..models.oracles import ORACLES
+
+TINY = {
+    "bigram": {},
+    "bow": {"block_size": 0, "n_embd": 4, "n_hidden": 5},
+    "mlp": {"block_size": 2, "n_embd": 3, "n_hidden": 7},
+    "wavenet": {"block_size": 4, "n_embd": 3, "n_hidden": 5},
+    "rnn": {"n_embd": 4, "n_hidden": 6},
+    "gru": {"n_embd": 4, "n_hidden": 6, "dropout": 0.2},
+    "lstm": {"n_embd": 4, "n_hidden": 6, "dropout": 0.2},
+    "transformer": {"block_size": 0, "n_embd": 4, "n_layer": 2, "n_head": 2, "dropout": 0.2},
+    "microgpt": {"block_size": 0, "n_embd": 4, "n_head": 2},
+}
+RESULTS = ("state.safetensors", "model.safetensors", "history.csv", "samples.txt")
+EACH = pytest.mark.parametrize("name", TINY)
+
+
+def tiny(name: str, **changes) -> TrainConfig:
+    return TrainConfig.of(name, **{"steps": 30, "batch_size": 8, "seed": 5, "engine": "torch", **TINY[name], **changes})
+
+
+def settings_of(config: TrainConfig, path) -> Settings:
+    corpus = read_corpus(path)
+    if config.block_size == 0:
+        config = replace(config, block_size=corpus.longest + 1)
+    return Settings(config, corpus.vocabulary, TextReference.to(corpus))
+
+
+@EACH
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names, name, optimizer):
+    dropless = {"dropout": 0.0} if "dropout" in TINY[name] else {}
+    rate = {"lr": 0.1 if optimizer == "sgd" else 0.01, "weight_decay": 0.2 * (optimizer == "adam")}
+    settings = settings_of(tiny(name, optimizer=optimizer, **rate, **dropless), some_names)
+    config, network = settings.config, settings.model
+    train, start = split(read_corpus(some_names)).train, initial_state(settings)
+    ours, _, losses = take(start, settings, train, config.steps)
+
+    leaves = {key: torch.from_numpy(value.copy()).requires_grad_() for key, value in start.parameters.items()}
+    decayed = [value for key, value in leaves.items() if network.decays(key)]
+    spared = [value for key, value in leaves.items() if not network.decays(key)]
+    if optimizer == "sgd":
+        theirs = torch.optim.SGD(leaves.values(), lr=config.lr)
+    else:
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+        theirs = torch.optim.AdamW([g for g in groups if g["params"]], betas=(network.beta1, 0.99), eps=1e-8)
+    lines = network.reads == "lines"
+    chosen = minibatch_positions(5, range(config.steps), 8, train.n_lines if lines else len(train))
+    for step, numbers in enumerate(chosen):
+        X, Y = train.lines(numbers) if lines else (train.contexts(numbers, network.block_size), train.targets(numbers))
+        loss = ORACLES[name](leaves, network, torch.from_numpy(X), torch.from_numpy(Y))
+        falling = 1 - step / config.steps if optimizer == "adam" else 1 if 2 * step < config.steps else 0.1
+        for group in theirs.param_groups:
+            group["lr"] = config.lr * falling
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+        assert losses[step] == pytest.approx(loss.item(), rel=2e-4)
+    for key, value in leaves.items():
+        if key == "b1" and "bngain" in leaves:
+            continue  # batch norm takes b1 out again: its gradient is rounding alone
+        mine, reference, before = (np.copy(x) for x in (ours[key], value.detach().numpy(), start.parameters[key]))
+        if key.startswith("bqkv"):  # nor does it matter to softmax what is added to all keys of a line
+            for array in (mine, reference, before):
+                array.reshape(3, -1)[1] = 0
+        assert np.abs(mine - reference).max() <= 2e-2 * np.abs(reference - before).max(), key
+
+
+@EACH
+def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_path, name):
+    """Stopped by Ctrl-C and gone on with it ends in the same bits; the folder names its family."""
+
+    def stop(step, _):
+        if step >= 10:
+            raise KeyboardInterrupt
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    model = handgrad.train(some_names, tiny(name), out=whole)
+    with pytest.raises(Interrupted):
+        handgrad.train(some_names, tiny(name), out=cut, progress=stop, checkpoint_every=3)
+    assert 10 <= handgrad.load(cut).steps < 30
+    handgrad.train(resume=cut)
+    assert [file for file in RESULTS if (cut / file).read_bytes() != (whole / file).read_bytes()] == []
+    assert json.loads((whole / "config.json").read_text())["training"]["model"] == name
+
+    loaded = handgrad.load(whole)
+    assert loaded.config == model.config == read_settings(whole).model
+    assert type(loaded.config) is family(name)
+    assert {key: value.shape for key, value in loaded.parameters.items()} == loaded.config.shapes
+    assert {key: value.shape for key, value in loaded.buffers.items()} == loaded.config.buffer_shapes
+    assert (whole / "samples.txt").read_text().splitlines() == handgrad.sample(loaded, 20, seed=5)
+    assert set(handgrad.evaluate(loaded)) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("name", ["gru", "wavenet"])
+def test_several_seeds_are_each_the_same_as_alone(some_names, tmp_path, name, monkeypatch):
+    alone = handgrad.train(some_names, tiny(name, seed=6, steps=10), out=tmp_path / "alone")
+    for threads in "12":
+        monkeypatch.setenv("HANDGRAD_THREADS", threads)
+        handgrad.train(some_names, tiny(name, runs=2, steps=10), out=tmp_path / threads)
+        again = handgrad.load(tmp_path / threads / "seed-6")
+        for key, value in {**alone.parameters, **alone.buffers}.items():
+            assert value.tobytes() == {**again.parameters, **again.buffers}[key].tobytes(), key
+
+
+@EACH
+def test_each_family_learns(some_names, tmp_path, name):
+    """After some steps it writes its text better than at first, and than guessing."""
+    config = tiny(name, steps=60, batch_size=16, lr=0.5 if name == "bigram" else 0.02)
+    seen = []
+    model = handgrad.train(some_names, config, out=tmp_path / "run", progress=lambda _, losses: seen.extend(losses))
+    assert np.mean(seen[-20:]) < np.mean(seen[:5])
+    assert handgrad.evaluate(model)["train"] < np.log(model.config.vocab_size)
+
+
+def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
+    """As run folders were before there was more than one."""
+    model = handgrad.train(some_names, tiny("mlp", engine="auto"), out=tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    content = json.loads(path.read_text())
+    for name in ("model", "n_layer", "n_head", "dropout"):
+        del content["training"][name]
+    path.write_text(json.dumps(content))
+    loaded = handgrad.load(tmp_path / "run")
+    assert loaded.config == model.config
+    assert handgrad.train(resume=tmp_path / "run").parameters["W1"].tobytes() == model.parameters["W1"].tobytes()
+
+
+def test_a_block_size_of_0_is_what_the_text_needs(some_names, tmp_path):
+    model = handgrad.train(some_names, tiny("microgpt"), out=tmp_path / "run")
+    assert model.config.block_size == read_corpus(some_names).longest + 1
+    with pytest.raises(ConfigError, match="block_size makes no sense"):
+        TrainConfig.of("wavenet", block_size=0)
+
+
+def test_lines_that_are_too_long_are_refused_before_anything_is_written(tmp_path):
+    text = tmp_path / "long.txt"
+    text.write_text("a" * 1_000 + "\n" + "ab\n" * 50)
+    for name, changes, message in (
+        ("transformer", {"block_size": 64}, "lines of at most 63 characters .*got a line of 1,000.*at least 1,001"),
+        ("transformer", {"n_head": 64}, r"too much memory .*32 lines, .*1,000 characters.*at most 1 lines"),
+        ("gru", {"n_hidden": 100_000}, "too much memory .*expected shorter lines.*The mlp"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            handgrad.train(text, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_family_that_is_trained_is_tested_here():
+    assert list(TINY) == [name for name in FAMILIES if not family(name).counted]
+
+
+def test_what_is_counted_takes_no_steps():
+    for setting in ({"steps": 5}, {"runs": 2}):
+        with pytest.raises(ConfigError, match="the ngram is counted, not trained"):
+            TrainConfig.of("ngram", **setting)
+    for setting in ({"engine": "torch"}, {"device": "cuda"}):
+        with pytest.raises(ConfigError, match="the ngram takes no steps"):
+            TrainConfig.of("ngram", **setting)
+
+
+def test_settings_that_a_family_lacks_are_refused():
+    for name, setting in (("mlp", "n_layer"), ("bigram", "n_embd"), ("gru", "block_size"), ("wavenet", "dropout")):
+        with pytest.raises(ConfigError, match=f"the {name} has no {setting}"):
+            TrainConfig.of(name, **{setting: 0.5 if setting == "dropout" else 7})
+    with pytest.raises(ConfigError, match=r"no compiled loops for the gru .*Leave out --engine"):
+        TrainConfig.of("gru", engine="compiled")
+    for share in (-0.1, 1, 1.5, float("nan"), "0.1", True):
+        with pytest.raises(ConfigError, match="dropout makes no sense"):
+            TrainConfig.of("gru", dropout=share)
+    with pytest.raises(ConfigError, match="at least 2"):
+        TrainConfig.of("wavenet", batch_size=1)
+    assert TrainConfig.of("gru", batch_size=1).chosen_engine == "torch"
+    assert TrainConfig().chosen_engine == "compiled"
