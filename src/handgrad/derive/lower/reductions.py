@@ -203,9 +203,9 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     """One where a place comes no later than another along the same axis."""
     (axis,) = plain_order(place)
     size = low.graph.sizes.find(axis.size)
-    name = f"?earlier{size.tag}"
+    name, said = f"?earlier{size.tag}", low.graph.sizes.factor(size).name
     if name not in low.graph.definitions:
-        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=""))
+        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=f"torch.ones({said}, {said}).triu()"))
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))

@@ -232,6 +232,7 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     parts = [low.one(low.flat(part) if isinstance(part.axes[d], Merged) else part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
+    low.graph.sizes.say(whole.size, joined_size(low, [p.axes[d] for p in parts]))
     total, at = Expr(), 0
     before: list[str] = []
     lengths = [p.axes[d] for p in parts]
@@ -246,6 +247,13 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
     return Indexed(total, _at(axes, d, whole))
+
+
+def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
+    """How long tensors are one after the other, as source."""
+    if all(index is None for index in lengths):
+        return str(len(lengths))
+    return " + ".join("1" if i is None else low.graph.sizes.factor(i.size).name for i in lengths if not isinstance(i, Merged))
 
 
 def _at(axes: Form, d: int, index: Index) -> Form:

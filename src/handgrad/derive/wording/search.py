@@ -10,6 +10,8 @@ from handgrad.derive.expr import (
     Delta,
     Expr,
     Factor,
+    Gathered,
+    Index,
     Merged,
     Number,
     Product,
@@ -185,6 +187,9 @@ def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
 def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
     """The tree of one product: its factors in other words, and each sum by itself."""
     over = frozenset(bound)
+    picked, more = _picked(words, factors)
+    if more:
+        return product_tree(words, over | set(more), picked, coefficient)
     for base in factors:
         view = _view(base, over)
         if view is not None:
@@ -198,6 +203,25 @@ def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number
         else:
             parts += [(Leaf(b), p) for b, p in ordered(words, group)]
     return roots(exact(coefficient * k), parts)
+
+
+def _picked(words: Words, factors: dict[Base, Number]) -> tuple[dict[Base, Number], list[Axis]]:
+    """Factors in which no table names a place inside a view: an index of its own and a delta say it instead."""
+    out: dict[Base, Number] = {}
+    more: list[Axis] = []
+    for base, power in factors.items():
+        mapping: dict[Index, Index] = {}
+        for index in base.indices if isinstance(base, Factor) and power == 1 else ():
+            if isinstance(index, Merged):
+                for part, size in zip(index.indices, index.sizes, strict=True):
+                    if isinstance(part, Gathered):
+                        mapping[part] = words.inner.setdefault((base, part), fresh(size))
+        for part, axis in mapping.items():
+            assert isinstance(axis, Axis)
+            more.append(axis)
+            out[Delta(axis, part)] = 1
+        out[put_base(base, mapping)] = power
+    return out, more
 
 
 def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
