@@ -65,7 +65,9 @@ def _a_model(folder: Path) -> handgrad.Model:
 def test_readme_exercise_4_is_what_comes_out(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     lecture = (ROOT / "tests/checker/cases/programs/lecture_chunked.py").read_text()
-    Path("lecture.py").write_text(lecture.replace("import torch\n", "import torch\nimport torch.nn.functional as F\n", 1))
+    Path("lecture.py").write_text(
+        lecture.replace("import torch\n", "import torch\nimport torch.nn.functional as F\n", 1)
+    )
     (block,) = (block for block in blocks("README.md", "text") if block.startswith("handgrad derive"))
     command, _, shown = block.partition("\n")
     assert main([*shlex.split(command)[1:], "--no-quotes"]) == 0
@@ -115,7 +117,10 @@ def _with_lines(block: str) -> types.CodeType:
 
 
 def _without_rounding(shown: str) -> list[list[str]]:
-    return [[word for word in line.split() if not re.search(r"\de-\d\d$|^0$|^bit$|^for$", word)] for line in shown.split("\n")]
+    return [
+        [word for word in line.split() if not re.search(r"\de-\d\d$|^0$|^bit$|^for$", word)]
+        for line in shown.split("\n")
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

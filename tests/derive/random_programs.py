@@ -1,5 +1,6 @@
-"""Random forward programs for property tests: chains of operations with broadcasting, reductions, indexing and reuse."""
+"""Random forward programs for property tests: operations with broadcasting, reductions, indexing and reuse."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -37,18 +38,21 @@ SAME_SHAPE = (
 RESHAPED = (
     "{a}.transpose({d}, -1)", "{a}.unsqueeze({d})", "{a}.reshape(-1)", "torch.cat([{a}, {a} * 2], dim={d})",
     "torch.stack([{a}, torch.tanh({a})], {d})", "{a}.flatten()", "{a}.chunk(2, {d})[0]", "{a}[:1]", "{a}[..., 1:]",
-    "{a}[i]", "{a}.view({a}.shape[0], -1)", "{a}[..., None]", "{a}.index_select({d}, j)", "{a}[:, 0]", "{a}[0] + {a}[-1]",
+    "{a}[i]", "{a}.view({a}.shape[0], -1)", "{a}[..., None]", "{a}.index_select({d}, j)", "{a}[:, 0]",
+    "{a}[0] + {a}[-1]",
 )  # fmt: skip
 
 
 @st.composite
 def programs(draw: Callable[..., Any], most: int = 5) -> str:
-    """The lines of a program that run, each of one operation or two, on names that are used again and assigned again."""
+    """The lines of a program that run, each of one operation or two; names are used and assigned again."""
     values = start()
     made: list[str] = []
     lines: list[str] = []
     for number in range(draw(st.integers(1, most))):
-        tensors = [name for name in values if isinstance(values[name], torch.Tensor) and values[name].is_floating_point()]
+        tensors = [
+            name for name in values if isinstance(values[name], torch.Tensor) and values[name].is_floating_point()
+        ]
         line = draw(st.sampled_from(expressions(values, [*tensors, *made[-2:] * 2, *made[-1:] * 6], draw)))
         target = draw(st.sampled_from([f"z{number}", f"z{number}", *made[-1:]]))
         result = eval(line, values)
@@ -84,8 +88,9 @@ def expressions(values: dict[str, Any], names: list[str], draw: Callable[..., An
 def works(line: str, values: dict[str, Any]) -> bool:
     """Whether an expression can be evaluated and is finite."""
     try:
-        result = eval(line, values)
-    except (RuntimeError, IndexError, TypeError):
+        with warnings.catch_warnings(action="error"):
+            result = eval(line, values)
+    except (RuntimeError, IndexError, TypeError, Warning):
         return False
     return isinstance(result, torch.Tensor) and bool(torch.isfinite(result).all())
 

@@ -1,4 +1,4 @@
-"""From PyTorch text to what is shown: in PyTorch or NumPy, in the program's own words for modules and for parameters."""
+"""From PyTorch text to what is shown: in PyTorch or NumPy, in the program's own words for modules and parameters."""
 
 import ast
 from collections.abc import Callable, Mapping

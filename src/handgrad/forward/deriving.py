@@ -128,9 +128,7 @@ class Derived:
         gone = sorted(name for name in names_used(program.lines) if name in program.before and name not in kept)
         if self.derivation.written.recomputed and gone:
             what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
-            raise DeriveError(
-                what, where=self.target.path, next_step="Put what is printed in their place."
-            )
+            raise DeriveError(what, where=self.target.path, next_step="Put what is printed in their place.")
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:

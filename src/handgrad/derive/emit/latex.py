@@ -91,7 +91,8 @@ def number(value: int | Ratio) -> str:
     sign, size = ("-", -value) if value < 0 else ("", value)
     if (parts := scientific(size)) is not None:
         mantissa, exponent = parts
-        return f"{sign}{'' if mantissa == '1' else mantissa + r' \cdot '}10^{{{exponent}}}"
+        lead = "" if mantissa == "1" else rf"{mantissa} \cdot "
+        return f"{sign}{lead}10^{{{exponent}}}"
     return sign + (decimal(size) or rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}")
 
 
@@ -136,7 +137,11 @@ def _power(base: Formula, exponent: Formula) -> str:
     if exponent == Number(Ratio(1, 2)):
         return rf"\sqrt{{{latex(base)}}}"
     text = _within(base, SIGN)
-    raised = latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{") if isinstance(exponent, Number) else latex(exponent)
+    raised = (
+        latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{")
+        if isinstance(exponent, Number)
+        else latex(exponent)
+    )
     if isinstance(exponent, Number) and isinstance(exponent.value, Ratio) and exponent.value.denominator > 1:
         raised = f"{exponent.value.numerator}/{exponent.value.denominator}"
     simple = isinstance(base, Symbol | Letter | Number) or text.startswith(("(", r"\left("))

@@ -102,7 +102,9 @@ class Letters:
     def _hand_on(self, name: str) -> None:
         """The letters of what a name is made of: those of the indices at which it is read."""
         graph, definition = self.graph, self.graph.definitions[name]
-        own = dict(zip(_flat(definition.axes), (self._of[name].get(a, "") for a in _flat(form_of(graph, name))), strict=False))
+        own = dict(
+            zip(_flat(definition.axes), (self._of[name].get(a, "") for a in _flat(form_of(graph, name))), strict=False)
+        )
         for argument in definition.arguments:
             for product, _ in argument:
                 bound, factors = opened(product)

@@ -41,7 +41,7 @@ class Notation:
     """Writes the expressions of one derivation."""
 
     def __init__(self, words: Words, letters: Letters):
-        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last in a product."""
+        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last."""
         self.words, self.graph, self.letters = words, words.graph, letters
         self.literal = Words(words.graph, phrases={})
         self.gradients: set[str] = set()
@@ -106,7 +106,9 @@ class Notation:
         for (part, power), place in zip(parts, places or [0] * len(parts), strict=True):
             made = self._tree(part, names)
             plain = not free(part)
-            if power < 0 and (isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))):
+            if power < 0 and (
+                isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))
+            ):
                 (scalars if plain else under).append(_raised(made, -power))
             else:
                 over.append((place, self._rank(made), _raised(made, power)))
@@ -190,11 +192,13 @@ def _as_matrices(body: Mul, over: Sequence[Axis], names: Names) -> list[int]:
 
 def _small(part: Formula) -> bool:
     """Whether a term is a small number or has no index, and so stands after the others."""
-    return isinstance(part, Number) and 0 < part.value < Ratio(1, 100) or isinstance(part, Symbol) and not part.indices
+    return (isinstance(part, Number) and 0 < part.value < Ratio(1, 100)) or (
+        isinstance(part, Symbol) and not part.indices
+    )
 
 
 def _last(index: Index) -> int:
-    """Where an index stands in an equation: a place that a table names before a letter, that before a sum of letters."""
+    """Where an index stands in an equation: what a table names before a letter, that before a sum of letters."""
     return [Gathered, Axis, Merged, Affine].index(type(index))
 
 

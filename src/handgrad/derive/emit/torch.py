@@ -16,7 +16,7 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     """Lines that set `target` to the gradient of a variable, which an expression over `form` says.
 
     Raises:
-        Unsayable: there is no source for it.
+        UnsayableError: there is no source for it.
     """
     near = _near(words, variable, expr)
     speaker = Speaker(words, near)

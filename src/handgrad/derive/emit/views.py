@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable, fit, flattened, length
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Axis, Base, Delta, Factor, Index, Merged, Size, axes_of, fresh, plain_order, put_base
@@ -25,10 +25,10 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     for chosen in _subsets(groups):
         try:
             options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
-        except Unsayable:
+        except UnsayableError:
             continue
     if not options:
-        raise Unsayable("no way to say it")
+        raise UnsayableError("no way to say it")
     return min(options, key=length), final
 
 
@@ -70,7 +70,7 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
                 if isinstance(index, Merged) and tuple(index.indices) not in chosen:
                     code = _closed(code, index.indices, units[tuple(index.indices)])
             yield code
-        except Unsayable:
+        except UnsayableError:
             continue
 
 
@@ -125,7 +125,7 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
     """The tree with several indices read as one.
 
     Raises:
-        Unsayable: they are not together everywhere.
+        UnsayableError: they are not together everywhere.
     """
     inside = set(group)
     match tree:
@@ -141,7 +141,7 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
                 rest = tuple(a for a in over if a not in inside)
                 return Sum((*rest, axis), as_one(body, group, axis))
             if bound or not inside.isdisjoint(over):
-                raise Unsayable("a sum over a part of a view")
+                raise UnsayableError("a sum over a part of a view")
             return Sum(over, as_one(body, group, axis))
         case Flat(body, other, one):
             return Flat(as_one(body, group, axis), other, one)
@@ -154,9 +154,9 @@ def _leaf(base: Base, group: Group, axis: Axis) -> Tree:
     if axes_of(put).isdisjoint(group):
         return Leaf(put)
     if not set(group) <= axes_of(put) or isinstance(base, Delta):
-        raise Unsayable("a part of a view by itself")
+        raise UnsayableError("a part of a view by itself")
     if not set(group) <= set(base.indices) or axis in axes_of(put):
-        raise Unsayable("a part of a view in a subscript")
+        raise UnsayableError("a part of a view in a subscript")
     return Flat(Leaf(base), group, axis)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.expr import Expr
 from handgrad.derive.lower import lower
@@ -39,6 +39,6 @@ def written(words: Words, order: Sequence[str], gradients: Mapping[str, Expr]) -
     for name in order:
         try:
             lines += assign(words, gradient_name(graph, name), name, form_of(graph, name), gradients[name])
-        except Unsayable as reason:
+        except UnsayableError as reason:
             raise DeriveError(f"the gradient of `{name}` has no short source: {reason}") from None
     return "\n".join(lines)

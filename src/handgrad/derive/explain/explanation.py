@@ -1,7 +1,6 @@
 """A derivation as data: the steps from the end of a program back to a variable, each with its reasons and its check."""
 
 from dataclasses import dataclass
-from typing import Union
 
 from handgrad.derive.emit.formula import Formula
 
@@ -13,7 +12,7 @@ class Quote:
     text: str
 
 
-Prose = tuple[Union[str, Quote, Formula], ...]
+Prose = tuple[str | Quote | Formula, ...]
 """A sentence: words, source and formulas."""
 
 
@@ -60,7 +59,7 @@ class Step:
 class Explanation:
     """The derivation of some variables' gradients from that of an end.
 
-    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` is what the steps were compared with.
+    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` what the steps were compared with.
     """
 
     end: str

@@ -19,7 +19,9 @@ def text(explanation: Explanation) -> str:
 
 def said(prose: Prose) -> str:
     """A sentence as text."""
-    return "".join(part if isinstance(part, str) else part.text if isinstance(part, Quote) else plain(part) for part in prose)
+    return "".join(
+        part if isinstance(part, str) else part.text if isinstance(part, Quote) else plain(part) for part in prose
+    )
 
 
 def _wrapped(sentence: str, indent: str = "") -> str:

@@ -1,6 +1,7 @@
 """Whether a derived backward pass is right: it is run below the forward pass and compared with references."""
 
-import dis
+import ast
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,11 +119,13 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
         'shape (1, 3) where the variable has (3,)'
     """
     known = references(program, kinds=bool(backward.facts)) if against is None else against
-    code = compile(backward.source, "<backward>", "exec")
+    tree = ast.parse(backward.source)
+    code = compile(tree, "<backward>", "exec")
+    assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     runs: list[_Run] = []
     with quietly():
         for reference in known:
-            runs.append(_Run(program, backward, reference, code))
+            runs.append(_Run(program, backward, reference, code, assigned))
             if runs[-1].failure:
                 break
     unchecked = dict.fromkeys(backward.gradients, "it is made anew in each round of a loop")
@@ -150,9 +153,13 @@ def _matters(name: str, known: Sequence[Reference]) -> bool:
 class _Run:
     """A run of the backward pass below the forward pass."""
 
-    def __init__(self, program: Program, backward: Backward, reference: Reference, code: Any):
+    def __init__(
+        self, program: Program, backward: Backward, reference: Reference, code: types.CodeType, assigned: set[str]
+    ):
         self.reference, self.failure, self.changed = reference, "", list[str]()
         self.unsure: Mapping[str, np.ndarray] = {}
+        finite = [truth.largest for truth in reference.gradients.values() if np.isfinite(truth.largest)]
+        self.floor = FLOOR * max(finite, default=0.0) or 1e-300
         self.values = _namespace(program, reference)
         if backward.upstream is not None:
             self.values[backward.upstream] = copied(reference.cotangent)
@@ -165,18 +172,16 @@ class _Run:
             sizes = ", ".join(f"{name} {shape}" for name, shape in reference.sizes.items())
             self.failure = f"{type(error).__name__}: {error} (at the sizes {sizes})"
             return
-        made = set(backward.gradients.values()) | {backward.upstream} | _assigned(code)
+        made = {*backward.gradients.values(), backward.upstream, *assigned}
         for name, before in reference.values.items():
             if is_array(before) and name not in made and not _same(before, self.values.get(name)):
                 self.changed.append(name)
 
     def error(self, name: str, truth: Truth, given: np.ndarray) -> float:
         """How far a gradient is from the right one, beyond what may be rounding."""
-        largest = max((t.largest for t in self.reference.gradients.values() if np.isfinite(t.largest)), default=0.0)
-        floor = FLOOR * largest or 1e-300
         if isinstance(truth, Elements) and name in self.unsure:
-            return truth.error(given, floor, ROUNDING * self.unsure[name])
-        return truth.error(given, floor)
+            return truth.error(given, self.floor, ROUNDING * self.unsure[name])
+        return truth.error(given, self.floor)
 
 
 def _namespace(program: Program, reference: Reference) -> dict[str, Any]:
@@ -203,10 +208,6 @@ def _same(before: Any, after: Any) -> bool:
         return False
     old, new = as_numpy(before), as_numpy(after)
     return old.shape == new.shape and bool(np.array_equal(old, new, equal_nan=old.dtype.kind == "f"))
-
-
-def _assigned(code: Any) -> set[str]:
-    return {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname == "STORE_NAME"}
 
 
 def _checked(program: Program, name: str, backward: Backward, runs: Sequence[_Run], tolerance: float) -> Check:

@@ -195,7 +195,8 @@ def by_autograd(
         output = values[forward.program.output]
         if not (isinstance(output, torch.Tensor) and output.requires_grad):
             return {name: Elements(np.zeros(value.shape)) for name, value in found.items()}, {}
-        gradients = torch.autograd.grad(output, list(found.values()), cotangent, allow_unused=True)
+        # A cotangent given to grad() would import sympy.
+        gradients = torch.autograd.grad((output * cotangent).sum(), list(found.values()), allow_unused=True)
     arrays = (
         np.zeros(value.shape) if g is None else g.detach().numpy()
         for value, g in zip(found.values(), gradients, strict=True)
