@@ -13,8 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "evaluate", "load", "ops", "sample",
-    "train",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "ops",
+    "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
     "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",
@@ -53,6 +53,7 @@ SIGNATURES = {
     "evaluate": "model text",
     "cmp": "s dt t",
     "check": "subject args options",
+    "derive": "forward args form of with_respect_to style",
     "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout optimizer lr weight_decay"
     " seed runs engine device",
     "SampleConfig": "seed temperature prefix max_length new_only unique",
@@ -93,6 +94,37 @@ def test_importing_it_loads_nothing_slow():
     )
     assert "torch" in loaded_by("from handgrad import ops")
     assert "torch" in loaded_by("from handgrad import check")
+    assert loaded_by("from handgrad import derive; repr(derive)") == set()
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import handgrad",
+        "import handgrad.derive",
+        "import handgrad.derive.lines",
+        "from handgrad.derive import lines; import handgrad",
+        "import handgrad.derive.lines as lines; import handgrad",
+        "from handgrad.derive.lines import lines_backward; import handgrad",
+        "import handgrad.derive as derive; import handgrad; assert derive is handgrad.derive",
+        "from handgrad import derive; import handgrad.derive.read.program; assert derive is handgrad.derive",
+        "import handgrad; handgrad.derive; import handgrad.derive.rules",
+        "from handgrad import *; import handgrad; assert derive is handgrad.derive",
+    ],
+)
+def test_derive_is_a_function_whatever_was_imported_of_its_package(imports):
+    """`handgrad.derive` is both what is called and the way to the modules of the package of that name."""
+    program = f"""
+{imports}
+assert callable(handgrad.derive), handgrad.derive
+import handgrad.derive.backward
+assert handgrad.derive.backward.Backward
+try:
+    handgrad.derive.nothing
+except AttributeError as error:
+    assert str(error) == "module 'handgrad.derive' has no attribute 'nothing'", error
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_notebook_can_be_redone_with_the_public_names(capsys, tmp_path):

@@ -1,10 +1,14 @@
 """handgrad: write the backward pass by hand, prove it right line by line, and train with it.
 
-The public names are those of `__all__`; each is loaded when it is first used, so that `import handgrad` is fast.
+The public names are those of `__all__`; each is loaded when it is first used, so that `import handgrad` is fast. Only
+`derive` is bound at once, since it has the name of the package that it comes from: the first import of one of its
+modules would leave the package here.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from handgrad.derive import derive as derive
 
 if TYPE_CHECKING:
     from handgrad import ops as ops
@@ -28,7 +32,7 @@ _HOME = {
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
     "load": "handgrad.training.checkpoint",
-    "load_ipython_extension": "handgrad.checker.magics",
+    "load_ipython_extension": "handgrad.magics",
     "sample": "handgrad.sampling",
     "train": "handgrad.training.train",
 }
@@ -40,6 +44,7 @@ __all__ = [
     "TrainConfig",
     "check",
     "cmp",
+    "derive",
     "evaluate",
     "load",
     "ops",

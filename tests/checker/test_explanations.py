@@ -124,7 +124,7 @@ MISTAKES = [
     ("bilinear", "2 * dq[:, None] * (x @ A)", "missing-term", "@ A.T + "),
     ("form", "dq * (A @ x)", "missing-term", "dx += dq * (x @ A)"),
     ("maximum", "(x == x.min(1, keepdim=True).values)", "wrong-operator", "x.max(1, keepdim=True).values"),
-    ("maximum", "torch.ones_like(x)", "missing-factor", "(x == m)"),
+    ("maximum", "torch.ones_like(x)", "missing-factor", "F.one_hot(x.max(1).indices, num_classes=k) * dm"),
     ("interleaved", "dr.reshape(3, n, k).sum(0)", "transpose", "dr.reshape(n, 3, k)"),
     ("interleaved", "dr[::3]", "missing-sum", ".sum(1)"),
     ("repeated", "dr.reshape(n, 3, k).sum(1)", "transpose", "dr.reshape(3, n, k)"),

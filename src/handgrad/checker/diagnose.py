@@ -3,32 +3,27 @@
 import ast
 import functools
 import itertools
-import math
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from handgrad.checker.blame import Judge, Judgement
 from handgrad.checker.candidates import Candidate, Candidates
-from handgrad.checker.compare import agrees, align, as_tensor
+from handgrad.checker.compare import agrees, align
 from handgrad.checker.differences import are_alike
 from handgrad.checker.edits import Edit, scales
 from handgrad.checker.formulas import Formulas, rewritten
-from handgrad.checker.guard import said
 from handgrad.checker.messages import MESSAGES
-from handgrad.checker.names import uses
-from handgrad.checker.numbers import constant_ratio, missing_sum
+from handgrad.checker.numbers import constant_ratio
 from handgrad.checker.pairs import repairing_pair
 from handgrad.checker.readable import is_readable
 from handgrad.checker.report import Diagnosis
-from handgrad.checker.rewrite import edited_text, shown, text_with_both
-from handgrad.checker.source import Place, Statement, around
-from handgrad.checker.trace import Step
+from handgrad.checker.rewrite import shown
+from handgrad.checker.symptoms import Symptoms
+from handgrad.checker.telling import Telling
 from handgrad.checker.trials import MOST_WORK, Change, Trials
-from handgrad.checker.values import is_array, is_float
+from handgrad.checker.values import is_float
 
 SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim in (0, 1, -1)), "({0}).sum()")
 """What may have to be done to a product before it is a gradient."""
@@ -62,30 +57,33 @@ class _Search:
 
     def __init__(self, judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]):
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
-        self.place = self.chain.last.statement.place
         self.trials = Trials(judge, judgement)
-        raises = self.trials.full.outcome.error is not None
-        self.candidates = Candidates(judge, judgement, raises, suspected)
+        self.raises = self.trials.full.outcome.error is not None
+        self.telling = Telling(judgement, self.trials.full.outcome)
+        self.symptoms = Symptoms(self.trials.full, self.telling)
+        self.candidates = Candidates(judge, judgement, self.raises, suspected)
         self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
-        self.formulas = Formulas(judge, self.chain, self.case, self.candidates.values)
-        self.full = self.trials.full
+        self.formulas = Formulas(judge, self.chain, self.case, self.trials.full.cases[0], self.candidates.values)
         self.failed: set[Edit] = set()
 
     def run(self) -> list[Diagnosis]:
-        if (found := self._not_a_tensor()) is not None:
+        if (found := self.symptoms.not_a_tensor()) is not None:
             return [found]
         attempts = [
             *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
-            *(self._rewritten_shortly, self._late_edits, self._later_statements, self._rewritten),
+            *(self._rewritten_shortly, self._late_edits, self._later_statements),
         ]
-        if self.place.line and not self._asks_autograd():  # else a function whose lines are not at hand
+        if self.telling.place.line and not self.symptoms.asks_autograd():  # else a function whose lines are not at hand
             for attempt in attempts:
                 if (found := attempt()) is not None:
                     return [found]
-            if pair := repairing_pair(self.trials):
-                return self._both(*pair)
-        return [self._numbers() or self._unknown()]
+            whole = self._rewritten()
+            if (whole is None or whole.fix is None) and (pair := repairing_pair(self.trials)):
+                return self.telling.of_both(*pair)
+            if whole is not None:
+                return [whole]
+        return [self.symptoms.numbers() or self.symptoms.unknown()]
 
     # --- edits ---------------------------------------------------------------------------------------------------
 
@@ -96,7 +94,7 @@ class _Search:
                     return None
                 if self._repairs(candidate):
                     self.judge.repairs.append((candidate.edit, candidate.step))
-                    return self._repaired(candidate.edit, candidate.step)
+                    return self.telling.of(candidate.edit, candidate.step)
         return None
 
     def _repairs(self, candidate: Candidate) -> bool:
@@ -114,7 +112,7 @@ class _Search:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
             if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
-                return self._repaired(edit, step)
+                return self.telling.of(edit, step)
         return None
 
     def _overwrites(self) -> Diagnosis | None:
@@ -138,57 +136,16 @@ class _Search:
         """The line, or one term of it, as the forward pass has it."""
         for candidate in self._rewrites:
             if only(candidate.edit) and self._repairs(candidate):
-                found = self._repaired(candidate.edit, candidate.step)
+                found = self.telling.of(candidate.edit, candidate.step)
                 if found.fix is not None and not is_readable(found.fix, shown(candidate.edit.statement)):
                     found = replace(found, fix=None)
-                if self.full.outcome.error is not None:
-                    raised = self._unknown()
+                if self.raises:
+                    raised = self.symptoms.unknown()
                     return replace(found, kind=raised.kind, message=raised.message)
-                misshapen = self.own is not None and self.own.shape != self.case.want.shape
-                return replace(found, kind="shape", message=self._worded(MESSAGES["shape"])) if misshapen else found
+                if self.own is not None and self.own.shape != self.case.want.shape:
+                    return replace(found, kind="shape", message=self.telling.worded(MESSAGES["shape"]))
+                return found
         return None
-
-    def _repaired(self, edit: Edit, step: Step) -> Diagnosis:
-        simple, statement = edit.statement, step.statement
-        place = Place(statement.place.file, simple.lineno, statement.place.cell)
-        fix = edited_text(statement.code, simple, edit, statement.spelled) if statement.role != "argument" else None
-        kept = around(statement.code, simple)
-        end = simple.end_lineno or simple.lineno
-        told = self._worded(self._told(edit, statement))
-        return Diagnosis(self._kind(edit), told, fix, place, simple.lineno, end, kept)
-
-    def _both(self, first: Change, second: Change) -> list[Diagnosis]:
-        """Two edits that are needed together; where they are of one statement, the first shows it with both."""
-        found = [replace(self._repaired(*change), kind=self._kind(change[0])) for change in (first, second)]
-        if first[0].statement is second[0].statement:
-            statement = first[1].statement
-            fix = text_with_both(statement.code, first[0], second[0], statement.spelled)
-            found = [replace(found[0], fix=fix), replace(found[1], fix=None)]
-        found.sort(key=lambda d: (d.fix is None, d.start))
-        found[1] = replace(found[1], message=f"and besides: {found[1].message}")
-        return found
-
-    def _kind(self, edit: Edit) -> str:
-        of_shape = ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term")
-        return "shape" if self.judgement.fault == "shape" and edit.kind in of_shape else edit.kind
-
-    def _told(self, edit: Edit, statement: Statement) -> str:
-        kind = self._kind(edit)
-        message = MESSAGES[kind] if kind != "unknown" else "it is not what follows from the forward pass"
-        if isinstance(edit.new, ast.Pass):
-            return f"{message}: leave this line out"
-        old, new = (statement.spelled(shown(node)) for node in (edit.old, edit.new))
-        return f"{message}: {new} in place of {old}" if len(old) + len(new) < 90 else message
-
-    def _worded(self, message: str) -> str:
-        outcome = self.full.outcome
-        if self.judgement.fault == "masked":
-            return f"invisible here, wrong in general: {message}."
-        if isinstance(outcome.got, Tensor) and not outcome.got.is_floating_point():
-            message = f"the dtype is {str(outcome.got.dtype).removeprefix('torch.')}, not a float one; {message}"
-        if outcome.error is not None:
-            return f"{said(outcome.error)} ({message})."
-        return f"{message}."
 
     # --- paths ---------------------------------------------------------------------------------------------------
 
@@ -224,11 +181,11 @@ class _Search:
             if again is not None and again.kind == "misplaced-sum":
                 return again
             if again is not None:
-                return replace(again, kind="missing-path", message=self._worded(message))
+                return replace(again, kind="missing-path", message=self.telling.worded(message))
         found = found or self._added_terms(names)
         if found is None and (whole := self._rewritten()) is not None:
-            return replace(whole, kind="missing-path", message=self._worded(message))
-        return self._diagnosis("missing-path", message, found)
+            return replace(whole, kind="missing-path", message=self.telling.worded(message))
+        return self._added("missing-path", message, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
         message = f"the path through {names[0]} is counted twice"
@@ -237,11 +194,11 @@ class _Search:
         if found is not None and found.kind in rescales:
             return found
         if found is not None:
-            return replace(found, kind="extra-path", message=self._worded(message))
-        return self._diagnosis("extra-path", message, None)
+            return replace(found, kind="extra-path", message=self.telling.worded(message))
+        return self._added("extra-path", message, None)
 
-    def _added_terms(self, names: list[str]) -> tuple[str, int] | None:
-        """A line to add that brings the missing path, and the line after which it belongs."""
+    def _added_terms(self, names: list[str]) -> str | None:
+        """A line to add that brings the missing path."""
         if len(names) != 1:
             return None
         texts = sorted(self._terms_through(names[0]), key=len)
@@ -251,7 +208,7 @@ class _Search:
             line = f"{self.chain.name} += {template.format(text)}"
             for spelled in (line, line.replace("+=", f"= {self.chain.name} +", 1)):
                 if self.trials.right_after(spelled):
-                    return spelled, self._after(spelled)
+                    return spelled
         return None
 
     def _terms_through(self, consumer: str) -> Iterator[str]:
@@ -263,21 +220,6 @@ class _Search:
             for other, value in self.candidates.values.items():
                 if is_float(value) and other not in self.gradients:
                     yield f"{upstream} * {other}"
-
-    def _after(self, line: str) -> int:
-        """The last line that has to have run before the added one can."""
-        reads = uses(ast.parse(line)).reads & self.gradients
-        steps = [s for s in self.chain.region.steps if set(s.gradients) & reads] + [self.chain.last]
-        return max(s.statement.node.end_lineno or 0 for s in steps if s.statement.place.cell == self.place.cell)
-
-    def _diagnosis(self, kind: str, message: str, added: tuple[str, int] | None) -> Diagnosis:
-        if added is None:
-            return Diagnosis(kind, self._worded(message), place=self.place)
-        line, after = added
-        if not is_readable(line, self.chain.last.statement.text):
-            return Diagnosis(kind, self._worded(message), place=self.place)
-        message = f"{message}; add a line after line {after}" if after != self.place.line else f"{message}; add a line"
-        return Diagnosis(kind, self._worded(message), line, self.place, after + 1, after)
 
     # --- later statements and numbers -----------------------------------------------------------------------------
 
@@ -302,7 +244,7 @@ class _Search:
         self.trials.most_work = self.trials.work + MOST_WORK / 3
         for consumer in self.formulas.consumers:
             if (added := self._added_terms([consumer])) is not None:
-                return self._diagnosis("missing-term", MESSAGES["missing-term"], added)
+                return self._added("missing-term", MESSAGES["missing-term"], added)
         gradient = self.chain.name
         names = [n for n in self.candidates.context().tensors if n not in self.gradients]
         for name in names:
@@ -319,65 +261,10 @@ class _Search:
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
         if self.trials.exhausted() or not self.trials.right_after(line):
             return None
-        return self._diagnosis(kind, MESSAGES[kind], (line, self._after(line)))
+        return self._added(kind, MESSAGES[kind], line)
 
-    def _numbers(self) -> Diagnosis | None:
-        """What the values alone say, where no edit repairs the line."""
-        case, tolerance = self.full.cases[0], self.judge.truth.tolerance
-        got, want = as_tensor(self.full.outcome.got, case.want), case.want
-        if got is None:
-            return None
-        kind, message = None, ""
-        if got.shape != want.shape and (dims := missing_sum(got, want, case.noise, tolerance)):
-            kind, message = "missing-sum", f"{MESSAGES['missing-sum']} (over dimensions {dims})"
-        elif got.shape != want.shape and got.dim() == 2 and agrees(got.T, want, case.noise, tolerance):
-            kind, message = "transpose", MESSAGES["transpose"]
-        elif (aligned := align(got, want)) is not None:
-            ratio = constant_ratio(aligned.double(), want.double(), tolerance)
-            if ratio is not None and math.isclose(ratio, -1, rel_tol=1e-6):
-                kind, message = "sign", MESSAGES["sign"]
-            elif ratio is not None:
-                kind, message = "scale", f"it has to be multiplied by {ratio:.6g}"
-        return Diagnosis(kind, self._worded(message), place=self.place) if kind else None
-
-    def _not_a_tensor(self) -> Diagnosis | None:
-        outcome, want = self.full.outcome, self.full.cases[0].want
-        got = outcome.got
-        if isinstance(got, Tensor) or is_array(got) or outcome.error is not None or got is None:
-            return None
-        if isinstance(got, int | float) and want.numel() == 1:
-            return None
-        kind = "shape" if as_tensor(got, want) is not None or isinstance(got, int | float | list) else "unknown"
-        message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(want.shape)}."
-        return Diagnosis(kind, message, place=self.place)
-
-    def _raised_in(self, error: Exception) -> Place:
-        """The statement of the chain that an exception came from."""
-        places = {step.statement.place.line: step.statement.place for step in self.chain.steps}
-        frames = traceback.walk_tb(error.__traceback__)
-        lines = [number for frame, number in frames if frame.f_code.co_filename == self.place.file]
-        return next((places[number] for number in lines if number in places), self.place)
-
-    def _asks_autograd(self) -> bool:
-        """Whether the line is right to run where it stands, but has no graph when it is run alone."""
-        error = self.full.outcome.error
-        return "require grad" in str(error) and not any(step.error for step in self.chain.steps)
-
-    def _unknown(self) -> Diagnosis:
-        outcome, want = self.full.outcome, self.full.cases[0].want
-        got = as_tensor(outcome.got, want)
-        if self._asks_autograd():
-            return Diagnosis("unknown", f"{MESSAGES['unknown']}.", place=self.place)
-        if outcome.error is not None:
-            return Diagnosis("unknown", f"this line raises {said(outcome.error)}", place=self._raised_in(outcome.error))
-        if got is None:
-            kind = type(outcome.got).__name__
-            message = f"this is a {kind}, not a tensor of shape {tuple(want.shape)}."
-            return Diagnosis("unknown", message, place=self.place)
-        if align(got, want) is None:
-            message = f"the shape is {tuple(got.shape)}, that of {self.chain.variable} {tuple(want.shape)}"
-            return Diagnosis("shape", self._worded(message), place=self.place)
-        return Diagnosis("unknown", self._worded(MESSAGES["unknown"]), place=self.place)
+    def _added(self, kind: str, message: str, line: str | None) -> Diagnosis:
+        return self.telling.of_added(kind, message, line, self.gradients)
 
 
 def _brings_a_path(edit: Edit) -> bool:

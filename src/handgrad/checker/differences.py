@@ -55,11 +55,11 @@ def _reads(tree: ast.AST, sizes: Collection[str]) -> set[str]:
     arguments = {id(p) for call in calls for a in call.args for p in ast.walk(a)}
     shapes = {id(a) for call in calls if (called(call) or "").endswith(("_like", "_as")) for a in call.args}
     shapes |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "shape"}
-    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in _MODULES and id(n) not in shapes)
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in MODULES and id(n) not in shapes)
     return {n.id for n in names if not (n.id in sizes and id(n) in arguments)}
 
 
-_MODULES = {"torch", "F", "np", "math"}
+MODULES = {"torch", "F", "np", "math"}
 
 
 def _skeleton(tree: ast.AST, signs: bool = True) -> list[object]:
@@ -92,7 +92,8 @@ def _count(tree: ast.expr, test: Callable[[ast.AST], bool]) -> int:
 
 
 def _is_sum(node: ast.AST) -> bool:
-    return called(node) in ("sum", "mean")
+    """Whether a call sums, or makes one dimension of several, over which a product then sums."""
+    return called(node) in ("sum", "mean", "flatten")
 
 
 def _is_term(node: ast.AST) -> bool:

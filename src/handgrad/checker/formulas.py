@@ -1,21 +1,21 @@
 """What a gradient's line should say, written from the forward statements that use its variable."""
 
 import ast
+import contextlib
 import functools
 from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from handgrad.checker.blame import Judge
 from handgrad.checker.candidates import Candidate, Candidates
 from handgrad.checker.cases import Case
 from handgrad.checker.chains import Chain
-from handgrad.checker.derive import terms
 from handgrad.checker.differences import kind_of_difference
 from handgrad.checker.edits import Edit, simple_statements
 from handgrad.checker.edits.core import called, expression
+from handgrad.checker.machine import InDouble
 from handgrad.checker.names import uses
 from handgrad.checker.readable import Wording
 
@@ -28,9 +28,11 @@ LONGEST = 400
 class Formulas:
     """The formulas of one chain, in terms of the gradients that the program computes."""
 
-    def __init__(self, judge: Judge, chain: Chain, case: Case, at_hand: Collection[str]):
-        """`case` gives the values of what the forward statements compute, `at_hand` the names a formula may use."""
-        self.judge, self.chain, self.case, self.at_hand = judge, chain, case, at_hand
+    def __init__(self, judge: Judge, chain: Chain, case: Case, full: Case, at_hand: Collection[str]):
+        """`case` gives the values that formulas are compared by, `full` what the forward statements computed in their
+        own sizes, and `at_hand` the names a formula may use.
+        """
+        self.judge, self.chain, self.case, self.full, self.at_hand = judge, chain, case, full, at_hand
         self._through: dict[str, list[str]] = {}
         self.consumers = list(dict.fromkeys(value.name for value in case.consumers))
 
@@ -68,8 +70,16 @@ class Formulas:
             return
         for step in self.judge.truth.makers(consumer):
             node = step.statement.node
-            if isinstance(node, ast.Assign) and _first(node.targets[0], node.value) == consumer:
-                yield from terms(node.value, variable, upstream, self._shape_of, consumer)
+            if isinstance(node, ast.Assign) and not step.changes and _first(node.targets[0], node.value) == consumer:
+                yield from self._returned(node.value, variable, upstream, consumer)
+
+    def _returned(self, value: ast.expr, variable: str, upstream: str, name: str) -> list[str]:
+        from handgrad.derive.emit.spelling import spelled  # here, since most programs have no line at fault
+        from handgrad.derive.lines.returned import returned
+
+        case, precisely = self.full, InDouble() if self.full.double else contextlib.nullcontext()
+        with self.judge.machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
+            return [spelled(text, namespace) for text in returned(value, variable, upstream, namespace, name)]
 
     def _composed(self, consumer: str, depth: int) -> str | None:
         """The gradient of a consumer that has no name, through its own consumers."""
@@ -93,10 +103,6 @@ class Formulas:
                 return self.judge.machine.evaluate(ast.fix_missing_locations(node), "<value>")
         except Exception:  # whatever the user's expression raises: its value is not known
             return None
-
-    def _shape_of(self, node: ast.expr) -> tuple[int, ...] | None:
-        value = self._value_of(node)
-        return None if value is None else tuple(value.shape) if isinstance(value, Tensor) else ()
 
 
 def rewritten(formulas: Formulas, candidates: Candidates) -> Iterator[Candidate]:

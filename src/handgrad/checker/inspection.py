@@ -57,7 +57,7 @@ def check_source(
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
-        _undisturbed(),
+        undisturbed(),
         outlived(where),
         deep_enough(tree),
         importable(where.parent if where else None),
@@ -94,7 +94,7 @@ def check_source(
 
 
 @contextlib.contextmanager
-def _undisturbed():
+def undisturbed():
     """The user's warnings are silent, and the random generators are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()

@@ -85,7 +85,7 @@ class CheckerMagics(Magics):
         """Run a cell and remember it as the forward pass."""
         if line.strip():
             raise UsageError(f"%%forward takes no options (got {line.strip()}); %%backward and %check do.")
-        self.values = _copied(self.shell.user_ns)
+        self.values = copied(self.shell.user_ns)
         self.randomness = Randomness.now(self.shell.user_ns)
         self.forward_cell, self.backward_cells = Cell(cell, self._number()), []
         self._run(cell, "forward")
@@ -146,7 +146,7 @@ class CheckerMagics(Magics):
                 "no forward pass is known", next_step="Put %%forward over the cell that computes the loss."
             )
         machine = Machine(None, name=self.shell.user_ns.get("__name__", "__main__"))
-        machine.namespace.update(_copied(self.values))
+        machine.namespace.update(copied(self.values))
         source = Source(Path(NOTEBOOK), [])
         for cell in (self.forward_cell, *self.backward_cells):
             part = parse_code(f"\n{cell.code}", file=NOTEBOOK, cell=cell.number)  # below the line of the magic
@@ -164,7 +164,7 @@ def _replaces(new: Cell, old: Cell) -> bool:
     return new.code == old.code or len(new.assigned & old.assigned) > len(old.assigned) / 2
 
 
-def _copied(namespace: dict[str, Any]) -> dict[str, Any]:
+def copied(namespace: dict[str, Any]) -> dict[str, Any]:
     """The notebook's own values; what an earlier cell computed is where the next forward pass starts from."""
     hidden = {"In", "Out", "get_ipython", "exit", "quit", "open"}
     shown = {name: value for name, value in namespace.items() if not name.startswith("_") and name not in hidden}
@@ -240,4 +240,4 @@ def _grid(tensor: Tensor, largest: int = 512) -> Tensor:
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext handgrad`."""
     shell.register_magics(CheckerMagics)
-    shell.set_custom_exc((CellError,), lambda *_: None)
+    shell.set_custom_exc((CellError,), lambda *_, **__: None)

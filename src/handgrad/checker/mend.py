@@ -1,10 +1,12 @@
 """Write the corrected lines into the user's file, and keep the old one beside it."""
 
 import json
+import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +29,43 @@ def mend(report: Report, path: Path) -> tuple[int, Path]:
         How many places were changed, and the copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
     """
     fixes = report.repairs
-    backup = _free_name(path)
     if not fixes:
-        return 0, backup
+        return 0, _free_name(path)
+    by_cell: dict[int | None, list[Diagnosis]] = {}
+    for fix in fixes:
+        by_cell.setdefault(fix.place.cell if fix.place else None, []).append(fix)
+    return len(fixes), rewrite(path, {cell: partial(mended, fixes=found) for cell, found in by_cell.items()})
+
+
+def rewrite(path: Path, changes: Mapping[int | None, Callable[[str], str]]) -> Path:
+    """Change the text of a script, whose key is None, or of cells of a notebook; all else stays to the byte.
+
+    The file is the old one or the new one at any moment.
+
+    Returns:
+        The copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
+    """
     content = path.read_bytes()
     encoding = encoding_of(path, content)
     text = content.decode(encoding)
-    new = mended_notebook(text, fixes) if path.suffix == ".ipynb" else mended(text, fixes)
+    new = rewritten_notebook(text, changes) if path.suffix == ".ipynb" else changes[None](text)
+    backup = _free_name(path)
     shutil.copy2(path, backup)
-    path.write_bytes(new.encode(encoding))
-    return len(fixes), backup
+    _replace(path.resolve(), new.encode(encoding))
+    return backup
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
@@ -70,22 +99,17 @@ def _start(line: str) -> str:
     return line[: magic.start(2)] if magic else line[: len(line) - len(line.lstrip())]
 
 
-def mended_notebook(text: str, fixes: Iterable[Diagnosis]) -> str:
-    """The same for a notebook: only the sources of cells with fixes are written anew.
+def rewritten_notebook(text: str, changes: Mapping[int | None, Callable[[str], str]]) -> str:
+    """The same for a notebook: only the sources of the cells with changes are written anew.
 
-    >>> from handgrad.checker.source import Place
     >>> text = '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = 2"]}]}'
-    >>> mended_notebook(text, [Diagnosis("sign", "", "b = -2", Place("", 2, 1), 2, 2)])
+    >>> rewritten_notebook(text, {1: lambda source: source.replace("2", "-2")})
     '{"cells": [{"cell_type": "code", "source": ["a = 1\\\\n",  "b = -2"]}]}'
     """
-    by_cell: dict[int, list[Diagnosis]] = {}
-    for fix in fixes:
-        if fix.place is not None and fix.place.cell is not None:
-            by_cell.setdefault(fix.place.cell, []).append(fix)
     sources = [cell["source"] for cell in _cells(text)]
-    for number in sorted(by_cell, reverse=True):
+    for number, change in sorted(((n, c) for n, c in changes.items() if n is not None), reverse=True):
         start, end = sources[number - 1]
-        text = text[:start] + _source(text, start, end, by_cell[number]) + text[end:]
+        text = text[:start] + _source(text, start, end, change) + text[end:]
     return text
 
 
@@ -121,8 +145,8 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _source(text: str, start: int, end: int, fixes: list[Diagnosis]) -> str:
-    """The source of a cell with fixes in it, each line that stays as it was written."""
+def _source(text: str, start: int, end: int, change: Callable[[str], str]) -> str:
+    """The source of a cell as it is changed, each line that stays as it was written."""
     listed = text[start] == "["
     strings = [(at, to) for _, at, to in _values(text, start)] if listed else [(start, end)]
     written: dict[str, str] = {}
@@ -133,7 +157,7 @@ def _source(text: str, start: int, end: int, fixes: list[Diagnosis]) -> str:
             if character == "\\n":
                 written[json.loads(f'"{line}"')], line = line, ""
         written[json.loads(f'"{line}"')] = line
-    new = mended("".join(json.loads(text[at:to]) for at, to in strings), fixes)
+    new = change("".join(json.loads(text[at:to]) for at, to in strings))
     lines = [line + end for line, end in _LINE.findall(new)[:-1]]
     lines = [written.get(line) or json.dumps(line, ensure_ascii=text.isascii())[1:-1] for line in lines]
     if not listed:

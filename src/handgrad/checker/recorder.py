@@ -29,12 +29,12 @@ from handgrad.checker.values import (
     clone,
     copied,
     copy_values,
+    fingerprints,
     holds,
     holds_float,
     is_float,
     is_object,
     storage_of,
-    version_of,
 )
 
 _UNCOUNTED = re.compile(r"\.data\b|numpy")
@@ -114,7 +114,7 @@ class Recorder:
         """Run the step's code, and see what it bound and changed."""
         namespace = self.machine.namespace
         namespace["__leave_loop__"] = LeaveLoop
-        before, random_before = _fingerprints(namespace), Randomness.now(namespace)
+        before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(step.code)
         except ProgramEnds as ends:
@@ -123,7 +123,7 @@ class Recorder:
             if (handler := self._handler_of(error)) is not None:
                 raise Handled(handler, error) from None
             step.error = user_error(error, step.statement)
-        after = _fingerprints(namespace)
+        after = fingerprints(namespace)
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
         touched = {n for n in found.called if is_object(namespace.get(n))}
@@ -218,11 +218,3 @@ def _counts_changes(statement: Statement, value: Any) -> bool:
     """Whether a change of the value would show in its version, so that `h.exp().mul_(d)` is seen to leave `h` alone."""
     tensor = isinstance(value, Tensor) and not value.is_inference()
     return tensor and not _UNCOUNTED.search(statement.text)
-
-
-def _fingerprints(namespace: dict[str, Any]) -> dict[str, tuple]:
-    return {
-        name: (id(value), version_of(value) if isinstance(value, Tensor) else 0)
-        for name, value in namespace.items()
-        if not name.startswith("__")
-    }

@@ -162,7 +162,7 @@ def _read_notebook(path: Path, text: str) -> Source:
     return source
 
 
-_CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward)\b")
+_CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward|derive)\b")
 RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
 _RUNS_WITHOUT_PERCENT = re.compile(
     r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"

@@ -37,6 +37,13 @@ def holds(test: Callable[[Any], bool], value: Any, depth: int = 3) -> bool:
     return any(holds(test, v, depth - 1) for v in list(attributes(value).values())[:64])
 
 
+def held_in(value: Any, depth: int = 3) -> list[Any]:
+    """The tensors and arrays that are the value or lie in it."""
+    found: list[Any] = []
+    holds(lambda tensor: found.append(tensor) or False, value, depth)
+    return found
+
+
 def attribute_of(value: Any, name: str) -> Any:
     """An attribute of an object of the user's; None where there is none, or where asking for it raises."""
     try:
@@ -143,6 +150,15 @@ def version_of(tensor: Tensor) -> int:
         return tensor._version
     except RuntimeError:  # an inference tensor counts no versions
         return 0
+
+
+def fingerprints(namespace: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """What each name stands for, and how often that has been changed in place: for comparing two moments."""
+    return {
+        name: (id(value), version_of(value) if isinstance(value, Tensor) else 0)
+        for name, value in namespace.items()
+        if not name.startswith("__")
+    }
 
 
 def storage_of(value: Any) -> int | None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
     "check": "say which gradient line of a script or notebook is wrong, and why",
+    "derive": "write the backward pass of a program, line by line or as short as it gets",
     "learn": "a course in deriving gradients by hand, with the checker as the teacher",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",

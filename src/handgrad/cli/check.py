@@ -62,7 +62,7 @@ def check(
     def once() -> int:
         from handgrad.checker.inspection import check_file
 
-        with _unheard():
+        with unheard():
             report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
         report.hint, report.show_fix = hint, fix
         try:
@@ -84,7 +84,7 @@ def main(words: list[str]) -> int | None:
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[None]:
+def unheard() -> Iterator[None]:
     """Whatever the program and its children do with the standard streams is lost, down to the file descriptors."""
     _flush()
     saved = {}

@@ -40,6 +40,22 @@ def written(node: ast.expr) -> str:
     return _written(node)[0]
 
 
+def lines_of(node: ast.stmt, depth: int = 0) -> list[str]:
+    """The source of a statement, line by line."""
+    indent = "    " * depth
+    match node:
+        case ast.Assign(targets, value):
+            return [indent + " = ".join([*(written(t) for t in targets), written(value)])]
+        case ast.AugAssign(target, op, value):
+            return [f"{indent}{written(target)} {BINARY[type(op)][0].strip()}= {written(value)}"]
+        case ast.Expr(value):
+            return [indent + written(value)]
+        case ast.For(target, over, body, []):
+            inner = [line for part in body for line in lines_of(part, depth + 1)]
+            return [f"{indent}for {written(target)} in {written(over)}:", *inner]
+    return [indent + line for line in ast.unparse(node).split("\n")]
+
+
 def _within(node: ast.expr, least: int) -> str:
     """The source of an expression as a part of one that binds at `least`: in brackets where it binds less."""
     text, binds = _written(node)

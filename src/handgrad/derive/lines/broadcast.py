@@ -3,9 +3,10 @@
 import ast
 from collections.abc import Callable
 
-from handgrad.derive.lines.running import example_like, run, shape_of
+from handgrad.derive.lines.arithmetic import binary, is_number
+from handgrad.derive.lines.running import run, shape_of
 from handgrad.derive.lines.steps import Term
-from handgrad.derive.lines.terms import binary, filled, is_number
+from handgrad.derive.lines.terms import filled
 
 
 def spread(term: Term, like: ast.expr) -> ast.expr:
@@ -44,10 +45,3 @@ def _sum(term: Term, dims: tuple[int, ...], *, keepdim: bool) -> Term:
         over = ""
     template = f"dy.sum({over}, keepdim=True)" if keepdim else f"dy.sum({over})"
     return Term(filled(template, {"dy": term.source}), run(template, {"dy": term.example}))
-
-
-def full(term: Term, like: ast.expr, value: object) -> Term:
-    """The gradient in the full shape of the value that it is the gradient of."""
-    if not term.constant and shape_of(term.example) == shape_of(value):
-        return term
-    return Term(spread(term, like), example_like(value))

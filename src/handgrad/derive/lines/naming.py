@@ -4,7 +4,7 @@ import ast
 import itertools
 
 from handgrad.derive.read.calls import Call, is_array
-from handgrad.derive.read.program import Program
+from handgrad.derive.read.program import Line, Program
 
 HINTS: dict[str, str] = {
     **dict.fromkeys(("add", "matmul", "linear", "addmm", "einsum"), "a"),
@@ -36,8 +36,9 @@ class Gradients:
     """
 
     def __init__(self, program: Program):  # noqa: D107
-        inside = {n.id for line in program.lines for n in ast.walk(line.value) if isinstance(n, ast.Name)}
-        inside |= {target for line in program.lines for target in line.targets}
+        lines = [line for line in program.lines if isinstance(line, Line)]
+        inside = {n.id for line in lines for n in ast.walk(line.value) if isinstance(n, ast.Name)}
+        inside |= {target for line in lines for target in line.targets}
         self.names: dict[str, str] = {}
         self._taken = set(inside)
         self._reserved = {name: self.fresh(f"d{name}") for name in sorted(inside) if is_array(program.values.get(name))}

@@ -1,110 +1,223 @@
 """Send the gradient of one forward line's value back to the variables in it."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from handgrad.derive.lines.broadcast import full, spread, summed
+from handgrad.derive.emit.source import written
+from handgrad.derive.lines.arithmetic import Mask, binary, is_number
+from handgrad.derive.lines.broadcast import spread, summed
 from handgrad.derive.lines.naming import hint
-from handgrad.derive.lines.running import example_like, run, shape_of
-from handgrad.derive.lines.scope import Scope
+from handgrad.derive.lines.running import alike, example_like, run, shape_of
+from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
-from handgrad.derive.lines.terms import filled, is_number, parsed, rebuilt, variable
+from handgrad.derive.lines.terms import filled, parsed, rebuilt, variable
 from handgrad.derive.read.calls import Call
-from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, rule_of
-from handgrad.derive.rules.pointwise import POINTWISE
+from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definition_of, rule_of
 
 
 class Sending:
     """What one forward line sends back, as steps in their order."""
 
-    def __init__(self, scope: Scope, sizes: Sizes):  # noqa: D107
-        self.scope, self.sizes = scope, sizes
+    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):  # noqa: D107
+        self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
-        self._known: dict[str, ast.expr] = {}
+        self.examples: dict[str, Any] = {}
+        self._known: dict[str, ast.Name] = {}
+        self._arrived: dict[str, list[Term]] = {}
+
+    def send_each(self, node: ast.expr, targets: Sequence[str], terms: Mapping[str, Term]) -> None:
+        """Send back the gradients that there are, `terms`, of the values of an expression by the names they have."""
+        values = node.elts if isinstance(node, ast.Tuple | ast.List) else [_item(node, i) for i in range(len(targets))]
+        for part, target in zip(values, targets, strict=True):
+            self._known[ast.dump(part)] = variable(target)
+        if len(terms) > 1 and (self._is_several(node) or hasattr(self.scope.value(node), "shape")):
+            gradients = [terms[t].source if t in terms else _zeros(variable(t)) for t in targets]
+            self.send_list(node, ast.List(gradients, ast.Load()))
+            return
+        for part, target in zip(values, targets, strict=True):
+            if target in terms:
+                self.send(part, terms[target], target)
+
+    def send_list(self, node: ast.expr, gradients: ast.expr) -> None:
+        """Send back a list of gradients, one for each value of an expression."""
+        value = self.scope.value(node)
+        if isinstance(node, ast.Tuple | ast.List):
+            for i, part in enumerate(node.elts):
+                if self.scope.active(part):
+                    self.send(part, Term(_item(gradients, i), example_like(value[i])))
+        elif self._is_several(node):
+            call = self.scope.call(node)
+            assert call is not None
+            rule = rule_of(call.name)
+            assert rule is not None
+            self._apply(rule, call, node, {"dys": Term(gradients, [example_like(part) for part in value])})
+        elif hasattr(value, "shape"):
+            self.send(node, Term(filled("torch.stack(dys)", {"dys": gradients}), example_like(value)))
+        else:
+            raise UncoveredError(f"no rule covers `{_function(node)}`")
+
+    def _is_several(self, node: ast.expr) -> bool:
+        """Whether an expression is the call of a function that takes a tensor apart."""
+        call = self.scope.call(node)
+        rule = rule_of(call.name) if call else None
+        return rule is not None and rule.several
 
     def send(self, node: ast.expr, term: Term, name: str | None = None) -> None:
         """Send a gradient back through an expression, whose value has a name or none."""
+        if isinstance(node, ast.Name):
+            self._arrive(node, term)
+            return
         if name is not None:
             self._known[ast.dump(node)] = variable(name)
-        if isinstance(node, ast.Name):
-            self.steps.append(self._arrival(node, term))
-            return
         inner, output = self.scope.projected(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and self._is_several(inner):
+            self._add_to_list(node.value, node.slice, term)
+            return
         call = self.scope.call(inner)
-        rule = rule_of(call.name) if call else None
-        if call is None or rule is None:
-            raise UncoveredError("no rule covers this")
-        if not rule.lazy:
-            term = self._full(node, term)
-        arguments = {argument: self.scope.value(part) for argument, part in call.arguments.items()}
-        site = Site(call.name, arguments, self.scope.value(node), term.example, output, name is not None)
-        self._apply(rule, call, site, node, term)
+        if call is None or not hasattr(self.scope.value(node), "shape"):
+            raise UncoveredError(f"no rule covers `{_function(node)}`")
+        if call.name == "getitem" and isinstance(self.scope.value(call["x"]), list | tuple):
+            raise UncoveredError(f"no rule covers `{_function(call['x'])}`")
+        site, rule = self._site(call, node, term, output), rule_of(call.name)
+        if rule is not None:
+            self._apply(rule, call, node, {"dy": term if rule.takes_narrow(site) else self._full(node, term)}, output)
+        elif definition := definition_of(site):
+            self._expand(definition, call, node, term)
+        else:
+            raise UncoveredError(f"no rule covers `{_function(node)}`")
 
-    def _apply(self, rule: Adjoint, call: Call, site: Site, node: ast.expr, term: Term) -> None:
+    def _site(self, call: Call, node: ast.expr, term: Term | None, output: int | None = None) -> Site:
+        outputs = {f"y_{i}": part for i, part in enumerate(self._outputs(node))}
+        return Site(
+            call.name,
+            {argument: self.scope.value(part) for argument, part in call.arguments.items()},
+            dict(elements(call.arguments)),
+            self.scope.made,
+            self.scope.value(node),
+            term.example if term else None,
+            output,
+            len(outputs),
+            frozenset(y for y, part in {"y": node, **outputs}.items() if ast.dump(part) in self._known),
+        )
+
+    def _outputs(self, node: ast.expr) -> list[ast.expr]:
+        """The outputs of the call of which an expression takes one."""
+        match node:
+            case ast.Attribute(whole, attr) if self.scope.projected(node)[1] is not None:
+                names = next(names for names in OUTPUTS if attr in names)
+                return [ast.Attribute(whole, name, ast.Load()) for name in names]
+            case ast.Subscript(whole) if self.scope.projected(node)[1] is not None:
+                return [_item(whole, i) for i in range(len(self.scope.value(whole)))]
+        return []
+
+    def _apply(
+        self, rule: Adjoint, call: Call, node: ast.expr, terms: Mapping[str, Term], output: int | None = None
+    ) -> None:
+        site = self._site(call, node, terms.get("dy"), output)
         back = rule.rule(site)
         parts = dict(elements(call.arguments))
-        examples = {**dict(elements(site.arguments)), "dy": term.example, "y": site.result}
-        known = {"dy": term.source}
+        sources = {"y": node, **parts, **{f"y_{i}": part for i, part in enumerate(self._outputs(node))}}
+        examples = {name: self.scope.value(part) for name, part in sources.items()}
+        examples |= {name: term.example for name, term in terms.items()}
+        known = {name: term.source for name, term in terms.items()}
 
         def swap(piece: ast.expr) -> ast.expr | None:
             match piece:
-                case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), ast.Constant(int(dim))) if name in parts:
-                    return self.sizes.of(parts[name], dim)
-                case ast.Call(ast.Attribute(ast.Name(name), "numel")) if name in parts:
-                    return self.sizes.count(parts[name])
+                case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), ast.Constant(int(dim))) if name in sources:
+                    return self._sized(self.sizes.of(sources[name], dim))
+                case ast.Attribute(ast.Name(name), "shape") if name in sources:
+                    return self._sized(self.sizes.shape(sources[name]))
+                case ast.Call(ast.Attribute(ast.Name(name), "numel")) if name in sources:
+                    return self._sized(self.sizes.count(sources[name]))
+                case ast.Name("F") if self.scope.hides_functional:
+                    return parsed("torch.nn.functional")
                 case ast.Name(name) if name in known:
                     return known[name]
-                case ast.Name(name) if name == "y" or name in parts:
-                    return self.reference(node if name == "y" else parts[name])
+                case ast.Name(name) if name in sources:
+                    return self.reference(sources[name])
             return None
 
         def fill(template: str) -> ast.expr:
             return rebuilt(parsed(template), swap)
 
         for temporary, template in back.where.items():
-            known[temporary], examples[temporary] = self._bind(fill(template), temporary), run(template, examples)
+            examples[temporary] = run(template, examples)
+            name = self._bind(fill(template), temporary)
+            known[temporary] = Mask(name.id, name.ctx) if has_truths(examples[temporary]) else name
         for argument, template in back.terms.items():
-            part = parts.get(argument)
-            if part is None or not self.scope.active(part):
+            if (part := parts.get(argument)) is None or not self.scope.active(part):
                 continue
             if isinstance(template, Into):
                 self._add_into(part, argument, template, fill)
                 continue
             sent = Term(fill(template), run(template, examples))
-            if call.name in POINTWISE:
+            if "dy" in terms and terms["dy"].constant and is_rounded(sent, site.result):
+                self._apply(rule, call, node, {"dy": self._full(node, terms["dy"])}, output)
+                return
+            if rule.broadcasts:
                 whole, wanted = shape_of(site.result), shape_of(site.arguments[argument])
-                sent = summed(sent, whole, wanted, lambda d: self.sizes.of(node, d))
+                sent = summed(sent, whole, wanted, lambda d: self._sized(self.sizes.of(node, d)))
             self._go_on(part, sent)
+
+    def _expand(self, definition: str, call: Call, node: ast.expr, term: Term) -> None:
+        """Send a gradient back through the definition of a call, to each argument once."""
+        standing = {name: self.scope.stand_in(part) for name, part in elements(call.arguments)}
+        expression = filled(definition, standing)
+        if not alike(self.scope.value(expression), self.scope.value(node)):
+            raise UncoveredError(f"no rule covers `{_function(node)}` with these arguments")
+        self._arrived.update({stand_in.id: [] for stand_in in standing.values()})
+        self.send(expression, term)
+        for stand_in in standing.values():
+            if terms := self._arrived.pop(stand_in.id):
+                self._go_on(self.scope.stands_for(stand_in), functools.reduce(added, terms))
 
     def _go_on(self, part: ast.expr, term: Term) -> None:
         if not isinstance(part, ast.Name) and not term.constant:
             term = Term(self._bind(term.source, "d" + hint(self.scope.call(part))), term.example)
         self.send(part, term)
 
-    def _arrival(self, node: ast.Name, term: Term) -> Step:
-        whole = None
-        if term.constant or shape_of(term.example) != shape_of(self.scope.value(node)):
+    def _arrive(self, node: ast.Name, term: Term) -> None:
+        if node.id in self._arrived:
+            self._arrived[node.id].append(term)
+            return
+        whole, value = None, self.scope.value(node)
+        if isinstance(term.example, list | tuple):
+            self.examples.setdefault(node.id, term.example)
+            self.steps.append(Step(node.id, term.source))
+            return
+        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
+        if narrow:
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole
-        elif not term.example.is_floating_point():
-            whole = filled("c.to(x.dtype)", {"x": node, "c": variable(VALUE)})
-        return Step(node.id, term.source, whole=whole)
+        self.steps.append(Step(node.id, term.source, whole=whole))
+
+    def _add_to_list(self, name: ast.Name, index: ast.expr, term: Term) -> None:
+        place = ast.Subscript(variable(GRADIENT), index, ast.Load())
+        zeros = filled("[torch.zeros_like(part) for part in x]", {"x": name})
+        self.steps.append(Step(name.id, term.source, place=place, zeros=zeros, adds=True))
+        self.examples.setdefault(name.id, self.scope.value(name))
 
     def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
-        value = fill(into.value) if into.value else None
         swap = named({f"d{argument}": variable(GRADIENT)}.get)
         place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
-        if isinstance(part, ast.Name):
-            self.steps.append(Step(part.id, value, place=place, call=call, like=part))
+        value, start = (fill(t) if t else None for t in (into.value, into.start))
+        example = example_like(self.scope.value(part))
+        name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None
+        if name is not None and (start is None or name not in (*self.seen, *self.examples)):
+            self.steps.append(Step(name, value, place=place, call=call, zeros=start or _zeros(part)))
+            self.examples.setdefault(name, example)
             return
+        hinted = f"d{name or hint(self.scope.call(part))}"
         name = f"temporary {len(self.steps)}"
-        hinted, like = "d" + hint(self.scope.call(part)), self.reference(self.sizes.like(part))
-        self.steps.append(Step(name, value, hinted, place=place, call=call, like=like))
-        self.send(part, Term(variable(name), example_like(self.scope.value(part))))
+        zeros = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
+        self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
+        self.send(part, Term(variable(name), example))
 
-    def _bind(self, source: ast.expr, hinted: str) -> ast.expr:
+    def _bind(self, source: ast.expr, hinted: str) -> ast.Name:
         name = f"temporary {len(self.steps)}"
         self.steps.append(Step(name, source, hinted))
         return variable(name)
@@ -112,12 +225,29 @@ class Sending:
     def _full(self, node: ast.expr, term: Term) -> Term:
         value = self.scope.value(node)
         if term.constant or shape_of(term.example) != shape_of(value):
-            return full(term, self.reference(self.sizes.like(node)), value)
+            example = example_like(value) if term.constant else term.example.expand(value.shape)
+            known = self._known.get(ast.dump(self.scope.resolved(node)))
+            name = known if isinstance(known, ast.Name) and known.id in self.scope.names else None
+            return Term(self._sized(self.sizes.filled(node, term, name)), example)
         return term
+
+    def _sized(self, node: ast.expr) -> ast.expr:
+        """An expression of sizes, in which what they are the sizes of is a temporary where it has no name."""
+
+        def refer(part: ast.expr) -> ast.expr | None:
+            match part:
+                case ast.Attribute(tensor, "shape" | "numel" as what) if not isinstance(tensor, ast.Name):
+                    return ast.Attribute(self.reference(tensor), what, ast.Load())
+            return None
+
+        return rebuilt(node, refer)
 
     def reference(self, node: ast.expr) -> ast.expr:
         """An expression for the value of a part of the line: a temporary, in which other such parts are temporaries."""
-        if isinstance(node, ast.Name | ast.Constant) or isinstance(self.scope.value(node), int | float | None):
+        node, value = self.scope.resolved(node), self.scope.value(node)
+        if isinstance(node, ast.Name) and has_truths(value):
+            return Mask(node.id, node.ctx)
+        if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | tuple | None):
             return node
         key = ast.dump(node)
         if key not in self._known:
@@ -127,14 +257,39 @@ class Sending:
             def refer(part: ast.expr) -> ast.expr | None:
                 return self.reference(part) if any(part is other for other in inner) else None
 
-            self._known[key] = self._bind(rebuilt(node, refer), hint(call))
+            temporary = self._bind(rebuilt(node, refer), hint(call))
+            self._known[key] = Mask(temporary.id, temporary.ctx) if has_truths(value) else temporary
         return self._known[key]
+
+
+def _function(node: ast.expr) -> str:
+    """What an expression calls, as it is written there."""
+    return written(node.func if isinstance(node, ast.Call) else node)
+
+
+def is_rounded(term: Term, value: Any) -> bool:
+    """Whether a gradient is of another kind than the value, as a mask times a number is."""
+    return not term.constant and term.example.dtype != value.dtype
 
 
 def elements(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The arguments of a call by name, and the elements of those that are lists, as `x_0`, `x_1`, ..."""
     for name, value in arguments.items():
         yield name, value
-        inside = value.elts if isinstance(value, ast.Tuple | ast.List) else value
-        if isinstance(inside, list | tuple):
-            yield from ((f"{name}_{i}", element) for i, element in enumerate(inside))
+        if isinstance(value, ast.Tuple | ast.List):
+            yield from ((f"{name}_{i}", element) for i, element in enumerate(value.elts))
+
+
+def _item(node: ast.expr, index: int) -> ast.expr:
+    if isinstance(node, ast.List):
+        return node.elts[index]
+    return ast.Subscript(node, ast.Constant(index), ast.Load())
+
+
+def _zeros(node: ast.expr) -> ast.expr:
+    return filled("torch.zeros_like(x)", {"x": node})
+
+
+def added(left: Term, right: Term) -> Term:
+    """The sum of two gradients of one value."""
+    return Term(binary(ast.Add(), left.source, right.source), left.example + right.example)

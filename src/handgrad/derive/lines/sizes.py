@@ -3,12 +3,12 @@
 import ast
 from collections.abc import Iterator
 
+from handgrad.derive.lines.arithmetic import is_number
+from handgrad.derive.lines.layout import kept_dimensions, same_shape
 from handgrad.derive.lines.running import shape_of
 from handgrad.derive.lines.scope import Scope
-from handgrad.derive.lines.terms import variable
-from handgrad.derive.read.calls import Call
-from handgrad.derive.rules.elementwise import SLOPES
-from handgrad.derive.rules.pointwise import POINTWISE
+from handgrad.derive.lines.steps import Term
+from handgrad.derive.lines.terms import filled, variable
 
 
 class Sizes:
@@ -22,23 +22,56 @@ class Sizes:
 
     def of(self, node: ast.expr, dim: int) -> ast.expr:
         """The size of a dimension of an expression's value."""
-        return self._said(node, dim % max(1, self._rank(node)))
+        return self.scope.resolved(self._said(node, dim % max(1, self._rank(node))))
+
+    def shape(self, node: ast.expr) -> ast.expr:
+        """The shape of an expression's value."""
+        like = same_shape(self.scope, node)
+        if isinstance(like, ast.Name):
+            return ast.Attribute(like, "shape", ast.Load())
+        return ast.Tuple([self.of(node, dim) for dim in range(self._rank(node))], ast.Load())
 
     def count(self, node: ast.expr) -> ast.expr:
         """How many elements an expression's value has."""
+        node = self.scope.stands_for(node)
+        call = self.scope.call(node)
+        if call is not None and call.name in ("view", "reshape", "flatten", "ravel"):
+            return self.count(call["x"])
         if self._rank(node) == 1:
             return self.of(node, 0)
-        return ast.Call(ast.Attribute(self.like(node), "numel", ast.Load()), [], [])
+        return ast.Call(ast.Attribute(same_shape(self.scope, node), "numel", ast.Load()), [], [])
 
-    def like(self, node: ast.expr) -> ast.expr:
-        """An expression of the same shape, which is this one or a part of it."""
-        call = self.scope.call(node)
-        if call is not None and (call.name in POINTWISE or call.name in SLOPES or call.name in UNCHANGED):
-            shape = shape_of(self.scope.value(node))
-            for part in call.arguments.values():
-                if shape_of(self.scope.value(part)) == shape:
-                    return self.like(part)
-        return node
+    def filled(self, node: ast.expr, term: Term, name: ast.Name | None = None) -> ast.expr:
+        """A tensor of the shape and kind of an expression's value, with what broadcasts to it in it.
+
+        Args:
+            node: the expression.
+            term: what is in the tensor.
+            name: the variable that has the value, if there is one.
+        """
+        like = same_shape(self.scope, node, floats=True)
+        like = like if isinstance(like, ast.Name) else name
+        if like is None:
+            return self._new(node, term)
+        names = {"x": like, "c": term.source}
+        if not term.constant:
+            return filled("c.expand_as(x)", names)
+        for number, function in ((0, "torch.zeros_like(x)"), (1, "torch.ones_like(x)")):
+            if is_number(term.source, number):
+                return filled(function, names)
+        return filled("torch.full_like(x, c)", names)
+
+    def _new(self, node: ast.expr, term: Term) -> ast.expr:
+        """The same, by sizes, where no variable has the shape."""
+        node = self.scope.resolved(node)
+        active = (part for part in ast.walk(node) if isinstance(part, ast.Name) and self.scope.active(part))
+        names = {"x": next(active), "c": term.source, "s": self.shape(node)}
+        if not term.constant:
+            return filled("c.expand(s)", names)
+        for number, function in ((0, "x.new_zeros(s)"), (1, "x.new_ones(s)")):
+            if is_number(term.source, number):
+                return filled(function, names)
+        return filled("x.new_full(s, c)", names)
 
     def _said(self, node: ast.expr, dim: int) -> ast.expr:
         origin = self._origin(node, dim)
@@ -46,69 +79,47 @@ class Sizes:
             return variable(known)
         if not isinstance(origin, ast.Subscript):
             return origin
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
             return _shape(node, dim)
         for part, part_dim in self._same(node, dim):
             return self._said(part, part_dim)
-        return _shape(node, dim)
+        return origin
 
     def _origin(self, node: ast.expr, dim: int) -> ast.expr:
         """Where a size comes from: a dimension of a variable that no line makes, or a number's own source."""
-        if isinstance(node, ast.Name):
-            line = self.scope.makers.get(node.id)
-            if line is None or len(line.targets) != 1:
-                return _shape(node, dim)
-            return self._origin(line.value, dim) if self._followed(line.value, dim) else _shape(node, dim)
+        if isinstance(node, ast.Name) and self.scope.stands_for(node) is node:
+            made = self.scope.made(node)
+            followed = made is not node and (any(self._same(made, dim)) or self._written_out(made, dim) is not None)
+            renamed = isinstance(made, ast.Name) and made is not node
+            return self._origin(made, dim) if followed or renamed else _shape(node, dim)
         for part, part_dim in self._same(node, dim):
             return self._origin(part, part_dim)
         return self._written_out(node, dim) or _shape(node, dim)
 
-    def _followed(self, node: ast.expr, dim: int) -> bool:
-        return isinstance(node, ast.Name) or any(self._same(node, dim)) or self._written_out(node, dim) is not None
-
     def _same(self, node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
         """Dimensions of parts of the expression that are as large by what the expression does."""
-        call = self.scope.call(node)
-        if call is None:
-            return
-        if call.name in POINTWISE or call.name in SLOPES or call.name in UNCHANGED:
-            yield from self._broadcast(call, node, dim)
-            return
-        match call.name:
-            case "matmul" if self._rank(call["x"]) == self._rank(call["other"]) == 2:
-                yield (call["x"], 0) if dim == 0 else (call["other"], 1)
-            case "matmul" if self._rank(call["other"]) == 2 and dim < self._rank(node) - 1:
-                yield call["x"], dim
-            case "t":
-                yield call["x"], 1 - dim
-            case "getitem":
-                yield from self._indexed(call, dim)
-
-    def _broadcast(self, call: Call, node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
-        rank = self._rank(node)
-        for part in call.arguments.values():
-            shape = shape_of(self.scope.value(part))
-            own = dim - (rank - len(shape))
-            if own >= 0 and (shape[own] != 1 or self.scope.value(node).shape[dim] == 1):
-                yield part, own
-
-    def _indexed(self, call: Call, dim: int) -> Iterator[tuple[ast.expr, int]]:
-        index = self.scope.value(call["index"])
-        if hasattr(index, "dtype") and not _is_mask(index):
-            rank = len(shape_of(index))
-            yield (call["index"], dim) if dim < rank else (call["x"], dim - rank + 1)
+        if (part := self.scope.stands_for(node)) is not node:
+            yield part, dim
+        else:
+            yield from kept_dimensions(self.scope, node, dim)
 
     def _written_out(self, node: ast.expr, dim: int) -> ast.expr | None:
         """A size that stands in the expression: in a view, or as the length of a range that picks elements."""
         call = self.scope.call(node)
         if call is not None and call.name in ("view", "reshape") and isinstance(call["shape"], ast.Tuple):
             wanted = call["shape"].elts
-            if dim < len(wanted) and not isinstance(wanted[dim], ast.Starred) and self.scope.value(wanted[dim]) != -1:
-                return self._size_in(wanted[dim])
+            if not any(isinstance(size, ast.Starred) for size in wanted) and len(wanted) == self._rank(node):
+                if self.scope.value(wanted[dim]) != -1:
+                    return self._size_in(wanted[dim])
+                if len(wanted) == 1:
+                    return self.count(call["x"])
         if call is not None and call.name == "getitem" and isinstance(call["index"], ast.Tuple):
             match call["index"].elts:
                 case [ast.Call(ast.Name("range"), [length]), *_] if self._rank(node) == 1:
                     return self._size_in(length)
+                case parts if dim < len(parts) and all(isinstance(p, ast.Slice) for p in parts[:dim]):
+                    added = isinstance(part := parts[dim], ast.Constant) and part.value is None
+                    return ast.Constant(1) if added else None
         return None
 
     def _size_in(self, node: ast.expr) -> ast.expr:
@@ -126,7 +137,7 @@ class Sizes:
         """Note which sizes a line gives names to."""
         match value:
             case ast.Attribute(array, "shape") | ast.Call(ast.Attribute(array, "size"), []):
-                if self._rank(array) == len(targets):
+                if self._rank(array) == len(targets) > 0:
                     for dim, name in enumerate(targets):
                         self._names.setdefault(ast.dump(self._origin(array, dim)), name)
             case _ if len(targets) == 1 and (size := self._size_in(value)) is not value:
@@ -136,13 +147,5 @@ class Sizes:
         return len(shape_of(self.scope.value(node)))
 
 
-UNCHANGED = frozenset({"pow", "softmax", "log_softmax", "dropout", "masked_fill", "clone", "where", "layer_norm"})
-"""Further functions whose value has the shape of their argument."""
-
-
 def _shape(node: ast.expr, dim: int) -> ast.expr:
     return ast.Subscript(ast.Attribute(node, "shape", ast.Load()), ast.Constant(dim), ast.Load())
-
-
-def _is_mask(index: object) -> bool:
-    return str(getattr(index, "dtype", "")).endswith("bool")

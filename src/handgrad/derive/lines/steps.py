@@ -38,7 +38,8 @@ class Step:
         whole: the value in the shape of the variable, for the first that its gradient is given.
         place: the elements of the gradient that `value` is added to, where these are some.
         call: what adds to some elements of the gradient where that is a call.
-        like: what a gradient of which some elements are added to has the shape of.
+        zeros: what the gradient is before some of its elements are added to.
+        adds: whether `value` is added to the `place` even where it is the first.
     """
 
     name: str
@@ -47,7 +48,8 @@ class Step:
     whole: ast.expr | None = None
     place: ast.expr | None = None
     call: ast.expr | None = None
-    like: ast.expr | None = None
+    zeros: ast.expr | None = None
+    adds: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -63,6 +65,11 @@ class Step:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         changed = {name: rebuilt(part, swap) for name, part in parts.items() if isinstance(part, ast.expr)}
         return replace(self, **changed)
+
+
+def gradient_of(variable: str) -> ast.Name:
+    """What stands for the gradient of a variable until it has its name."""
+    return ast.Name(f"gradient of {variable}", ast.Load())
 
 
 def named(names: Callable[[str], ast.expr | None]) -> Replacement:

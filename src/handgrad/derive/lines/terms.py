@@ -8,6 +8,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from handgrad.derive.lines.arithmetic import binary, minus, negated, positive
+
 Replacement = Callable[[ast.expr], ast.expr | None]
 
 LINEAR = frozenset(
@@ -40,6 +42,9 @@ LINEAR = frozenset(
     }
 )
 """Methods through which a minus sign goes."""
+
+OF_SEVERAL = frozenset({"view", "reshape", "permute", "transpose", "flip", "expand", "new_ones", "new_zeros"})
+"""Methods whose arguments may be one tuple or, as is shorter, what is in it."""
 
 
 def variable(text: str) -> ast.Name:
@@ -98,82 +103,6 @@ def _rebuilt_parts(node: Any, replace: Replacement) -> Any:
     return node
 
 
-def negated(node: ast.expr) -> bool:
-    """Whether a minus sign stands in front."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, int | float) and node.value < 0
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-
-
-def positive(node: ast.expr) -> ast.expr:
-    """What a minus sign stands in front of."""
-    if isinstance(node, ast.Constant):
-        assert isinstance(node.value, int | float)
-        return ast.Constant(-node.value)
-    assert isinstance(node, ast.UnaryOp)
-    return node.operand
-
-
-def minus(node: ast.expr) -> ast.expr:
-    """`-node`."""
-    if negated(node):
-        return positive(node)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-        return ast.BinOp(node.right, ast.Sub(), node.left)
-    return ast.UnaryOp(ast.USub(), node)
-
-
-def binary(op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr:
-    """Two expressions put together by an operator."""
-    match op:
-        case ast.Add():
-            return _sum(left, right)
-        case ast.Sub():
-            return _sum(left, minus(right)) if negated(right) else ast.BinOp(left, op, right)
-        case ast.Mult() | ast.Div() | ast.MatMult():
-            if negated(left):
-                return minus(binary(op, positive(left), right))
-            if negated(right):
-                return minus(binary(op, left, positive(right)))
-            return _product(left, right) if isinstance(op, ast.Mult) else _quotient(left, op, right)
-        case ast.Pow() if is_number(right, 1):
-            return left
-    return ast.BinOp(left, op, right)
-
-
-def _sum(left: ast.expr, right: ast.expr) -> ast.expr:
-    if negated(right):
-        return binary(ast.Sub(), left, positive(right))
-    if negated(left):
-        return ast.BinOp(right, ast.Sub(), positive(left))
-    return ast.BinOp(left, ast.Add(), right)
-
-
-def _quotient(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
-    return left if isinstance(op, ast.Div) and is_number(right, 1) else ast.BinOp(left, op, right)
-
-
-def _product(left: ast.expr, right: ast.expr) -> ast.expr:
-    if is_number(left, 1):
-        return right
-    if is_number(right, 1):
-        return left
-    if _is_product(right):
-        if not _is_product(left):
-            return ast.BinOp(right, ast.Mult(), left)
-        return ast.BinOp(_product(left, right.left), right.op, right.right)
-    return ast.BinOp(left, ast.Mult(), right)
-
-
-def _is_product(node: ast.expr) -> bool:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
-
-
-def is_number(node: ast.expr, value: float) -> bool:
-    """Whether an expression is this number, written out."""
-    return isinstance(node, ast.Constant) and not isinstance(node.value, bool) and node.value == value
-
-
 def called(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr:
     """A call; of a linear method of `-a`, it is minus the call of `a`'s."""
     match function:
@@ -181,7 +110,17 @@ def called(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.key
             return minus(called(attribute(positive(owner), name), arguments, keywords))
         case ast.Attribute(owner, "transpose") if swap := _transposed(owner, arguments):
             return swap
+        case ast.Attribute(ast.Call(ast.Attribute(inner, "sum"), [dims], [_]), "squeeze") if _same(arguments, dims):
+            return called(ast.Attribute(inner, "sum", ast.Load()), arguments, [])
+        case ast.Attribute(_, name) if name in OF_SEVERAL:
+            match arguments:
+                case [ast.Tuple([_, *_] as parts)]:
+                    arguments = parts
     return ast.Call(function, arguments, keywords)
+
+
+def _same(arguments: list[ast.expr], dims: ast.expr) -> bool:
+    return len(arguments) == 1 and ast.dump(arguments[0]) == ast.dump(dims)
 
 
 def attribute(owner: ast.expr, name: str) -> ast.expr:
@@ -189,8 +128,9 @@ def attribute(owner: ast.expr, name: str) -> ast.expr:
     if name == "T":
         if negated(owner):
             return minus(attribute(positive(owner), name))
-        if isinstance(owner, ast.Attribute) and owner.attr == "T":
-            return owner.value
+        match owner:
+            case ast.Attribute(matrix, "T") | ast.Call(ast.Attribute(matrix, "t"), []):
+                return matrix
         if isinstance(owner, ast.BinOp) and isinstance(owner.op, ast.MatMult) and _has_transpose(owner):
             return ast.BinOp(attribute(owner.right, "T"), ast.MatMult(), attribute(owner.left, "T"))
     return ast.Attribute(owner, name, ast.Load())

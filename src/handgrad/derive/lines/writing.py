@@ -1,11 +1,12 @@
 """Steps as lines of source."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from handgrad.derive.emit.source import written
+from handgrad.derive.lines.arithmetic import negated, positive
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, named
-from handgrad.derive.lines.terms import filled, negated, positive, rebuilt, variable
+from handgrad.derive.lines.terms import filled, rebuilt, variable
 
 VIEWS = frozenset(
     {
@@ -34,18 +35,18 @@ VIEWS = frozenset(
 """Methods whose value may share its elements with what they are called on."""
 
 
-def as_lines(step: Step, gradient: str, *, first: bool, more: bool) -> Iterator[str]:
+def as_lines(step: Step, gradient: str, *, first: bool, changed: Collection[str]) -> Iterator[str]:
     """The lines of a step.
 
     Args:
         step: the step, without a temporary in it that has no name yet.
         gradient: the name that it gives a value or adds to.
         first: whether that name has no value yet.
-        more: whether other steps add to it later.
+        changed: the gradients that later steps add to.
     """
     step = step.rebuilt(named({GRADIENT: variable(gradient)}.get))
-    if step.in_place and first and step.like is not None:
-        yield f"{gradient} = {written(filled('torch.zeros_like(x)', {'x': step.like}))}"
+    if step.zeros is not None and first:
+        yield f"{gradient} = {written(step.zeros)}"
     if step.call is not None:
         yield written(step.call)
         return
@@ -54,8 +55,9 @@ def as_lines(step: Step, gradient: str, *, first: bool, more: bool) -> Iterator[
     assert value is not None
     if first and step.whole is not None:
         value = rebuilt(step.whole, named({VALUE: value}.get))
-    if first:
-        shared = more and step.place is None and _is_view(value)
+    if first and not step.adds:
+        viewed = _viewed(value) if step.place is None else None
+        shared = viewed is not None and (gradient in changed or viewed in changed)
         yield f"{target} = {written(filled('x.clone()', {'x': value}) if shared else value)}"
     elif negated(value):
         yield f"{target} -= {written(positive(value))}"
@@ -63,13 +65,13 @@ def as_lines(step: Step, gradient: str, *, first: bool, more: bool) -> Iterator[
         yield f"{target} += {written(value)}"
 
 
-def _is_view(node: ast.expr) -> bool:
-    """Whether a value may share its elements with a name."""
+def _viewed(node: ast.expr) -> str | None:
+    """The name with which a value may share its elements."""
     match node:
-        case ast.Name():
-            return True
+        case ast.Name(name):
+            return name
         case ast.Call(ast.Attribute(owner, method)) if method in VIEWS:
-            return _is_view(owner)
+            return _viewed(owner)
         case ast.Attribute(owner, "T") | ast.Subscript(owner):
-            return _is_view(owner)
-    return False
+            return _viewed(owner)
+    return None

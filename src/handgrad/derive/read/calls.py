@@ -7,11 +7,14 @@ th; th(x)` are one, and a user's own function called `norm` is none of ours.
 import ast
 import builtins
 import functools
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handgrad.derive.read.signatures import NUMPY, OTHER_WORDS, SIGNATURES
+from handgrad.derive.read import items
+from handgrad.derive.read.signatures import SIGNATURES
+from handgrad.derive.read.spellings import NUMPY, OTHER_WORDS, QUALIFIED
 
 OPERATORS: dict[type, str] = {
     ast.Add: "add",
@@ -19,10 +22,16 @@ OPERATORS: dict[type, str] = {
     ast.Mult: "mul",
     ast.Div: "div",
     ast.Pow: "pow",
+    ast.Mod: "remainder",
+    ast.FloorDiv: "floor_divide",
     ast.MatMult: "matmul",
     ast.USub: "neg",
     ast.UAdd: "positive",
 }
+WITHOUT_EFFECT = frozenset(
+    {"dtype", "out", "device", "inplace", "size_average", "copy", "optimize", "stable", "momentum"}
+)
+"""Keywords that change nothing about where a gradient goes."""
 ATTRIBUTES = {"T": "t", "mT": "t_last", "H": "t", "mH": "t_last"}
 
 
@@ -103,6 +112,8 @@ def _called(
         signature = _functions().get(_key(evaluated(function, values)))
     if signature is None:
         return None
+    if signature.name in ("setitem", "additem") and isinstance(given[1], ast.Subscript):
+        given[1] = given[1].slice
     bound = _bound(signature, given, keywords)
     return None if bound is None else Call(signature.name, bound, node)
 
@@ -118,8 +129,11 @@ def _bound(signature: Signature, given: list[ast.expr], keywords: list[ast.keywo
         bound[signature.rest] = ast.Tuple(whole.elts if whole else left, ast.Load())
     for keyword in keywords:
         name = str(keyword.arg)
-        name = name if name in signature.arguments else OTHER_WORDS.get(name, name)
-        if name not in signature.arguments and name in ("dtype", "out", "device", "inplace", "size_average", "copy"):
+        if name not in signature.arguments:
+            name = OTHER_WORDS.get(name, name)
+        if name not in signature.arguments and f"{name}s" in signature.arguments:
+            name = f"{name}s"
+        if name not in signature.arguments and name in WITHOUT_EFFECT:
             continue
         if name not in signature.arguments or (name in bound and name != signature.rest):
             return None
@@ -181,7 +195,12 @@ def _functions() -> dict[Any, Signature]:
 
     torch_entries = _signatures("torch")
     numpy_entries = {**torch_entries, **_signatures("numpy")}
-    found: dict[Any, Signature] = {}
+    found: dict[Any, Signature] = {items.setitem: torch_entries["setitem"]}
+    found |= dict.fromkeys((items.additem, items.addat), torch_entries["additem"])
+    for line in filter(None, QUALIFIED.split("\n")):
+        path, _, definition = line.partition(": ")
+        owner, _, name = path.rpartition(".")
+        found[_key(getattr(importlib.import_module(owner), name))] = _parsed(definition)[0]
     for modules, entries in (
         ((torch, functional, special, torch.linalg, torch.Tensor), torch_entries),
         ((np, np.linalg), numpy_entries),

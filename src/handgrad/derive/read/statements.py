@@ -4,15 +4,29 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handgrad.derive.read.calls import is_array
+from handgrad.derive.read import blocks
+from handgrad.derive.read.agreeing import check, own_values
+from handgrad.derive.read.finishing import finished
+from handgrad.derive.read.functions import read_function
 from handgrad.derive.read.program import Line, Program
+from handgrad.derive.read.reader import Reader
+from handgrad.derive.read.running import float64, in_float64, is_float, quietly
+from handgrad.derive.read.sources import text_in
+from handgrad.derive.read.steps import names_made
+from handgrad.derive.read.terms import Frame, Stale, Term
 from handgrad.errors import DeriveError
+
+__all__ = ["in_float64", "is_float", "read_function", "read_program"]
 
 
 def read_program(
     source: str, before: Mapping[str, Any], *, inputs: Sequence[str] | None = None, output: str | None = None
 ) -> Program:
     """Run forward lines and read them into single assignment.
+
+    Calls of the user's own functions, lambdas and modules are read into lines of their bodies, loops over lists of
+    layers into lines for each; what is written in place makes a value with a name of its own. Where the lines call
+    `loss.backward()`, they end there.
 
     Args:
         source: the lines, without indentation.
@@ -22,40 +36,52 @@ def read_program(
         output: the name whose gradient the backward pass starts from; where it is left out, that of the last line.
 
     Raises:
-        DeriveError: a line is no assignment that can be read, or raises.
+        DeriveError: a line cannot be read, or raises.
+
+    Example:
+        >>> import torch
+        >>> program = read_program("x = x * w\\nx = x.tanh()", {"x": torch.ones(3), "w": torch.ones(3)})
+        >>> print(program.source, program.inputs, program.renamed)
+        x2 = x * w
+        x3 = x2.tanh() ('x', 'w') {'x2': 'x', 'x3': 'x'}
     """
-    values = {name: in_float64(value) for name, value in before.items()}
-    start = dict(values)
-    lines: list[Line] = []
-    for node in ast.parse(source).body:
-        text = ast.get_source_segment(source, node) or ast.unparse(node)
-        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-            raise DeriveError("this line cannot be read yet", where=f"line {node.lineno}: {text}")
-        exec(compile(ast.Module([node], []), "<forward>", "exec"), values)
-        target = node.targets[0]
-        names = [t.id for t in (target.elts if isinstance(target, ast.Tuple) else [target]) if isinstance(t, ast.Name)]
-        lines.append(Line(tuple(names), node.value, text, node.lineno))
-    values.pop("__builtins__", None)
-    made = {name for line in lines for name in line.targets}
-    read = {n.id for line in lines for n in ast.walk(line.value) if isinstance(n, ast.Name)}
-    if inputs is None:
-        floats = [name for name, value in start.items() if name in read - made and is_float(value)]
-        wanting = [name for name in floats if getattr(before[name], "requires_grad", False)]
-        inputs = wanting or floats
-    library = "numpy" if any(type(values[n]).__module__ == "numpy" for n in inputs) else "torch"
-    last = output or lines[-1].targets[-1]
-    return Program(tuple(lines), tuple(inputs), last, values, start, library=library)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise DeriveError(f"this is no Python: {error.msg}", where=f"line {error.lineno}") from error
+    reader = Reader(before)
+    reader.taken |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    frame = Frame(reader.from_namespace, text_in(source))
+    reader.frames.append(frame)
+    end: Term | None = None
+    body = tree.body
+    with quietly(), float64():
+        reader.draws.begin()
+        try:
+            blocks.block(reader, tree.body)
+        except blocks.ForwardEnd as stop:
+            end = stop.output
+            body = body[: next(i for i, node in enumerate(body) if node is frame.statement)]
+        if output is not None:
+            if output not in frame.scope:
+                raise DeriveError(f"no line makes '{output}'", next_step="Name one that the lines make.")
+            end = frame.scope[output]
+        elif end is None:
+            end = _last(reader)
+        program = finished(reader, inputs, (end,))
+    reads = {n.id for node in body for n in ast.walk(node) if isinstance(n, ast.Name)}
+    own = own_values(compile(ast.Module(body, []), "<forward>", "exec"), before, reads)
+    if own is not None:
+        found = {name: term.value for name, term in frame.scope.items() if not isinstance(term, Stale)}
+        check(found, own, reader.values.values())
+    return program
 
 
-def is_float(value: Any) -> bool:
-    """Whether the value is a tensor or an array of floats."""
-    if not is_array(value):
-        return False
-    return value.is_floating_point() if hasattr(value, "is_floating_point") else value.dtype.kind == "f"
-
-
-def in_float64(value: Any) -> Any:
-    """A float tensor or array in float64 and outside every graph; anything else as it is."""
-    if not is_float(value):
-        return value
-    return value.detach().double() if hasattr(value, "detach") else value.astype("float64")
+def _last(reader: Reader) -> Term:
+    """What the last line makes."""
+    held = {term.name for term in reader.frames[0].scope.values()}
+    for step in reversed(reader.lines):
+        for name in reversed(names_made([step])):
+            if is_float(reader.values.get(name)) and (isinstance(step, Line) or name in held):
+                return Term(ast.Name(name, ast.Load()), reader.values[name])
+    raise DeriveError("no line computes with a float tensor", expected="lines such as 'y = x @ w'")

@@ -1,0 +1,163 @@
+"""Axes that a view merges: said merged where that can be, else taken apart."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
+from handgrad.derive.emit.leaves import said_size
+from handgrad.derive.emit.speaker import Speaker
+from handgrad.derive.expr import Axis, Base, Delta, Factor, Index, Merged, Size, axes_of, fresh, plain_order, put_base
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves
+
+Group = tuple[Axis, ...]
+Units = dict[Group, Axis]
+
+
+def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[Code, Group]:
+    """The shortest source of a tree, each merged index said as one or taken apart, and the axes of the whole.
+
+    The code has an axis of its own for each merged index of the whole.
+    """
+    groups = list(dict.fromkeys(_groups(tree, whole)))
+    units = {group: fresh(_product(speaker, group)) for group in groups}
+    final = tuple(units[tuple(i.indices)] if isinstance(i, Merged) else i for i in whole)
+    options: list[Code] = []
+    for chosen in _subsets(groups):
+        try:
+            options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
+        except UnsayableError:
+            continue
+    if not options:
+        raise UnsayableError("no way to say it")
+    return min(options, key=length), final
+
+
+def _groups(tree: Tree, whole: Sequence[Index]) -> Iterator[Group]:
+    for index in [*whole, *(i for b in leaves(tree) for i in (b.indices if isinstance(b, Factor) else b))]:
+        if isinstance(index, Merged) and all(isinstance(i, Axis) for i in index.indices):
+            yield tuple(i for i in index.indices if isinstance(i, Axis))
+
+
+def _subsets(groups: list[Group]) -> Iterator[tuple[Group, ...]]:
+    """Which groups to say as one axis, those that do not overlap, most first."""
+    for k in range(min(len(groups), 4), -1, -1):
+        for chosen in itertools.combinations(groups, k):
+            axes = [a for g in chosen for a in g]
+            if len(set(axes)) == len(axes):
+                yield chosen
+
+
+def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units, units: Units) -> Iterator[Code]:
+    made = tree
+    for group, axis in chosen.items():
+        made = as_one(made, group, axis)
+    order: Group = ()
+    for index in whole:
+        group = tuple(index.indices) if isinstance(index, Merged) else ()
+        order += (units[group],) if group in chosen else plain_order(index)
+    orders = [order]
+    for group, axis in chosen.items():
+        if set(group) <= set(order):
+            orders = [o for old in orders for o in _placed(old, group, axis)]
+    for inner in dict.fromkeys(orders):
+        try:
+            code = speaker.say(made, inner)
+            for group, axis in chosen.items():
+                if axis in code.axes and axis not in order:
+                    code = _apart(speaker, code, group, axis, order)
+            code = fit(code, order)
+            for index in whole:
+                if isinstance(index, Merged) and tuple(index.indices) not in chosen:
+                    code = _closed(code, index.indices, units[tuple(index.indices)])
+            yield code
+        except UnsayableError:
+            continue
+
+
+def _closed(code: Code, group: Sequence[Index], axis: Axis) -> Code:
+    """The source with the axes of a group as one; none of them where it has none."""
+    if not set(group) & set(code.axes):
+        return code
+    return flattened(code, [i for i in group if isinstance(i, Axis)], axis)
+
+
+def _product(speaker: Speaker, group: Group) -> Size:
+    """A size for several axes together: that of an axis which is split into them, if there is one."""
+    number = 1
+    for axis in group:
+        number *= axis.size.number
+    made = Size(number, -sum(a.size.tag * 7**k for k, a in enumerate(group, 1)))
+    sizes = speaker.graph.sizes
+    if not sizes.sayings(made):
+        for text in [" * ".join(said_size(speaker, a) for a in group)]:
+            sizes.say(made, text)
+    return made
+
+
+def _placed(order: Group, group: Group, axis: Axis) -> Iterator[Group]:
+    """An order with one axis in place of several: where the first of them is, or the last."""
+    for anchor in (group[0], group[-1]):
+        out = [axis if a == anchor else a for a in order if a == anchor or a not in group]
+        yield tuple(out)
+
+
+def _apart(speaker: Speaker, code: Code, group: Group, axis: Axis, order: Group) -> Code:
+    """The source with one axis taken apart into several."""
+    d = code.axes.index(axis)
+    axes = (*code.axes[:d], *group, *code.axes[d + 1 :])
+    if axes == order and speaker.near and _same_shape(speaker, speaker.near[0], order):
+        how = "view" if "@" in code.text else "reshape"
+        return code.then(f".{how}({speaker.near[0]}.shape)", axes)
+    sizes = ["1" if a is None else said_size(speaker, a) for a in axes]
+    how = "view" if "@" in code.text or code.text.isidentifier() else "reshape"
+    return code.then(f".{how}({', '.join(sizes)})", axes)
+
+
+def _same_shape(speaker: Speaker, name: str, order: Group) -> bool:
+    definition = speaker.graph.definitions.get(name)
+    if definition is None:
+        return False
+    axes = [i for i in definition.axes if isinstance(i, Axis)]
+    return len(axes) == len(definition.axes) and [a.size for a in axes] == [a.size for a in order]
+
+
+def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
+    """The tree with several indices read as one.
+
+    Raises:
+        UnsayableError: they are not together everywhere.
+    """
+    inside = set(group)
+    match tree:
+        case Leaf(base):
+            return _leaf(base, group, axis)
+        case Mul(coefficient, parts):
+            return Mul(coefficient, tuple((as_one(part, group, axis), power) for part, power in parts))
+        case Add(parts):
+            return Add(tuple(as_one(part, group, axis) for part in parts))
+        case Sum(over, body):
+            bound = inside & set(over)
+            if bound == inside:
+                rest = tuple(a for a in over if a not in inside)
+                return Sum((*rest, axis), as_one(body, group, axis))
+            if bound or not inside.isdisjoint(over):
+                raise UnsayableError("a sum over a part of a view")
+            return Sum(over, as_one(body, group, axis))
+        case Flat(body, other, one):
+            return Flat(as_one(body, group, axis), other, one)
+    return tree
+
+
+def _leaf(base: Base, group: Group, axis: Axis) -> Tree:
+    whole = Merged(group, tuple(a.size for a in group))
+    put = put_base(base, {whole: axis})
+    if axes_of(put).isdisjoint(group):
+        return Leaf(put)
+    if not set(group) <= axes_of(put) or isinstance(base, Delta):
+        raise UnsayableError("a part of a view by itself")
+    if not set(group) <= set(base.indices) or axis in axes_of(put):
+        raise UnsayableError("a part of a view in a subscript")
+    return Flat(Leaf(base), group, axis)
+
+
+__all__ = ["PRIMARY", "Size", "as_one", "free", "settle_views"]

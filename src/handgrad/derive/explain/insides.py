@@ -1,0 +1,63 @@
+"""Name what a function is of where that is worth a name: h = tanh(x @ W + b) as h_pre = x @ W + b, h = tanh(h_pre)."""
+
+import ast
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+from handgrad.derive.read.calls import call_of, evaluated
+from handgrad.derive.read.program import Line, Loop, Program
+from handgrad.derive.rules.elementwise import SLOPES
+
+OUTSIDE = frozenset({*SLOPES, "softmax", "log_softmax", "logsumexp"})
+PRODUCTS = frozenset({"matmul", "linear", "einsum", "conv1d", "conv2d", "mv", "addmm", "baddbmm", "bmm"})
+
+
+def with_insides(program: Program) -> Program:
+    """The program with a line of its own for each product of matrices that a function is of.
+
+    Programs whose lines are not as they were written, since functions or loops were written out, are left as they are.
+    """
+    if program.renamed or program.bindings:
+        return program
+    values = dict(program.values)
+    lines = tuple(part for line in program.lines for part in _split(line, values))
+    return replace(program, lines=lines, values=values) if len(lines) > len(program.lines) else program
+
+
+def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
+    if isinstance(line, Loop) or len(line.targets) != 1 or not _is_written(line):
+        yield line
+        return
+    call = call_of(line.value, values)
+    inside = None if call is None or call.name not in OUTSIDE else call.arguments.get("x")
+    name = f"{line.targets[0]}_pre"
+    if inside is None or name in values or not _has_product(inside, values):
+        yield line
+        return
+    copies: dict[int, ast.expr] = {}
+    value = copy.deepcopy(line.value, copies)  # type: ignore[arg-type]
+    outer = _Put(copies[id(inside)], name).visit(value)
+    values[name] = evaluated(inside, values)
+    for target, made in ((name, inside), (line.targets[0], outer)):
+        yield Line((target,), made, f"{target} = {ast.unparse(made)}", line.number)
+
+
+def _is_written(line: Line) -> bool:
+    return ast.dump(ast.parse(line.text)) == ast.dump(ast.parse(line.source))
+
+
+def _has_product(node: ast.expr, values: dict) -> bool:
+    calls = (call_of(part, values) for part in ast.walk(node) if isinstance(part, ast.expr))
+    return any(call is not None and call.name in PRODUCTS for call in calls)
+
+
+class _Put(ast.NodeTransformer):
+    def __init__(self, node: ast.expr, name: str):
+        self.node, self.name = node, name
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return ast.Name(self.name, ast.Load()) if node is self.node else self.generic_visit(node)
+
+
+__all__ = ["with_insides"]

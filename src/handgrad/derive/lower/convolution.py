@@ -1,0 +1,138 @@
+"""Lower convolutions and pooling: windows are sums of indices."""
+
+import ast
+from collections.abc import Sequence
+
+from handgrad.derive.expr import Affine, Axis, Delta, Expr, Index, Size, extent, fresh, merge, plain_order, symbol, term
+from handgrad.derive.lower.arithmetic import plus
+from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.reductions import averaged
+from handgrad.derive.read.calls import Call
+
+
+@lowers("conv1d", "conv2d")
+def _convolution(low: Lowering, call: Call) -> Indexed:
+    rank = int(call.name[4])
+    stride, padding, dilation = (_numbers(low, call[word], rank) for word in ("stride", "padding", "dilation"))
+    groups = low.integer(call["groups"])
+    x, weight = low.flat(low.tensor(call["x"])), low.one(low.flat(low.tensor(call["weight"])))
+    if len(x.axes) != rank + 2 or (None in weight.axes[2:] and any(padding)):
+        raise UnsupportedError(f"`{call.name}` of this shape has no index notation here")
+    if any(padding):
+        x = padded(low, x, padding, low.said(call["x"]))
+    x = low.graph.name(x)
+    shape = low.value(call.node).shape
+    if groups > 1:
+        x, weight = _grouped(low, x, weight, groups, call["groups"])
+    else:
+        back, mapping, _ = low.maps((x.axes[1],), (weight.axes[1],))
+        x, weight = x.put(back), weight.put(mapping)
+    places: list[Index | None] = []
+    windows: dict[Index, Index] = {}
+    for d in range(rank):
+        place, axis, kernel = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
+        places.append(place)
+        if axis is not None:
+            windows[x.axes[d + 2]] = axis
+        del kernel
+    made = x.expr.put(windows) * weight.expr
+    over = [a for i in weight.axes[1:] for a in plain_order(i)]
+    batch = x.axes[0]
+    made = Indexed(made.sum(over), (batch, weight.axes[0], *places))
+    if low.value(call["bias"]) is None:
+        return made
+    bias = low.tensor(call["bias"])
+    return plus(low, made, Indexed(bias.expr, (*bias.axes, *[None] * rank)))
+
+
+def _numbers(low: Lowering, node: ast.expr, rank: int) -> list[int]:
+    value = low.value(node)
+    if isinstance(value, str):
+        raise UnsupportedError(f"a convolution with padding={value!r} has no index notation here")
+    return [value] * rank if isinstance(value, int) else [int(v) for v in value]
+
+
+def _window(
+    axis: Index | None, kernel: Index | None, count: int, stride: int, dilation: int
+) -> tuple[Axis | None, Index | None, Index | None]:
+    """The index of a result along one axis, and where it looks in what is convolved."""
+    if axis is None:
+        return None, None, kernel
+    place = fresh(symbol(count)) if count > 1 else None
+    terms = [(step, i) for step, i in ((stride, place), (dilation, kernel)) if i is not None]
+    if isinstance(axis, Axis) and place is not None and kernel is None and stride == 1:
+        return fresh(axis.size) if count != axis.size.number else axis, None, None
+    return place, Affine(tuple(terms), 0, "" if len(terms) > 1 else "0" if not terms else f"::{stride}"), kernel
+
+
+def _grouped(low: Lowering, x: Indexed, weight: Indexed, groups: int, node: ast.expr) -> tuple[Indexed, Indexed]:
+    """Channels as groups of channels; the weight's first axis has the groups too."""
+    channels, out = x.axes[1], weight.axes[0]
+    group = low.axis(groups, node)
+    inner = weight.axes[1]
+    if not isinstance(channels, Axis) or not isinstance(out, Axis):
+        raise UnsupportedError("a grouped convolution of one channel has no index notation here")
+    parts = (group,) if inner is None else (group, *plain_order(inner))
+    each = out.size.number // groups
+    outs = (group,) if each == 1 else (group, fresh(symbol(each)))
+    x = x.put({channels: group if len(parts) == 1 else merge(parts)})
+    return x, weight.put({out: group if len(outs) == 1 else merge(outs)})
+
+
+def padded(low: Lowering, made: Indexed, padding: Sequence[int], said: str) -> Indexed:
+    """A value with zeros around its last axes."""
+    axes = list(made.axes)
+    total = low.one(made)
+    whole: list[Index] = []
+    for d, width in enumerate(padding, len(axes) - len(padding)):
+        axis = axes[d]
+        if width and isinstance(axis, Axis):
+            wide = fresh(symbol(axis.size.number + 2 * width))
+            here = Expr([term((), [(Delta(wide, Affine(((1, axis),), width, f"{width}:-{width}")), 1)])])
+            total = Indexed((total.expr * here).sum([axis]), ())
+            axes[d] = wide
+            whole.append(wide)
+    sides = ", ".join(f"{w}, {w}" for w in reversed(padding))
+    return low.graph.name(Indexed(total.expr, tuple(axes)), text=f"F.pad({said}, ({sides}))")
+
+
+@lowers("avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d")
+def _average(low: Lowering, call: Call) -> Indexed:
+    made = low.flat(low.tensor(call["x"]))
+    rank = 1 if "1d" in call.name else 2
+    if call.name.startswith("adaptive"):
+        if low.value(call["output_size"]) not in (1, (1, 1)):
+            raise UnsupportedError("adaptive pooling to more than one place has no index notation here")
+        dims = list(range(len(made.axes) - rank, len(made.axes)))
+        return averaged(low, made, dims, True)
+    made, inner = _tiles(low, made, call, rank)
+    dims = list(range(len(made.axes) - rank, len(made.axes)))
+    del inner
+    return averaged(low, made, dims, False)
+
+
+def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> tuple[Indexed, list[Axis]]:
+    """A value with each of its last axes taken apart into tiles, whose own places are axes at the end."""
+    kernel = _numbers(low, call["kernel_size"], rank)
+    step = low.value(call["stride"])
+    strides = kernel if step is None else _numbers(low, call["stride"], rank)
+    if strides != kernel or any(_numbers(low, call["padding"], rank)):
+        raise UnsupportedError(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
+    outer: list[Index | None] = []
+    inner: list[Axis] = []
+    mapping: dict[Index, Index] = {}
+    for d, width in enumerate(kernel, len(made.axes) - rank):
+        axis = made.axes[d]
+        if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
+            raise UnsupportedError(
+                f"`{call.name}` with a kernel that does not tile the tensor has no index notation here"
+            )
+        place = fresh(Size(extent(axis) // width, symbol(0).tag))
+        window = low.axis(width, call["kernel_size"] if isinstance(low.value(call["kernel_size"]), int) else None)
+        window = fresh(window.size)
+        mapping[axis] = merge((place, window))
+        outer.append(place)
+        inner.append(window)
+    made = low.graph.name(made)
+    return Indexed(made.expr.put(mapping), (*made.axes[: len(made.axes) - rank], *outer, *inner)), inner

@@ -1,0 +1,211 @@
+"""Lower sums, means, maxima, norms and cumulative sums, and softmax, which is made of one."""
+
+import ast
+from fractions import Fraction
+
+import torch
+
+from handgrad.derive.expr import (
+    Axis,
+    Delta,
+    Expr,
+    Form,
+    Gathered,
+    Index,
+    element,
+    fresh,
+    merge,
+    plain_order,
+    symbol,
+    term,
+)
+from handgrad.derive.lower.arithmetic import mean_of, plus, power
+from handgrad.derive.lower.graph import Definition, Indexed
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.masks import larger
+from handgrad.derive.read.calls import Call, is_array
+
+
+def kept(axes: Form, dims: list[int], keep: bool) -> Form:
+    """The axes of a reduction over some of them."""
+    return tuple(None if d in dims else a for d, a in enumerate(axes) if keep or d not in dims)
+
+
+def reduced(low: Lowering, made: Indexed, dims: list[int], keep: bool) -> Indexed:  # noqa: ARG001
+    """The sum over some axes."""
+    over = [axis for d in dims for axis in plain_order(made.axes[d])]
+    return Indexed(made.expr.sum(over), kept(made.axes, dims, keep))
+
+
+def averaged(low: Lowering, made: Indexed, dims: list[int], keep: bool, less: Expr | None = None) -> Indexed:
+    """The mean over some axes; `less` is what the count is reduced by."""
+    count = low.graph.sizes.product(axis for d in dims for axis in plain_order(made.axes[d]))
+    return mean_of(low, reduced(low, made, dims, keep), count if less is None else count - less)
+
+
+def _read(low: Lowering, call: Call) -> tuple[Indexed, list[int], bool]:
+    made = low.tensor(call["x"])
+    return made, low.dims(call["dim"], len(made.axes)), bool(low.value(call["keepdim"]))
+
+
+@lowers("sum")
+def _sum(low: Lowering, call: Call) -> Indexed:
+    return reduced(low, *_read(low, call))
+
+
+@lowers("mean")
+def _mean(low: Lowering, call: Call) -> Indexed:
+    return averaged(low, *_read(low, call))
+
+
+@lowers("var", "std")
+def _var(low: Lowering, call: Call) -> Indexed:
+    made, dims, keep = _read(low, call)
+    mean = averaged(low, made, dims, True)
+    where = _dims_text(dims, len(made.axes), call["dim"])
+    mean = low.graph.name(mean, text=f"{low.said(call['x'])}.mean({where}keepdim=True)")
+    squares = power(low, plus(low, low.refreshed(made), mean, -1), 2)
+    less = low.value(call["correction"])
+    correction = low.tensor(call["correction"]).expr if not isinstance(less, bool) else Expr()
+    if less is True:
+        correction = low.tensor(ast.Constant(1)).expr
+    made = averaged(low, squares, dims, keep, correction)
+    made = made if call.name == "var" else power(low, made, Fraction(1, 2))
+    return low.graph.name(made, text=ast.unparse(call.node))
+
+
+def _dims_text(dims: list[int], rank: int, given: ast.expr) -> str:
+    if len(dims) == rank:
+        return "" if isinstance(given, ast.Constant) and given.value is None else f"{tuple(dims)}, "
+    return f"{dims[0] if len(dims) == 1 else tuple(dims)}, "
+
+
+@lowers("norm")
+def _norm(low: Lowering, call: Call) -> Indexed:
+    made, dims, keep = _read(low, call)
+    order = low.value(call["p"])
+    if order in (None, 2, "fro"):
+        made = power(low, reduced(low, power(low, made, 2), dims, keep), Fraction(1, 2))
+        return low.graph.name(made, text=ast.unparse(call.node))
+    if order == 1:
+        return reduced(low, low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
+    raise UnsupportedError(f"a norm of order {order} has no index notation here")
+
+
+@lowers("max", "min", "amax", "amin")
+def _max(low: Lowering, call: Call) -> Indexed:
+    if is_array(low.value(call["dim"])):
+        return larger(low, call.name, call["x"], call["dim"])
+    made, dims, keep = _read(low, call)
+    made = low.graph.name(low.flat(made))
+    which = "argmax" if "max" in call.name else "argmin"
+    numbers, said = low.value(call["x"]), low.said(call["x"])
+    if len(dims) == 1:
+        (d,) = dims
+        others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
+        values = getattr(numbers, which)(d)
+        table = low.graph.table(f"{said}.{which}({d})", values.reshape([n for n in values.shape if n > 1]))
+        mapping: dict[Index, Index] = {}
+        axis = made.axes[d]
+        if axis is None:
+            return Indexed(made.expr, kept(made.axes, dims, keep))
+        mapping[axis] = Gathered(table, others)
+        return Indexed(made.expr.put(mapping), kept(made.axes, dims, keep))
+    if len(dims) < len(made.axes):
+        raise UnsupportedError("the largest element along several axes has no index notation here")
+    axes = [axis for index in made.axes for axis in plain_order(index)]
+    table = low.graph.table(f"{said}.{which}()", getattr(numbers, which)())
+    here = Delta(merge(axes), Gathered(table, ()))
+    picked = Expr([term((), [(here, 1)])])
+    return Indexed((made.expr * picked).sum(axes), kept(made.axes, dims, keep))
+
+
+@lowers("median")
+def _median(low: Lowering, call: Call) -> Indexed:
+    made, dims, keep = _read(low, call)
+    if len(dims) != 1 or made.axes[dims[0]] is None:
+        raise UnsupportedError("a median of all elements has no index notation here")
+    made, (d,) = low.graph.name(low.flat(made)), dims
+    others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
+    values = low.value(call["x"]).median(d).indices
+    table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
+    return Indexed(made.expr.put({made.axes[d]: Gathered(table, others)}), kept(made.axes, dims, keep))
+
+
+@lowers("sort", "topk")
+def _sort(low: Lowering, call: Call) -> list[Indexed]:
+    made = low.graph.name(low.flat(low.tensor(call["x"])))
+    (d,) = low.dims(call["dim"], len(made.axes))
+    values = low.value(call.node)
+    text = ast.unparse(call.node)
+    axis = made.axes[d]
+    table = low.graph.table(f"{text}.indices", values.indices)
+    axes = list(made.axes)
+    if call.name == "topk":
+        axes[d] = fresh(symbol(values.indices.shape[d]))
+        low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
+    index = Gathered(table, tuple(a for a in axes if a is not None))
+    return [Indexed(made.expr.put({axis: index}), tuple(axes)), Indexed(Expr(), tuple(axes))]
+
+
+@lowers("logsumexp")
+def _logsumexp(low: Lowering, call: Call) -> Indexed:
+    made, dims, keep = _read(low, call)
+    return Indexed(log_sum(low, made, dims).expr, kept(made.axes, dims, keep))
+
+
+def log_sum(low: Lowering, made: Indexed, dims: list[int]) -> Indexed:
+    """The logarithm of a sum of exponentials, as a function over the indices of the given axes."""
+    over = tuple(axis for d in dims for axis in plain_order(made.axes[d]))
+    return low.graph.apply("logsumexp", (low.graph.name(made).expr,), kept(made.axes, dims, True), over)
+
+
+@lowers("log_softmax", "softmax", "softmin")
+def _softmax(low: Lowering, call: Call) -> Indexed:
+    made = low.graph.name(low.tensor(call["x"]))
+    if call.name == "softmin":
+        made = Indexed(made.expr.scale(-1), made.axes)
+    (d,) = low.dims(call["dim"], len(made.axes))
+    return (log_softmax if call.name == "log_softmax" else softmax)(low, made, d, low.mention(call["x"]), call.name)
+
+
+def log_softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "log_softmax") -> Indexed:
+    """The logarithm of a softmax along one axis, under a name that says so."""
+    total = log_sum(low, made, [d])
+    text = f"F.log_softmax({'-' if name == 'softmin' else ''}{said}, {d})"
+    return low.graph.name(Indexed(made.expr - total.expr, made.axes), text=text)
+
+
+def softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "softmax") -> Indexed:
+    """A softmax along one axis, as the exponential of its logarithm, under a name that says so."""
+    logarithm = log_softmax(low, made, d, said, name)
+    return low.graph.apply("exp", (logarithm.expr,), logarithm.axes, text=f"{_library(name)}.{name}({said}, {d})")
+
+
+def _library(name: str) -> str:
+    return "torch" if name == "softmax" else "F"
+
+
+@lowers("cumsum")
+def _cumsum(low: Lowering, call: Call) -> Indexed:
+    made = low.flat(low.tensor(call["x"]))
+    (d,) = low.dims(call["dim"], len(made.axes))
+    axis = made.axes[d]
+    if not isinstance(axis, Axis):
+        raise UnsupportedError("a cumulative sum along this axis has no index notation here")
+    after = fresh(axis.size)
+    return Indexed(
+        (made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes)
+    )
+
+
+def earlier(low: Lowering, place: Index, other: Index) -> Expr:
+    """One where a place comes no later than another along the same axis."""
+    (axis,) = plain_order(place)
+    size = low.graph.sizes.find(axis.size)
+    name = f"?earlier{size.tag}"
+    if name not in low.graph.definitions:
+        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=""))
+        low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
+        low.graph.masks[name] = ""
+    return element(name, (place, other))

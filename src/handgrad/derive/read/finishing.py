@@ -1,0 +1,185 @@
+"""What was read as a program: its inputs and outputs, final names, and whether its numbers are those of the user's."""
+
+import ast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from handgrad.derive.read.naming import final_names
+from handgrad.derive.read.program import Line, Loop, Program, Store
+from handgrad.derive.read.reader import Reader, plain
+from handgrad.derive.read.running import is_float
+from handgrad.derive.read.steps import Step, names_in, names_made, names_used, renamed_steps
+from handgrad.derive.read.terms import Parts, Term
+from handgrad.errors import DeriveError
+
+WRITTEN_OUT = 24
+"""Up to how many rounds a loop is written out."""
+
+
+def finished(
+    reader: Reader, inputs: Sequence[str] | None, outputs: Sequence[Term], arguments: Collection[str] | None = None
+) -> Program:
+    """The program that was read.
+
+    Args:
+        reader: what was read.
+        inputs: the names to differentiate by, if they are given.
+        outputs: what it returns.
+        arguments: the names of the arguments of the function that was read, if it was one.
+
+    Raises:
+        DeriveError: there is no output, or it does not depend on an input.
+    """
+    if not outputs:
+        raise DeriveError("no float tensor is returned", next_step="Return the loss, or what the gradient starts from.")
+    several = len(outputs) > 1
+    ends = [_output(reader, term, f"out_{k}" if several else "out") for k, term in enumerate(outputs)]
+    _drop_aliases(reader, ends)
+    chosen = _inputs(reader, inputs, arguments)
+    active = set(chosen)
+    _activate(reader, reader.lines, active)
+    if ends[0] not in active:
+        raise DeriveError(
+            f"'{reader.made[ends[0]].base}' does not depend on a float tensor that can be differentiated by",
+            expected="lines such as 'y = x @ w'",
+        )
+    names = final_names(reader, active, _outside(reader.lines))
+    steps = _detached(reader, reader.lines, active)
+    statements = tuple(s for s in renamed_steps(steps, names) if not isinstance(s, Store))
+    drawn = tuple(names[name] for name in reader.made if name in reader.draws.names)
+    known = {names.get(name, name): value for name, value in reader.values.items() if name in names or "·" not in name}
+    values = {**reader.namespace, **known}
+    made = set(names.values()) - set(drawn)
+    before = {name: value for name, value in values.items() if name not in made}
+    before |= {name: value for name, value in reader.namespace.items() if name not in before}
+    last = _last_values(reader, names)
+    kept = frozenset(n for n in values if (n in last and last[n] == n) or (n in reader.namespace and n not in last))
+    library = "numpy" if any(type(values[name]).__module__ == "numpy" for name in chosen) else "torch"
+    program = Program(
+        tuple(line for line in statements if isinstance(line, Loop) or not set(drawn).intersection(line.targets)),
+        tuple(chosen),
+        names.get(ends[0], ends[0]),
+        values,
+        before,
+        renamed={
+            names[n]: made.base for n, made in reader.made.items() if made.round is None and names[n] != made.base
+        },
+        library=library,
+        outputs=tuple(names.get(end, end) for end in ends),
+        bindings=dict(reader.bindings),
+        drawn=drawn,
+        notes=tuple(reader.notes),
+        kept=kept,
+        statements=statements,
+    )
+    short = all(len(line.rounds) <= WRITTEN_OUT for line in program.lines if isinstance(line, Loop))
+    return program.written_out() if short else program
+
+
+def _last_values(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
+    """Which name of single assignment each name of the user's own ends with."""
+    found: dict[str, str] = {}
+    for name, term in reader.frames[0].scope.items():
+        if term.name is not None:
+            found[name] = names.get(term.name, term.name)
+    return found
+
+
+def _output(reader: Reader, term: Term, wanted: str) -> str:
+    if isinstance(term, Parts) or not is_float(term.value):
+        raise DeriveError(
+            f"'{plain(ast.unparse(term.node))}' is no float tensor, so it has no gradient",
+            next_step="Name a variable that is one, or end with a line that makes one.",
+        )
+    return term.name if term.name in reader.made else str(reader.emit(wanted, term).name)
+
+
+def _inputs(reader: Reader, given: Sequence[str] | None, arguments: Collection[str] | None) -> list[str]:
+    """The names to differentiate by.
+
+    Those of a function are its arguments and the parameters that it finds; otherwise what requires gradients, and
+    where nothing does all that is read.
+    """
+    read = names_used(reader.lines)
+    floats = [name for name in reader.values if name not in reader.made and is_float(reader.values[name])]
+    if given is not None:
+        for name in given:
+            if name not in reader.values:
+                if name not in reader.namespace:
+                    raise DeriveError(
+                        f"there is no '{name}' to differentiate by", next_step="Name one of the variables."
+                    )
+                reader.from_namespace(name)
+        return list(given)
+    floats = [name for name in floats if name in read and name not in reader.buffers]
+    wanting = [name for name in floats if id(reader.values[name]) in reader.convert.wanting]
+    if arguments is None:
+        return wanting or floats
+    roots = {name: _root(reader.bindings.get(name, name)) for name in floats}
+    return [name for name in floats if roots[name] in arguments or name in wanting] or floats
+
+
+def _root(text: str) -> str:
+    """The name that an expression such as `model.fc.weight` begins with."""
+    return text.partition(".")[0].partition("[")[0]
+
+
+def _floats(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(_floats(part) for part in value)
+    return is_float(value)
+
+
+def _activate(reader: Reader, steps: Iterable[Step], active: set[str]) -> None:
+    """Add what depends on an input to the names that do."""
+    for step in steps:
+        match step:
+            case Line():
+                if names_in(step.value) & active:
+                    active.update(name for name in step.targets if _floats(reader.values.get(name)))
+            case Store():
+                if names_in(step.value) & active:
+                    active.add(step.container)
+            case Loop():
+                active.update(s.name for s in step.stored if names_in(s.start) & active)
+                before = -1
+                while before != len(active):
+                    before = len(active)
+                    active.update(c.entering for c in step.carried if {c.start, c.leaving} & active)
+                    _activate(reader, step.body, active)
+                _activate(reader, step.written_out, active)
+
+
+def _detached(reader: Reader, steps: Iterable[Step], active: set[str]) -> list[Step]:
+    """The steps, lines that were made without gradients and depend on an input detached."""
+    found: list[Step] = []
+    for step in steps:
+        if isinstance(step, Loop):
+            body, written = (_detached(reader, part, active) for part in (step.body, step.written_out))
+            step = replace(step, body=tuple(body), written_out=tuple(written))  # type: ignore[arg-type]
+        elif isinstance(step, Line) and reader.detached.intersection(step.targets) and names_in(step.value) & active:
+            node = ast.Call(ast.Attribute(step.value, "detach", ast.Load()), [], [])
+            step = replace(step, value=node)
+        found.append(step)
+    return found
+
+
+def _drop_aliases(reader: Reader, ends: Collection[str]) -> None:
+    """Leave out lines that only give a name another name which nothing reads."""
+    used = names_used(reader.lines) | {term.name for _, _, term in reader.held()} | set(ends)
+    for step in list(reader.lines):
+        if isinstance(step, Line) and isinstance(step.value, ast.Name) and used.isdisjoint(step.targets):
+            reader.lines.remove(step)
+            del reader.made[step.targets[0]]
+
+
+def _outside(steps: Iterable[Step]) -> set[str]:
+    """The names that are read outside the loop that makes them."""
+    found: set[str] = set()
+    for step in steps:
+        inside = set(names_made([step])) if isinstance(step, Loop) else set()
+        found |= names_used([step]) - inside
+        if isinstance(step, Loop):
+            found |= _outside(step.body) - inside
+    return found

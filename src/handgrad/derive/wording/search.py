@@ -1,0 +1,278 @@
+"""The shortest tree for an expression: common factors, sums put together, and names for products."""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+
+from handgrad.derive.expr import (
+    Axis,
+    Base,
+    Delta,
+    Expr,
+    Factor,
+    Merged,
+    Number,
+    Product,
+    axes_of,
+    exact,
+    fresh,
+    merged,
+    put_base,
+    ratio,
+    sort_key,
+    term,
+)
+from handgrad.derive.lower.sizes import is_size
+from handgrad.derive.wording.factoring import factored
+from handgrad.derive.wording.rewording import reword
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product, times
+from handgrad.derive.wording.words import Words
+
+MANY, FEW = 4, 1
+"""Of sums with more terms than the first number, only so many ways to put them together are tried."""
+COMMON = 16
+"""How many choices of common factors are tried."""
+
+
+def tree(words: Words, expr: Expr) -> Tree:
+    """The cheapest tree found for an expression."""
+    if expr not in words.trees:
+        words.trees[expr] = _tree(words, expr)
+    return words.trees[expr]
+
+
+def _tree(words: Words, expr: Expr) -> Tree:
+    if not expr:
+        return Num(0)
+    if len(expr) == 1:
+        ((only, coefficient),) = expr
+        return product_tree(words, only.bound, dict(only.factors), coefficient)
+    options = []
+    for common in _commons(expr):
+        inner = Expr((Product(p.bound, _less(p, common)), c) for p, c in expr)
+        front = product_tree(words, (), common, 1)
+        for size in _contents(inner):
+            options += [times(size, front, made) for made in _sums(words, inner.scale(ratio(1, size)))]
+    return min(options, key=lambda t: (words.cost(t), repr(t)))
+
+
+def _less(p: Product, common: dict[Base, Number]):
+    left = merged([*p.factors, *((b, -q) for b, q in common.items())])
+    return tuple(sorted(left.items(), key=lambda f: sort_key(f[0])))
+
+
+def _contents(expr: Expr) -> list[Number]:
+    """Numbers to take out of all terms: what the simplest has, and the sign where most are negative."""
+    c = _least(expr)
+    values = {abs(v) for _, v in expr}
+    negative = sum(v < 0 for _, v in expr)
+    signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
+    if len(expr) > MANY:
+        return signs[:1]
+    return [
+        sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])
+    ]
+
+
+def _least(expr: Expr) -> Number:
+    """The number in front of the simplest term."""
+    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, repr(t[0])))[1]
+
+
+def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
+    """Factors that all terms have, at each of the powers that leave no division that was not there."""
+    shared: dict[Base, set[Number]] | None = None
+    for p, _ in expr:
+        mine = {b: q for b, q in p.factors if axes_of(b).isdisjoint(p.bound)}
+        if shared is None:
+            shared = {b: {q} for b, q in mine.items()}
+        else:
+            shared = {b: s | {mine[b]} for b, s in shared.items() if b in mine}
+    choices = []
+    for base, powers in (shared or {}).items():
+        fitting = [q for q in sorted(powers) if min(powers) < 0 or q == min(powers)]
+        choices.append([(base, q) for q in fitting if q > 0 or max(powers) <= 0 or q == min(powers)])
+    yield from itertools.islice((dict(c) for c in itertools.product(*choices)), COMMON)
+
+
+def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
+    terms = sorted(expr, key=lambda t: (t[1] < 0, len(t[0].bound), len(t[0].factors), repr(t[0])))
+    if len(terms) == 1:
+        yield tree(words, expr)
+        return
+    yield Add(tuple(tree(words, Expr([t])) for t in terms))
+    yield from itertools.islice(_one_sum(words, terms), FEW if len(terms) > MANY else None)
+    if len(terms) == 2:
+        return
+    counts: dict[Base, int] = {}
+    for p, _ in expr:
+        for base, _ in p.factors:
+            if axes_of(base).isdisjoint(p.bound):
+                counts[base] = counts.get(base, 0) + 1
+    few = FEW if len(terms) > MANY else 4
+    for base, k in sorted(counts.items(), key=lambda t: (-t[1], sort_key(t[0])))[:few]:
+        if 2 <= k < len(terms):
+            inside = Expr(t for t in terms if base in dict(t[0].factors))
+            rest = Expr(t for t in terms if base not in dict(t[0].factors))
+            yield _add(tree(words, rest), tree(words, inside))
+    for factors in factored(expr) if len(terms) <= 2 * MANY else ():
+        signs = [-1 if _least(f) < 0 else 1 for f in factors]
+        yield times(math.prod(signs), *(tree(words, f.scale(s)) for f, s in zip(factors, signs, strict=True)))
+
+
+def _add(one: Tree, other: Tree) -> Tree:
+    parts = [*(one.parts if isinstance(one, Add) else (one,)), *(other.parts if isinstance(other, Add) else (other,))]
+    return Add(tuple(parts))
+
+
+def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree]:
+    """sum_k a b - sum_k a c is sum_k a (b - c), for all terms that share something under their sums."""
+    done: set[int] = set()
+    for pivot, (first, _) in enumerate(terms):
+        if not first.bound or pivot in done:
+            continue
+        mapping = words.opened.setdefault(first, {axis: fresh(axis.size) for axis in first.bound})
+        have = {put_base(b, mapping) for b, _ in first.factors if not axes_of(b).isdisjoint(first.bound)}
+        inside, rest = [], []
+        for k, (p, c) in enumerate(terms):
+            put = _aligned(p, mapping, have) if k != pivot else _put(p, mapping)
+            if put is None or _reach(p) != _reach(first) or k < pivot:
+                rest.append((p, c))
+            else:
+                done.add(k)
+                inside.append(term((), put, c))
+        if len(inside) < 2:
+            continue
+        made = sum_over(tuple(mapping.values()), tree(words, Expr(inside)))
+        yield made if not rest else _add(tree(words, Expr(rest)), made)
+
+
+def _reach(p: Product) -> frozenset[Axis]:
+    """The free indices of the factors that are summed: those of the array that a sum makes."""
+    bound = frozenset(p.bound)
+    return frozenset(a for b, _ in p.factors if axes_of(b) & bound for a in axes_of(b)) - bound
+
+
+def _put(p: Product, mapping):
+    return [(put_base(b, mapping), q) for b, q in p.factors]
+
+
+def _aligned(p: Product, mapping, have):
+    """The factors of a sum with the indices of another, so that they share as much as they can."""
+    best: tuple[int, list] | None = None
+    wanted = list(mapping.items())
+    if sorted(a.size for a in p.bound) != sorted(a.size for a, _ in wanted):
+        return None
+    for order in itertools.permutations(p.bound):
+        if any(a.size != b.size for a, (b, _) in zip(order, wanted, strict=True)):
+            continue
+        put = _put(p, {a: m for a, (_, m) in zip(order, wanted, strict=True)})
+        shared = sum(b in have for b, _ in put)
+        if shared and (best is None or shared > best[0]):
+            best = shared, put
+    return None if best is None else best[1]
+
+
+def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
+    """The sum of a tree, with what it does not sum over in front."""
+    if not isinstance(body, Mul):
+        return Sum(over, body)
+    inside = [(part, p) for part, p in body.parts if free(part) & set(over)]
+    outside = [(part, p) for part, p in body.parts if not free(part) & set(over)]
+    return product(body.coefficient, [*outside, (Sum(over, product(1, inside)), 1)])
+
+
+def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
+    """The tree of one product: its factors in other words, and each sum by itself."""
+    over = frozenset(bound)
+    for base in factors:
+        view = _view(base, over)
+        if view is not None:
+            rest = {b: p for b, p in factors.items() if b != base}
+            return Flat(product_tree(words, over - set(view[1]), rest, coefficient), *view[1:])
+    factors, k = reword(words, factors)
+    parts: list[tuple[Tree, Number]] = []
+    for over, group in connected(frozenset(bound), factors):
+        if over:
+            parts.append((_nested(words, over, group), 1))
+        else:
+            parts += [(Leaf(b), p) for b, p in ordered(words, group)]
+    return roots(exact(coefficient * k), parts)
+
+
+def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
+    """The indices that a delta reads as one, where they are summed over, and that one."""
+    if isinstance(base, Delta):
+        for one, group in ((base.left, base.right), (base.right, base.left)):
+            if isinstance(one, Axis) and isinstance(group, Merged) and set(group.indices) <= bound and one not in bound:
+                return base, tuple(i for i in group.indices if isinstance(i, Axis)), one
+    return None
+
+
+def roots(coefficient: Number, parts: list[tuple[Tree, Number]]) -> Tree:
+    """A product in which roots of numbers take in what they can: 2**0.5 / 2 is 2**-0.5."""
+    out = []
+    for part, power in parts:
+        if isinstance(part, Leaf) and isinstance(part.base, Factor) and part.base.name.isdigit() and power > 0:
+            base = int(part.base.name)
+            if coefficient.denominator % base == 0:
+                coefficient, power = exact(coefficient * base), exact(power - 1)
+        out.append((part, power))
+    return product(coefficient, out)
+
+
+def connected(bound: frozenset[Axis], factors: dict[Base, Number]):
+    """The factors that no sum is over, then those of each sum that has nothing to do with the others."""
+    yield frozenset(), {b: p for b, p in factors.items() if axes_of(b).isdisjoint(bound)}
+    left = {b: p for b, p in factors.items() if not axes_of(b).isdisjoint(bound)}
+    while left:
+        todo, group, over = [next(iter(left))], {}, set()
+        while todo:
+            base = todo.pop()
+            if base in left:
+                group[base] = left.pop(base)
+                over |= axes_of(base) & bound
+                todo += [b for b in left if axes_of(b) & over]
+        yield frozenset(over), group
+
+
+def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> Tree:
+    """The sum of a product: one index after the other where some factors do not have them all."""
+    plain = product(1, [(Leaf(b), p) for b, p in ordered(words, group)])
+    options = [Sum(tuple(sorted(over)), plain)]
+    for axis in sorted(over) if len(over) > 1 else ():
+        inner = {b: p for b, p in group.items() if axis in axes_of(b)}
+        if len(inner) == len(group):
+            continue
+        rest = {b: p for b, p in group.items() if b not in inner}
+        first = Sum((axis,), product(1, [(Leaf(b), p) for b, p in ordered(words, inner)]))
+        more = over - {axis}
+        parts = [(Leaf(b), p) for b, p in ordered(words, rest)]
+        alone = free(first).isdisjoint(more)
+        options.append(_outer_sum(words, more, parts, first) if not alone else options[0])
+    return min(options, key=lambda t: (words.cost(t), repr(t)))
+
+
+def _outer_sum(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]], inner: Tree) -> Tree:
+    """The sum over what is left of factors times a sum that is made first; again one index after the other."""
+    items = [*parts, (inner, 1)]
+    options = [sum_over(tuple(sorted(over)), product(1, items))]
+    for axis in sorted(over) if len(over) > 1 else ():
+        having = [(t, p) for t, p in items if axis in free(t)]
+        if len(having) < len(items):
+            rest = [(t, p) for t, p in items if axis not in free(t)]
+            options.append(_outer_sum(words, over - {axis}, rest, Sum((axis,), product(1, having))))
+    return min(options, key=lambda t: (words.cost(t), repr(t)))
+
+
+def ordered(words: Words, factors: dict[Base, Number]) -> list[tuple[Base, Number]]:
+    """Factors as a person orders them: as the program makes them, gradients and divisors last."""
+    place = {name: k for k, name in enumerate(words.graph.definitions)}
+
+    def key(item: tuple[Base, Number]):
+        base, power = item
+        name = base.name if isinstance(base, Factor) else ""
+        gradient = name not in place and not is_size(name)
+        return power < 0, gradient, place.get(name, -1), sort_key(base)
+
+    return sorted(factors.items(), key=key)
