@@ -87,6 +87,7 @@ def drawn(draw: Callable[..., Any], names: list[str], values: dict[str, Any], ta
     d = draw(st.integers(-dims, dims - 1)) if dims else 0
     kinds = (ELEMENTWISE, TWO, TWO, (*REDUCED, "{a} @ w", "{a} @ {b}"), SAME_SHAPE, RESHAPED, LOOPS)
     kind = draw(st.sampled_from(kinds))
+    kind = kind if dims or kind is LOOPS else tuple(form for form in kind if "{d}" not in form)
     if kind is LOOPS:
         return [form.format(a=a, b=b, z=target) for form in kind if target not in (a, b)]
     return [f"{target} = {form.format(a=a, b=b, d=d)}" for form in kind]

@@ -182,9 +182,10 @@ class Sending:
             self._arrived[node.id].append(term)
             return
         whole, value = None, self.scope.value(node)
-        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        listed = isinstance(term.example, list | tuple)
+        narrow = not listed and (term.constant or shape_of(term.example) != shape_of(value))
         self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
-        if isinstance(term.example, list | tuple):
+        if listed:
             self.steps.append(Step(node.id, term.source))
             return
         if narrow:

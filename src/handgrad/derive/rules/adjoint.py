@@ -87,6 +87,8 @@ class Site:
         dims = self.arguments[argument]
         if dims is None or dims == ():
             return tuple(range(self.rank()))
+        if not self.rank():
+            raise UncoveredError("a single number has no dimensions: leave the argument out")
         return tuple(d % self.rank() for d in (dims if isinstance(dims, tuple | list) else [dims]))
 
 
