@@ -160,7 +160,7 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
         options = []
         if not free(part) <= names.keys():
             # pyrefly: ignore[unknown-name]
-            raise Unsayable("a factor with an index of its own")
+            raise UnsayableError("a factor with an index of its own")
         for inner in itertools.permutations(sorted(free(part))):
             try:
                 code = speaker.whole(part, inner)
