@@ -23,6 +23,7 @@ from cases import KINDS, Case, Exercise, tokens
 
 from handgrad.derive.backward import Backward
 from handgrad.derive.read.program import Program
+from handgrad.derive.styling import styled
 from handgrad.derive.verify import Verification, references, verify
 from handgrad.errors import DeriveError
 
@@ -121,7 +122,7 @@ def _outcome(
     begin = time.process_time()
     try:
         with limited(LIMIT):
-            backward = derive()
+            backward = styled(program, derive())
     except TimeoutError:
         return Outcome(kind, form, name, "error", f"not within {LIMIT} s", time.process_time() - begin, "")
     except DeriveError as error:

@@ -63,10 +63,10 @@ def programs(draw: Callable[..., Any], most: int = 5) -> str:
         ]
         names = [*floats, *made[-2:] * 2, *made[-1:] * 6]
         target = draw(st.sampled_from([f"z{number}", f"z{number}", *made[-1:]]))
-        statements = [s for s in drawn(draw, names, values, target) if works(s, values, target)]
-        if statements:
-            lines.append(draw(st.sampled_from(statements)))
-            exec(lines[-1], values)
+        statement = drawn(draw, names, values, target)
+        if works(statement, values, target):
+            lines.append(statement)
+            exec(statement, values)
             made.append(target)
     lines.append(f"loss = ({made[-1]} * {made[-1]}).sum()" if made else "loss = (x * y).sum()")
     return "\n".join(lines)
@@ -80,16 +80,17 @@ def start() -> dict[str, Any]:
     return {"torch": torch, "F": F, **floats, "i": torch.tensor([0, 2, 1, 2]), "j": torch.tensor([1, 0, 1])}
 
 
-def drawn(draw: Callable[..., Any], names: list[str], values: dict[str, Any], target: str) -> list[str]:
-    """Statements of one kind that make a target of one tensor or two; not all of them run."""
+def drawn(draw: Callable[..., Any], names: list[str], values: dict[str, Any], target: str) -> str:
+    """A statement that makes a target of one tensor or two; it need not run."""
     a, b = draw(st.sampled_from(names)), draw(st.sampled_from(names))
     dims = values[a].dim()
     d = draw(st.integers(-dims, dims - 1)) if dims else 0
-    kinds = (ELEMENTWISE, TWO, TWO, (*REDUCED, "{a} @ w", "{a} @ {b}"), SAME_SHAPE, RESHAPED, LOOPS)
-    kind = draw(st.sampled_from(kinds))
-    if kind is LOOPS:
-        return [form.format(a=a, b=b, z=target) for form in kind if target not in (a, b)]
-    return [f"{target} = {form.format(a=a, b=b, d=d)}" for form in kind]
+    kinds = (ELEMENTWISE, ELEMENTWISE, TWO, TWO, (*REDUCED, "{a} @ w", "{a} @ {b}"), SAME_SHAPE, RESHAPED, LOOPS)
+    form = draw(st.sampled_from(draw(st.sampled_from(kinds))))
+    if ("{d}" in form and not dims) or ("{z}" in form and target in (a, b)):
+        form = "torch.tanh({a})"
+    statement = form.format(a=a, b=b, d=d, z=target)
+    return statement if "{z}" in form else f"{target} = {statement}"
 
 
 def works(statement: str, values: dict[str, Any], target: str) -> bool:

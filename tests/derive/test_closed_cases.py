@@ -3,20 +3,27 @@
 import pytest
 
 from handgrad.derive.closed import closed
+from handgrad.derive.styling import styled
 from handgrad.derive.verify import verify
 from handgrad.errors import DeriveError
 
 from .cases import CASES, tokens
 from .cases.lanes import REFUSED, each, named
 
-LONGER = {"conv1d: x", "hinge-multiclass: scores", "soft-label-cross-entropy: z"}
+LONGER = {
+    "cross-entropy: logits",
+    "hinge-multiclass: margins",
+    "hinge-multiclass: scores",
+    "info-nce: L",
+    "soft-label-cross-entropy: z",
+}
 """Closed forms of the well-known passes that are more than two tokens longer than a person's."""
 
 
 def derived(case, target):
     name, _, end = target.partition(" from ")
     program = case.program(output=end or None)
-    return program, closed(program, name, end or None)
+    return program, styled(program, closed(program, name, end or None))
 
 
 @pytest.mark.parametrize(("case", "target"), each(closed=True))

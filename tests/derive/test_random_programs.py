@@ -90,10 +90,10 @@ def test_shortest_forms_of_random_programs(lines):
 
 PLANTED = [
     ("tanh", "1 - y"),
-    ("sigmoid", "y * (1 + y)"),
-    ("sqrt", "1 / y"),
-    ("sin", "-torch.cos(x)"),
-    ("relu", "(x >= -0.1)"),
+    ("log", "1 / (1 + x)"),
+    pytest.param("sigmoid", "y * (1 + y)", marks=pytest.mark.slow),
+    pytest.param("sqrt", "1 / y", marks=pytest.mark.slow),
+    pytest.param("sin", "-torch.cos(x)", marks=pytest.mark.slow),
 ]
 
 

@@ -53,8 +53,7 @@ def _reductions(speaker: Speaker, tree: Sum, order: Order, how: str = "sum") -> 
         if code is not None:
             dims = sorted(code.axes.index(a) for a in tree.over)
             axes = tuple(None if a in tree.over else a for a in code.axes)
-            whole = "" if len(dims) == len(code.axes) else f"{dims[0] if len(dims) == 1 else tuple(dims)}, "
-            yield code.then(f".{how}({whole}keepdim=True)", axes)
+            yield code.then(f".{how}({dims[0] if len(dims) == 1 else tuple(dims)}, keepdim=True)", axes)
     rest = [a for a in order if a in have]
     for inner in _merged(rest, tree.over):
         code = _over(speaker, tree, inner)
@@ -160,7 +159,7 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
         options = []
         if not free(part) <= names.keys():
             # pyrefly: ignore[unknown-name]
-            raise Unsayable("a factor with an index of its own")
+            raise UnsayableError("a factor with an index of its own")
         for inner in itertools.permutations(sorted(free(part))):
             try:
                 code = speaker.whole(part, inner)

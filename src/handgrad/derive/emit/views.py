@@ -110,7 +110,7 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
     start = code.axes.index(have[0])
     if tuple(code.axes[start : start + len(have)]) != tuple(have):
         # pyrefly: ignore[unknown-name]
-        raise Unsayable("axes that are not next to each other")
+        raise UnsayableError("axes that are not next to each other")
     # pyrefly: ignore[bad-argument-type]
     count = " * ".join(said_size(speaker, a) for a in group if a not in have)
     if len(have) > 1:
@@ -123,7 +123,7 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
         counts[start] = count
         return code.then(f".repeat({', '.join(counts)})", axes)
     # pyrefly: ignore[unknown-name]
-    raise Unsayable("a view of what is the same along an axis in the middle")
+    raise UnsayableError("a view of what is the same along an axis in the middle")
 
 
 def _product(speaker: Speaker, group: Group) -> Size:
@@ -200,13 +200,13 @@ def _parts(parts: Sequence[tuple[Tree, Number]], group: Group, axis: Axis) -> It
         try:
             yield as_one(part, group, axis), power
         # pyrefly: ignore[unknown-name]
-        except Unsayable:
+        except UnsayableError:
             partial.append((part, power))
     if partial:
         together = product(1, partial)
         if not set(group) <= free(together) or axis in free(together):
             # pyrefly: ignore[unknown-name]
-            raise Unsayable("a part of a view by itself")
+            raise UnsayableError("a part of a view by itself")
         yield Flat(together, group, axis), 1
 
 

@@ -83,16 +83,12 @@ class Site:
         return len(self.shape(argument))
 
     def dims(self, argument: str = "dim") -> tuple[int, ...]:
-        """The dimensions of `x` that an argument names, counted from 0; all where it is None.
-
-        Raises:
-            UncoveredError: one is named, and `x` has none, as PyTorch lets a number be summed over dimension 0.
-        """
+        """The dimensions of `x` that an argument names, counted from 0; all where it is None."""
         dims = self.arguments[argument]
         if dims is None or dims == ():
             return tuple(range(self.rank()))
         if not self.rank():
-            raise UncoveredError(f"`{self.name}` is given a dimension of what has none: leave it out")
+            raise UncoveredError("a single number has no dimensions: leave the argument out")
         return tuple(d % self.rank() for d in (dims if isinstance(dims, tuple | list) else [dims]))
 
 

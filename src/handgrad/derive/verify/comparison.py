@@ -149,8 +149,14 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
 
 
 def _matters(name: str, known: Sequence[Reference]) -> bool:
-    """Whether the output depends on a variable."""
-    return any(name in reference.gradients and reference.gradients[name].largest > 0 for reference in known)
+    """Whether the output depends on a variable, by more than rounding."""
+    return any(name in r.gradients and r.gradients[name].largest > 1e-8 * _floor(r) for r in known)
+
+
+def _floor(reference: Reference) -> float:
+    """The size below which a gradient may be rounding."""
+    finite = [truth.largest for truth in reference.gradients.values() if np.isfinite(truth.largest)]
+    return FLOOR * max(finite, default=0.0) or 1e-300
 
 
 class _Run:
@@ -161,8 +167,7 @@ class _Run:
     ):
         self.reference, self.failure, self.changed = reference, "", list[str]()
         self.unsure: Mapping[str, np.ndarray] = {}
-        finite = [truth.largest for truth in reference.gradients.values() if np.isfinite(truth.largest)]
-        self.floor = FLOOR * max(finite, default=0.0) or 1e-300
+        self.floor = _floor(reference)
         self.values = _namespace(program, reference)
         if backward.upstream is not None:
             self.values[backward.upstream] = copied(reference.cotangent)
