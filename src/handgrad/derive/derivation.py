@@ -105,7 +105,7 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, standing(program, in_place(program, lines)), form, verification)
+    return Derivation(program, in_place(program, standing(program, lines)), form, verification)
 
 
 def write_and_check(
@@ -172,7 +172,9 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
         return found
     report = "Please report it, with the forward lines: no wrong line is shown."
     if found.failure:
-        raise DeriveError(f"the lines that were derived ({form}) do not run: {' '.join(found.failure.split())}", next_step=report)
+        raise DeriveError(
+            f"the lines that were derived ({form}) do not run: {' '.join(found.failure.split())}", next_step=report
+        )
     if found.changed:
         what = f"the lines that were derived ({form}) change {', '.join(found.changed)} of the forward pass"
         raise DeriveError(what, next_step=report)
