@@ -18,6 +18,7 @@ import handgrad
 from handgrad import ops
 from handgrad.bench.report import markdown
 from handgrad.cli import COMMANDS, main
+from handgrad.models.registry import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -41,6 +42,17 @@ def test_notebook_page_runs_in_order(tmp_path, monkeypatch, capsys):
         "h               | not written yet",
     ]
     assert names["model"].steps == 200
+
+
+def test_the_examples_of_adding_a_model_run():
+    for block in blocks("docs/adding-a-model.md", "python"):
+        assert "assert " in block
+        exec(compile(block, "docs/adding-a-model.md", "exec"), {})
+
+
+def test_every_model_is_on_its_page():
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/models.md").read_text().partition("## Sizes")[0], re.MULTILINE)
+    assert named == list(FAMILIES)
 
 
 def test_readme_python_runs(tmp_path, monkeypatch, capsys):

@@ -29,7 +29,8 @@ from handgrad.derive.emit.numerals import decimal, scientific
 
 KNOWN = frozenset({"log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"})
 """Functions that LaTeX has a command for."""
-GREEK = {"π": r"\pi"}
+_GREEK_WORDS = "alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi psi omega"
+GREEK = dict(zip("αβγδζηθκλμνξρτφψω", _GREEK_WORDS.split(), strict=True))
 SIGNS = {"@": r"\,", "*": r" \odot ", "!=": r" \ne ", "<=": r" \le ", ">=": r" \ge ", "==": " = "}
 
 
@@ -45,9 +46,9 @@ def latex(formula: Formula) -> str:
         case Number(value):
             return number(value)
         case Letter(text):
-            return text
+            return rf"\{GREEK[text]}" if text in GREEK else text
         case Symbol(name, indices):
-            return _indexed(GREEK.get(name) or rf"\mathrm{{{escaped(name)}}}", indices)
+            return _indexed(r"\pi" if name == "π" else rf"\mathrm{{{escaped(name)}}}", indices)
         case Code(text, indices):
             return _indexed(rf"\mathtt{{{escaped(text)}}}", indices)
         case Group(parts):

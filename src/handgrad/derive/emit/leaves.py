@@ -56,7 +56,7 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     if definition is None or not is_hidden(name):
         primary = name[0] != "~" and (name.replace(".", "_").isidentifier() or name[-1] in ")]")
         return Code(name, PRIMARY if primary else UNARY, (), kind), base.indices
-    said = (Code(rendered(speaker, definition.text)), base.indices) if definition.text else None
+    said = (Code(rendered(speaker, definition.text), kind=kind), base.indices) if definition.text else None
     try:
         defined = _defined(speaker, base)
     except UnsayableError:

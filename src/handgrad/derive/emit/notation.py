@@ -1,5 +1,6 @@
 """Expressions as formulas: with letters for indices, and constants, masks and sizes as the program has them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction as Ratio
 
@@ -88,7 +89,7 @@ class Notation:
     def _sum(self, over: Sequence[Axis], body: Tree, names: Names) -> Formula:
         known = dict(names)
         read = [a for base in leaves(body) for a in _axes(base)]
-        for axis in sorted(over, key=read.index):
+        for axis in sorted(over, key=lambda a: read.index(a) if a in read else len(read)):
             known[axis] = self.letters.free(axis, known.values())
         letters = sorted((self.places.letter(axis, known) for axis in over), key=lambda letter: letter.text)
         if isinstance(body, Mul):
@@ -151,8 +152,8 @@ class Notation:
     def _hidden(self, base: Factor, definition: Definition, names: Names) -> Formula:
         """What a hidden name stands for."""
         if not definition.arguments or definition.function == "filled":
-            return Code(definition.text or definition.function, self.places.form(base.indices, names))
-        if "softmax(" in definition.text and definition.text.count("(") == 1:
+            return Code(definition.text.strip("«»") or definition.function, self.places.form(base.indices, names))
+        if re.fullmatch(r"[\w.]*softmax\(\w+(, [-\w=]+)?\)", definition.text):
             return Symbol(_short(definition.text), self.places.form(base.indices, names))
         return self._applied(definition, base.indices, names)
 

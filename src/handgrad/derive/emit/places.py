@@ -34,7 +34,7 @@ class Places:
     def factor(self, base: Factor, names: Names) -> tuple[Formula, ...]:
         """The indices at which a tensor is read; a slice counts from where it begins."""
         definition = self.graph.definitions.get(base.name)
-        whole = definition.axes if definition is not None else (None,) * len(base.indices)
+        whole = definition.axes if definition is not None else [None] * len(base.indices)
         return tuple(self.index(i, names, w) for i, w in zip(base.indices, whole, strict=True) if i is not None)
 
     def index(self, index: Index, names: Names, whole: Index | None = None) -> Formula:
@@ -73,7 +73,9 @@ class Places:
             definition = self.graph.definitions.get(inner)
             if definition is not None and definition.user:
                 axes = [a for a in definition.axes if a is not None]
+                # pyrefly: ignore[bad-argument-type]
                 at = axes.index(definition.axes[int(d)]) if d else 0
+                # pyrefly: ignore[bad-argument-type]
                 run = self.letters.free(axes[at], names.values()) if isinstance(axes[at], Axis) else "k"
                 if d:
                     indices = (*parts[:at], Letter(run), *parts[at:])

@@ -64,9 +64,9 @@ def shaped(speaker: Speaker, code: Code, variable: str, order: Order) -> Code:
         if not code.axes:
             return Code(f"torch.full_like({variable}, {code.text})", PRIMARY)
         return code.then(f".expand_as({variable})", ())
-    if code.kind != "float":
-        code = speaker.floating(code)
-    return code
+    if code.kind != "float" and code.text.isdigit():
+        return Code(f"torch.full_like({variable}, {code.text})")
+    return speaker.floating(code)
 
 
 __all__ = ["ADD", "MULTIPLY", "assign", "expression", "fit"]

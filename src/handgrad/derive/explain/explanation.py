@@ -38,6 +38,7 @@ class Step:
 
     Attributes:
         variable: its name.
+        gradient: the name of its gradient.
         left: an element of its gradient.
         uses: the forward lines that use it.
         stages: the chain rule in the gradients of what is made of it, then what it becomes.
@@ -47,12 +48,18 @@ class Step:
     """
 
     variable: str
+    gradient: str
     left: Formula
     uses: tuple[Use, ...]
     stages: tuple[Stage, ...]
     matrix: Formula | None = None
     notes: tuple[Prose, ...] = ()
     difference: float = 0.0
+
+
+def tick(step: Step, judge: str) -> str:
+    """That a step was checked, and how close it is."""
+    return f"✓ as {judge}, to {step.difference:.0e}" if step.difference else f"✓ as {judge}, exactly"
 
 
 @dataclass(frozen=True)

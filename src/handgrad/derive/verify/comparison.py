@@ -119,7 +119,10 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
         'shape (1, 3) where the variable has (3,)'
     """
     known = references(program, kinds=bool(backward.facts)) if against is None else against
-    tree = ast.parse(backward.source)
+    try:
+        tree = ast.parse(backward.source)
+    except SyntaxError as error:
+        return Verification((), (), {}, (), f"SyntaxError: {error}", ())
     code = compile(tree, "<backward>", "exec")
     assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     runs: list[_Run] = []

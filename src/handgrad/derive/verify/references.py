@@ -174,16 +174,19 @@ def by_autograd(
     import torch
 
     found: dict[str, torch.Tensor] = {}
+    named: set[int] = set()
     for name in forward.program.inputs:
         found[name] = values[name].detach().clone().requires_grad_()
         values[name] = found[name].clone()
+        named.add(id(values[name]))
 
     def between(k: int) -> None:
         for name in forward.steps[k - 1].makes if k else ():
             value = values.get(name)
             if isinstance(value, torch.Tensor) and value.requires_grad and value.is_floating_point():
-                if any(value is other for other in found.values()):
+                if id(value) in named:
                     value = values[name] = value.clone()
+                named.add(id(value))
                 found[name] = value
 
     reseed(seed)
