@@ -95,7 +95,7 @@ class Derived:
         """
         with contained_faults(str(self.target)):
             explanation = self.derivation.explain()
-            return explanation.text() if as_text else explanation.markdown()
+            return (explanation.text() if as_text else explanation.markdown()).rstrip()
 
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.

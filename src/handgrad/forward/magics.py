@@ -134,5 +134,5 @@ class Shown:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if self.explanation is not None:
-            return {"text/plain": repr(self), "text/markdown": self.explanation.markdown()}
+            return {"text/plain": repr(self), "text/markdown": self.explanation._repr_markdown_()}
         return {"text/plain": repr(self), "text/html": page(self.derivation, self.source, self.options.check)}
