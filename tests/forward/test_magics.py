@@ -107,6 +107,7 @@ def test_the_derivation_is_rendered(shown):
     assert "$$\n" in data["text/markdown"]
     assert "✓ as autograd" in data["text/plain"]
     assert "dzᵢⱼ" in data["text/plain"]
+    assert "z is used in line 2: h = torch.tanh(z)" in data["text/plain"]
 
 
 def test_a_cell_is_run_and_derived(shown):
