@@ -93,7 +93,7 @@ def derive(
         _show(text if steps is None else steps, as_python=steps is None)
         if check:
             _show_check(derivation)
-    for note in found.notes:
+    for note in derivation.notes:
         print(f"handgrad: note: {note}", file=sys.stderr)
     print(f"handgrad: {derivation.summary}.", file=sys.stderr)
     if backup is not None:

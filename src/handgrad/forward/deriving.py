@@ -72,13 +72,6 @@ class Derived:
     derivation: Derivation
     forward: Forward | None = None
 
-    @property
-    def notes(self) -> list[str]:
-        """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        left_out = self.derivation.verification.unchecked.items()
-        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
-
     def to_json(self) -> dict[str, Any]:
         """The fields for a program; each line that is undone with its cell, where there are cells."""
         found = self.derivation.to_json()
@@ -86,7 +79,7 @@ class Derived:
             if (undone := line["undoes"]) and self.forward is not None:
                 place = self.forward.place_of(undone["line"])
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
-        return {"program": str(self.target), **found, "notes": self.notes}
+        return {"program": str(self.target), **found}
 
     def explained(self, as_text: bool) -> str:
         """The derivation, step by step, as a terminal shows it or as Markdown.

@@ -130,7 +130,7 @@ class Shown:
         """As a terminal shows it."""
         if self.explanation is not None:
             return self.explanation.text()
-        return f"{self.source}\n\n# {self.derivation.summary}"
+        return f"{self.source}\n\n{self.derivation.remarks}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if self.explanation is not None:
