@@ -108,9 +108,9 @@ def test_methods_and_modules_hand_their_parameters_over():
 def test_it_reads_well():
     found = handgrad.derive(layer, *arguments())
     assert repr(found).startswith(found.source)
-    last = repr(found).splitlines()[-1]
-    assert last.startswith("# all ")
-    assert "equal autograd's in float64, at its own sizes and 2 others" in last
+    remark = repr(found).removeprefix(found.source).splitlines()[2]
+    assert remark.startswith("# all ")
+    assert "equal autograd's in float64, at its own sizes and 2 others" in remark
     page = found._repr_html_()
     assert "backward" in page
     assert found.summary.replace("'", "&#x27;") in page

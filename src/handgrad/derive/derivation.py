@@ -41,7 +41,7 @@ class Derivation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What holds for the values of the forward pass alone, what was only seen in numbers, and what was not compared."""
+        """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
         return (*self.program.notes, *self.facts, *unchecked)
