@@ -108,18 +108,22 @@ def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
     """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", DERIVE.read_text(), re.DOTALL | re.MULTILINE):
+    page = DERIVE.read_text()
+    quoted = "".join(line[2:] + "\n" for line in page.splitlines() if line.startswith(">"))
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
         if language == "python" and (file := re.match(r"# (\w+\.py)\n", block)):
             Path(file[1]).write_text(block)
         elif language == "python" and not block.startswith("%"):
             exec(_with_lines(block), names)
         elif language == "console":
             command, _, shown = block.partition("\n")
-            assert main(shlex.split(command)[2:]) == 0
-            assert _without_rounding(capsys.readouterr().out) == _without_rounding(shown)
+            words, _, into = command.partition(" > ")
+            assert main(shlex.split(words)[2:]) == 0
+            assert _without_rounding(capsys.readouterr().out) == _without_rounding(quoted if into else shown)
         elif language == "text":
             assert _without_rounding(capsys.readouterr().out) == _without_rounding(block)
-    assert capsys.readouterr().out.splitlines() == ["proven", "different x.numel()"]
+    said = re.findall(r"^print\(proof.*  # (?:.*: )?(.*)$", page, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == said
 
 
 def _with_lines(block: str) -> types.CodeType:

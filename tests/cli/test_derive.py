@@ -88,6 +88,15 @@ def test_the_table_of_the_check(derive):
     assert {row.split()[3] for row in rows[1:]} == {"True"}
 
 
+def test_the_derivation_is_markdown_in_a_pipe(derive):
+    ended = derive(MINE, "--in", "a", "--out", "h", "--explain")
+    assert ended.code == 0
+    assert "```math\n" in ended.out
+    assert "`a` is used in `h = torch.tanh(a)` (line 6)" in ended.out
+    assert ended.out.count("✓ as autograd") == 1
+    assert ended.out.endswith("```python\nda = dh * (1 - h**2)\n```\n")
+
+
 FIELDS = {
     "program": str, "form": str, "output": str, "upstream": (str, type(None)), "source": str, "gradients": dict,
     "lines": list, "facts": list, "check": list, "sizes": list, "unchecked": dict, "notes": list,

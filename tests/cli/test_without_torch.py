@@ -32,7 +32,9 @@ def test_the_main_job_needs_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["lecture", "--steps", "1"], ["check", "x.py"], [*SMALL, "--engine", "torch"]], ids=lambda words: words[0]
+    "words",
+    [["lecture", "--steps", "1"], ["check", "x.py"], ["derive", "x.py"], [*SMALL, "--engine", "torch"]],
+    ids=lambda words: words[0],
 )
 def test_what_needs_it_says_how_to_get_it(tmp_path, words):
     ended = without_torch(tmp_path, *words)

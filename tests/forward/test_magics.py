@@ -22,6 +22,7 @@ CELLS = {
     "before": DRAW,
     "lines": "%derive",
     "without": "%derive --no-quotes --check",
+    "why": "%derive --in z --explain",
     "part": "%derive --in z --out h",
     "closed": "%derive --form closed --in z",
     "again": DRAW,
@@ -99,6 +100,14 @@ def test_it_is_a_page(shown):
     assert "dz" in page
     (page,) = (o.data["text/html"] for o in shown["lines"] if "text/html" in o.get("data", {}))
     assert "<table>" not in page
+
+
+def test_the_derivation_is_rendered(shown):
+    (data,) = (o.data for o in shown["why"] if "text/markdown" in o.get("data", {}))
+    assert "$$\n" in data["text/markdown"]
+    assert "✓ as autograd" in data["text/plain"]
+    assert "dzᵢⱼ" in data["text/plain"]
+    assert "z is used in line 2: h = torch.tanh(z)" in data["text/plain"]
 
 
 def test_a_cell_is_run_and_derived(shown):

@@ -90,10 +90,10 @@ def derive(
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
-        print(text if steps is None else steps)
+        _show(text if steps is None else steps, as_python=steps is None)
         if check:
             _show_check(derivation)
-    for note in found.notes:
+    for note in derivation.notes:
         print(f"handgrad: note: {note}", file=sys.stderr)
     print(f"handgrad: {derivation.summary}.", file=sys.stderr)
     if backup is not None:
@@ -104,6 +104,18 @@ def derive(
 def main(words: list[str]) -> int | None:
     """Parse and run the command."""
     return call(derive, "handgrad derive", words)
+
+
+def _show(text: str, as_python: bool) -> None:
+    """Plain text, which can be pasted; in a terminal Python has colours."""
+    if not (as_python and sys.stdout.isatty()):
+        print(text)
+        return
+    from rich.syntax import Syntax
+
+    from handgrad.cli.console import console
+
+    console().print(Syntax("", "python", theme="ansi_dark").highlight(text), soft_wrap=True, end="")
 
 
 def _show_check(derivation: "Derivation") -> None:

@@ -40,6 +40,13 @@ class Derivation:
         return self.written.facts
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
+        left_out = self.verification.unchecked.items()
+        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
+        return (*self.program.notes, *self.facts, *unchecked)
+
+    @property
     def check(self) -> "tuple[Check, ...]":
         """How each gradient compares with the right one, in float64, at the own sizes and at others."""
         return self.verification.checks
@@ -81,11 +88,17 @@ class Derivation:
             "check": [_check_to_json(check) for check in self.check],
             "sizes": [{name: list(shape) for name, shape in d.sizes.items()} for d in self.verification.draws],
             "unchecked": dict(self.verification.unchecked),
+            "notes": list(self.notes),
         }
 
     def __repr__(self) -> str:
         """The source, and one line about the check."""
-        return f"{self.source}\n\n# {self.summary}"
+        return f"{self.source}\n\n{self.remarks}"
+
+    @property
+    def remarks(self) -> str:
+        """The line about the check and the notes, as comments."""
+        return "\n".join(f"# {remark}" for remark in (self.summary, *self.notes))
 
     def _repr_html_(self) -> str:
         from handgrad.derive.showing import page
@@ -105,7 +118,7 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, standing(program, in_place(program, lines)), form, verification)
+    return Derivation(program, in_place(program, standing(program, lines)), form, verification)
 
 
 def write_and_check(

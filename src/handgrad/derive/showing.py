@@ -10,10 +10,11 @@ RIGHT = "#2a7"
 
 
 def page(derivation: "Derivation", source: str | None = None, check: bool = False) -> str:
-    """The source in colours, one line about the check, and with `check` its table."""
+    """The source in colours, with `check` the table of it, the notes, and one line about the check."""
     shown = code(derivation.source if source is None else source)
     said = f"<p style='color:{RIGHT}'><b>{html.escape(derivation.summary)}</b></p>"
-    return f"{shown}{table(derivation) if check else ''}{said}"
+    notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in derivation.notes)
+    return f"{shown}{table(derivation) if check else ''}{notes}{said}"
 
 
 def code(source: str) -> str:

@@ -40,8 +40,9 @@ def in_place(program: Program, lines: Backward) -> Backward:
     """The lines with what the user writes for a parameter that has no name, `self.W` or `params["W"]`."""
     if not program.bindings:
         return lines
-    named = {n.id for n in ast.walk(ast.parse("\n".join(lines.recomputed))) if isinstance(n, ast.Name)}
-    bindings = {name: text for name, text in program.bindings.items() if name not in named}
+    nodes = ast.walk(ast.parse("\n".join(lines.recomputed)))
+    made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bindings = {name: text for name, text in program.bindings.items() if name not in made}
     words = {name: written(ast.parse(text, mode="eval").body) for name, text in bindings.items()}
     return _changed(lines, lambda source: exchanged(source, words))
 

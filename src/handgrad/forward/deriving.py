@@ -6,13 +6,14 @@ import contextlib
 import re
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from handgrad.checker.guard import OURS, said
 from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, derived
+from handgrad.derive.explain import Explanation
 from handgrad.derive.functions import FunctionDerivation, derive_function
 from handgrad.derive.read.statements import read_program
 from handgrad.derive.read.steps import names_used
@@ -71,13 +72,6 @@ class Derived:
     derivation: Derivation
     forward: Forward | None = None
 
-    @property
-    def notes(self) -> list[str]:
-        """What holds only for the values that the program ran with, and what was seen in numbers only."""
-        left_out = self.derivation.verification.unchecked.items()
-        unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return [*self.derivation.program.notes, *self.derivation.facts, *unchecked]
-
     def to_json(self) -> dict[str, Any]:
         """The fields for a program; each line that is undone with its cell, where there are cells."""
         found = self.derivation.to_json()
@@ -85,7 +79,7 @@ class Derived:
             if (undone := line["undoes"]) and self.forward is not None:
                 place = self.forward.place_of(undone["line"])
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
-        return {"program": str(self.target), **found, "notes": self.notes}
+        return {"program": str(self.target), **found}
 
     def explained(self, as_text: bool) -> str:
         """The derivation, step by step, as a terminal shows it or as Markdown.
@@ -94,8 +88,8 @@ class Derived:
             DeriveError: a line on the way has no index notation.
         """
         with contained_faults(str(self.target)):
-            explanation = self.derivation.explain()
-            return explanation.text() if as_text else explanation.markdown()
+            explanation = explained(self.derivation, self.forward)
+            return (explanation.text() if as_text else explanation.markdown()).rstrip()
 
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.
@@ -129,6 +123,22 @@ class Derived:
         if self.derivation.written.recomputed and gone:
             what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
             raise DeriveError(what, where=self.target.path, next_step="Put what is printed in their place.")
+
+
+def explained(derivation: Derivation, forward: Forward | None) -> Explanation:
+    """The derivation, its lines with the numbers that they have in the program.
+
+    Raises:
+        DeriveError: a line on the way has no index notation.
+    """
+    found = derivation.explain()
+    if forward is None:
+        return found
+    steps = [
+        replace(step, uses=tuple(replace(use, number=forward.place_of(use.number).line) for use in step.uses))
+        for step in found.steps
+    ]
+    return replace(found, steps=tuple(steps))
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:

@@ -1,5 +1,6 @@
 """A function of a file or module, and what to call it with: as told, as the program does, or as it is annotated."""
 
+import ast
 import contextlib
 import importlib
 import inspect
@@ -15,6 +16,7 @@ from torch.nn import functional
 from handgrad.checker.guard import said
 from handgrad.checker.local_modules import importable
 from handgrad.checker.machine import ProgramEnds, TimeIsUp, UserError, compile_statement, time_limit, user_error
+from handgrad.checker.source import Source
 from handgrad.errors import ConfigError, DeriveError
 from handgrad.forward.program import RAISED, contained, machine_for, read_program_file
 
@@ -79,6 +81,8 @@ def function_of_file(
     """
     source = read_program_file(path)
     machine = machine_for(path, data)
+    if not _is_called(name, source):
+        machine.namespace["__name__"] = path.stem
     errors: list[UserError] = []
     function: Any = None
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -105,6 +109,12 @@ def function_of_file(
         raise DeriveError(f"no function is called {name!r}", where=path)
     machine.namespace[name] = function
     return function, _arguments(function, name, given, *(calls[0] if calls else ((), {})))
+
+
+def _is_called(name: str, source: Source) -> bool:
+    """Whether a program calls a function somewhere; where it does not, it is only imported."""
+    nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
+    return any(isinstance(node, ast.Call) and getattr(node.func, "id", "") == name for node in nodes)
 
 
 def function_of_module(module: str, name: str, given: Given) -> tuple[Callable[..., Any], dict[str, Any]]:

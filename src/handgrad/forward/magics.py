@@ -19,7 +19,7 @@ from handgrad.checker.source import Source, parse_code
 from handgrad.derive.derivation import Derivation
 from handgrad.derive.showing import page
 from handgrad.errors import DeriveError, HandgradError
-from handgrad.forward.deriving import Wish, contained_faults, derive_forward
+from handgrad.forward.deriving import Wish, contained_faults, derive_forward, explained
 from handgrad.forward.goal import Lines
 from handgrad.forward.program import Forward, Part, forward_of_source, registered
 from handgrad.forward.recollection import forward_of_cells
@@ -60,7 +60,7 @@ class DeriveMagics(Magics):
         try:
             with contained_faults("the notebook"), undisturbed():
                 forward = find(part)
-                shown = Shown(derive_forward(forward, Wish(options.form, options.style, part)), options)
+                shown = Shown(forward, derive_forward(forward, Wish(options.form, options.style, part)), options)
         except HandgradError as error:
             print(f"handgrad: {error}")
             return None
@@ -117,9 +117,9 @@ def _of_cell(source: Source, machine: Machine, part: Part, number: int, last: in
 class Shown:
     """A derivation as the options of a magic ask for it."""
 
-    def __init__(self, derivation: Derivation, options: Namespace):  # noqa: D107
+    def __init__(self, forward: Forward, derivation: Derivation, options: Namespace):  # noqa: D107
         self.derivation, self.options = derivation, options
-        self.explanation = derivation.explain() if options.explain else None
+        self.explanation = explained(derivation, forward) if options.explain else None
 
     @property
     def source(self) -> str:
@@ -130,9 +130,9 @@ class Shown:
         """As a terminal shows it."""
         if self.explanation is not None:
             return self.explanation.text()
-        return f"{self.source}\n\n# {self.derivation.summary}"
+        return f"{self.source}\n\n{self.derivation.remarks}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if self.explanation is not None:
-            return {"text/plain": repr(self), "text/markdown": self.explanation.markdown()}
+            return {"text/plain": repr(self), "text/markdown": self.explanation._repr_markdown_()}
         return {"text/plain": repr(self), "text/html": page(self.derivation, self.source, self.options.check)}

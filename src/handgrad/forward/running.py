@@ -25,7 +25,7 @@ from handgrad.checker.names import uses
 from handgrad.checker.source import Statement, inner
 from handgrad.checker.values import clone, copy_values, fingerprints, held_in, holds
 from handgrad.forward.goal import Goal, is_float
-from handgrad.forward.ran import Ran
+from handgrad.forward.ran import Ran, asks_for_gradients
 from handgrad.forward.reading import only_takes
 
 ITEM = "__item__"
@@ -203,7 +203,7 @@ class Runner:
         node, namespace = statement.node, self.machine.namespace
         reads = reads_of(self.machine, node) | more
         values = [namespace.get(name) for name in reads]
-        computes = any(is_float(value) or holds(is_float, value) for value in values)
+        computes = any(is_float(v) or holds(is_float, v) or asks_for_gradients(v) for v in values)
         inside = {id(tensor) for value in values if not is_float(value) for tensor in held_in(value)}
         done = self._do(statement)
         if done is None:
