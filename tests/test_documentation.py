@@ -103,7 +103,6 @@ def test_readme_commands_are_accepted(tmp_path):
         assert run.returncode == 0, f"{command}\n{run.stderr}"
 
 
-@pytest.mark.slow
 def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
     """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
     monkeypatch.chdir(tmp_path)
