@@ -53,7 +53,7 @@ def kind_of(values: np.ndarray, *, constant: bool) -> Kind:
 
 def free(kind: Kind) -> Kind:
     """Normal values about zero and of about the same size, whatever the sign and the range of the kind."""
-    return Kind("any", lambda shape, random, _: random.normal(size=shape) * min(max(kind.spread, 0.1), 1.0))
+    return Kind("any", lambda shape, random, _: random.normal(size=shape) * min(max(kind.spread, 0.1), 0.6))
 
 
 def _is_mask(seen: np.ndarray) -> bool:
