@@ -144,6 +144,13 @@ for t in range(T):
     hs.append(h)
 loss = torch.cat(hs).sum()
 """,
+    "a comprehension": """
+hs = [torch.tanh(x_t @ Wx) for x_t in x]
+loss = torch.stack(hs).sum() + sum((h @ Wh).mean() for h in hs)
+""",
+    "a sum": """
+loss = sum(F.cross_entropy(x[t] @ Wx, y[:, t]) for t in range(T)) / T
+""",
     "outputs of another loop": """
 hs, os = [], []
 h = h0

@@ -5,7 +5,7 @@ import builtins
 import operator
 from typing import Any
 
-from handgrad.derive.read import calling, containers, targets
+from handgrad.derive.read import calling, comprehensions, containers, targets
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.drawing import replaced
 from handgrad.derive.read.objects import attribute, element
@@ -89,9 +89,11 @@ def expression(reader: Reader, node: ast.expr) -> Term:
             targets.assign(reader, target, expression(reader, value))
             return reader.lookup(target.id)
         case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
-            if isinstance(node, ast.ListComp | ast.GeneratorExp) and touches_floats(reader, node):
-                return containers.comprehension(reader, node)
-            return compiled(reader, node)
+            if isinstance(node, ast.SetComp) or not touches_floats(reader, node):
+                return compiled(reader, node)
+            if isinstance(node, ast.DictComp):
+                return comprehensions.mapped(reader, node)
+            return comprehensions.listed(reader, node)
         case ast.JoinedStr():
             value = compiled(reader, node).value
             return Term(ast.Constant(value), value)

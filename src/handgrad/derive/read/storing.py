@@ -36,7 +36,7 @@ def kept_in(rolled: Rolled, index: str) -> list[Kept]:
     found: dict[int, Kept] = {}
     for _, key, term in rolled.reader.held():
         if isinstance(term, Parts) and id(term) not in found and _holds_rounds(rolled, term):
-            word = key if isinstance(key, str) else key[1] if isinstance(key, tuple) else "kept"
+            word = key.removesuffix("·") if isinstance(key, str) else key[1] if isinstance(key, tuple) else "kept"
             own = any(term is t for t in rolled.reader.frames[0].scope.values())
             found[id(term)] = _kept(rolled, term, index, word, own)
     return list(found.values())
