@@ -73,10 +73,10 @@ def derived(source: str, spec: str) -> Backward:
 def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
     """By variable, how far its gradient is from autograd's, relative to its largest; nan where it is no gradient."""
     values = inputs(spec, sizes, seed)
-    names: dict[str, object] = {"torch": torch, "F": F, "math": math, **values}
+    program = read(source, spec)
+    names: dict[str, object] = {**program.values, "torch": torch, "F": F, "math": math, **values}
     leaves = [n for n in values if n in backward.gradients]
     names.update({n: values[n].clone().requires_grad_() for n in leaves})
-    program = read(source, spec)
     exec("\n".join(line.source for line in program.lines), names)
     floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != program.output]
     out = names[program.output]

@@ -448,7 +448,7 @@ y = F.rms_norm(x, (h,), g) | x:nth g:h h:=h
 y = F.rms_norm(x, (h,), g, eps=1e-3) | x:nth g:h h:=h
 y = F.batch_norm(x, None, None, g, b, training=True) | x:nh g:h b:h
 y = F.batch_norm(x, None, None, g, b, True) | x:ncht g:c b:c
-y = F.batch_norm(x, m, v, g, b) | x:nch g:c b:c m:=torch.randn(c,dtype=torch.float64) v:=torch.rand(c,dtype=torch.float64)+0.5
+y = F.batch_norm(x, m, v, g, b) | x:nch g:c b:c m:=torch.zeros(c).double()+.1 v:=torch.ones(c).double()/2
 y = F.batch_norm(x, None, None, training=True) | x:nh
 y = F.group_norm(x, 2, g, b) | x:ncht g:c b:c
 y = F.group_norm(x, 2) | x:ncht
@@ -523,6 +523,30 @@ y = torch.linalg.matrix_norm(x) | x:bnh
 y = torch.addr(m, a, b) | m:nh a:n b:h
 """
 
+FURTHER = """
+y = F.adaptive_max_pool1d(x, 3) | x:nct
+y = torch.addbmm(m, a, b) | m:nk a:bnh b:bhk
+y = torch.atleast_1d(x) * x | x:n
+y = torch.atleast_3d(x) * 2 | x:nh
+y = x.clamp_max(0.1) | x:nh
+y = F.conv3d(x, w, b) | x:2c456 w:hc222 b:h
+y = F.conv_transpose3d(x, w) | x:2c345 w:ch222
+y = F.max_pool3d(x, 2) | x:2c456
+y = torch.flipud(x) | x:nh
+y = x.mode(1).values | x:nh!
+y = x.nanmedian(1).values | x:nh
+y = torch.nansum(x, 1) | x:nh
+v, m = torch.std_mean(x, 1, keepdim=True); y = (x - m) / v | x:nh
+y = x.to(torch.float64) * x | x:nh
+y = x.type_as(z) * z | x:nh z:nh
+y = x.view_as(z) * z | x:nh z:hn
+h = x * 1; h[0] = 2 * z; y = h**2 | x:nh z:h
+h = torch.zeros_like(x); h[:, 1:] = x[:, :-1]; y = h * x | x:nh
+h = x * 1; h[0] += 2 * z; y = h**2 | x:nh z:h
+h = x * 1; h[m] = 0; y = h * z | x:nh z:nh m:nh?
+x = x * 2; x += z; x *= x; y = x.sum(0) | x:nh z:h
+"""
+
 ROWS = {
     "elementwise": ELEMENTWISE,
     "products": PRODUCTS,
@@ -533,5 +557,6 @@ ROWS = {
     "losses": LOSSES,
     "norms and images": NORMS_AND_IMAGES,
     "matrices": MATRICES,
+    "further": FURTHER,
 }
 """The rows of each family, one a line; `~` says that a constant of PyTorch's own is in float32 there."""

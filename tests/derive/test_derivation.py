@@ -72,7 +72,7 @@ def test_the_source_is_that_function():
     for one, other in zip(names["backward"](*given), found.backward(*given), strict=True):
         assert torch.equal(one, other)
     assert inspect.getsource(found.backward).rstrip() == found.source
-    assert list(inspect.signature(found.backward).parameters)[1:] == ["x", "W", "b"]
+    assert list(inspect.signature(found.backward).parameters)[1:] == ["x", "W", "b", "k"]
 
 
 def test_a_loss_has_no_upstream_gradient():

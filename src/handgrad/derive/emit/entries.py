@@ -23,8 +23,7 @@ class Entry:
         known |= dict(zip(plain, given, strict=False))
         rest = given[len(plain) :]
         if self.arguments.vararg is not None:
-            whole = len(rest) == 1 and isinstance(rest[0], ast.Tuple | ast.List | ast.Attribute)
-            known[self.arguments.vararg.arg] = rest[0] if whole else ast.Tuple(rest, ast.Load())
+            known[self.arguments.vararg.arg] = rest[0] if len(rest) == 1 else ast.Tuple(rest, ast.Load())
         elif rest:
             return None
         renamed = {"dim" if word == "axis" and "dim" in plain else word: part for word, part in named.items()}

@@ -221,7 +221,10 @@ def _unflattened(index: ast.expr, source: ast.expr) -> tuple[ast.expr, ast.expr]
 
 
 def _with(template: str, known: Mapping[str, ast.expr]) -> ast.expr:
-    return rebuilt(parsed(template), lambda node: known.get(node.id) if isinstance(node, ast.Name) else None)
+    filled = rebuilt(parsed(template), lambda node: known.get(node.id) if isinstance(node, ast.Name) else None)
+    if isinstance(filled, ast.Call):
+        filled.keywords = [k for k in filled.keywords if ast.unparse(k.value) not in ("None", "False")]
+    return filled
 
 
 def _call(path: str, given: list[ast.expr], named: Mapping[str, ast.expr] | None = None) -> ast.expr:

@@ -83,8 +83,6 @@ expand(x, *size): np.broadcast_to(x, size)
 expand_as(x, other): np.broadcast_to(x, other.shape)
 flip(x, *dims): np.flip(x, dims)
 roll(x, shifts, dims=None): np.roll(x, shifts, dims)
-tril(x, diagonal=0): np.tril(x, diagonal)
-triu(x, diagonal=0): np.triu(x, diagonal)
 clamp(x, min=None, max=None): np.clip(x, min, max)
 masked_fill(x, mask, value): np.where(mask, value, x)
 index_select(x, dim, index): x.take(index, dim)
@@ -104,7 +102,6 @@ new_full(x, size, value): np.full(size, value)
 pow(x, exponent): x**exponent
 softmax(x, dim): e / e.sum(dim, keepdims=True) where e = np.exp(x - x.max(dim, keepdims=True))
 sigmoid(x): 1 / (1 + np.exp(-x))
-unflatten(x, dim, sizes): x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1:])
 """
 
 IN_PLACE = """

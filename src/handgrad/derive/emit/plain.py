@@ -61,7 +61,9 @@ def plain(formula: Formula) -> str:
         case Plus(parts):
             return _sum(parts)
         case Sigma(over, body):
-            return f"{_indexed('∑', over) if all(i.text in BELOW for i in over) else '∑_' + ''.join(i.text for i in over)} {_within(body, PRODUCT)}"
+            spelled = "∑_" + "".join(i.text for i in over)
+            sign = _indexed("∑", over) if all(i.text in BELOW for i in over) else spelled
+            return f"{sign} {_within(body, PRODUCT)}"
         case Apply(name, arguments, over):
             inside = ", ".join(map(plain, arguments))
             if name == "abs":
@@ -113,7 +115,9 @@ def _product(parts: tuple[Formula, ...]) -> str:
     out = ""
     for k, part in enumerate(parts):
         last = k == len(parts) - 1
-        text = _within(part, PRODUCT if last and isinstance(part, Sigma) or not out and isinstance(part, Fraction) else SIGN)
+        text = _within(
+            part, PRODUCT if (last and isinstance(part, Sigma)) or (not out and isinstance(part, Fraction)) else SIGN
+        )
         if out:
             out += " " if isinstance(parts[k - 1], Number) and not text[0].isdigit() else " · "
         out += text

@@ -14,7 +14,7 @@ from handgrad.derive.rules.elementwise import GRADIENT_FREE
 OUTPUTS = (("values", "indices"), ("sign", "logabsdet"), ("eigenvalues", "eigenvectors"), ("Q", "R"))
 """The names of the outputs of functions that return several, in their order."""
 
-PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword, ast.UnaryOp, ast.Tuple, ast.expr_context, ast.USub)
+PLAIN = (ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword, ast.UnaryOp, ast.USub, ast.Tuple, ast.Load)
 """What the source of a function of variables is made of."""
 
 DRAWN = frozenset({"dropout", "bernoulli", "rand_like", "randn_like", "randint_like"})
@@ -168,7 +168,7 @@ def as_tensors(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(as_tensors(element) for element in value)
     if is_array(value) and type(value).__module__ == "numpy":
-        return modules()["torch"].as_tensor(value)
+        return modules()["torch"].as_tensor(value.copy())
     return value
 
 
@@ -178,7 +178,7 @@ def has_truths(value: Any) -> bool:
 
 
 def has_floats(value: Any) -> bool:
-    """Whether the value is a tensor of floats, or has one in it."""
+    """Whether the value is a tensor of floats or complex numbers, or has one in it."""
     if isinstance(value, tuple | list):
         return any(has_floats(element) for element in value)
-    return is_array(value) and "float" in str(value.dtype)
+    return is_array(value) and any(kind in str(value.dtype) for kind in ("float", "complex"))

@@ -25,7 +25,7 @@ class Sending:
         self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
         self.examples: dict[str, Any] = {}
-        self._known: dict[str, ast.expr] = {}
+        self._known: dict[str, ast.Name] = {}
         self._arrived: dict[str, list[Term]] = {}
 
     def send_each(self, node: ast.expr, targets: Sequence[str], terms: Mapping[str, Term]) -> None:
@@ -77,8 +77,10 @@ class Sending:
             self._add_to_list(node.value, node.slice, term)
             return
         call = self.scope.call(inner)
-        if call is None:
+        if call is None or not hasattr(self.scope.value(node), "shape"):
             raise UncoveredError(f"no rule covers `{_function(node)}`")
+        if call.name == "getitem" and isinstance(self.scope.value(call["x"]), list | tuple):
+            raise UncoveredError(f"no rule covers `{_function(call['x'])}`")
         site, rule = self._site(call, node, term, output), rule_of(call.name)
         if rule is not None:
             self._apply(rule, call, node, {"dy": term if rule.takes_narrow(site) else self._full(node, term)}, output)
@@ -125,11 +127,11 @@ class Sending:
         def swap(piece: ast.expr) -> ast.expr | None:
             match piece:
                 case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), ast.Constant(int(dim))) if name in sources:
-                    return self.sizes.of(sources[name], dim)
+                    return self._sized(self.sizes.of(sources[name], dim))
                 case ast.Attribute(ast.Name(name), "shape") if name in sources:
-                    return self.sizes.shape(sources[name])
+                    return self._sized(self.sizes.shape(sources[name]))
                 case ast.Call(ast.Attribute(ast.Name(name), "numel")) if name in sources:
-                    return self.sizes.count(sources[name])
+                    return self._sized(self.sizes.count(sources[name]))
                 case ast.Name("F") if self.scope.hides_functional:
                     return parsed("torch.nn.functional")
                 case ast.Name(name) if name in known:
@@ -157,7 +159,7 @@ class Sending:
                 return
             if rule.broadcasts:
                 whole, wanted = shape_of(site.result), shape_of(site.arguments[argument])
-                sent = summed(sent, whole, wanted, lambda d: self.sizes.of(node, d))
+                sent = summed(sent, whole, wanted, lambda d: self._sized(self.sizes.of(node, d)))
             self._go_on(part, sent)
 
     def _expand(self, definition: str, call: Call, node: ast.expr, term: Term) -> None:
@@ -182,11 +184,12 @@ class Sending:
             self._arrived[node.id].append(term)
             return
         whole, value = None, self.scope.value(node)
-        narrow = term.constant or shape_of(term.example) != shape_of(value)
-        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
         if isinstance(term.example, list | tuple):
+            self.examples.setdefault(node.id, term.example)
             self.steps.append(Step(node.id, term.source))
             return
+        narrow = term.constant or shape_of(term.example) != shape_of(value)
+        self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
         if narrow:
             whole = spread(Term(variable(VALUE), term.example), node)
             whole = filled("torch.ones_like(x)", {"x": node}) if is_number(term.source, 1) else whole
@@ -210,7 +213,7 @@ class Sending:
             return
         hinted = f"d{name or hint(self.scope.call(part))}"
         name = f"temporary {len(self.steps)}"
-        zeros = start or self.sizes.filled(part, Term(parsed("0"), 0))
+        zeros = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
         self.send(part, Term(variable(name), example))
 
@@ -223,8 +226,21 @@ class Sending:
         value = self.scope.value(node)
         if term.constant or shape_of(term.example) != shape_of(value):
             example = example_like(value) if term.constant else term.example.expand(value.shape)
-            return Term(self.sizes.filled(node, term), example)
+            known = self._known.get(ast.dump(self.scope.resolved(node)))
+            name = known if isinstance(known, ast.Name) and known.id in self.scope.names else None
+            return Term(self._sized(self.sizes.filled(node, term, name)), example)
         return term
+
+    def _sized(self, node: ast.expr) -> ast.expr:
+        """An expression of sizes, in which what they are the sizes of is a temporary where it has no name."""
+
+        def refer(part: ast.expr) -> ast.expr | None:
+            match part:
+                case ast.Attribute(tensor, "shape" | "numel" as what) if not isinstance(tensor, ast.Name):
+                    return ast.Attribute(self.reference(tensor), what, ast.Load())
+            return None
+
+        return rebuilt(node, refer)
 
     def reference(self, node: ast.expr) -> ast.expr:
         """An expression for the value of a part of the line: a temporary, in which other such parts are temporaries."""

@@ -41,10 +41,17 @@ class Sizes:
             return self.of(node, 0)
         return ast.Call(ast.Attribute(same_shape(self.scope, node), "numel", ast.Load()), [], [])
 
-    def filled(self, node: ast.expr, term: Term) -> ast.expr:
-        """A tensor of the shape and kind of an expression's value, with what broadcasts to it in it."""
+    def filled(self, node: ast.expr, term: Term, name: ast.Name | None = None) -> ast.expr:
+        """A tensor of the shape and kind of an expression's value, with what broadcasts to it in it.
+
+        Args:
+            node: the expression.
+            term: what is in the tensor.
+            name: the variable that has the value, if there is one.
+        """
         like = same_shape(self.scope, node, floats=True)
-        if not isinstance(like, ast.Name):
+        like = like if isinstance(like, ast.Name) else name
+        if like is None:
             return self._new(node, term)
         names = {"x": like, "c": term.source}
         if not term.constant:

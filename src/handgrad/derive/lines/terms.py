@@ -43,7 +43,7 @@ LINEAR = frozenset(
 )
 """Methods through which a minus sign goes."""
 
-OF_SEVERAL = frozenset({"view", "reshape", "permute", "flip", "expand", "new_ones", "new_zeros"})
+OF_SEVERAL = frozenset({"view", "reshape", "permute", "transpose", "flip", "expand", "new_ones", "new_zeros"})
 """Methods whose arguments may be one tuple or, as is shorter, what is in it."""
 
 

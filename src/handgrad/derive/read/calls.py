@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from handgrad.derive.read import items
-from handgrad.derive.read.signatures import NUMPY, OTHER_WORDS, QUALIFIED, SIGNATURES
+from handgrad.derive.read.signatures import SIGNATURES
+from handgrad.derive.read.spellings import NUMPY, OTHER_WORDS, QUALIFIED
 
 OPERATORS: dict[type, str] = {
     ast.Add: "add",
@@ -27,7 +28,9 @@ OPERATORS: dict[type, str] = {
     ast.USub: "neg",
     ast.UAdd: "positive",
 }
-WITHOUT_EFFECT = frozenset({"dtype", "out", "device", "inplace", "size_average", "copy", "optimize", "stable"})
+WITHOUT_EFFECT = frozenset(
+    {"dtype", "out", "device", "inplace", "size_average", "copy", "optimize", "stable", "momentum"}
+)
 """Keywords that change nothing about where a gradient goes."""
 ATTRIBUTES = {"T": "t", "mT": "t_last", "H": "t", "mH": "t_last"}
 

@@ -4,7 +4,9 @@ One entry a function: its name, its arguments as PyTorch has them, and after `=`
 all that is left, as `view(*shape)` does. An argument that NumPy calls otherwise has PyTorch's name (`axis` is `dim`).
 """
 
-SIGNATURES = """
+from handgrad.derive.read.layers import LAYERS
+
+TENSORS = """
 add(x, other, alpha=1)
 sub(x, other, alpha=1) = subtract
 rsub(x, other, alpha=1)
@@ -252,118 +254,7 @@ new_ones(x, *size)
 new_full(x, size, value)
 new_empty(x, *size)
 new_tensor(x, data)
-
-cross_entropy(x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0)
-nll_loss(x, target, weight=None, ignore_index=-100, reduction="mean")
-mse_loss(x, target, reduction="mean")
-l1_loss(x, target, reduction="mean")
-smooth_l1_loss(x, target, reduction="mean", beta=1.0)
-huber_loss(x, target, reduction="mean", delta=1.0)
-binary_cross_entropy(x, target, weight=None, reduction="mean")
-binary_cross_entropy_with_logits(x, target, weight=None, reduction="mean", pos_weight=None)
-kl_div(x, target, reduction="mean", log_target=False)
-gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean")
-poisson_nll_loss(x, target, log_input=True, full=False, eps=1e-8, reduction="mean")
-hinge_embedding_loss(x, target, margin=1.0, reduction="mean")
-margin_ranking_loss(x, other, target, margin=0.0, reduction="mean")
-cosine_embedding_loss(x, other, target, margin=0.0, reduction="mean")
-triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean")
-soft_margin_loss(x, target, reduction="mean")
-multi_margin_loss(x, target, p=1, margin=1.0, weight=None, reduction="mean")
-multilabel_soft_margin_loss(x, target, weight=None, reduction="mean")
-
-layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5)
-rms_norm(x, normalized_shape, weight=None, eps=None)
-batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5)
-group_norm(x, num_groups, weight=None, bias=None, eps=1e-5)
-instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5)
-local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0)
-dropout(x, p=0.5, training=True) = dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
-scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None)
-conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
-conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
-conv3d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
-conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-conv_transpose3d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)
-max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False)
-max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False)
-max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False)
-avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)
-avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)
-adaptive_avg_pool1d(x, output_size)
-adaptive_avg_pool2d(x, output_size)
-adaptive_max_pool1d(x, output_size)
-adaptive_max_pool2d(x, output_size)
-interpolate(x, size=None, scale_factor=None, mode="nearest")
-fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1)
-pixel_shuffle(x, upscale_factor)
-pixel_unshuffle(x, downscale_factor)
 """
 
-NUMPY = """
-sum(x, dim=None, dtype=None, out=None, keepdim=False)
-nansum(x, dim=None, dtype=None, out=None, keepdim=False)
-mean(x, dim=None, dtype=None, out=None, keepdim=False)
-prod(x, dim=None, dtype=None, out=None, keepdim=False)
-var(x, dim=None, dtype=None, out=None, correction=0, keepdim=False)
-std(x, dim=None, dtype=None, out=None, correction=0, keepdim=False)
-amax(x, dim=None, out=None, keepdim=False) = max
-amin(x, dim=None, out=None, keepdim=False) = min
-median_of(x, dim=None, out=None, overwrite=False, keepdim=False) = median
-cumsum(x, dim=None)
-cumprod(x, dim=None)
-diff(x, n=1, dim=-1)
-sort(x, dim=-1)
-norm(x, p=None, dim=None, keepdim=False)
-permute(x, *dims) = transpose
-cat(tensors, dim=0) = concatenate
-tensor_split(x, sections, dim=0) = split array_split
-repeat_interleave(x, repeats, dim=None) = repeat
-pad_all(x, pad, mode="constant", value=0) = pad
-select_along(x, index, dim=None) = take
-diag(x, diagonal=0)
-sinc(x)
-flatten(x)
-round(x, decimals=0)
-nan_to_num(x)
-"""
-"""Where NumPy's function of a name has other arguments, or another meaning, than PyTorch's."""
-
-QUALIFIED = """
-torch.nn.functional.unfold: unfold_images(x, kernel_size, dilation=1, padding=0, stride=1)
-torch.linalg.diagonal: diagonal(x, offset=0, dim1=-2, dim2=-1)
-torch.linalg.matrix_norm: norm(x, p="fro", dim=(-2, -1), keepdim=False)
-torch.cross: cross(x, other, dim=None)
-numpy.select: choose(conditions, choices, default=0)
-numpy.inner: inner(x, other)
-numpy.vdot: vdot(x, other)
-numpy.outer: outer(x, other)
-numpy.trace: trace(x)
-"""
-"""Functions that have a name, but not the arguments or the meaning, of another."""
-
-OTHER_WORDS = {
-    "axis": "dim",
-    "axes": "dims",
-    "axis1": "dim0",
-    "axis2": "dim1",
-    "keepdims": "keepdim",
-    "input": "x",
-    "self": "x",
-    "a": "x",
-    "ord": "p",
-    "k": "diagonal",
-    "ddof": "correction",
-    "unbiased": "correction",
-    "a_min": "min",
-    "a_max": "max",
-    "shift": "shifts",
-    "indices_or_sections": "sections",
-    "split_size_or_sections": "split_size",
-    "constant_values": "value",
-    "pad_width": "pad",
-    "weights": "weight",
-    "indices": "index",
-}
-"""Keywords that stand for an argument by another name."""
+SIGNATURES = TENSORS + LAYERS
+"""All of them."""

@@ -26,6 +26,17 @@ def _clamp(site: Site) -> Back:
     return Back({"x": f"{inside} * dy", "min": "(x < min) * dy", "max": "(x > max) * dy"})
 
 
+@adjoint("maximum", "minimum", lazy=True, broadcasts=True)
+def _maximum(site: Site) -> Back:
+    """Of two equal elements each has half, as in PyTorch; a number takes none, as in a ReLU."""
+    larger, smaller = (">", "<") if site.name == "maximum" else ("<", ">")
+    if isinstance(site["other"], int | float):
+        return Back({"x": f"(x {larger} other) * dy"})
+    if isinstance(site["x"], int | float):
+        return Back({"other": f"(other {larger} x) * dy"})
+    return Back({a: f"((x {sign} other) + 0.5 * (x == other)) * dy" for a, sign in (("x", larger), ("other", smaller))})
+
+
 @adjoint("pow", lazy=True, broadcasts=True)
 def _pow(site: Site) -> Back:
     base, exponent = site["x"], site["exponent"]
@@ -55,7 +66,7 @@ def _dropout(site: Site) -> Back:
     return Back({"x": "dy"})
 
 
-@adjoint("clone", "float", "double", "half", "to", "type_as", "astype", "asarray", lazy=True)
+@adjoint("clone", "float", "double", "half", "to", "type_as", "astype", lazy=True)
 def _cast(site: Site) -> Back:
     if site.result.dtype != site["x"].dtype:
         return Back({"x": "dy.to(x.dtype)"})

@@ -127,3 +127,14 @@ def adjoint(
         return rule
 
     return register
+
+
+def summed_to(template: str, wanted: tuple[int, ...], whole: tuple[int, ...]) -> str:
+    """A template summed over the leading dimensions along which sizes `wanted` were broadcast to `whole`."""
+    lead = len(whole) - len(wanted)
+    kept = tuple(d for d in range(len(wanted)) if wanted[d] == 1 != whole[d + lead])
+    if lead:
+        template = f"({template}).sum({tuple(range(lead)) if lead > 1 else 0})"
+    if kept:
+        template = f"({template}).sum({kept if len(kept) > 1 else kept[0]}, keepdim=True)"
+    return template

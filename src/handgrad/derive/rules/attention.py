@@ -3,7 +3,7 @@
 Source: Vaswani et al. 2017; what comes back to the scores from Dao et al. 2022.
 """
 
-from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint
+from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint, summed_to
 
 
 @adjoint("scaled_dot_product_attention")
@@ -35,5 +35,6 @@ def _attention(site: Site) -> Back:
         "value": "P.transpose(-2, -1) @ dy",
     }
     if mask is not None and mask.is_floating_point():
-        terms["attn_mask"] = "dS.sum_to_size(attn_mask.shape)"
+        whole = (*site.result.shape[:-1], site.shape("key")[-2])
+        terms["attn_mask"] = summed_to("dS", site.shape("attn_mask"), whole)
     return Back(terms, where)

@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from handgrad.derive.rules.adjoint import Back, Into, Site, UncoveredError, adjoint
+from handgrad.derive.rules.adjoint import Back, Into, Site, UncoveredError, adjoint, summed_to
 from handgrad.derive.rules.joining import COUNTED, PLACES, along
 
 
@@ -222,18 +222,16 @@ def _index_put(site: Site) -> Back:
 
 @adjoint("setitem")
 def _setitem(site: Site) -> Back:
-    """`x` with another value at an index: nothing comes back to what is no longer there."""
-    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _of_written(site)})
+    """`x` with other values at an index: nothing comes back to what is no longer there."""
+    return Back({"x": Into("dx[index]", "0", start="dy.clone()"), "values": _written(site)})
 
 
 @adjoint("additem")
 def _additem(site: Site) -> Back:
-    """`x` with something added at an index."""
-    return Back({"x": "dy", "values": _of_written(site)})
+    """`x` with values added at an index."""
+    return Back({"x": "dy", "values": _written(site)})
 
 
-def _of_written(site: Site) -> str:
-    """What comes back to the values that are written at an index, which may have been broadcast."""
-    if tuple(site.result[site["index"]].shape) == site.shape("values"):
-        return "dy[index]"
-    return "dy[index].sum_to_size(values.shape)" if site.shape("values") else "dy[index].sum()"
+def _written(site: Site) -> str:
+    """What comes back to values that are written at an index, to which they may be broadcast."""
+    return summed_to("dy[index]", site.shape("values"), tuple(site.result[site["index"]].shape))

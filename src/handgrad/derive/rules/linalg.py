@@ -54,8 +54,8 @@ def _solve_triangular(site: Site) -> Back:
 @adjoint("cholesky")
 def _cholesky(_: Site) -> Back:
     where = {
-        "inner": "(y.transpose(-2, -1) @ dy).tril()",
-        "half": "inner - 0.5 * torch.diag_embed(inner.diagonal(dim1=-2, dim2=-1))",
+        "inner": "y.transpose(-2, -1) @ dy",
+        "half": "0.5 * (inner.tril() + inner.tril(-1))",
         "lower": "torch.linalg.inv(y)",
         "whole": "lower.transpose(-2, -1) @ half @ lower",
     }

@@ -1,7 +1,6 @@
 """Functions of several arguments that are broadcast: what comes back to each, before it is summed to its shape.
 
-Source: the differentiation rules of any calculus text; where a function has no derivative, what PyTorch takes for it:
-of two equal arguments of `maximum` each has half.
+Source: the differentiation rules of any calculus text.
 """
 
 POINTWISE: dict[str, dict[str, str]] = {
@@ -15,14 +14,6 @@ POINTWISE: dict[str, dict[str, str]] = {
     "remainder": {"x": "dy", "other": "-torch.floor(x / other) * dy"},
     "fmod": {"x": "dy", "other": "-torch.trunc(x / other) * dy"},
     "where": {"x": "torch.where(condition, dy, 0)", "other": "torch.where(condition, 0, dy)"},
-    "maximum": {
-        "x": "((x > other) + 0.5 * (x == other)) * dy",
-        "other": "((x < other) + 0.5 * (x == other)) * dy",
-    },
-    "minimum": {
-        "x": "((x < other) + 0.5 * (x == other)) * dy",
-        "other": "((x > other) + 0.5 * (x == other)) * dy",
-    },
     "fmax": {"x": "(x >= other) * dy", "other": "(x < other) * dy"},
     "fmin": {"x": "(x <= other) * dy", "other": "(x > other) * dy"},
     "atan2": {"x": "other / (x**2 + other**2) * dy", "other": "-x / (x**2 + other**2) * dy"},

@@ -1,6 +1,6 @@
 """Products of vectors, matrices and batches of matrices, and the sums of products that `einsum` writes."""
 
-from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint
+from handgrad.derive.rules.adjoint import Back, Site, UncoveredError, adjoint, summed_to
 
 
 def _of_vectors(site: Site) -> bool:
@@ -35,22 +35,10 @@ def _matmul(site: Site) -> Back:
     x, other = "dy @ other.transpose(-2, -1)", "x.transpose(-2, -1) @ dy"
     return Back(
         {
-            "x": _to_batch(x, site.shape("x"), site.result.shape),
-            "other": _to_batch(other, site.shape("other"), site.result.shape),
+            "x": summed_to(x, site.shape("x")[:-2], tuple(site.result.shape[:-2])),
+            "other": summed_to(other, site.shape("other")[:-2], tuple(site.result.shape[:-2])),
         }
     )
-
-
-def _to_batch(product: str, wanted: tuple[int, ...], whole: tuple[int, ...]) -> str:
-    """The product summed over the batches over which a matrix was broadcast."""
-    lead = len(whole) - len(wanted)
-    kept = [d for d in range(len(wanted) - 2) if wanted[d] == 1 != whole[d + lead]]
-    if lead:
-        dims = tuple(range(lead))
-        product = f"({product}).sum({dims if lead > 1 else 0})"
-    if kept:
-        product = f"({product}).sum({tuple(kept) if len(kept) > 1 else kept[0]}, keepdim=True)"
-    return product
 
 
 @adjoint("dot", lazy=_of_vectors)

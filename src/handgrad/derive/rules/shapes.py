@@ -47,6 +47,8 @@ def _transpose(site: Site) -> Back:
 @adjoint("permute")
 def _permute(site: Site) -> Back:
     dims = [d % site.rank() for d in site["dims"] or reversed(range(site.rank()))]
+    if dims == [1, 0]:
+        return Back({"x": "dy.T"})
     return Back({"x": f"dy.permute({', '.join(str(dims.index(d)) for d in range(len(dims)))})"})
 
 
@@ -92,7 +94,8 @@ def _repeat_interleave(site: Site) -> Back:
     if site["dim"] is None:
         return Back({"x": "dy.reshape(*x.shape, repeats).sum(-1)"})
     (dim,) = site.dims()
-    return Back({"x": f"dy.unflatten({dim}, (-1, repeats)).sum({dim + 1})"})
+    sizes = [f"x.shape[{d}]" for d in range(site.rank())]
+    return Back({"x": f"dy.reshape({', '.join([*sizes[: dim + 1], 'repeats', *sizes[dim + 1 :]])}).sum({dim + 1})"})
 
 
 @adjoint("flip")

@@ -64,7 +64,9 @@ def _named_sum(graph: Graph, name: str) -> NamedSum | None:
     return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
-def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+def with_name(
+    graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number
+) -> tuple[Expr, Reason] | None:
     """The product with a name in place of a sum that has one: sum of counts over v is counts_sum."""
     if not bound:
         return None
@@ -111,7 +113,7 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
         if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
             continue
-        (base, _), = on
+        ((base, _),) = on
         over = sums_to_one(graph, base.name)
         if not over:
             continue
@@ -167,7 +169,7 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:  # noqa: ARG001
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -180,7 +182,7 @@ Normal = Callable[[Graph, Expr, int], Expr]
 def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
-    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    """A sum with a factor's definition in its place, where next to nothing is left: the sum of (x - mean) is zero."""
     summed = summed_names(graph)
     lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
@@ -199,7 +201,9 @@ def by_definition(
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
             before = Expr([term(bound, factors, coefficient)])
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+            return result, Reason(
+                "zero by definition" if not result else "simple by definition", base.name, before, result
+            )
         del graph.reasons[told:]
     return None
 

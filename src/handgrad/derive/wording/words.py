@@ -59,6 +59,7 @@ class Words:
     defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
     helpers: dict[str, str] = field(default_factory=dict)
     literals: frozenset[Number] = frozenset()
+    inner: dict[tuple[Base, Index], Axis] = field(default_factory=dict)
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
