@@ -63,9 +63,6 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
     def run() -> Term | None:
         for name, word in words.items():
             frame.scope[name] = reader.from_namespace(word)
-        for name, parameter in inspect.signature(called, follow_wrapped=False).parameters.items():
-            if name not in given:
-                frame.scope[name] = _default(reader, called, parameter)
         reader.draws.begin()
         if isinstance(source.node, ast.Lambda):
             return expressions.expression(reader, source.node.body)
@@ -100,15 +97,6 @@ def _read_module(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         return reader.lookup("out")
 
     return _read(reader, run, arguments)[0]
-
-
-def _default(reader: Reader, called: types.FunctionType, parameter: inspect.Parameter) -> Term:
-    """What a parameter is that is not given."""
-    if parameter.kind is parameter.VAR_POSITIONAL:
-        return Parts(tuple, [])
-    if parameter.kind is parameter.VAR_KEYWORD:
-        return Parts(dict, {})
-    return reader.outside(parameter.name, parameter.default, f"{called.__name__}.__defaults__")
 
 
 def _unwrapped(function: Callable[..., Any]) -> tuple[types.FunctionType, list[Any]]:
@@ -150,6 +138,7 @@ def _arguments(called: Callable[..., Any], args: list[Any], kwargs: dict[str, An
         bound = inspect.signature(called, follow_wrapped=False).bind(*args, **kwargs)
     except TypeError as error:
         raise DeriveError(f"'{called.__name__}' cannot be called so: {error}") from error
+    bound.apply_defaults()
     return dict(bound.arguments)
 
 
