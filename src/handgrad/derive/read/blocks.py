@@ -94,15 +94,26 @@ def statement(reader: Reader, node: ast.stmt) -> Term | None:
 
 
 def _assign(reader: Reader, goals: list[ast.expr], value: ast.expr, since: int) -> None:
-    path = isinstance(value, ast.Attribute | ast.Subscript) and not reader.frame.within
-    reader.hint = goals[0].id if path and isinstance(goals[0], ast.Name) else ""
-    reader.word = goals[0].id if isinstance(value, ast.ListComp) and isinstance(goals[0], ast.Name) else ""
-    term = expressions.expression(reader, value)
-    reader.hint = reader.word = ""
+    term = _valued(reader, goals[0], value)
     for k, target in enumerate(goals):
         targets.assign(reader, target, term, since if k == 0 else sys.maxsize)
         if isinstance(target, ast.Name):
             term = reader.frame.scope[target.id]
+
+
+def _valued(reader: Reader, target: ast.expr, value: ast.expr) -> Term:
+    """A value that is going to be assigned, whose name is a hint for what it finds."""
+    match target, value:
+        case ast.Tuple(names) | ast.List(names), ast.Tuple(parts) if len(names) == len(parts):
+            if not any(isinstance(node, ast.Starred) for node in (*names, *parts)):
+                return Parts(tuple, [_valued(reader, *pair) for pair in zip(names, parts, strict=True)])
+        case ast.Name(name), ast.Attribute() | ast.Subscript() if not reader.frame.within:
+            reader.hint = name
+        case ast.Name(name), ast.ListComp():
+            reader.word = name
+    term = expressions.expression(reader, value)
+    reader.hint = reader.word = ""
+    return term
 
 
 def _augment(reader: Reader, node: ast.AugAssign) -> None:

@@ -86,9 +86,10 @@ def run(
 
 def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
     """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done."""
-    steps = [reader.lines[a:b] for a, b in itertools.pairwise(bounds)]
+    rolled = rolling.Rolled(reader, rounds, [reader.lines[a:b] for a, b in itertools.pairwise(bounds)])
+    reader.lines[bounds[0] :] = itertools.chain(*rolled.rounds)
     try:
-        rolled = rolling.Rolled(reader, rounds, steps)
+        rolled.align()
         base, own = rounds.mark.partition("·")[0], None if rounds.named else False
         index = str(reader.new(base, rounds.places[-1], own=own).name)
         reader.made[index].index = True
@@ -96,9 +97,12 @@ def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
     except rolling.UnlikeError as error:
         return str(error)
     ahead, loop = rolled.loop(index)
-    loop = storing.with_tensors(rolled, storing.with_lists(rolled, loop, kept))
+    loop = storing.with_lists(rolled, loop, kept)
     reader.lines[bounds[0] :] = [*ahead, loop]
     rolled.settle(index)
+    written = storing.with_tensors(reader, loop)
+    if written is not loop and storing.makes_the_same(reader, written):
+        reader.lines[-1] = written
     return ""
 
 
