@@ -29,7 +29,8 @@ from handgrad.derive.emit.numerals import decimal, scientific
 
 KNOWN = frozenset({"log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"})
 """Functions that LaTeX has a command for."""
-GREEK = dict(zip("αβγδζηθκλμνξρτφψω", "alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi psi omega".split(), strict=True))
+_GREEK_WORDS = "alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi psi omega"
+GREEK = dict(zip("αβγδζηθκλμνξρτφψω", _GREEK_WORDS.split(), strict=True))
 SIGNS = {"@": r"\,", "*": r" \odot ", "!=": r" \ne ", "<=": r" \le ", ">=": r" \ge ", "==": " = "}
 
 

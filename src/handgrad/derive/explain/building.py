@@ -67,7 +67,8 @@ class Building:
         stages = tuple(self._stages(made.forms, equation, names))
         uses = tuple(self.uses(equation))
         notes = tuple(self.notes.of(left, *(stage.formula for stage in stages)))
-        return Step(name, gradient_name(self.graph, name), left, uses, stages, self._matrix(equation), notes, difference)
+        said = gradient_name(self.graph, name)
+        return Step(name, said, left, uses, stages, self._matrix(equation), notes, difference)
 
     def _stages(self, forms: Sequence[Move], equation: Equation, names) -> Iterator[Stage]:
         """The forms that differ, each with the reasons why it is equal to the one before."""

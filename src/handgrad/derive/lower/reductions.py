@@ -129,6 +129,7 @@ def _median(low: Lowering, call: Call) -> Indexed:
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
     table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
+    # pyrefly: ignore[bad-assignment]
     return Indexed(made.expr.put({made.axes[d]: Gathered(table, others)}), kept(made.axes, dims, keep))
 
 
@@ -143,8 +144,10 @@ def _sort(low: Lowering, call: Call) -> list[Indexed]:
     axes = list(made.axes)
     if call.name == "topk":
         axes[d] = fresh(symbol(values.indices.shape[d]))
+        # pyrefly: ignore[missing-attribute]
         low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
     index = Gathered(table, tuple(a for a in axes if a is not None))
+    # pyrefly: ignore[bad-assignment]
     return [Indexed(made.expr.put({axis: index}), tuple(axes)), Indexed(Expr(), tuple(axes))]
 
 
@@ -205,7 +208,8 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     size = low.graph.sizes.find(axis.size)
     name, said = f"?earlier{size.tag}", low.graph.sizes.factor(size).name
     if name not in low.graph.definitions:
-        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=f"torch.ones({said}, {said}).triu()"))
+        text = f"torch.ones({said}, {said}).triu()"
+        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=text))
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))
