@@ -250,6 +250,19 @@ def test_modules_of_pytorch(called):
     assert {f"model.{name}" for name, _ in module.named_parameters()} <= bound
 
 
+def test_what_a_module_holds():
+    model = nn.Sequential(nn.Linear(3, 2), nn.ModuleDict({"a": nn.Linear(2, 1, bias=False)}))
+    source = """
+model.train()
+reg = sum((p**2).sum() for p in model.parameters())
+more = sum(p.abs().sum() for name, p in model.named_parameters() if "bias" not in name)
+loss = reg + more + model[0](x).sum()
+"""
+    program = read(source, x=X, model=model)
+    assert program.inputs == ("model_0_weight", "model_0_bias", "model_1_a_weight")
+    assert sources(program)[1] == "more = model_0_weight.abs().sum() + model_1_a_weight.abs().sum()"
+
+
 def test_modules_that_are_refused():
     with pytest.raises(DeriveError, match=r"LSTM.*cannot be read with these settings"):
         read_function(nn.LSTM(3, 4, bidirectional=True), OVER_TIME)

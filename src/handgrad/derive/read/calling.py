@@ -10,7 +10,7 @@ from typing import Any
 
 from handgrad.derive.read import comprehensions, containers, effects, expressions, inline
 from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.objects import attribute, element
+from handgrad.derive.read.objects import PARTS, attribute, element, is_module, parts_of_module
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import has_float, in_library
 from handgrad.derive.read.terms import Closure, Parts, Term, name_of
@@ -42,6 +42,8 @@ def call(reader: Reader, node: ast.Call) -> Term:
                 return containers.method(reader, base, attr, expressions.elements(reader, node.args), word)
             if is_array(base.value):
                 return effects.method(reader, base, attr, *_arguments(reader, node), owner)
+            if is_module(base.value) and attr in PARTS:
+                return parts_of_module(reader, base, attr)
             callee = attribute(reader, base, attr)
             if isinstance(callee.value, types.MethodType) and callee.value.__self__ is base.value:
                 arguments, keywords = _arguments(reader, node)
@@ -128,13 +130,14 @@ def _filled(cell: types.CellType) -> bool:
 
 def _is_read(function: types.FunctionType) -> bool:
     """Whether a function's own body is read: it is the user's, or a module's forward."""
-    return not in_library(function) or function.__module__.startswith("torch.nn.modules")
+    module = function.__module__
+    return not in_library(function) or (module.startswith("torch.nn.modules.") and not module.endswith(".module"))
 
 
 def _forward(reader: Reader, value: Any) -> types.FunctionType | None:
     """The function that calling an object runs; None where it is not read."""
     kind = type(value)
-    if any(c.__module__ == "torch.nn.modules.module" for c in kind.__mro__):
+    if is_module(value):
         if value._forward_hooks or value._forward_pre_hooks:
             reader.refuse(f"the module '{kind.__name__}' has hooks, which cannot be read", "Remove its hooks.")
         if hasattr(value, "_orig_mod"):
@@ -226,7 +229,6 @@ def _constructed(reader: Reader, callee: Term, arguments: list[Term], keywords: 
         return made
     if not isinstance(kind.__init__, types.FunctionType):
         reader.refuse(f"an object of '{kind.__name__}' cannot be read", "Pass the tensors themselves.")
-    inline.function(
-        reader, kind.__init__, [made, *arguments], keywords, said=ast.Attribute(made.node, "__init__", ast.Load())
-    )
+    said = ast.Attribute(made.node, "__init__", ast.Load())
+    inline.function(reader, kind.__init__, [made, *arguments], keywords, said=said)
     return made
