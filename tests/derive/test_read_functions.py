@@ -220,6 +220,61 @@ def test_modules_are_functions_of_their_parameters():
     assert set(program.inputs) == {"model_0_weight", "model_0_bias", "model_2_weight", "model_2_bias"}
 
 
+OVER_TIME = randn(5, 2, 3)
+PYTORCH = {
+    "rnn": (nn.RNN(3, 4, nonlinearity="relu"), OVER_TIME),
+    "gru": (nn.GRU(3, 4, 2, batch_first=True), OVER_TIME, randn(2, 5, 4)),
+    "lstm": (nn.LSTM(3, 4, 2, bias=False), OVER_TIME),
+    "rnn cell": (nn.RNNCell(3, 4), X),
+    "gru cell": (nn.GRUCell(3, 4), X, randn(4, 4)),
+    "lstm cell": (nn.LSTMCell(3, 4), X, (randn(4, 4), randn(4, 4))),
+    "attention": (nn.MultiheadAttention(6, 2, batch_first=True), *[randn(2, 5, 6)] * 3),
+    "masked attention": (nn.MultiheadAttention(6, 2), *[randn(5, 2, 6)] * 3, None, False, torch.ones(5, 5).triu(1) > 0),
+    "encoder": (nn.TransformerEncoderLayer(6, 2, 7, dropout=0.0).eval(), randn(5, 2, 6)),
+    "convolution": (nn.Conv2d(2, 3, 2, padding=1), randn(1, 2, 4, 4)),
+    "batch norm": (nn.BatchNorm2d(2), randn(3, 2, 4, 4)),
+    "batch norm, evaluated": (nn.BatchNorm1d(3).eval(), X),
+    "pooling": (nn.MaxPool2d(2), randn(1, 2, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("called", PYTORCH.values(), ids=list(PYTORCH))
+def test_modules_of_pytorch(called):
+    module, *arguments = called
+    program = checked(read_function(module, *arguments))
+    with torch.no_grad():
+        own = module(*arguments)
+    own = own[0] if isinstance(own, tuple) else own
+    assert torch.allclose(program.values[program.output].float(), own, atol=1e-5)
+    bound = {program.bindings.get(name, name) for name in program.inputs}
+    assert {f"model.{name}" for name, _ in module.named_parameters()} <= bound
+
+
+def test_what_a_module_holds():
+    model = nn.Sequential(nn.Linear(3, 2), nn.ModuleDict({"a": nn.Linear(2, 1, bias=False)}))
+    source = """
+model.train()
+reg = sum((p**2).sum() for p in model.parameters())
+more = sum(p.abs().sum() for name, p in model.named_parameters() if "bias" not in name)
+loss = reg + more + model[0](x).sum()
+"""
+    program = read(source, x=X, model=model)
+    assert program.inputs == ("model_0_weight", "model_0_bias", "model_1_a_weight")
+    assert sources(program)[1] == "more = model_0_weight.abs().sum() + model_1_a_weight.abs().sum()"
+
+
+def test_modules_that_are_refused():
+    with pytest.raises(DeriveError, match=r"LSTM.*cannot be read with these settings"):
+        read_function(nn.LSTM(3, 4, bidirectional=True), OVER_TIME)
+
+
+def test_a_checkpoint_is_what_it_calls():
+    from torch.utils.checkpoint import checkpoint
+
+    program = read("y = checkpoint(norm, x, dim=0, use_reentrant=False)", x=X, norm=norm, checkpoint=checkpoint)
+    assert len(program.lines) == 3
+
+
 def test_a_tensor_in_a_container_has_the_name_that_it_has_elsewhere():
     program = read("y = params[0] * params[1]['b']", W1=X, params=[X, {"b": X + 1}])
     assert sources(program) == ["y = W1 * params_1_b"]

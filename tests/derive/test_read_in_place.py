@@ -101,6 +101,12 @@ def test_what_is_refused(source, says):
     assert says in str(refused.value)
 
 
+def test_what_is_left_as_it_was():
+    program = read("z = x * x\nv = x[0]\nv *= 2\nh = z * 2\nh += 1\nloss = h.sum() + v.sum()", x=X, y=Y)
+    assert {"z", "loss", "y"} <= program.kept
+    assert not program.kept & {"x", "v", "h"}
+
+
 def test_nothing_of_the_user_is_written_into():
     x = X.clone()
     layer = torch.nn.BatchNorm1d(6)

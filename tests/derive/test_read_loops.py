@@ -144,6 +144,13 @@ for t in range(T):
     hs.append(h)
 loss = torch.cat(hs).sum()
 """,
+    "a comprehension": """
+hs = [torch.tanh(x_t @ Wx) for x_t in x]
+loss = torch.stack(hs).sum() + sum((h @ Wh).mean() for h in hs)
+""",
+    "a sum": """
+loss = sum(F.cross_entropy(x[t] @ Wx, y[:, t]) for t in range(T)) / T
+""",
     "outputs of another loop": """
 hs, os = [], []
 h = h0
@@ -309,3 +316,54 @@ def test_a_loop_in_a_function_that_is_called():
     (loop,) = loops(program)
     assert loop.within.endswith("run")
     assert np.allclose(program.values["loss"], run(BEFORE["x"], BEFORE["h0"]).sum(), atol=1e-4)
+
+
+def test_a_name_for_what_a_round_found_is_that():
+    source = """
+hprev = h0 * 1
+hs = []
+for t in range(T):
+    xt = x[t]
+    ht = torch.tanh(xt @ Wx + hprev @ Wh)
+    hprev = ht
+    hs.append(ht)
+loss = torch.stack(hs).sum() + hprev.sum()
+"""
+    (loop,) = loops(same_gradients(source, **BEFORE))
+    assert loop.carried == (Carried("hprev0", "hprev", "ht"),)
+
+
+def test_names_for_names_in_rounds_that_differ():
+    source = "s = z[0]\nfor t in range(1, T):\n    a = s * z[t] if t % 2 else s + z[t]\n    s = a\nloss = (s * a).sum()"
+    assert not loops(same_gradients(source, **BEFORE))
+
+
+def test_what_stands_beside_a_loop_stays_what_it_is():
+    source = """
+f = lambda a: a * 2
+h = z * 1
+v = h[0]
+h[0] = 1
+s = torch.zeros(H)
+for t in range(T):
+    s = s + f(h[t])
+loss = f(s).sum()
+"""
+    same_gradients(source, **BEFORE)
+    with pytest.raises(DeriveError, match="'v' cannot be read here: it shares its memory"):
+        read(f"{source}loss = loss + v.sum()", **BEFORE)
+
+
+def test_an_element_that_is_read_before_it_is_written():
+    source = """
+def double(before, buffer, t):
+    buffer[t] = 0
+    return before * 2
+h = z.clone()
+s = torch.zeros(H)
+for t in range(T):
+    s = s + double(h[t] * 1, h, t)
+loss = s.sum() + h.sum()
+"""
+    (loop,) = loops(same_gradients(source, **BEFORE))
+    assert loop.stored == ()

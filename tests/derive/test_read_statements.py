@@ -106,6 +106,18 @@ def test_while_is_followed():
     assert "line 3: 'n < 2' is false" in program.notes
 
 
+def test_what_is_shown_is_skipped():
+    import logging
+
+    source = "y = x * 2\nlogging.info(y)\nif n:\n    logging.warning('n')\nprint(y)\nz = y.sum()"
+    assert sources(read(source, x=X, logging=logging, n=1)) == ["y = x * 2", "z = y.sum()"]
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(DeriveError, match=r"line 1: z = torch.fft.fft\(x\): complex numbers"):
+        read("z = torch.fft.fft(x)\ny = z.abs().sum() + x.sum()", x=X)
+
+
 def test_the_source_stands_in_the_place_of_the_lines():
     program = read("h = x * w\nh = h.tanh()\ny = h.sum()", x=X, w=torch.ones(6))
     assert program.source == "h = x * w\nh2 = h.tanh()\ny = h2.sum()"

@@ -8,7 +8,7 @@ from typing import Any
 
 from handgrad.derive.read.calling import reads_floats
 from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.running import Converter, is_float, quietly, random_states
+from handgrad.derive.read.running import Converter, as_numpy, is_float, quietly, random_states
 from handgrad.errors import DeriveError
 
 TOLERANCES = {"float64": (1e-5, 1e-12), "float32": (2e-3, 1e-6)}
@@ -63,10 +63,10 @@ def check(found: Mapping[str, Any], own: Mapping[str, Any], values: Iterable[Any
     import numpy as np
 
     pairs = [(name, value, own[name]) for name, value in found.items() if is_float(value) and is_array(own.get(name))]
-    arrays = (np.asarray(value) for value in values if is_float(value))
+    arrays = (as_numpy(value) for value in values if is_float(value))
     largest = max((np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arrays), default=0.0)
     for name, one, other in pairs:
-        a, b = (np.asarray(v.detach() if hasattr(v, "detach") else v) for v in (one, other))
+        a, b = as_numpy(one), as_numpy(other)
         relative, absolute = TOLERANCES.get(str(b.dtype), (5e-2, 1e-2))
         if a.shape == b.shape and (np.isfinite(a) == np.isfinite(b)).all():
             a, b = a[np.isfinite(a)], b[np.isfinite(b)]

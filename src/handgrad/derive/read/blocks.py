@@ -11,11 +11,15 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.objects import attribute
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import in_library
-from handgrad.derive.read.terms import Closure, Parts, Term
+from handgrad.derive.read.terms import Closure, Parts, Term, is_path
 
 ROUNDS = 512
 NO_GRAD = frozenset({"no_grad", "inference_mode"})
-SKIPPED = frozenset({"zero_grad", "step", "print"})
+SKIPPED = frozenset({"zero_grad", "step", "print", "display"})
+SHOWING = frozenset(
+    {"matplotlib", "seaborn", "plotly", "IPython", "logging", "warnings", "wandb", "tqdm", "rich", "time"}
+)
+"""Packages whose calls as statements change nothing that is computed."""
 
 
 class LoopEnd(Exception):  # noqa: N818
@@ -90,14 +94,26 @@ def statement(reader: Reader, node: ast.stmt) -> Term | None:
 
 
 def _assign(reader: Reader, goals: list[ast.expr], value: ast.expr, since: int) -> None:
-    path = isinstance(value, ast.Attribute | ast.Subscript) and not reader.frame.within
-    reader.hint = goals[0].id if path and isinstance(goals[0], ast.Name) else ""
-    term = expressions.expression(reader, value)
-    reader.hint = ""
+    term = _valued(reader, goals[0], value)
     for k, target in enumerate(goals):
         targets.assign(reader, target, term, since if k == 0 else sys.maxsize)
         if isinstance(target, ast.Name):
             term = reader.frame.scope[target.id]
+
+
+def _valued(reader: Reader, target: ast.expr, value: ast.expr) -> Term:
+    """A value that is going to be assigned, whose name is a hint for what it finds."""
+    match target, value:
+        case ast.Tuple(names) | ast.List(names), ast.Tuple(parts) if len(names) == len(parts):
+            if not any(isinstance(node, ast.Starred) for node in (*names, *parts)):
+                return Parts(tuple, [_valued(reader, *pair) for pair in zip(names, parts, strict=True)])
+        case ast.Name(name), ast.Attribute() | ast.Subscript() if not reader.frame.within:
+            reader.hint = name
+        case ast.Name(name), ast.ListComp():
+            reader.word = name
+    term = expressions.expression(reader, value)
+    reader.hint = reader.word = ""
+    return term
 
 
 def _augment(reader: Reader, node: ast.AugAssign) -> None:
@@ -138,9 +154,21 @@ def _evaluate(reader: Reader, node: ast.expr) -> None:
         called = getattr(node.func, "attr", getattr(node.func, "id", ""))
         if called == "backward" and isinstance(node.func, ast.Attribute) and not node.args:
             raise ForwardEnd(expressions.expression(reader, node.func.value))
-        if called in SKIPPED:
+        if called in SKIPPED or _shows(reader, node.func):
+            reader.skipped.add(id(node))
             return
     expressions.expression(reader, node)
+
+
+def _shows(reader: Reader, function: ast.expr) -> bool:
+    """Whether a call only shows, writes or logs something: what it calls is neither the user's nor one of tensors."""
+    if not is_path(function):
+        return False
+    value = expressions.expression(reader, function).value
+    owner = getattr(value, "__self__", None)
+    kind = value if owner is None or isinstance(owner, types.ModuleType) else type(owner)
+    module = (getattr(kind, "__module__", None) or "builtins").partition(".")[0]
+    return module in SHOWING
 
 
 def _while(reader: Reader, node: ast.While) -> Term | None:

@@ -8,9 +8,9 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from handgrad.derive.read import containers, effects, expressions, inline
+from handgrad.derive.read import comprehensions, containers, effects, expressions, inline
 from handgrad.derive.read.calls import is_array
-from handgrad.derive.read.objects import attribute, element
+from handgrad.derive.read.objects import PARTS, attribute, element, is_module, parts_of_module
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import has_float, in_library
 from handgrad.derive.read.terms import Closure, Parts, Term, name_of
@@ -18,11 +18,21 @@ from handgrad.derive.read.terms import Closure, Parts, Term, name_of
 Keywords = dict[str, Term]
 
 
+CHECKPOINT = ("use_reentrant", "context_fn", "determinism_check", "debug", "preserve_rng_state", "early_stop")
+"""What `torch.utils.checkpoint.checkpoint` takes for itself."""
+
+
 def call(reader: Reader, node: ast.Call) -> Term:
     """A call in names of single assignment, or what the function that it calls returns."""
     match node.func:
         case ast.Name("super") if not node.args:
             return _parent(reader)
+        case ast.Name("sum") if len(node.args) == 1 and isinstance(node.args[0], ast.ListComp | ast.GeneratorExp):
+            callee = expressions.expression(reader, node.func)
+            if callee.value is sum and expressions.touches_floats(reader, node.args[0]):
+                total = comprehensions.summed(reader, node.args[0])
+                if total is not None:
+                    return total
         case ast.Attribute(owner, attr):
             base = expressions.expression(reader, owner)
             if isinstance(base.value, dict) and not isinstance(base, Parts) and has_float(base.value):
@@ -32,6 +42,8 @@ def call(reader: Reader, node: ast.Call) -> Term:
                 return containers.method(reader, base, attr, expressions.elements(reader, node.args), word)
             if is_array(base.value):
                 return effects.method(reader, base, attr, *_arguments(reader, node), owner)
+            if is_module(base.value) and attr in PARTS:
+                return parts_of_module(reader, base, attr)
             callee = attribute(reader, base, attr)
             if isinstance(callee.value, types.MethodType) and callee.value.__self__ is base.value:
                 arguments, keywords = _arguments(reader, node)
@@ -66,6 +78,9 @@ def called(reader: Reader, callee: Term, arguments: list[Term], keywords: Keywor
         return containers.BUILTINS[function](reader, *arguments, **keywords)
     if function in (getattr, isinstance, print):
         return _builtin(reader, function, arguments)
+    if getattr(function, "__module__", "") == "torch.utils.checkpoint" and function.__name__ == "checkpoint":
+        own = {name: term for name, term in keywords.items() if name not in CHECKPOINT}
+        return called(reader, arguments[0], arguments[1:], own)
     if isinstance(function, types.FunctionType):
         if _is_read(function) and (
             reads_floats(function)
@@ -115,16 +130,23 @@ def _filled(cell: types.CellType) -> bool:
 
 def _is_read(function: types.FunctionType) -> bool:
     """Whether a function's own body is read: it is the user's, or a module's forward."""
-    return not in_library(function) or function.__qualname__.endswith(".forward")
+    module = function.__module__
+    return not in_library(function) or (module.startswith("torch.nn.modules.") and not module.endswith(".module"))
 
 
 def _forward(reader: Reader, value: Any) -> types.FunctionType | None:
     """The function that calling an object runs; None where it is not read."""
     kind = type(value)
-    if any(c.__module__ == "torch.nn.modules.module" for c in kind.__mro__):
+    if is_module(value):
         if value._forward_hooks or value._forward_pre_hooks:
             reader.refuse(f"the module '{kind.__name__}' has hooks, which cannot be read", "Remove its hooks.")
-        return inspect.unwrap(kind.forward)
+        if hasattr(value, "_orig_mod"):
+            return _forward(reader, value._orig_mod)
+        from handgrad.derive.read.equivalents import FORWARD, equivalent
+
+        if kind in FORWARD and equivalent(value) is None:
+            reader.refuse(f"the module {value} cannot be read with these settings", "Write its steps as lines.")
+        return equivalent(value) or inspect.unwrap(kind.forward)
     found = getattr(kind, "__call__", None)  # noqa: B004
     return found if isinstance(found, types.FunctionType) and not in_library(kind) else None
 
@@ -207,7 +229,6 @@ def _constructed(reader: Reader, callee: Term, arguments: list[Term], keywords: 
         return made
     if not isinstance(kind.__init__, types.FunctionType):
         reader.refuse(f"an object of '{kind.__name__}' cannot be read", "Pass the tensors themselves.")
-    inline.function(
-        reader, kind.__init__, [made, *arguments], keywords, said=ast.Attribute(made.node, "__init__", ast.Load())
-    )
+    said = ast.Attribute(made.node, "__init__", ast.Load())
+    inline.function(reader, kind.__init__, [made, *arguments], keywords, said=said)
     return made

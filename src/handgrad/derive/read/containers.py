@@ -46,31 +46,6 @@ def opened(reader: Reader, term: Term) -> Parts:
     return made
 
 
-def comprehension(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Parts:
-    """A list of what the comprehension makes, each element read for itself."""
-    made: list[Term] = []
-    scope = reader.frame.scope
-    saved = dict(scope)
-
-    def over(generators: list[ast.comprehension]) -> None:
-        if not generators:
-            made.append(expressions.expression(reader, node.elt))
-            return
-        first, *rest = generators
-        for item in items(reader, expressions.expression(reader, first.iter)):
-            targets.bind(reader, first.target, item)
-            if all(expressions.decided(reader, expressions.expression(reader, test), test) for test in first.ifs):
-                over(rest)
-
-    over(node.generators)
-    inside = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
-    for name in inside:
-        scope.pop(name, None)
-        if name in saved:
-            scope[name] = saved[name]
-    return Parts(list, made)
-
-
 def method(reader: Reader, base: Parts, attr: str, arguments: list[Term], word: str) -> Term:
     """A method of a list or dict, called `word`, whose elements are known one by one."""
     none = Term(ast.Constant(None), None)

@@ -80,7 +80,7 @@ def _settled(
     """Arguments without `inplace`, and whether that was true; those of a module's own call without defaults."""
     called = callee.value
     in_place = False
-    if isinstance(called, types.FunctionType) and called.__module__ == "torch.nn.functional":
+    if isinstance(called, types.FunctionType) and called.__module__ == "torch.nn.functional" and _is_plain(called):
         bound = reader.run(inspect.signature(called).bind, *arguments, **keywords)
         if given := bound.arguments.pop("inplace", None):
             in_place = bool(given.value)
@@ -100,6 +100,11 @@ def _settled(
         while arguments and isinstance(arguments[-1].node, ast.Constant) and arguments[-1].value is None:
             arguments.pop()
     return list(arguments), keywords, in_place
+
+
+def _is_plain(called: types.FunctionType) -> bool:
+    """Whether a function names each of its arguments."""
+    return not called.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
 
 
 def _dropped(reader: Reader, callee: Term, arguments: list[Term], keywords: Keywords) -> Term:

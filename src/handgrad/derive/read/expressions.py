@@ -5,8 +5,7 @@ import builtins
 import operator
 from typing import Any
 
-from handgrad.derive.read import calling, containers, targets
-from handgrad.derive.read.calls import is_array
+from handgrad.derive.read import calling, comprehensions, containers, targets
 from handgrad.derive.read.drawing import replaced
 from handgrad.derive.read.objects import attribute, element
 from handgrad.derive.read.reader import Reader
@@ -89,9 +88,11 @@ def expression(reader: Reader, node: ast.expr) -> Term:
             targets.assign(reader, target, expression(reader, value))
             return reader.lookup(target.id)
         case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
-            if isinstance(node, ast.ListComp | ast.GeneratorExp) and touches_floats(reader, node):
-                return containers.comprehension(reader, node)
-            return compiled(reader, node)
+            if isinstance(node, ast.SetComp) or not touches_floats(reader, node):
+                return compiled(reader, node)
+            if isinstance(node, ast.DictComp):
+                return comprehensions.mapped(reader, node)
+            return comprehensions.listed(reader, node)
         case ast.JoinedStr():
             value = compiled(reader, node).value
             return Term(ast.Constant(value), value)
@@ -133,7 +134,7 @@ def index(reader: Reader, node: ast.expr) -> Term:
 def decided(reader: Reader, term: Term, test: ast.expr) -> bool:
     """Which way a condition went when the lines ran; that it was so is noted where it is no constant."""
     value = bool(reader.run(bool, term.value))
-    if not isinstance(term.node, ast.Constant):
+    if not isinstance(term.node, ast.Constant) and reader.frame.quote:
         _, number, within = reader.quoted
         place = f"line {number}{f' of {within}' if within else ''}"
         reader.notes[f"{place}: '{ast.unparse(test)}' is {'true' if value else 'false'}"] = None
@@ -181,8 +182,3 @@ def _dict(reader: Reader, keys: list[ast.expr | None], values: list[ast.expr]) -
         whole = expression(reader, value)
         found.update((k.value, element(reader, whole, k)) for k in containers.items(reader, whole))
     return Parts(dict, found)
-
-
-def depends(term: Term) -> bool:
-    """Whether a term is an array or has one in it."""
-    return is_array(term.value) or has_float(term.value)

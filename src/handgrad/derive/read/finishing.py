@@ -8,9 +8,9 @@ from typing import Any
 from handgrad.derive.read.naming import final_names
 from handgrad.derive.read.program import Line, Loop, Program, Store
 from handgrad.derive.read.reader import Reader, plain
-from handgrad.derive.read.running import is_float
+from handgrad.derive.read.running import is_complex, is_float
 from handgrad.derive.read.steps import Step, names_in, names_made, names_used, renamed_steps
-from handgrad.derive.read.terms import Parts, Term
+from handgrad.derive.read.terms import Parts, Stale, Term
 from handgrad.errors import DeriveError
 
 WRITTEN_OUT = 24
@@ -35,7 +35,7 @@ def finished(
         raise DeriveError("no float tensor is returned", next_step="Return the loss, or what the gradient starts from.")
     several = len(outputs) > 1
     ends = [_output(reader, term, f"out_{k}" if several else "out") for k, term in enumerate(outputs)]
-    _drop_aliases(reader, ends)
+    _drop_unused(reader, ends)
     chosen = _inputs(reader, inputs, arguments)
     active = set(chosen)
     _activate(reader, reader.lines, active)
@@ -53,8 +53,6 @@ def finished(
     made = set(names.values()) - set(drawn)
     before = {name: value for name, value in values.items() if name not in made}
     before |= {name: value for name, value in reader.namespace.items() if name not in before}
-    last = _last_values(reader, names)
-    kept = frozenset(n for n in values if (n in last and last[n] == n) or (n in reader.namespace and n not in last))
     library = "numpy" if any(type(values[name]).__module__ == "numpy" for name in chosen) else "torch"
     program = Program(
         tuple(line for line in statements if isinstance(line, Loop) or not set(drawn).intersection(line.targets)),
@@ -70,20 +68,21 @@ def finished(
         bindings=dict(reader.bindings),
         drawn=drawn,
         notes=tuple(reader.notes),
-        kept=kept,
+        kept=_kept(reader, names),
         statements=statements,
     )
     short = all(len(line.rounds) <= WRITTEN_OUT for line in program.lines if isinstance(line, Loop))
     return program.written_out() if short else program
 
 
-def _last_values(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
-    """Which name of single assignment each name of the user's own ends with."""
-    found: dict[str, str] = {}
-    for name, term in reader.frames[0].scope.items():
-        if term.name is not None:
-            found[name] = names.get(term.name, term.name)
-    return found
+def _kept(reader: Reader, names: Mapping[str, str]) -> frozenset[str]:
+    """The names that have the same value below the user's own lines."""
+    scope = reader.frames[0].scope
+    last = {name: names.get(term.name, term.name) for name, term in scope.items() if term.name is not None}
+    changed = {name for name, term in {**reader.current, **scope}.items() if isinstance(term, Stale)}
+    changed |= {name for name in reader.current if name not in last}
+    own = {name for name, value in last.items() if value == name}
+    return frozenset((own | (reader.namespace.keys() - scope.keys())) - changed)
 
 
 def _output(reader: Reader, term: Term, wanted: str) -> str:
@@ -137,6 +136,8 @@ def _activate(reader: Reader, steps: Iterable[Step], active: set[str]) -> None:
         match step:
             case Line():
                 if names_in(step.value) & active:
+                    if any(is_complex(reader.values.get(name)) for name in step.targets):
+                        raise DeriveError("complex numbers have no backward pass here", where=step.where)
                     active.update(name for name in step.targets if _floats(reader.values.get(name)))
             case Store():
                 if names_in(step.value) & active:
@@ -165,13 +166,20 @@ def _detached(reader: Reader, steps: Iterable[Step], active: set[str]) -> list[S
     return found
 
 
-def _drop_aliases(reader: Reader, ends: Collection[str]) -> None:
-    """Leave out lines that only give a name another name which nothing reads."""
-    used = names_used(reader.lines) | {term.name for _, _, term in reader.held()} | set(ends)
-    for step in list(reader.lines):
-        if isinstance(step, Line) and isinstance(step.value, ast.Name) and used.isdisjoint(step.targets):
-            reader.lines.remove(step)
-            del reader.made[step.targets[0]]
+def _drop_unused(reader: Reader, ends: Collection[str]) -> None:
+    """Leave out lines of functions that nothing reads, and those of names for names."""
+    used = {term.name for term in reader.frames[0].scope.values()} | set(ends)
+    for step in reader.lines[::-1]:
+        if isinstance(step, Line) and used.isdisjoint(step.targets):
+            alias = isinstance(step.value, ast.Name)
+            if alias or not any(reader.made[name].own for name in step.targets):
+                reader.lines.remove(step)
+                for name in step.targets:
+                    del reader.made[name]
+                continue
+        used |= names_used([step])
+        if isinstance(step, Loop):
+            used |= names_used(step.written_out)
 
 
 def _outside(steps: Iterable[Step]) -> set[str]:

@@ -4,7 +4,7 @@ import ast
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from handgrad.derive.read import blocks, expressions
@@ -12,8 +12,8 @@ from handgrad.derive.read.agreeing import check, own_result
 from handgrad.derive.read.finishing import finished
 from handgrad.derive.read.program import Program
 from handgrad.derive.read.reader import Reader
-from handgrad.derive.read.running import float64, has_float, quietly
-from handgrad.derive.read.sources import source_of
+from handgrad.derive.read.running import float64, has_float, in_library, quietly
+from handgrad.derive.read.sources import source_of, text_in
 from handgrad.derive.read.terms import Frame, Parts, Term
 from handgrad.errors import DeriveError
 
@@ -43,6 +43,8 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
         h = x @ W + b
         out_0 = torch.tanh(h) ('x', 'W', 'b') ('out_0', 'h')
     """
+    if hasattr(type(function), "forward") and in_library(type(function)):
+        return _read_module(function, args, kwargs)
     called, first = _unwrapped(function)
     source = source_of(called)
     if source is None:
@@ -53,29 +55,48 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
     given = _arguments(called, [*first, *args], kwargs)
     words = {name: _word(name, function) for name in given}
     arguments = {words[name]: value for name, value in given.items()}
-    namespace = {**called.__globals__, **_closed(called), **arguments}
-    reader = Reader(namespace)
+    reader = Reader({**called.__globals__, **_closed(called), **arguments})
     reader.taken = set(arguments) | {n.id for part in source.body for n in ast.walk(part) if isinstance(n, ast.Name)}
-    frame = Frame(reader.from_namespace, source.text)
+    frame = Frame(reader.from_namespace, source.text, statement=source.body[0])
     reader.frames.append(frame)
-    frame.statement = source.body[0]
-    with quietly(), float64():
+
+    def run() -> Term | None:
         for name, word in words.items():
             frame.scope[name] = reader.from_namespace(word)
-        for name, parameter in inspect.signature(called, follow_wrapped=False).parameters.items():
-            if name not in given and parameter.default is not parameter.empty:
-                frame.scope[name] = reader.outside(name, parameter.default, f"{called.__name__}.__defaults__")
         reader.draws.begin()
         if isinstance(source.node, ast.Lambda):
-            result: Term | None = expressions.expression(reader, source.node.body)
-        else:
-            result = blocks.block(reader, source.body)
-        tensors = _tensors(result)
-        program = finished(reader, None, tensors, arguments)
+            return expressions.expression(reader, source.node.body)
+        return blocks.block(reader, source.body)
+
+    program, tensors = _read(reader, run, arguments)
     own = _flat(own_result(called, given)) if not _is_variadic(source.arguments) else []
     found = {name: term.value for name, term in zip(program.outputs, tensors, strict=True)}
     check(found, dict(zip(found, own, strict=False)), reader.values.values())
     return program
+
+
+def _read(reader: Reader, run: Callable[[], Term | None], arguments: Collection[str]) -> tuple[Program, list[Term]]:
+    """The program of what `run` reads, and the terms of its outputs."""
+    with quietly(), float64():
+        tensors = _tensors(run())
+        return finished(reader, None, tensors, arguments), tensors
+
+
+def _read_module(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
+    """Read a call of one of PyTorch's own modules."""
+    given = _arguments(type(module).forward, [module, *args], dict(kwargs))
+    arguments = {"model": module, **{name: value for name, value in given.items() if value is not module}}
+    source = f"out = model({', '.join(f'{name}={name}' for name in [*arguments][1:])})"
+    reader = Reader(arguments)
+    (statement,) = ast.parse(source).body
+    reader.frames.append(Frame(reader.from_namespace, text_in(source), statement=statement))
+
+    def run() -> Term:
+        reader.draws.begin()
+        blocks.block(reader, [statement])
+        return reader.lookup("out")
+
+    return _read(reader, run, arguments)[0]
 
 
 def _unwrapped(function: Callable[..., Any]) -> tuple[types.FunctionType, list[Any]]:
@@ -112,11 +133,12 @@ def _word(parameter: str, function: Callable[..., Any]) -> str:
     return "model" if parameter == "self" and not isinstance(function, types.MethodType) else parameter
 
 
-def _arguments(called: types.FunctionType, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+def _arguments(called: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     try:
         bound = inspect.signature(called, follow_wrapped=False).bind(*args, **kwargs)
     except TypeError as error:
         raise DeriveError(f"'{called.__name__}' cannot be called so: {error}") from error
+    bound.apply_defaults()
     return dict(bound.arguments)
 
 

@@ -48,7 +48,9 @@ def function(
         return reader.outside(name, value, f"{ast.unparse(said)}.__kwdefaults__[{name!r}]")
 
     name = called.__qualname__.rpartition("<locals>.")[2]
-    frame = Frame(reader.from_function(called, said), source.text, name, in_library(called))
+    library = in_library(called)
+    quote = not library and called.__module__ != "handgrad.derive.read.equivalents"
+    frame = Frame(reader.from_function(called, said), source.text, name, library, quote)
     parameters = _bound(reader, source.arguments, arguments, keywords, default, name)
     reader.no_grad += detached
     result = _read(reader, source, frame, parameters)
@@ -75,7 +77,7 @@ def closure(reader: Reader, called: Closure, arguments: list[Term], keywords: Ke
         return term
 
     source = Source(node, outer.text)
-    frame = Frame(outside, outer.text, called.called, outer.library)
+    frame = Frame(outside, outer.text, called.called, outer.library, outer.quote)
     return _read(reader, source, frame, _bound(reader, node.args, arguments, keywords, default, called.called))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from handgrad.derive.read.program import Line, Loop, Program, Store, Stored
+from handgrad.derive.read.running import as_numpy
 from handgrad.derive.read.steps import names_made, renamed
 from handgrad.derive.read.terms import name_of
 
@@ -157,12 +158,11 @@ def _holds(program: Program, loop: Loop, place: ast.expr, name: str) -> bool:
 
 def _holds_in(program: Program, values: Mapping[str, Any], place: ast.expr, name: str) -> bool:
     """Whether an expression has, below the loop, the value that a name had in a round."""
-    import numpy as np
-
     index = {name: value for name, value in values.items() if type(value) is int}
     code = compile(ast.fix_missing_locations(ast.Expression(renamed(place, {}))), "<forward>", "eval")
     try:
         found = eval(code, {"__builtins__": builtins, **program.values, **index})
     except (IndexError, KeyError, TypeError):
         return False
-    return np.shape(found) == np.shape(values[name]) and bool((np.asarray(found) == np.asarray(values[name])).all())
+    one, other = as_numpy(found), as_numpy(values[name])
+    return one.shape == other.shape and bool((one == other).all())

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,93 +21,115 @@ LITERAL = 8
 class Rounds:
     """What a loop runs over: a term for each round, and, where that is by an index, what the index runs over.
 
-    In the terms, the index is a constant whose `kind` is `mark`; `places` are its values.
+    In the terms, the index is a constant whose `kind` is `mark`; `places` are its values, and `named` says whether its
+    name is from the source.
     """
 
     items: list[Term]
     over: ast.expr | None = None
     mark: str = ""
     places: tuple[int, ...] = ()
+    named: bool = False
 
 
 def read_for(reader: Reader, node: ast.For) -> Term | None:
     """Read a loop; the value where it returns one."""
-    index = _index_name(node)
-    named = bool(index)
-    rounds = _rounds(reader, node, index or next(letter for letter in "tijk" if letter not in reader.taken))
-    first = len(reader.lines)
-    bounds = [first]
-    whole = not node.orelse
-    found = None
+    rounds = rounds_of(reader, node.target, node.iter)
+    found = run(reader, rounds, node.target, lambda: blocks.block(reader, node.body), whole=not node.orelse)
+    return found if found is not None else blocks.block(reader, node.orelse)
+
+
+def run(
+    reader: Reader, rounds: Rounds, target: ast.expr, body: Callable[[], Term | None], *, whole: bool = True
+) -> Term | None:
+    """Read the rounds of a loop, and put a loop in their place if they do the same; the value where one returns.
+
+    Args:
+        reader: what is known so far.
+        rounds: what the loop runs over.
+        target: what each round assigns first.
+        body: reads a round.
+        whole: whether nothing hangs on how the loop ends.
+    """
+    statement = reader.frame.statement
+    bounds = [len(reader.lines)]
     sizes = reader.sizes
     for item in rounds.items:
-        targets.bind(reader, node.target, item)
+        targets.bind(reader, target, item)
         reader.sizes = dict(sizes)
         try:
-            found = blocks.block(reader, node.body)
+            found = body()
         except blocks.LoopEnd as end:
+            found = None
             whole &= not end.stops
             if end.stops:
                 break
         bounds.append(len(reader.lines))
-        reader.frame.statement = node
+        reader.frame.statement = statement
         if found is not None:
             return found
     reader.sizes = sizes
     count = len(rounds.items)
-    if count < 2 or bounds[-1] == first:
-        return blocks.block(reader, node.orelse)
+    if count < 2 or bounds[-1] == bounds[0]:
+        return None
     reason = "it runs over what is part of the program"
     if rounds.over is not None:
-        reason = "it ends before its last round" if not whole else _roll(reader, rounds, bounds, named)
+        reason = _roll(reader, rounds, bounds) if whole else "it ends before its last round"
     if reason and count > WRITTEN_OUT:
         reader.refuse(f"this loop goes round {count} times, and cannot be read as a loop: {reason}", NEXT)
     if reason and rounds.over is not None:
         text, number, within = reader.quoted
         place = f"line {number}{f' of {within}' if within else ''}"
         reader.notes[f"{place}: '{text.splitlines()[0].rstrip(':')}' is written out for its {count} rounds"] = None
-    return blocks.block(reader, node.orelse)
+    return None
 
 
-def _roll(reader: Reader, rounds: Rounds, bounds: list[int], named: bool) -> str:
-    """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done.
-
-    The index has its name from the source if it is `named`.
-    """
-    steps = [reader.lines[a:b] for a, b in itertools.pairwise(bounds)]
+def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
+    """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done."""
+    rolled = rolling.Rolled(reader, rounds, [reader.lines[a:b] for a, b in itertools.pairwise(bounds)])
+    reader.lines[bounds[0] :] = itertools.chain(*rolled.rounds)
     try:
-        rolled = rolling.Rolled(reader, rounds, steps)
-        index = str(reader.new(rounds.mark.partition("·")[0], rounds.places[-1], own=named and None).name)
+        rolled.align()
+        base, own = rounds.mark.partition("·")[0], None if rounds.named else False
+        index = str(reader.new(base, rounds.places[-1], own=own).name)
         reader.made[index].index = True
         kept = storing.kept_in(rolled, index)
     except rolling.UnlikeError as error:
         return str(error)
     ahead, loop = rolled.loop(index)
-    loop = storing.with_tensors(rolled, storing.with_lists(rolled, loop, kept))
+    loop = storing.with_lists(rolled, loop, kept)
     reader.lines[bounds[0] :] = [*ahead, loop]
     rolled.settle(index)
+    written = storing.with_tensors(reader, loop)
+    if written is not loop and storing.makes_the_same(reader, written):
+        reader.lines[-1] = written
     return ""
 
 
 NEXT = f"Let every round do the same, or derive it with at most {WRITTEN_OUT} rounds."
 
 
-def _rounds(reader: Reader, node: ast.For, index: str) -> Rounds:
-    mark = f"{index}·{id(node)}"
-    over, places, items = _stepped(reader, node.iter, mark)
-    literal = over is not None and not any(isinstance(n, ast.Name) and n.id not in ROUNDING for n in ast.walk(over))
-    if over is None or (literal and len(items) <= LITERAL):
-        return Rounds([_unmarked(item) for item in items] if over is not None else items)
-    return Rounds(items, over, mark, places)
+def rounds_of(reader: Reader, target: ast.expr, over: ast.expr) -> Rounds:
+    """What a loop `for target in over` runs over."""
+    name = _index_name(target, over)
+    index = name or next(letter for letter in "tijk" if letter not in reader.taken)
+    mark = f"{index}·{id(over)}"
+    range_, places, items = _stepped(reader, over, mark)
+    if range_ is None:
+        return Rounds(items)
+    literal = not any(isinstance(n, ast.Name) and n.id not in ROUNDING for n in ast.walk(range_))
+    if literal and len(items) <= LITERAL:
+        return Rounds([_unmarked(item) for item in items])
+    return Rounds(items, range_, mark, places, bool(name))
 
 
 ROUNDING = ("range", "reversed", "len")
 
 
-def _index_name(node: ast.For) -> str:
+def _index_name(target: ast.expr, over: ast.expr) -> str:
     """The name of a loop's index: its own variable over a range, the first one over `enumerate`, otherwise none."""
-    called = getattr(node.iter.func, "id", "") if isinstance(node.iter, ast.Call) else ""
-    match called, node.target:
+    called = getattr(over.func, "id", "") if isinstance(over, ast.Call) else ""
+    match called, target:
         case (("range" | "reversed"), ast.Name(name)):
             return name
         case "enumerate", ast.Tuple([ast.Name(name), _]):

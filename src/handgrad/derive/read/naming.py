@@ -39,7 +39,8 @@ def final_names(reader: Reader, active: Collection[str], outside: Collection[str
         if one.round is not None:
             continue
         shared = one.index and name not in outside and not counts[one.base]
-        if name in plain or one.base not in taken or shared:
+        later = name in reader.starts and not one.own
+        if name in plain or shared or (one.base not in taken and not later):
             found[name] = one.base
         else:
             start = 0 if name in reader.starts else first.get(name, 2)

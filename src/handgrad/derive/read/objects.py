@@ -54,6 +54,32 @@ def element(reader: Reader, base: Term, index: Term) -> Term:
     return Term(node, value)
 
 
+PARTS = frozenset({"parameters", "named_parameters", "buffers", "named_buffers", "children", "named_children"})
+"""Methods of a module that give what it holds, one by one."""
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is a module of PyTorch."""
+    return any(kind.__module__ == "torch.nn.modules.module" for kind in type(value).__mro__)
+
+
+def parts_of_module(reader: Reader, base: Term, attr: str) -> Parts:
+    """What one of the methods in `PARTS` gives: a term for each part, by its path."""
+    named = attr if attr.startswith("named_") else f"named_{attr}"
+    found: list[Term] = []
+    for path, _ in getattr(base.value, named)():
+        term = base
+        for word in path.split("."):
+            counted = word.isdigit() and hasattr(term.value, "__getitem__")
+            term = (
+                element(reader, term, Term(ast.Constant(int(word)), int(word)))
+                if counted
+                else attribute(reader, term, word)
+            )
+        found.append(Parts(tuple, [Term(ast.Constant(path), path), term]) if attr == named else term)
+    return Parts(list, found)
+
+
 def _literal(value: Any) -> ast.expr | None:
     parts = value if type(value) is tuple else (value,)
     if all(part is None or type(part) in (bool, int, float, str) for part in parts):

@@ -34,6 +34,7 @@ class Outside:
         self.taken: set[str] = set(namespace) | set(dir(builtins))
         self.draws = Draws()
         self.hint = ""
+        self.word = ""
         self._known: dict[int, Term] = {}
 
     def refuse(self, what: str, next_step: str = "", cause: BaseException | None = None) -> NoReturn:
@@ -96,7 +97,7 @@ class Outside:
             name = next((known for known, one in self.namespace.items() if one is value), name)
         if said and self.namespace.get(name, self) is raw:
             said = ""
-        if said and not isinstance(value, types.FunctionType | type) and type(value) in (int, float, bool, str, tuple):
+        if said and (value is None or type(value) in (int, float, bool, str, tuple)):
             literal = _literal(value)
             if literal is not None:
                 return Term(literal, value)
@@ -159,7 +160,7 @@ class Outside:
 
 def _literal(value: Any) -> ast.expr | None:
     parts = value if isinstance(value, tuple) else (value,)
-    if all(type(part) in (int, float, bool, str) for part in parts):
+    if all(part is None or type(part) in (int, float, bool, str) for part in parts):
         return ast.parse(repr(value), mode="eval").body
     return None
 

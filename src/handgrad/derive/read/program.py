@@ -184,7 +184,7 @@ class Program:
         notes = tuple(f"{loop.where} is written out for its {len(loop.rounds)} rounds" for loop in loops)
         lines, statements = (tuple(_flat(steps, self.outputs)) for steps in (self.lines, self.statements))
         notes = (*self.notes, *notes)
-        return replace(self, lines=lines, statements=statements, notes=notes, kept=frozenset(), looped=self)
+        return replace(self, lines=lines, statements=statements, notes=notes, looped=self)
 
     def with_loops(self) -> "Program":
         """The program with its loops, if it has any."""

@@ -50,6 +50,7 @@ class Reader(Outside):
         self.no_grad = 0
         self.alive: list[Any] = []
         self.starts: set[str] = set()
+        self.skipped: set[int] = set()
         self.sizes: dict[str, list[Term]] = {}
 
     @property
@@ -60,7 +61,7 @@ class Reader(Outside):
     @property
     def quoted(self) -> tuple[str, int, str]:
         """Text and number of the statement that is being read, and the function that it is in, '' if in none."""
-        frame = next(f for f in reversed(self.frames) if not f.library)
+        frame = next(f for f in reversed(self.frames) if f.quote)
         return frame.text(frame.statement), getattr(frame.statement, "lineno", 0), frame.within
 
     def refuse(self, what: str, next_step: str = "", cause: BaseException | None = None) -> NoReturn:

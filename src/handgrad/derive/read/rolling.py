@@ -2,13 +2,13 @@
 
 import ast
 import builtins
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from handgrad.derive.read.program import Carried, Line, Loop, Store
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.steps import Step, names_in, names_made, parts_of, renamed, renamed_steps
-from handgrad.derive.read.terms import Parts, Stale, Term, name_of
+from handgrad.derive.read.terms import Closure, Parts, Stale, is_marked, name_of
 
 if TYPE_CHECKING:
     from handgrad.derive.read.loops import Rounds
@@ -24,7 +24,7 @@ class Rolled:
 
     `places` has, for each round, the position of each name that it makes. `starts` gives, for each position that the
     next round reads, what the first round reads in its place, and `entering` the name for what a round finds there;
-    `out` are the names that differ in the lines written out.
+    `out` are the names that differ in the lines written out; `aliases` what else the source calls a name.
     """
 
     reader: Reader
@@ -34,16 +34,21 @@ class Rolled:
     starts: dict[int, ast.expr] = field(default_factory=dict)
     entering: dict[int, str] = field(default_factory=dict)
     out: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Number the names of each round, and align the rounds.
+        """Leave out names for names, and number those of each round."""
+        self._leave_out_aliases()
+        self.places = [{name: i for i, name in enumerate(names_made(steps))} for steps in self.rounds]
+        self.names = [list(places) for places in self.places]
+        self.all = set().union(*self.places)
+
+    def align(self) -> None:
+        """Find what all rounds do.
 
         Raises:
             UnlikeError: they do different things.
         """
-        self.places = [{name: i for i, name in enumerate(names_made(steps))} for steps in self.rounds]
-        self.names = [list(places) for places in self.places]
-        self.all = set().union(*self.places)
         if any(line_draws(self.reader, name) for name in self.all):
             raise UnlikeError("it draws random numbers; draw them all before it")
         columns = [list(parts_of(steps)) for steps in self.rounds]
@@ -55,6 +60,27 @@ class Rolled:
                     raise UnlikeError("its rounds have different lines")
             else:
                 self._align(list(row))
+
+    def _leave_out_aliases(self) -> None:
+        """Let names that rounds give to what has one be that: `hprev = h` at the end of a round."""
+        made = self.reader.made
+        names: dict[str, str] = {}
+        for k, steps in enumerate(self.rounds):
+            steps = renamed_steps(steps, names, {})
+            inside = names_made(steps)
+            for step in list(steps):
+                match step:
+                    case Line((target,), ast.Name(source)) if source in inside:
+                        names[target] = source
+                        self.aliases[source] = made[target].base
+                        steps = renamed_steps([s for s in steps if s is not step], {target: source}, {})
+            self.rounds[k] = steps
+        self.out.update(names)
+        for holder, key, term in self.reader.held():
+            if not isinstance(term, Parts | Closure) and names_in(term.node) & names.keys():
+                holder[key] = replace(term, node=renamed(term.node, names, {}))
+        for name in names:
+            del made[name]
 
     def _align(self, nodes: list[Any]) -> None:
         one = nodes[1]
@@ -110,7 +136,8 @@ class Rolled:
         for place, start in self.starts.items():
             made = reader.made[self.names[1][place]]
             value = reader.values[self.names[-2][place]]
-            entering = reader.new(f"{made.base}_prev", value, own=False)
+            alias = self.aliases.get(self.names[1][place])
+            entering = reader.new(alias or f"{made.base}_prev", value, own=made.own and alias is not None)
             self.entering[place] = str(entering.name)
             if not isinstance(start, ast.Name):
                 code = compile(ast.fix_missing_locations(ast.Expression(start)), "<forward>", "eval")
@@ -146,7 +173,7 @@ class Rolled:
             if names[place] in made:
                 made[names[place]].base = base
                 made[self.out.get(names[place], names[place])].base = base
-        if place in self.entering:
+        if place in self.entering and self.names[1][place] not in self.aliases:
             made[self.entering[place]].base = f"{base}_prev"
 
     def _values(self, k: int, index: str) -> dict[str, Any]:
@@ -186,12 +213,11 @@ class Rolled:
         for word in last if len(self.rounds) > 2 else ():
             reader.made.pop(word)
         for holder, key, term in reader.held():
-            used = set() if isinstance(term, Parts) else names_in(term.node)
+            used = set() if isinstance(term, Parts | Closure) else names_in(term.node)
             if used & self.all - last.keys():
                 holder[key] = Stale(term.node, term.value, "it is of an earlier round", "Keep it in a list.")
-            elif not isinstance(term, Parts):
-                node = renamed(term.node, names, {self.header.mark: index})
-                holder[key] = Term(node, term.value)
+            elif not isinstance(term, Parts | Closure) and (used & last.keys() or is_marked(term.node)):
+                holder[key] = replace(term, node=renamed(term.node, names, {self.header.mark: index}))
 
 
 def _last(over: ast.expr) -> ast.expr:

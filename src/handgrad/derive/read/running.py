@@ -24,6 +24,20 @@ def in_library(value: Any) -> bool:
     return module.partition(".")[0] in LIBRARIES
 
 
+def as_numpy(value: Any) -> Any:
+    """The value as an array of NumPy."""
+    import numpy as np
+
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+
+
+def is_complex(value: Any) -> bool:
+    """Whether the value is a tensor or an array of complex numbers."""
+    if not is_array(value):
+        return False
+    return value.is_complex() if hasattr(value, "is_complex") else value.dtype.kind == "c"
+
+
 def is_float(value: Any) -> bool:
     """Whether the value is a tensor or an array of floats."""
     if not is_array(value):
@@ -163,13 +177,15 @@ def float64() -> Iterator[None]:
         return
     import torch
 
-    default = torch.get_default_dtype()
+    default, fast = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
     torch.set_default_dtype(torch.float64)
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with _float64_mode()(), torch.no_grad():
             yield
     finally:
         torch.set_default_dtype(default)
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextlib.contextmanager

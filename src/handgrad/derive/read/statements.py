@@ -6,6 +6,7 @@ from typing import Any
 
 from handgrad.derive.read import blocks
 from handgrad.derive.read.agreeing import check, own_values
+from handgrad.derive.read.drawing import replaced
 from handgrad.derive.read.finishing import finished
 from handgrad.derive.read.functions import read_function
 from handgrad.derive.read.program import Line, Program
@@ -70,7 +71,8 @@ def read_program(
             end = _last(reader)
         program = finished(reader, inputs, (end,))
     reads = {n.id for node in body for n in ast.walk(node) if isinstance(n, ast.Name)}
-    own = own_values(compile(ast.Module(body, []), "<forward>", "exec"), before, reads)
+    quiet = replaced(ast.Module(body, []), {i: ast.Constant(None) for i in reader.skipped})
+    own = own_values(compile(ast.fix_missing_locations(quiet), "<forward>", "exec"), before, reads)
     if own is not None:
         found = {name: term.value for name, term in frame.scope.items() if not isinstance(term, Stale)}
         check(found, own, reader.values.values())

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Store, Stored
+from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.rolling import Rolled, UnlikeError
+from handgrad.derive.read.running import as_numpy
 from handgrad.derive.read.steps import Step, names_in, names_made, renamed, renamed_steps, started
 from handgrad.derive.read.terms import Parts, name_of
 
@@ -36,7 +38,7 @@ def kept_in(rolled: Rolled, index: str) -> list[Kept]:
     found: dict[int, Kept] = {}
     for _, key, term in rolled.reader.held():
         if isinstance(term, Parts) and id(term) not in found and _holds_rounds(rolled, term):
-            word = key if isinstance(key, str) else key[1] if isinstance(key, tuple) else "kept"
+            word = key.removesuffix("·") if isinstance(key, str) else key[1] if isinstance(key, tuple) else "kept"
             own = any(term is t for t in rolled.reader.frames[0].scope.values())
             found[id(term)] = _kept(rolled, term, index, word, own)
     return list(found.values())
@@ -103,23 +105,31 @@ def with_lists(rolled: Rolled, loop: Loop, kept: list[Kept]) -> Loop:
     return replace(loop, body=tuple(body), stored=tuple(stored))
 
 
-def with_tensors(rolled: Rolled, loop: Loop) -> Loop:
+def with_tensors(reader: Reader, loop: Loop) -> Loop:
     """The loop with the tensors that its rounds write elements of as such, not as values that are carried."""
     for carried in loop.carried:
-        if not is_array(rolled.reader.values[carried.leaving]):
+        if not is_array(reader.values[carried.leaving]):
             continue
         chain = _chain(loop.body, carried.entering)
         if len(chain) > 1 and chain[-1] == carried.leaving and _only_elements(loop, set(chain)):
             names = dict.fromkeys(chain, carried.leaving)
             body = list(_stores(loop.body, carried.leaving, names))
             rest = tuple(c for c in loop.carried if c is not carried)
-            copy = "clone" if hasattr(rolled.reader.values[carried.leaving], "clone") else "copy"
+            copy = "clone" if hasattr(reader.values[carried.leaving], "clone") else "copy"
             start = ast.Call(ast.Attribute(name_of(carried.start), copy, ast.Load()), [], [])
             rounds = tuple({k: v for k, v in values.items() if k not in names} for values in loop.rounds)
             stored = (*loop.stored, Stored(carried.leaving, start))
             loop = replace(loop, body=tuple(body), carried=rest, stored=stored, rounds=rounds)
-            del rolled.reader.made[carried.entering]
     return loop
+
+
+def makes_the_same(reader: Reader, loop: Loop) -> bool:
+    """Whether a loop, when it runs, leaves what its rounds have left."""
+    values = dict(reader.values)
+    reader.run(exec, loop.source, values)
+    names = [*(c.leaving for c in loop.carried), *(s.name for s in loop.stored)]
+    pairs = ((as_numpy(values[name]), as_numpy(reader.values[name])) for name in names if is_array(values[name]))
+    return all(one.shape == other.shape and bool((one == other).all()) for one, other in pairs)
 
 
 def _chain(body: tuple[Step, ...], entering: str) -> list[str]:

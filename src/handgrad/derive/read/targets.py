@@ -57,6 +57,8 @@ def bind(reader: Reader, target: ast.expr, term: Term) -> None:
 
 def _named(reader: Reader, name: str, term: Term, since: int, own: bool | None = None) -> Term:
     """The term that a name stands for once it is assigned this one; a line is made where one is needed."""
+    if term.value is None:
+        return Term(ast.Constant(None), None)
     own = not reader.frame.within if own is None else own
     name = "h" if reader.frame.library else name
     if isinstance(term, Parts | Closure):

@@ -74,13 +74,14 @@ class Frame:
     """The names of one body of code: the program's own, or those of a function that it calls.
 
     `outside` finds what a name is that is not assigned here; `text` gives the source of a statement; `statement` is the
-    one that is being read. A function of a `library` has no lines to quote.
+    one that is being read. What a `library` does has short names, and no lines to `quote`.
     """
 
     outside: Callable[[str], Term]
     text: Callable[[ast.AST], str]
     within: str = ""
     library: bool = False
+    quote: bool = True
     scope: dict[str, Term] = field(default_factory=dict)
     statement: ast.AST = field(default_factory=ast.Pass)
 
