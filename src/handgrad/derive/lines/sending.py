@@ -214,8 +214,8 @@ class Sending:
             self.examples.setdefault(name, example)
             return
         hinted = f"d{name or hint(self.scope.call(part))}"
-        name = f"temporary {len(self.steps)}"
         whole = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
+        name = f"temporary {len(self.steps)}"
         self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=whole))
         self.send(part, Term(variable(name), example))
 
@@ -249,6 +249,9 @@ class Sending:
         node, value = self.scope.resolved(node), self.scope.value(node)
         if isinstance(node, ast.Name) and has_truths(value):
             return Mask(node.id, node.ctx)
+        if isinstance(node, ast.List | ast.Tuple):
+            parts = [self.reference(part) if self.scope.active(part) else part for part in node.elts]
+            return type(node)(parts, node.ctx)
         if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | tuple | None):
             return node
         key = ast.dump(node)
