@@ -26,7 +26,6 @@ from handgrad.derive.read.program import Program
 from handgrad.derive.verify import Verification, references, verify
 from handgrad.errors import DeriveError
 
-
 LIMIT = 30
 """Seconds after which a derivation is given up."""
 
@@ -75,7 +74,8 @@ def refused(outcomes: list[Outcome]) -> str:
     lines = ["# Cases that a form refuses, and why: written by 'python studies/derive_score.py --refused FILE'.", ""]
     for form in dict.fromkeys(o.form for o in outcomes):
         lines += [f"[{form}]"]
-        lines += [f"{json.dumps(o.name)} = {json.dumps(o.why)}" for o in outcomes if (o.form, o.state) == (form, "refused")]
+        here = [o for o in outcomes if o.form == form and o.state == "refused"]
+        lines += [f"{json.dumps(o.name)} = {json.dumps(o.why)}" for o in here]
         lines += [""]
     return "\n".join(lines)
 

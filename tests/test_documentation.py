@@ -1,12 +1,14 @@
 """The examples of README and docs run as they stand; links lead somewhere."""
 
 import json
+import linecache
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,12 @@ import torch
 import handgrad
 from handgrad import ops
 from handgrad.bench.report import markdown
-from handgrad.cli import COMMANDS
+from handgrad.cli import COMMANDS, main
+from handgrad.models.registry import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DERIVE = ROOT / "docs" / "derive.md"
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -40,6 +44,17 @@ def test_notebook_page_runs_in_order(tmp_path, monkeypatch, capsys):
     assert names["model"].steps == 200
 
 
+def test_the_examples_of_adding_a_model_run():
+    for block in blocks("docs/adding-a-model.md", "python"):
+        assert "assert " in block
+        exec(compile(block, "docs/adding-a-model.md", "exec"), {})
+
+
+def test_every_model_is_on_its_page():
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/models.md").read_text().partition("## Sizes")[0], re.MULTILINE)
+    assert named == list(FAMILIES)
+
+
 def test_readme_python_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = [line.split()[0] for line in handgrad.sample(_a_model(tmp_path / "source"), 40, seed=0)]
@@ -59,6 +74,18 @@ def _a_model(folder: Path) -> handgrad.Model:
 
 
 @pytest.mark.slow
+def test_readme_exercise_4_is_what_comes_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lecture = (ROOT / "tests/checker/cases/programs/lecture_chunked.py").read_text()
+    Path("lecture.py").write_text(
+        lecture.replace("import torch\n", "import torch\nimport torch.nn.functional as F\n", 1)
+    )
+    (block,) = (block for block in blocks("README.md", "text") if block.startswith("handgrad derive"))
+    command, _, shown = block.partition("\n")
+    assert main([*shlex.split(command)[1:], "--no-quotes"]) == 0
+    assert capsys.readouterr().out == shown
+
+
 def test_readme_commands_are_accepted(tmp_path):
     """Every '$ handgrad …' line of the README runs, with fewer steps, on a small text, and nothing compiled in C++."""
     towns = [f"new{a}{b}town" for a in "abcdefghijklmnopqrstuvwxyz" for b in "xyzw"]
@@ -74,6 +101,39 @@ def test_readme_commands_are_accepted(tmp_path):
         environment = {**os.environ, "CXX": "no-such-compiler"}
         run = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert run.returncode == 0, f"{command}\n{run.stderr}"
+
+
+@pytest.mark.slow
+def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
+    """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", DERIVE.read_text(), re.DOTALL | re.MULTILINE):
+        if language == "python" and (file := re.match(r"# (\w+\.py)\n", block)):
+            Path(file[1]).write_text(block)
+        elif language == "python" and not block.startswith("%"):
+            exec(_with_lines(block), names)
+        elif language == "console":
+            command, _, shown = block.partition("\n")
+            assert main(shlex.split(command)[2:]) == 0
+            assert _without_rounding(capsys.readouterr().out) == _without_rounding(shown)
+        elif language == "text":
+            assert _without_rounding(capsys.readouterr().out) == _without_rounding(block)
+    assert capsys.readouterr().out.splitlines() == ["proven", "different x.numel()"]
+
+
+def _with_lines(block: str) -> types.CodeType:
+    """Code whose functions have their source at hand."""
+    file = f"<page {len(linecache.cache)}>"
+    linecache.cache[file] = len(block), None, block.splitlines(keepends=True), file
+    return compile(block, file, "exec")
+
+
+def _without_rounding(shown: str) -> list[list[str]]:
+    return [
+        [word for word in line.split() if not re.search(r"\de-\d\d$|^0$|^bit$|^for$", word)]
+        for line in shown.split("\n")
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

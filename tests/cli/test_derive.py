@@ -157,11 +157,13 @@ def test_a_function_is_written_below_its_own(derive, tmp_path):
     assert (tmp_path / "mine.py").read_text() == f"{FUNCTION}\n\n{ended.out}"
 
 
-NOT_COVERED = MINE.replace("torch.tanh(a)", "torch.nn.functional.dropout(a)")
+DROPS = MINE.replace("torch.tanh(a)", "torch.nn.functional.dropout(a)")
+NOT_COVERED = MINE.replace("torch.tanh(a)", "torch.linalg.lstsq(a, a).solution")
 
 
 def test_what_cannot_be_differentiated_is_refused_by_line(derive):
-    assert_refused(derive(NOT_COVERED), "mine.py, line 6: h = torch.nn.functional.dropout(a)", "random")
+    assert_refused(derive(NOT_COVERED), "mine.py, line 6: h = torch.linalg.lstsq(a, a).solution", "lstsq")
+    assert_refused(derive(DROPS), "mine.py", "would need mask", "mask = ...")
 
 
 BAD_WORDS = {

@@ -1,5 +1,6 @@
-"""Random forward programs for property tests: chains of operations with broadcasting, reductions, indexing and reuse."""
+"""Random forward programs for property tests: operations with broadcasting, reductions, indexing and reuse."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -37,26 +38,36 @@ SAME_SHAPE = (
 RESHAPED = (
     "{a}.transpose({d}, -1)", "{a}.unsqueeze({d})", "{a}.reshape(-1)", "torch.cat([{a}, {a} * 2], dim={d})",
     "torch.stack([{a}, torch.tanh({a})], {d})", "{a}.flatten()", "{a}.chunk(2, {d})[0]", "{a}[:1]", "{a}[..., 1:]",
-    "{a}[i]", "{a}.view({a}.shape[0], -1)", "{a}[..., None]", "{a}.index_select({d}, j)", "{a}[:, 0]", "{a}[0] + {a}[-1]",
+    "{a}[i]", "{a}.view({a}.shape[0], -1)", "{a}[..., None]", "{a}.index_select({d}, j)", "{a}[:, 0]",
+    "{a}[0] + {a}[-1]",
 )  # fmt: skip
+LOOPS = (
+    "{z} = {a}\nfor r in range(3):\n    {z} = torch.tanh({z} * {b} + {a})",
+    "hs = []\nfor r in range({b}.shape[0]):\n    hs.append(torch.tanh({b}[r]) * {b}[0])\n{z} = torch.stack(hs)",
+    "{z} = 0.1 * {a}\nfor r in range({b}.shape[0]):\n    {z} = {z} + {b}[r] * {a}",
+    "{z} = {b}.clone()\nfor r in range(1, {b}.shape[0]):\n    {z}[r] = {z}[r] + 0.5 * {z}[r - 1]",
+    "{z} = {a}\nfor row in {b}:\n    {z} = torch.sigmoid({z} + row)",
+)
+"""Loops that make a name `z` of two others."""
 
 
 @st.composite
 def programs(draw: Callable[..., Any], most: int = 5) -> str:
-    """The lines of a program that run, each of one operation or two, on names that are used again and assigned again."""
+    """The lines of a program that run, each of one operation or two; names are used and assigned again."""
     values = start()
     made: list[str] = []
     lines: list[str] = []
     for number in range(draw(st.integers(1, most))):
-        tensors = [name for name in values if isinstance(values[name], torch.Tensor) and values[name].is_floating_point()]
-        line = draw(st.sampled_from(expressions(values, [*tensors, *made[-2:] * 2, *made[-1:] * 6], draw)))
+        floats = [
+            name for name, value in values.items() if isinstance(value, torch.Tensor) and value.is_floating_point()
+        ]
+        names = [*floats, *made[-2:] * 2, *made[-1:] * 6]
         target = draw(st.sampled_from([f"z{number}", f"z{number}", *made[-1:]]))
-        result = eval(line, values)
-        if result.numel() == 0 or result.numel() > 2000:
-            continue
-        values[target] = result
-        made.append(target)
-        lines.append(f"{target} = {line}")
+        statements = [s for s in drawn(draw, names, values, target) if works(s, values, target)]
+        if statements:
+            lines.append(draw(st.sampled_from(statements)))
+            exec(lines[-1], values)
+            made.append(target)
     lines.append(f"loss = ({made[-1]} * {made[-1]}).sum()" if made else "loss = (x * y).sum()")
     return "\n".join(lines)
 
@@ -69,25 +80,28 @@ def start() -> dict[str, Any]:
     return {"torch": torch, "F": F, **floats, "i": torch.tensor([0, 2, 1, 2]), "j": torch.tensor([1, 0, 1])}
 
 
-def expressions(values: dict[str, Any], names: list[str], draw: Callable[..., Any]) -> list[str]:
-    """Right-hand sides that can be evaluated, around one tensor."""
-    a = draw(st.sampled_from(names))
-    b = draw(st.sampled_from(names))
+def drawn(draw: Callable[..., Any], names: list[str], values: dict[str, Any], target: str) -> list[str]:
+    """Statements of one kind that make a target of one tensor or two; not all of them run."""
+    a, b = draw(st.sampled_from(names)), draw(st.sampled_from(names))
     dims = values[a].dim()
     d = draw(st.integers(-dims, dims - 1)) if dims else 0
-    forms = draw(st.sampled_from((ELEMENTWISE, TWO, TWO, (*REDUCED, "{a} @ w", "{a} @ {b}"), SAME_SHAPE, RESHAPED)))
-    found = [form.format(a=a, b=b, d=d) for form in forms]
-    runs = [line for line in found if works(line, values)]
-    return runs or [f"torch.tanh({a})"]
+    kinds = (ELEMENTWISE, TWO, TWO, (*REDUCED, "{a} @ w", "{a} @ {b}"), SAME_SHAPE, RESHAPED, LOOPS)
+    kind = draw(st.sampled_from(kinds))
+    if kind is LOOPS:
+        return [form.format(a=a, b=b, z=target) for form in kind if target not in (a, b)]
+    return [f"{target} = {form.format(a=a, b=b, d=d)}" for form in kind]
 
 
-def works(line: str, values: dict[str, Any]) -> bool:
-    """Whether an expression can be evaluated and is finite."""
+def works(statement: str, values: dict[str, Any], target: str) -> bool:
+    """Whether a statement runs and makes a few finite numbers."""
+    trial = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in values.items()}
     try:
-        result = eval(line, values)
-    except (RuntimeError, IndexError, TypeError):
+        with warnings.catch_warnings(action="error"):
+            exec(statement, trial)
+    except (RuntimeError, IndexError, TypeError, Warning):
         return False
-    return isinstance(result, torch.Tensor) and bool(torch.isfinite(result).all())
+    made = trial[target]
+    return isinstance(made, torch.Tensor) and 0 < made.numel() <= 2000 and bool(torch.isfinite(made).all())
 
 
 def read(lines: str) -> Program:

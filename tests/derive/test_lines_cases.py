@@ -3,6 +3,7 @@
 import pytest
 
 from handgrad.derive.lines import lines_backward
+from handgrad.derive.styling import styled
 from handgrad.derive.verify import verify
 from handgrad.errors import DeriveError
 
@@ -16,6 +17,6 @@ def test_a_case_line_by_line(case):
             lines_backward(case.program())
         return
     program = case.program()
-    derived = lines_backward(program)
+    derived = styled(program, lines_backward(program))
     found = verify(program, derived)
     assert found.complete, (found.failure, found.changed, found.missing, found.wrong, derived.source)

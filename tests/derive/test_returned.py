@@ -37,6 +37,8 @@ STATEMENTS = [
     *(("x", "x.norm(dim=1, keepdim=True)"), ("x", "x.norm(dim=1)"), ("x", "x.var(0, keepdim=True)")),
     *(("x", "x[ix]"), ("x", "x[range(4), ix]"), ("x", "x.gather(1, ix[:, None])"), ("x", "x.masked_fill(mask, 0.0)")),
     *(("x", "torch.where(mask, x, y)"), ("y", "torch.where(mask, x, y)"), ("row", "torch.where(mask, x, row)")),
+    *(("x", "torch.where(mask, x, 0.1 * x)"), ("x", "torch.where(mask, x, -x / y) * y"), ("x", "x * s.exp()")),
+    *(("x", "x[:, 1:]"), ("x", "x[:, :-1] ** 2"), ("x", "x[0]"), ("batch", "batch[:, -1]"), ("x", "x[mask]")),
     *(("x", "torch.cat([y, x], 1)"), ("y", "torch.cat([y, x])"), ("x", "torch.stack([y, x])")),
     *(("x", "x.repeat(3, 1)"), ("x", "x.repeat(2, 3)"), ("x", "x.repeat_interleave(3, 0)")),
     *(("x", "x.repeat_interleave(2, dim=1)"), ("x", "F.cross_entropy(x, ix)"), ("x", "(x.exp() / s + b).log()")),

@@ -3,6 +3,7 @@
 import pytest
 
 from handgrad.derive.shortest import shortest
+from handgrad.derive.styling import styled
 from handgrad.derive.verify import verify
 from handgrad.errors import DeriveError
 
@@ -16,6 +17,6 @@ def test_a_case_in_its_shortest_form(case):
             shortest(case.program())
         return
     program = case.program()
-    derived = shortest(program)
+    derived = styled(program, shortest(program))
     found = verify(program, derived)
     assert found.complete, (found.failure, found.changed, found.missing, found.wrong, derived.source)

@@ -144,6 +144,15 @@ def test_a_whole_verification_of_the_lecture_is_fast():
     assert time.process_time() - begin < 0.15
 
 
+def test_two_names_of_one_tensor_have_gradients_of_their_own():
+    """What comes back to the second name reaches the first by the line that gave it the name."""
+    before = dict(torch=torch, x=torch.randn(4, 3))
+    forward = "h = x\ny = torch.tanh(h) + 2 * x"
+    back = "dh = (1 - torch.tanh(h)**2) * dy\ndx = dh + 2 * dy"
+    assert checked(forward, back, before, "dy").right
+    assert not checked(forward, back.replace("dh = ", "dh = 2 * dy + "), before, "dy").right
+
+
 def test_a_backward_pass_that_changes_the_program_is_not_right():
     forward = "p = torch.softmax(x, 1)\nloss = -p[range(n), Y].log().mean()"
     before = dict(torch=torch, x=torch.randn(5, 7), Y=torch.randint(7, (5,)), n=5)

@@ -265,6 +265,30 @@ PROGRAMS = {
         "W",
         "s",
     ),
+    "a loop that trains by another name": program(
+        DATA + PLAIN,
+        """
+        for epoch in range(10**6):
+            z = X @ W  #!
+            mse = (z**2).mean()  #!
+            grad_W = 2 * X.T @ z / z.numel()
+            W = W - 0.1 * grad_W
+        """,
+        "W",
+        "mse",
+    ),
+    "parameters in a module": program(
+        DATA,
+        """
+        model = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
+        criterion = torch.nn.CrossEntropyLoss()
+        for epoch in range(10**6):
+            out = model(X)  #!
+            loss = criterion(out, Y)  #!
+            loss.backward()
+        """,
+        "",
+    ),
     "NumPy": program(
         NUMPY,
         """
@@ -327,6 +351,7 @@ PROGRAMS = {
 NOT_THERE = f"{DATA}import nowhere\nW = nowhere.W\nloss = W.sum()\n"
 REFUSED = {
     "no loss": ("x = 1\n", {}, "no loss was found", "--of NAME"),
+    "numbers of Python": ("a = 2.0\nL = a * 3\n", {}, "got L, a plain number of Python", "torch.tensor(2.0)"),
     "nothing of that name": ("loss = 1\n", {"loss": "cost"}, "nothing is called 'cost'"),
     "no tensor of that name": ("loss = 1\n", {"loss": "loss"}, "no float tensor called 'loss' is made"),
     "raises before": (NOT_THERE, {}, "line 5", "No module named 'nowhere'"),

@@ -92,7 +92,8 @@ def _count(tree: ast.expr, test: Callable[[ast.AST], bool]) -> int:
 
 
 def _is_sum(node: ast.AST) -> bool:
-    return called(node) in ("sum", "mean")
+    """Whether a call sums, or makes one dimension of several, over which a product then sums."""
+    return called(node) in ("sum", "mean", "flatten")
 
 
 def _is_term(node: ast.AST) -> bool:

@@ -74,11 +74,12 @@ class Formulas:
                 yield from self._returned(node.value, variable, upstream, consumer)
 
     def _returned(self, value: ast.expr, variable: str, upstream: str, name: str) -> list[str]:
-        from handgrad.derive.lines.returned import returned  # most programs have no line at fault
+        from handgrad.derive.emit.spelling import spelled  # here, since most programs have no line at fault
+        from handgrad.derive.lines.returned import returned
 
         case, precisely = self.full, InDouble() if self.full.double else contextlib.nullcontext()
         with self.judge.machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
-            return returned(value, variable, upstream, namespace, name)
+            return [spelled(text, namespace) for text in returned(value, variable, upstream, namespace, name)]
 
     def _composed(self, consumer: str, depth: int) -> str | None:
         """The gradient of a consumer that has no name, through its own consumers."""

@@ -1,11 +1,13 @@
 """Say a derived formula in the user's own words: the names at hand, and what the line itself spells out."""
 
 import ast
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from handgrad.checker.differences import MODULES
 from handgrad.checker.edits.core import called, expression
@@ -38,7 +40,9 @@ class Wording:
         for part in parts:
             if isinstance(part, ast.BinOp | ast.Call | ast.Subscript | ast.Attribute):
                 spelled[ast.unparse(part)] = evaluate(part)
-        self.tensors = _shortest_first({n: v for n, v in [*names.items(), *spelled.items()] if _tells(v)})
+        self.tensors = _shortest_first(
+            {n: v for n, v in [*names.items(), *spelled.items()] if is_float(v) and _tells(v)}
+        )
         self.spelled_sizes = _shortest_first({n: v for n, v in spelled.items() if type(v) is int})
         self.sizes = {n: v for n, v in names.items() if type(v) is int}
 
@@ -64,7 +68,7 @@ class Wording:
         for text, known in self.tensors.items():
             if len(text) >= length:
                 return None
-            if known.shape == value.shape and torch.allclose(known.to(value.dtype), value, rtol=1e-6, atol=1e-12):
+            if known.shape == value.shape and torch.allclose(known.double(), value.double(), rtol=1e-6, atol=1e-12):
                 return text
         return None
 
@@ -83,8 +87,10 @@ def _shortest_first(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tells(value: Any) -> bool:
-    """Whether two tensors of this value are hardly the same by chance."""
-    return is_float(value) and value.numel() > 1 and bool((value != value.reshape(-1)[0]).any())
+    """Whether two tensors of this value are hardly the same by chance: it is one of floats, or says which are one."""
+    if not isinstance(value, Tensor) or value.numel() < 2 or not bool((value != value.reshape(-1)[0]).any()):
+        return False
+    return is_float(value) or not bool(value.is_complex() or ((value != 0) & (value != 1)).any())
 
 
 class _Worded(ast.NodeTransformer):
@@ -133,36 +139,49 @@ class _Simpler(ast.NodeTransformer):
 
 
 class _Ordered(ast.NodeTransformer):
-    """Puts the factors of each product in the order that they have in the user's own line."""
+    """Puts the factors of each product in the order that they have in the user's own line, and its sign in front."""
 
     def __init__(self, line: Iterable[ast.expr]):
-        self.places: dict[str, tuple[int, int]] = {}
-        for part in line:
-            if not (isinstance(part, ast.Name) and part.id in MODULES):
-                self.places.setdefault(ast.unparse(part), (getattr(part, "lineno", 0), getattr(part, "col_offset", 0)))
+        self.places: dict[str, int] = {}
+        for product in line:
+            if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult | ast.Div):
+                for place, (_, factor) in enumerate(_factors(product)):
+                    self.places.update({ast.unparse(p): place for p in ast.walk(factor) if _may_be_moved(p)})
 
     def visit_BinOp(self, node):
         self.generic_visit(node)
-        factors = [part for times, part in _factors(node) if times]
-        if len(factors) < 2 or len(factors) < len(list(_factors(node))):
+        factors = list(_factors(node))
+        if len(factors) < 2 or not all(times for times, _ in factors):
             return node
-        keyed, place = [], (0, -1)
-        for factor in factors:
-            place = self._place(factor) or place
+        signs, bare = zip(*(_unsigned(factor) for _, factor in factors), strict=True)
+        keyed, place = [], 0
+        for factor in bare:
+            place = self._place(factor, place)
             keyed.append((place, factor))
         first, *rest = (factor for _, factor in sorted(keyed, key=lambda pair: pair[0]))
+        whole = ast.UnaryOp(ast.USub(), first) if math.prod(signs) < 0 else first
         for factor in rest:
-            first = ast.BinOp(first, ast.Mult(), factor)
-        return first
+            whole = ast.BinOp(whole, ast.Mult(), factor)
+        return whole
 
-    def _place(self, factor: ast.expr) -> tuple[int, int] | None:
-        """Where a factor stands in the line, or the first of its names that does; what only spreads comes last."""
-        if called(factor) == "ones_like":
-            return sys.maxsize, 0
-        if (place := self.places.get(ast.unparse(factor))) is not None:
-            return place
-        names = {part.id for part in ast.walk(factor) if isinstance(part, ast.Name)}
-        return min((self.places[name] for name in names if name in self.places), default=None)
+    def _place(self, factor: ast.expr, otherwise: int) -> int:
+        """Where a factor stands in a product of the line, or one of its parts does; what only spreads comes last."""
+        if called(factor) in ("ones_like", "full_like"):
+            return sys.maxsize
+        parts = [p for p in ast.walk(factor) if isinstance(p, ast.Name) and _may_be_moved(p)]
+        found = (self.places[text] for text in map(ast.unparse, [factor, *parts]) if text in self.places)
+        return next(found, otherwise)
+
+
+def _may_be_moved(part: ast.AST) -> bool:
+    return isinstance(part, ast.expr) and not (isinstance(part, ast.Name) and part.id in MODULES)
+
+
+def _unsigned(node: ast.expr) -> tuple[int, ast.expr]:
+    """The sign of a factor, and the factor without it."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -1, node.operand
+    return 1, node
 
 
 def _factors(node: Any):

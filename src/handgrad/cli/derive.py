@@ -82,6 +82,7 @@ def derive(
     wish = Wish(form, style, part, Given.parse(shape, arg))
     with unheard():
         found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
+    steps = found.explained(as_text=sys.stdout.isatty()) if explain else None
     derivation = found.derivation
     text = derivation.source if no_quotes else derivation.quoted()
     backup = found.write(text) if write else None
@@ -89,7 +90,7 @@ def derive(
         ascii_only = "utf" not in sys.stdout.encoding.lower()
         print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
     else:
-        print(_explained(derivation) if explain else text)
+        print(text if steps is None else steps)
         if check:
             _show_check(derivation)
     for note in found.notes:
@@ -103,12 +104,6 @@ def derive(
 def main(words: list[str]) -> int | None:
     """Parse and run the command."""
     return call(derive, "handgrad derive", words)
-
-
-def _explained(derivation: "Derivation") -> str:
-    """As a terminal shows it; where the output goes elsewhere, as Markdown."""
-    explanation = derivation.explain()
-    return explanation.text() if sys.stdout.isatty() else explanation.markdown()
 
 
 def _show_check(derivation: "Derivation") -> None:

@@ -172,7 +172,8 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
         return found
     report = "Please report it, with the forward lines: no wrong line is shown."
     if found.failure:
-        raise DeriveError(f"the lines that were derived ({form}) do not run: {found.failure}", next_step=report)
+        failure = " ".join(found.failure.split())
+        raise DeriveError(f"the lines that were derived ({form}) do not run: {failure}", next_step=report)
     if found.changed:
         what = f"the lines that were derived ({form}) change {', '.join(found.changed)} of the forward pass"
         raise DeriveError(what, next_step=report)

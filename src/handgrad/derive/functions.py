@@ -108,12 +108,16 @@ class FunctionDerivation(Derivation):
         return f"def backward({', '.join(parameters)}):\n{textwrap.indent(body, '    ')}"
 
     def _parameters(self, lines: Sequence[str]) -> list[str]:
-        """What the function takes that the lines read, in its order; then the tensors that it finds elsewhere."""
+        """What the function takes that the lines read, in its order; then the tensors that it finds or draws."""
         read = {*itertools.chain(*map(_names, lines)), *self.program.inputs}
         plain = getattr(self.function, "forward", self.function) if _is_module(self.function) else self.function
-        own = [n for n in inspect.signature(plain).parameters if n in self.program.before and n in read]
-        found = [n for n in (*self.program.inputs, *self.program.bindings) if n in read and n not in own]
-        return [*own, *dict.fromkeys(found)]
+        taken = inspect.signature(plain).parameters
+        own = [n for n in taken if n in self.program.before and n in read]
+        elsewhere = (*self.program.inputs, *self.program.bindings, *self.program.drawn)
+        found = [n for n in elsewhere if n in read and n not in own]
+        if found:
+            return [*own, *dict.fromkeys(found)]
+        return [f"{n}={taken[n].default!r}" if _is_plain(taken[n].default) else n for n in own]
 
 
 def _needed(program: Program, lines: str) -> list[str]:
@@ -124,6 +128,11 @@ def _needed(program: Program, lines: str) -> list[str]:
             found.append(line.source)
             needed |= _names(found[-1])
     return found[::-1]
+
+
+def _is_plain(default: Any) -> bool:
+    """Whether a default is a number or a word, which can be written out."""
+    return isinstance(default, bool | int | float | str)
 
 
 def _names(source: str) -> set[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit import helpers
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.expr import ONE, Expr, Factor, Form, Index, Merged, Product, opened, term
 from handgrad.derive.lower import lower
@@ -42,7 +42,7 @@ def shortest(program: Program) -> Backward:
     kept = eliminate(words, list(order), dict(known), {n for n in order if graph.definitions[n].function == "input"})
     try:
         lines = said(words, [name for name in order if name in kept], kept)
-    except Unsayable as reason:
+    except UnsayableError as reason:
         raise DeriveError(f"there is no short source for all gradients: {reason}") from None
     output = program.output
     start = gradient_name(graph, output) if graph.definitions[output].axes else None
@@ -91,7 +91,7 @@ def equations(graph: Graph, end: str) -> Equations:
 
 
 def inner(graph: Graph) -> set[str]:
-    """Hidden names that a gradient of their own is worth having for: what a named function is of, where that is a sum."""
+    """Hidden names that a gradient of their own is worth having for: what a named function is of, if a sum."""
     found: dict[str, str] = {}
     for name, d in graph.definitions.items():
         if not d.user or len(d.arguments) != 1 or len(d.arguments[0]) != 1:
@@ -99,7 +99,7 @@ def inner(graph: Graph) -> set[str]:
         ((product, _),) = d.arguments[0]
         inside = [b.name for b, _ in product.factors if isinstance(b, Factor) and is_hidden(b.name)]
         masks = [b for b, _ in product.factors if isinstance(b, Factor) and b.name in graph.masks]
-        if len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks):
+        if len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks):  # noqa: SIM102
             if graph.definitions[inside[0]].expr is not None and len(graph.definitions[inside[0]].arguments[0]) > 1:
                 found.setdefault(inside[0], name)
     for hidden, name in found.items():

@@ -1,4 +1,4 @@
-"""From PyTorch text to what is shown: in PyTorch or NumPy, in the program's own words for modules and for parameters."""
+"""From PyTorch text to what is shown: in PyTorch or NumPy, in the program's own words for modules and parameters."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -40,7 +40,9 @@ def in_place(program: Program, lines: Backward) -> Backward:
     """The lines with what the user writes for a parameter that has no name, `self.W` or `params["W"]`."""
     if not program.bindings:
         return lines
-    words = {name: written(ast.parse(text, mode="eval").body) for name, text in program.bindings.items()}
+    named = {n.id for n in ast.walk(ast.parse("\n".join(lines.recomputed))) if isinstance(n, ast.Name)}
+    bindings = {name: text for name, text in program.bindings.items() if name not in named}
+    words = {name: written(ast.parse(text, mode="eval").body) for name, text in bindings.items()}
     return _changed(lines, lambda source: exchanged(source, words))
 
 

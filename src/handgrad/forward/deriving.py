@@ -1,9 +1,11 @@
 """The backward pass of a user's program or function: forward lines found, read, derived from, told where they stand."""
 
+import ast
+import builtins
 import contextlib
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,16 @@ class Derived:
                 line["undoes"] = {"line": place.line, "cell": place.cell, "text": undone["text"]}
         return {"program": str(self.target), **found, "notes": self.notes}
 
+    def explained(self, as_text: bool) -> str:
+        """The derivation, step by step, as a terminal shows it or as Markdown.
+
+        Raises:
+            DeriveError: a line on the way has no index notation.
+        """
+        with contained_faults(str(self.target)):
+            explanation = self.derivation.explain()
+            return explanation.text() if as_text else explanation.markdown()
+
     def write(self, text: str) -> Path:
         """Put the text below the forward pass in its file; the copy of the old file.
 
@@ -116,9 +128,7 @@ class Derived:
         gone = sorted(name for name in names_used(program.lines) if name in program.before and name not in kept)
         if self.derivation.written.recomputed and gone:
             what = f"{gone[0]} is overwritten in the forward pass, so that its first value is gone below it"
-            raise DeriveError(
-                what, where=self.target.path, next_step="Put what is printed in their place."
-            )
+            raise DeriveError(what, where=self.target.path, next_step="Put what is printed in their place.")
 
 
 def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeout: float | None = 60.0) -> Derived:
@@ -146,7 +156,23 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     with _placed(forward), forward.holding():
         inputs = None if lines.containers else lines.inputs
         program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
-        return derived(program, wish.form, wish.style)
+        found = derived(program, wish.form, wish.style)
+        _require_names(found, forward.machine.namespace)
+        return found
+
+
+def _require_names(found: Derivation, namespace: Mapping[str, Any]) -> None:
+    """See that the program has all that the lines read.
+
+    Raises:
+        DeriveError: it draws something inside of a call, such as the mask of `F.dropout`.
+    """
+    nodes = [node for node in ast.walk(ast.parse(found.source)) if isinstance(node, ast.Name)]
+    made = {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | {found.written.upstream}
+    for node in nodes:
+        if node.id not in made and node.id not in namespace and not hasattr(builtins, node.id):
+            what = f"the lines would need {node.id}, for which the program has no name"
+            raise DeriveError(what, next_step=f"Make it in a line of its own, {node.id} = ...")
 
 
 def _derive_called(function: Any, arguments: dict[str, Any], wish: Wish, target: Target) -> FunctionDerivation:

@@ -13,7 +13,13 @@ from handgrad.checker.names import uses
 from handgrad.checker.source import Place, Source, Statement
 from handgrad.errors import ConfigError
 from handgrad.forward.ran import Ran
-from handgrad.forward.reading import is_about_gradients, is_training_loop, straight, values_read
+from handgrad.forward.reading import (
+    is_about_gradients,
+    is_training_loop,
+    straight,
+    updates_something,
+    values_read,
+)
 
 
 class Goal(Protocol):
@@ -52,7 +58,7 @@ class LossGoal:
         """Whether a block of the statement, or the body of a function that it calls, makes the loss."""
         node = statement.node
         if isinstance(node, ast.For | ast.While):
-            return is_training_loop(node, self.losses)
+            return is_training_loop(node, self.losses) or (self.any_scalar and updates_something(node))
         if isinstance(node, ast.With | ast.If | ast.Try):
             return self._makes(node) or any(isinstance(part, ast.Return) for part in ast.walk(node))
         return any(self.is_in(function) for function in self._called(node))

@@ -60,11 +60,10 @@ class DeriveMagics(Magics):
         try:
             with contained_faults("the notebook"), undisturbed():
                 forward = find(part)
-                found = derive_forward(forward, Wish(options.form, options.style, part))
+                shown = Shown(derive_forward(forward, Wish(options.form, options.style, part)), options)
         except HandgradError as error:
             print(f"handgrad: {error}")
             return None
-        shown = Shown(found, options)
         if options.write:
             self.shell.set_next_input(shown.source)
         return shown
@@ -120,6 +119,7 @@ class Shown:
 
     def __init__(self, derivation: Derivation, options: Namespace):  # noqa: D107
         self.derivation, self.options = derivation, options
+        self.explanation = derivation.explain() if options.explain else None
 
     @property
     def source(self) -> str:
@@ -128,7 +128,11 @@ class Shown:
 
     def __repr__(self) -> str:
         """As a terminal shows it."""
+        if self.explanation is not None:
+            return self.explanation.text()
         return f"{self.source}\n\n# {self.derivation.summary}"
 
-    def _repr_html_(self) -> str:
-        return page(self.derivation, self.source, self.options.check)
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        if self.explanation is not None:
+            return {"text/plain": repr(self), "text/markdown": self.explanation.markdown()}
+        return {"text/plain": repr(self), "text/html": page(self.derivation, self.source, self.options.check)}

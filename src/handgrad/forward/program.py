@@ -174,7 +174,7 @@ def _cut(source: Source, run: Run, part: Part) -> Slice:
         return found
     asked = from_parameters(run.ran)
     found = sliced(run, asked, all_leaves(asked))
-    if found.inputs:
+    if found.inputs or found.containers:
         return found
     floats = from_floats(run.ran)
     found = sliced(run, floats, all_leaves(floats))
@@ -213,8 +213,13 @@ def _refuse(source: Source, runner: Runner, part: Part, timeout: float | None) -
         raise DeriveError("no statement that makes a float begins in these lines", where=where)
     if part.goal is not None:
         raise DeriveError(f"no float tensor called {part.goal!r} is made", where=where)
+    plain = [name for one in runner.ran for name, value in one.held.items() if type(value) is float]
     raise DeriveError(
-        "no loss was found", where=where, expected="a float with one element", next_step="Give its name with --of NAME."
+        "no loss was found",
+        where=where,
+        got=f"{plain[-1]}, a plain number of Python" if plain else None,
+        expected="a tensor of floats with one element",
+        next_step="Begin with tensors, as torch.tensor(2.0)." if plain else "Give its name with --of NAME.",
     )
 
 

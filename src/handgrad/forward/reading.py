@@ -77,6 +77,11 @@ def is_update(node: ast.AST) -> bool:
     return name is not None and (name not in uses(value).reads or "grad" in ast.unparse(value))
 
 
+def updates_something(node: ast.AST) -> bool:
+    """Whether a loop updates something, as one that trains does."""
+    return any(map(is_update, ast.walk(node)))
+
+
 def _trains(node: ast.AST, losses: Set[str]) -> bool:
     return is_update(node) and isinstance(node, ast.stmt) and not (uses(node).binds | uses(node).changes) & losses
 

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -28,7 +29,7 @@ Origins = list[dict[str, Origin]]
 
 @dataclass(frozen=True)
 class Slice:
-    """The statements of a forward pass, what the names in them were before it, and by which of these to differentiate.
+    """The statements of a forward pass, what names were before it, and by which of these to differentiate.
 
     `containers` are the lists, dicts and objects that the statements read parameters from: those require gradients.
     """
@@ -116,7 +117,8 @@ def sliced(run: Run, origins: Origins, leaves: Set[str]) -> Slice:
         forced.add(again.pop())
     reads = set().union(*(ran[i].reads for i in lines))
     made = set().union(*(ran[i].writes for i in lines))
-    before = {name: run.rest[name] for name in reads - made if name in run.rest}
+    modules = {name: value for name, value in run.rest.items() if isinstance(value, ModuleType)}
+    before = modules | {name: run.rest[name] for name in reads - made if name in run.rest}
     before |= {name: ran[i].after[name] for name, i in constants.items()}
     differentiated = {n for n, i in constants.items() if origins[i][n].leaves & leaves}
     inputs = list(dict.fromkeys(n for i in lines for n in _in_order(ran[i]) if n in differentiated))

@@ -23,8 +23,8 @@ from handgrad.models.trained import Model
 
 LINES_AT_ONCE = 2**10
 """Read together; so many rows of state there may be."""
-CONTEXTS_MEASURED = 2**17
-"""Most contexts on which buffers are measured."""
+CONTEXTS_MEASURED = 2**14
+"""On so many of the first contexts of a text, whose lines are shuffled, buffers are measured: some ten megabytes."""
 
 
 class Beginnings:
@@ -77,7 +77,7 @@ def calibrate(
     """The buffers, measured on the first contexts of a text."""
     if not isinstance(network, OfContexts) or not network.buffer_shapes:
         return {}
-    n = min(len(tokens), limit or CONTEXTS_MEASURED, CONTEXTS_MEASURED)
+    n = min(len(tokens[:limit]), CONTEXTS_MEASURED)
     contexts = torch.from_numpy(Dataset(tokens).contexts(np.arange(n), network.block_size))
     with one_thread(), torch.no_grad():
         values = {name: torch.from_numpy(value) for name, value in parameters.items()}

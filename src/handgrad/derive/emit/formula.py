@@ -120,7 +120,7 @@ class Transposed:
     body: "Formula"
 
 
-Formula = Union[
+Formula = Union[  # noqa: UP007
     Number, Letter, Symbol, Code, Group, Times, Fraction, Power, Minus, Plus, Sigma, Apply, Where, Relation, Transposed
 ]
 

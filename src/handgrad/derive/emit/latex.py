@@ -29,7 +29,8 @@ from handgrad.derive.emit.numerals import decimal, scientific
 
 KNOWN = frozenset({"log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"})
 """Functions that LaTeX has a command for."""
-GREEK = {"π": r"\pi"}
+_GREEK_WORDS = "alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi psi omega"
+GREEK = dict(zip("αβγδζηθκλμνξρτφψω", _GREEK_WORDS.split(), strict=True))
 SIGNS = {"@": r"\,", "*": r" \odot ", "!=": r" \ne ", "<=": r" \le ", ">=": r" \ge ", "==": " = "}
 
 
@@ -45,9 +46,9 @@ def latex(formula: Formula) -> str:
         case Number(value):
             return number(value)
         case Letter(text):
-            return text
+            return rf"\{GREEK[text]}" if text in GREEK else text
         case Symbol(name, indices):
-            return _indexed(GREEK.get(name) or rf"\mathrm{{{escaped(name)}}}", indices)
+            return _indexed(r"\pi" if name == "π" else rf"\mathrm{{{escaped(name)}}}", indices)
         case Code(text, indices):
             return _indexed(rf"\mathtt{{{escaped(text)}}}", indices)
         case Group(parts):
@@ -91,7 +92,8 @@ def number(value: int | Ratio) -> str:
     sign, size = ("-", -value) if value < 0 else ("", value)
     if (parts := scientific(size)) is not None:
         mantissa, exponent = parts
-        return f"{sign}{'' if mantissa == '1' else mantissa + r' \cdot '}10^{{{exponent}}}"
+        lead = "" if mantissa == "1" else rf"{mantissa} \cdot "
+        return f"{sign}{lead}10^{{{exponent}}}"
     return sign + (decimal(size) or rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}")
 
 
@@ -136,7 +138,11 @@ def _power(base: Formula, exponent: Formula) -> str:
     if exponent == Number(Ratio(1, 2)):
         return rf"\sqrt{{{latex(base)}}}"
     text = _within(base, SIGN)
-    raised = latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{") if isinstance(exponent, Number) else latex(exponent)
+    raised = (
+        latex(exponent).replace(r"\tfrac{", "{").replace("}{", "}/{")
+        if isinstance(exponent, Number)
+        else latex(exponent)
+    )
     if isinstance(exponent, Number) and isinstance(exponent.value, Ratio) and exponent.value.denominator > 1:
         raised = f"{exponent.value.numerator}/{exponent.value.denominator}"
     simple = isinstance(base, Symbol | Letter | Number) or text.startswith(("(", r"\left("))

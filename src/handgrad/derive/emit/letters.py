@@ -7,6 +7,7 @@ from handgrad.derive.expr import Axis, Factor, Form, Index, Merged, Size, opened
 from handgrad.derive.lower.graph import Graph
 
 PLAIN = "ijklmpqrsuvw"
+MORE = "aehnoxyzbcfgαβγδζηθκλμνξρτφψω"
 DEEP = {3: "btc", 4: "bhtc"}
 """The letters of a tensor's axes, by how many it has."""
 SPARE = {"t": "sur", "b": "a", "i": "klm", "j": "klm"}
@@ -71,7 +72,7 @@ class Letters:
     def _pool(self, size: Size) -> Iterator[str]:
         taken = {*self._first.values(), *(c for more in self._more.values() for c in more), *self._blocked}
         first = self._first.get(size, "")
-        yield from (c for c in dict.fromkeys(SPARE.get(first, "") + PLAIN + "aehnoxyz") if c not in taken)
+        yield from (c for c in dict.fromkeys(SPARE.get(first, "") + PLAIN + MORE) if c not in taken)
 
     def _suggested(self, size: Size) -> str:
         taken = {*self._first.values(), *self._blocked}
@@ -102,13 +103,15 @@ class Letters:
     def _hand_on(self, name: str) -> None:
         """The letters of what a name is made of: those of the indices at which it is read."""
         graph, definition = self.graph, self.graph.definitions[name]
-        own = dict(zip(_flat(definition.axes), (self._of[name].get(a, "") for a in _flat(form_of(graph, name))), strict=False))
+        own = dict(
+            zip(_flat(definition.axes), (self._of[name].get(a, "") for a in _flat(form_of(graph, name))), strict=False)
+        )
         for argument in definition.arguments:
             for product, _ in argument:
                 bound, factors = opened(product)
                 known = {a: c for a, c in own.items() if c}
                 read = [a for b, _ in factors if isinstance(b, Factor) for a in _flat(b.indices)]
-                for axis in (*definition.over, *sorted(bound, key=read.index)):
+                for axis in (*definition.over, *sorted(bound, key=lambda a: read.index(a) if a in read else 0)):
                     known[axis] = self.free(axis, known.values())
                 for base, _ in factors:
                     if isinstance(base, Factor) and base.name in graph.definitions and base.name not in self._of:

@@ -4,10 +4,22 @@ import ast
 from collections.abc import Container
 from fractions import Fraction as Ratio
 
-from handgrad.derive.emit.formula import Formula, Fraction, Number, Power, Relation, Symbol, Transposed, equal, minus, plus, times
+from handgrad.derive.emit.formula import (
+    Formula,
+    Fraction,
+    Number,
+    Power,
+    Relation,
+    Symbol,
+    Transposed,
+    equal,
+    minus,
+    plus,
+    times,
+)
 
 
-class _NoMatrices(Exception):
+class _NoMatricesError(Exception):
     pass
 
 
@@ -29,7 +41,7 @@ def in_matrices(line: str, numbers: Container[str] = ()) -> Formula | None:
     (target,) = node.targets
     try:
         return equal(_formula(target, numbers), _formula(node.value, numbers))
-    except _NoMatrices:
+    except _NoMatricesError:
         return None
 
 
@@ -46,7 +58,7 @@ def _formula(node: ast.expr, numbers: Container[str]) -> Formula:
             return Transposed(inner(value))
         case ast.Call(ast.Attribute(value, "transpose"), [first, second]):
             if (ast.unparse(first), ast.unparse(second)) not in (("-2", "-1"), ("1", "2"), ("2", "3")):
-                raise _NoMatrices
+                raise _NoMatricesError
             return Transposed(inner(value))
         case ast.UnaryOp(ast.USub(), operand):
             return minus(inner(operand))
@@ -65,7 +77,7 @@ def _formula(node: ast.expr, numbers: Container[str]) -> Formula:
             return Fraction(inner(left), inner(right))
         case ast.BinOp(left, ast.Pow(), right):
             return Power(inner(left), inner(right))
-    raise _NoMatrices
+    raise _NoMatricesError
 
 
 def _number(node: ast.expr, numbers: Container[str]) -> bool:

@@ -1,5 +1,6 @@
 """Expressions as formulas: with letters for indices, and constants, masks and sizes as the program has them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction as Ratio
 
@@ -41,7 +42,7 @@ class Notation:
     """Writes the expressions of one derivation."""
 
     def __init__(self, words: Words, letters: Letters):
-        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last in a product."""
+        """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last."""
         self.words, self.graph, self.letters = words, words.graph, letters
         self.literal = Words(words.graph, phrases={})
         self.gradients: set[str] = set()
@@ -88,7 +89,7 @@ class Notation:
     def _sum(self, over: Sequence[Axis], body: Tree, names: Names) -> Formula:
         known = dict(names)
         read = [a for base in leaves(body) for a in _axes(base)]
-        for axis in sorted(over, key=read.index):
+        for axis in sorted(over, key=lambda a: read.index(a) if a in read else len(read)):
             known[axis] = self.letters.free(axis, known.values())
         letters = sorted((self.places.letter(axis, known) for axis in over), key=lambda letter: letter.text)
         if isinstance(body, Mul):
@@ -106,7 +107,9 @@ class Notation:
         for (part, power), place in zip(parts, places or [0] * len(parts), strict=True):
             made = self._tree(part, names)
             plain = not free(part)
-            if power < 0 and (isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))):
+            if power < 0 and (
+                isinstance(power, int) or plain or (power == Ratio(-1, 2) and not isinstance(made, Plus))
+            ):
                 (scalars if plain else under).append(_raised(made, -power))
             else:
                 over.append((place, self._rank(made), _raised(made, power)))
@@ -149,8 +152,8 @@ class Notation:
     def _hidden(self, base: Factor, definition: Definition, names: Names) -> Formula:
         """What a hidden name stands for."""
         if not definition.arguments or definition.function == "filled":
-            return Code(definition.text or definition.function, self.places.form(base.indices, names))
-        if "softmax(" in definition.text and definition.text.count("(") == 1:
+            return Code(definition.text.strip("«»") or definition.function, self.places.form(base.indices, names))
+        if re.fullmatch(r"[\w.]*softmax\(\w+(, [-\w=]+)?\)", definition.text):
             return Symbol(_short(definition.text), self.places.form(base.indices, names))
         return self._applied(definition, base.indices, names)
 
@@ -190,11 +193,13 @@ def _as_matrices(body: Mul, over: Sequence[Axis], names: Names) -> list[int]:
 
 def _small(part: Formula) -> bool:
     """Whether a term is a small number or has no index, and so stands after the others."""
-    return isinstance(part, Number) and 0 < part.value < Ratio(1, 100) or isinstance(part, Symbol) and not part.indices
+    return (isinstance(part, Number) and 0 < part.value < Ratio(1, 100)) or (
+        isinstance(part, Symbol) and not part.indices
+    )
 
 
 def _last(index: Index) -> int:
-    """Where an index stands in an equation: a place that a table names before a letter, that before a sum of letters."""
+    """Where an index stands in an equation: what a table names before a letter, that before a sum of letters."""
     return [Gathered, Axis, Merged, Affine].index(type(index))
 
 

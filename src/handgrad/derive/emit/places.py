@@ -12,7 +12,7 @@ ARGMAX = re.compile(r"([A-Za-z_]\w*)\.(argmax|argmin)\((\d*)\)")
 
 
 class Places:
-    """Writes the indices of one derivation; `unnamed` are the sizes that got a letter, and how the program says them."""
+    """Writes the indices of one derivation; `unnamed` are the sizes with letters, and how the program says them."""
 
     def __init__(self, graph: Graph, letters: Letters):
         """Start with the letters of a derivation."""
@@ -34,7 +34,7 @@ class Places:
     def factor(self, base: Factor, names: Names) -> tuple[Formula, ...]:
         """The indices at which a tensor is read; a slice counts from where it begins."""
         definition = self.graph.definitions.get(base.name)
-        whole = definition.axes if definition is not None else (None,) * len(base.indices)
+        whole = definition.axes if definition is not None else [None] * len(base.indices)
         return tuple(self.index(i, names, w) for i, w in zip(base.indices, whole, strict=True) if i is not None)
 
     def index(self, index: Index, names: Names, whole: Index | None = None) -> Formula:
@@ -66,14 +66,16 @@ class Places:
             begin = begin.replace(mark, word)
         return quoted(begin, (), self.graph.program.values, {words[m]: made for m, made in sizes.items()})
 
-    def _gathered(self, table: str, parts: tuple[Formula, ...], index: Gathered, names: Names) -> Formula:
+    def _gathered(self, table: str, parts: tuple[Formula, ...], index: Gathered, names: Names) -> Formula:  # noqa: ARG002
         known = self.graph.tables[table]
         if found := ARGMAX.fullmatch(known.text):
             inner, function, d = found.groups()
             definition = self.graph.definitions.get(inner)
             if definition is not None and definition.user:
                 axes = [a for a in definition.axes if a is not None]
+                # pyrefly: ignore[bad-argument-type]
                 at = axes.index(definition.axes[int(d)]) if d else 0
+                # pyrefly: ignore[bad-argument-type]
                 run = self.letters.free(axes[at], names.values()) if isinstance(axes[at], Axis) else "k"
                 if d:
                     indices = (*parts[:at], Letter(run), *parts[at:])

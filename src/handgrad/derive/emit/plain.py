@@ -61,7 +61,9 @@ def plain(formula: Formula) -> str:
         case Plus(parts):
             return _sum(parts)
         case Sigma(over, body):
-            return f"{_indexed('∑', over) if all(i.text in BELOW for i in over) else '∑_' + ''.join(i.text for i in over)} {_within(body, PRODUCT)}"
+            spelled = "∑_" + "".join(i.text for i in over)
+            sign = _indexed("∑", over) if all(i.text in BELOW for i in over) else spelled
+            return f"{sign} {_within(body, PRODUCT)}"
         case Apply(name, arguments, over):
             inside = ", ".join(map(plain, arguments))
             if name == "abs":
@@ -92,6 +94,7 @@ def number(value: int | Ratio) -> str:
 
 
 def _raised(text: str) -> str:
+    # pyrefly: ignore[bad-index]
     return "".join(ABOVE[c] for c in text)
 
 
@@ -99,6 +102,7 @@ def _indexed(name: str, indices: tuple[Formula, ...]) -> str:
     if not indices:
         return name
     if all(isinstance(i, Letter) and i.text in BELOW for i in indices):
+        # pyrefly: ignore[bad-index]
         return name + "".join(BELOW[i.text] for i in indices if isinstance(i, Letter))
     return f"{name}[{','.join(map(plain, indices))}]"
 
@@ -113,7 +117,9 @@ def _product(parts: tuple[Formula, ...]) -> str:
     out = ""
     for k, part in enumerate(parts):
         last = k == len(parts) - 1
-        text = _within(part, PRODUCT if last and isinstance(part, Sigma) or not out and isinstance(part, Fraction) else SIGN)
+        text = _within(
+            part, PRODUCT if (last and isinstance(part, Sigma)) or (not out and isinstance(part, Fraction)) else SIGN
+        )
         if out:
             out += " " if isinstance(parts[k - 1], Number) and not text[0].isdigit() else " · "
         out += text

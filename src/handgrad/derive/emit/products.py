@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
+from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, UnsayableError, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Axis, Factor, Number
 from handgrad.derive.lower.sizes import is_size
@@ -25,10 +25,10 @@ def product(speaker: Speaker, tree: Mul, order: Order) -> Code:
     for parts, means in _with_means(speaker, tree.parts):
         try:
             options.append(_product(speaker, tree.coefficient, parts, means, order))
-        except Unsayable:
+        except UnsayableError:
             continue
     if not options:
-        raise Unsayable("a product with a part that cannot be said")
+        raise UnsayableError("a product with a part that cannot be said")
     return min(options, key=length)
 
 
@@ -63,9 +63,7 @@ def _size(part: Tree) -> str:
     return ""
 
 
-def _product(
-    speaker: Speaker, coefficient: Number, parts: Sequence[Part], means: frozenset[int], order: Order
-) -> Code:
+def _product(speaker: Speaker, coefficient: Number, parts: Sequence[Part], means: frozenset[int], order: Order) -> Code:
     sign, size = ("-", -coefficient) if coefficient < 0 else ("", coefficient)
     over: list[Code] = []
     under: list[Code] = []

@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from fractions import Fraction as Ratio
 from typing import Any
 
-from handgrad.derive.emit.formula import Apply, Code, Formula, Fraction, Number, Power, Relation, Symbol, minus, plus, times
+from handgrad.derive.emit.formula import (
+    Apply,
+    Code,
+    Formula,
+    Fraction,
+    Number,
+    Power,
+    Relation,
+    Symbol,
+    minus,
+    plus,
+    times,
+)
 
 SIGNS: dict[type[ast.cmpop], str] = {
     ast.Eq: "=",
@@ -21,7 +33,7 @@ FUNCTIONS = frozenset({"exp", "log", "sin", "cos", "tanh", "sign", "abs", "sigmo
 Indices = tuple[Formula | None, ...]
 
 
-class _Unsaid(Exception):
+class _UnsaidError(Exception):
     pass
 
 
@@ -43,7 +55,7 @@ def quoted(
     """
     try:
         return _formula(ast.parse(text, mode="eval").body, indices, values, known or {})
-    except (_Unsaid, SyntaxError):
+    except (_UnsaidError, SyntaxError):
         return Code(text, tuple(i for i in indices if i is not None))
 
 
@@ -57,7 +69,7 @@ def _formula(node: ast.expr, indices: Indices, values: Mapping[str, Any], known:
         case ast.Name(name):
             return Symbol(name, _own(values.get(name), indices))
         case ast.Constant(bool()):
-            raise _Unsaid
+            raise _UnsaidError
         case ast.Constant(int() as value):
             return Number(value)
         case ast.Constant(float() as value) if value == value and abs(value) < float("inf"):
@@ -84,7 +96,7 @@ def _formula(node: ast.expr, indices: Indices, values: Mapping[str, Any], known:
             return Power(inner(operand), Number(Ratio(1, 2)))
         case ast.Call(ast.Attribute(ast.Name("torch" | "math" | "np"), name), [operand]) if name in FUNCTIONS:
             return Apply(name, (inner(operand),))
-    raise _Unsaid
+    raise _UnsaidError
 
 
 NOT = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -96,15 +108,15 @@ def _denied(condition: Formula) -> Formula:
             return Relation(left, NOT[sign], right)
         case Symbol():
             return Relation(condition, "=", Number(0))
-    raise _Unsaid
+    raise _UnsaidError
 
 
 def _own(value: Any, indices: Indices) -> tuple[Formula, ...]:
     """The indices of a name that is broadcast to those of the whole."""
     shape = tuple(getattr(value, "shape", ()))
     if len(shape) > len(indices):
-        raise _Unsaid
+        raise _UnsaidError
     pairs = list(zip(shape, indices[len(indices) - len(shape) :], strict=True))
     if any(n > 1 and index is None for n, index in pairs):
-        raise _Unsaid
+        raise _UnsaidError
     return tuple(index for n, index in pairs if n > 1 and index is not None)

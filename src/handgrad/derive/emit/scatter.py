@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, UNARY, Code, Unsayable
+from handgrad.derive.emit.layout import PRIMARY, UNARY, Code, UnsayableError
 from handgrad.derive.emit.leaves import rendered, said_size
 from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Affine, Axis, Delta, Expr, Form, Gathered, Index, Product, opened, put_base, term
@@ -11,7 +11,7 @@ from handgrad.derive.wording.words import Words
 Sparse = list[tuple[Delta, Expr]]
 
 
-def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:
+def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:  # noqa: ARG001
     """What of an expression has a place everywhere, and what only goes to places that a delta names."""
     dense, sparse = [], []
     for product, c in expr:
@@ -76,9 +76,7 @@ def _same(one: Delta, other: Delta) -> dict[Index, Index] | None:
     return None if found is None else dict(found)
 
 
-def scattered(
-    speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool
-) -> list[str]:
+def scattered(speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool) -> list[str]:
     """Lines that add to `target` what goes to named places; `first` where nothing has set it yet."""
     if not sparse:
         return []
@@ -106,7 +104,7 @@ def _sliced(speaker: Speaker, form: Form, place: Delta, made: Expr) -> tuple[Cod
     assert isinstance(index, Affine)
     d = form.index(place.left)
     if len(index.terms) > 1:
-        raise Unsayable("a window")
+        raise UnsayableError("a window")
     part = index.terms[0][1] if index.terms else None
     inner = (*form[:d], part, *form[d + 1 :]) if index.terms else (*form[:d], *form[d + 1 :])
     code = _body(speaker, inner, made)
@@ -162,14 +160,14 @@ def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     assert isinstance(index, Gathered)
     parts = index.indices
     if not all(isinstance(p, Axis) for p in parts):
-        raise Unsayable("a place that a table names in a slice")
+        raise UnsayableError("a place that a table names in a slice")
     d = form.index(place.left)
     table = speaker.graph.tables[index.table].text
     if set(parts) & set(form):
         shared = [p for p in parts if p not in form]
         inner = tuple(shared[0] if i == place.left else i for i in form) if len(shared) == 1 else ()
         if inner != parts:
-            raise Unsayable("sums into places along several axes")
+            raise UnsayableError("sums into places along several axes")
         return f".scatter_add_({d}, {table}, {_body(speaker, inner, made).text})"
     code = _body(speaker, (*form[:d], *parts, *form[d + 1 :]), made)
     if len(parts) == 1:

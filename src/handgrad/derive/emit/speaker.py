@@ -11,7 +11,7 @@ from handgrad.derive.emit.layout import (
     UNARY,
     Axes,
     Code,
-    Unsayable,
+    UnsayableError,
     fit,
     flattened,
     joined,
@@ -40,7 +40,7 @@ class Speaker:
         """The shortest source found for a tree, with axes that broadcast to an order.
 
         Raises:
-            Unsayable: there is none.
+            UnsayableError: there is none.
         """
         key = tree, order
         if key not in self._said:
@@ -48,7 +48,7 @@ class Speaker:
             self._said[key] = shortest([lambda: self._plain(tree, order), lambda: self._lifted(tree, order)])
         code = self._said[key]
         if code is None:
-            raise Unsayable("no way to say a part of it")
+            raise UnsayableError("no way to say a part of it")
         return code
 
     def _plain(self, tree: Tree, order: Order) -> Code:
@@ -90,7 +90,7 @@ class Speaker:
         if code.axes != have:
             code = fit(code, have)
         if code.axes != have:
-            raise Unsayable("an axis is missing")
+            raise UnsayableError("an axis is missing")
         return code
 
     def _sum(self, parts: tuple[Tree, ...], order: Order) -> Code:
@@ -116,6 +116,7 @@ class Speaker:
         for yes, no in (parts, parts[::-1]):
             mask, one = self._under_mask(yes)
             rest, other = self._under_mask(no)
+            # pyrefly: ignore[missing-attribute]
             if not mask or self.graph.masks.get(mask.name) != (rest and rest.name) or mask.indices != rest.indices:
                 continue
             if str(mask.name).startswith("~") or (isinstance(one, Num) and isinstance(other, Num)):
@@ -123,7 +124,10 @@ class Speaker:
             codes = [self.say(t, order) for t in (Leaf(mask), one, other)]
             if "float" not in (codes[1].kind, codes[2].kind):
                 continue
-            inside = ", ".join(c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text for k, c in enumerate(codes))
+            inside = ", ".join(
+                c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text
+                for k, c in enumerate(codes)
+            )
             return Code(f"torch.where({inside})", PRIMARY, joined([c.axes for c in codes]))
         return None
 
@@ -145,7 +149,7 @@ class Speaker:
         if code.kind in ("float", "number"):
             return code
         if not self.near:
-            raise Unsayable("nothing to take a type from")
+            raise UnsayableError("nothing to take a type from")
         return code.then(f".type_as({self.near[0]})", code.axes)._replace(kind="float")
 
 
@@ -155,7 +159,7 @@ def shortest(ways: Sequence[Callable[[], Code | None]]) -> Code | None:
     for way in ways:
         try:
             code = way()
-        except Unsayable:
+        except UnsayableError:
             continue
         if code is not None:
             found.append(code)

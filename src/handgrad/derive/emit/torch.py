@@ -16,7 +16,7 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     """Lines that set `target` to the gradient of a variable, which an expression over `form` says.
 
     Raises:
-        Unsayable: there is no source for it.
+        UnsayableError: there is no source for it.
     """
     near = _near(words, variable, expr)
     speaker = Speaker(words, near)
@@ -64,9 +64,9 @@ def shaped(speaker: Speaker, code: Code, variable: str, order: Order) -> Code:
         if not code.axes:
             return Code(f"torch.full_like({variable}, {code.text})", PRIMARY)
         return code.then(f".expand_as({variable})", ())
-    if code.kind != "float":
-        code = speaker.floating(code)
-    return code
+    if code.kind != "float" and code.text.isdigit():
+        return Code(f"torch.full_like({variable}, {code.text})")
+    return speaker.floating(code)
 
 
 __all__ = ["ADD", "MULTIPLY", "assign", "expression", "fit"]

@@ -3,11 +3,25 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable, fit, flattened, length
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Axis, Base, Delta, Factor, Index, Merged, Size, axes_of, fresh, plain_order, put_base
-from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves
+from handgrad.derive.expr import (
+    Affine,
+    Axis,
+    Base,
+    Delta,
+    Factor,
+    Index,
+    Merged,
+    Number,
+    Size,
+    axes_of,
+    fresh,
+    plain_order,
+    put_base,
+)
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves, product
 
 Group = tuple[Axis, ...]
 Units = dict[Group, Axis]
@@ -20,22 +34,25 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     """
     groups = list(dict.fromkeys(_groups(tree, whole)))
     units = {group: fresh(_product(speaker, group)) for group in groups}
+    # pyrefly: ignore[bad-index]
     final = tuple(units[tuple(i.indices)] if isinstance(i, Merged) else i for i in whole)
     options: list[Code] = []
     for chosen in _subsets(groups):
         try:
             options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
-        except Unsayable:
+        except UnsayableError:
             continue
     if not options:
-        raise Unsayable("no way to say it")
+        raise UnsayableError("no way to say it")
+    # pyrefly: ignore[bad-return]
     return min(options, key=length), final
 
 
 def _groups(tree: Tree, whole: Sequence[Index]) -> Iterator[Group]:
     for index in [*whole, *(i for b in leaves(tree) for i in (b.indices if isinstance(b, Factor) else b))]:
-        if isinstance(index, Merged) and all(isinstance(i, Axis) for i in index.indices):
-            yield tuple(i for i in index.indices if isinstance(i, Axis))
+        for inner in (index, *(i for _, i in index.terms)) if isinstance(index, Affine) else (index,):
+            if isinstance(inner, Merged) and all(isinstance(i, Axis) for i in inner.indices):
+                yield tuple(i for i in inner.indices if isinstance(i, Axis))
 
 
 def _subsets(groups: list[Group]) -> Iterator[tuple[Group, ...]]:
@@ -55,6 +72,9 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
     for index in whole:
         group = tuple(index.indices) if isinstance(index, Merged) else ()
         order += (units[group],) if group in chosen else plain_order(index)
+    lacking = [i.indices for i in whole if isinstance(i, Merged) and not set(i.indices) <= free(tree)]
+    for group in lacking:
+        order = tuple(a for a in order if a not in group or a in free(tree))
     orders = [order]
     for group, axis in chosen.items():
         if set(group) <= set(order):
@@ -68,17 +88,42 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
             code = fit(code, order)
             for index in whole:
                 if isinstance(index, Merged) and tuple(index.indices) not in chosen:
-                    code = _closed(code, index.indices, units[tuple(index.indices)])
+                    # pyrefly: ignore[bad-index]
+                    code = _closed(speaker, code, index.indices, units[tuple(index.indices)])
             yield code
-        except Unsayable:
+        except UnsayableError:
             continue
 
 
-def _closed(code: Code, group: Sequence[Index], axis: Axis) -> Code:
+def _closed(speaker: Speaker, code: Code, group: Sequence[Index], axis: Axis) -> Code:
     """The source with the axes of a group as one; none of them where it has none."""
-    if not set(group) & set(code.axes):
+    have = [a for a in group if a in code.axes]
+    if not have:
         return code
+    if len(have) < len(group):
+        return _repeated(speaker, code, group, have, axis)
     return flattened(code, [i for i in group if isinstance(i, Axis)], axis)
+
+
+def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequence[Index], axis: Axis) -> Code:
+    """The source with an axis for a group of which it has only the first ones, or the last: each element repeated."""
+    start = code.axes.index(have[0])
+    if tuple(code.axes[start : start + len(have)]) != tuple(have):
+        # pyrefly: ignore[unknown-name]
+        raise Unsayable("axes that are not next to each other")
+    # pyrefly: ignore[bad-argument-type]
+    count = " * ".join(said_size(speaker, a) for a in group if a not in have)
+    if len(have) > 1:
+        code = flattened(code, [a for a in have if isinstance(a, Axis)], axis)
+    axes = tuple(axis if a == have[0] else a for a in code.axes)
+    if tuple(group[: len(have)]) == tuple(have):
+        return code.then(f".repeat_interleave({count}, {start})", axes)
+    if tuple(group[-len(have) :]) == tuple(have):
+        counts = ["1"] * len(code.axes)
+        counts[start] = count
+        return code.then(f".repeat({', '.join(counts)})", axes)
+    # pyrefly: ignore[unknown-name]
+    raise Unsayable("a view of what is the same along an axis in the middle")
 
 
 def _product(speaker: Speaker, group: Group) -> Size:
@@ -125,14 +170,14 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
     """The tree with several indices read as one.
 
     Raises:
-        Unsayable: they are not together everywhere.
+        UnsayableError: they are not together everywhere.
     """
     inside = set(group)
     match tree:
         case Leaf(base):
             return _leaf(base, group, axis)
         case Mul(coefficient, parts):
-            return Mul(coefficient, tuple((as_one(part, group, axis), power) for part, power in parts))
+            return Mul(coefficient, tuple(_parts(parts, group, axis)))
         case Add(parts):
             return Add(tuple(as_one(part, group, axis) for part in parts))
         case Sum(over, body):
@@ -141,11 +186,28 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
                 rest = tuple(a for a in over if a not in inside)
                 return Sum((*rest, axis), as_one(body, group, axis))
             if bound or not inside.isdisjoint(over):
-                raise Unsayable("a sum over a part of a view")
+                raise UnsayableError("a sum over a part of a view")
             return Sum(over, as_one(body, group, axis))
         case Flat(body, other, one):
             return Flat(as_one(body, group, axis), other, one)
     return tree
+
+
+def _parts(parts: Sequence[tuple[Tree, Number]], group: Group, axis: Axis) -> Iterator[tuple[Tree, Number]]:
+    """The parts of a product with several indices read as one; those that have only some of them together."""
+    partial: list[tuple[Tree, Number]] = []
+    for part, power in parts:
+        try:
+            yield as_one(part, group, axis), power
+        # pyrefly: ignore[unknown-name]
+        except Unsayable:
+            partial.append((part, power))
+    if partial:
+        together = product(1, partial)
+        if not set(group) <= free(together) or axis in free(together):
+            # pyrefly: ignore[unknown-name]
+            raise Unsayable("a part of a view by itself")
+        yield Flat(together, group, axis), 1
 
 
 def _leaf(base: Base, group: Group, axis: Axis) -> Tree:
@@ -154,9 +216,9 @@ def _leaf(base: Base, group: Group, axis: Axis) -> Tree:
     if axes_of(put).isdisjoint(group):
         return Leaf(put)
     if not set(group) <= axes_of(put) or isinstance(base, Delta):
-        raise Unsayable("a part of a view by itself")
+        raise UnsayableError("a part of a view by itself")
     if not set(group) <= set(base.indices) or axis in axes_of(put):
-        raise Unsayable("a part of a view in a subscript")
+        raise UnsayableError("a part of a view in a subscript")
     return Flat(Leaf(base), group, axis)
 
 

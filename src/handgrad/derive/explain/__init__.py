@@ -33,6 +33,8 @@ def explain(program: Program, target: str | Sequence[str], end: str | None = Non
     for name in (*targets, end):
         if name not in graph.definitions:
             raise missing(graph, name)
+    if end in graph.errors:
+        raise graph.errors[end]
     building = Building(graph, end, targets)
     for name in targets:
         if name not in building.equations:

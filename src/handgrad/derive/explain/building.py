@@ -5,12 +5,11 @@ from functools import cached_property
 
 from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.formula import Formula
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Expr
 from handgrad.derive.explain.closing import written
 from handgrad.derive.explain.equations import Equation, equations
 from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, Use
@@ -18,6 +17,7 @@ from handgrad.derive.explain.moves import Move, Moves, moves
 from handgrad.derive.explain.notes import Notes
 from handgrad.derive.explain.reasons import Reasons, listed
 from handgrad.derive.explain.truth import Truths
+from handgrad.derive.expr import Expr
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.read.program import Line
 from handgrad.derive.shortest import eliminate
@@ -67,7 +67,8 @@ class Building:
         stages = tuple(self._stages(made.forms, equation, names))
         uses = tuple(self.uses(equation))
         notes = tuple(self.notes.of(left, *(stage.formula for stage in stages)))
-        return Step(name, left, uses, stages, self._matrix(equation), notes, difference)
+        said = gradient_name(self.graph, name)
+        return Step(name, said, left, uses, stages, self._matrix(equation), notes, difference)
 
     def _stages(self, forms: Sequence[Move], equation: Equation, names) -> Iterator[Stage]:
         """The forms that differ, each with the reasons why it is equal to the one before."""
@@ -97,7 +98,7 @@ class Building:
     def _matrix(self, equation: Equation) -> Formula | None:
         try:
             lines = self._source(equation.name, normal(self.graph, equation.total))
-        except Unsayable:
+        except UnsayableError:
             return None
         values = self.graph.program.values
         numbers = {n for n, v in values.items() if isinstance(v, int | float) or getattr(v, "shape", None) == ()}
@@ -122,4 +123,3 @@ class Building:
         named_ones = [Quote(gradient_name(graph, n)) for n in self.equations if n in self.kept - set(self.targets)]
         if named_ones:
             yield (*listed(named_ones), " keep" + "s" * (len(named_ones) == 1), " the name in what follows.")
-

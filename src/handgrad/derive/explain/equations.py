@@ -13,7 +13,7 @@ from handgrad.derive.sweep import gradient_name, reaches, upstream
 
 
 class Share(NamedTuple):
-    """What a variable's gradient gets through one other variable, in the gradient of that; `functions` are on the way."""
+    """What a variable's gradient gets through one other variable, in that one's; `functions` are on the way."""
 
     user: str
     expr: Expr
@@ -21,7 +21,7 @@ class Share(NamedTuple):
 
 
 class Equation(NamedTuple):
-    """The chain rule for one variable: its gradient is the sum of the shares; `through` are variables that only pass on."""
+    """The chain rule for one variable: its gradient is the sum of the shares; `through` only pass on."""
 
     name: str
     shares: tuple[Share, ...]
@@ -137,7 +137,7 @@ def _without(graph: Graph, equation: Equation, passed: str, by: Equation) -> Equ
 
 def _refuse_unknown(graph: Graph, shares: Mapping[str, list[Share]], targets: Collection[str]) -> None:
     for name in shares:
-        if graph.definitions[name].function == "unknown":
+        if graph.definitions[name].function == "unknown":  # noqa: SIM102
             if any(target != name and reaches(graph, target, name) for target in targets):
                 raise graph.errors[name]
 

@@ -1,7 +1,6 @@
 """A derivation as data: the steps from the end of a program back to a variable, each with its reasons and its check."""
 
 from dataclasses import dataclass
-from typing import Union
 
 from handgrad.derive.emit.formula import Formula
 
@@ -13,7 +12,7 @@ class Quote:
     text: str
 
 
-Prose = tuple[Union[str, Quote, Formula], ...]
+Prose = tuple[str | Quote | Formula, ...]
 """A sentence: words, source and formulas."""
 
 
@@ -39,6 +38,7 @@ class Step:
 
     Attributes:
         variable: its name.
+        gradient: the name of its gradient.
         left: an element of its gradient.
         uses: the forward lines that use it.
         stages: the chain rule in the gradients of what is made of it, then what it becomes.
@@ -48,6 +48,7 @@ class Step:
     """
 
     variable: str
+    gradient: str
     left: Formula
     uses: tuple[Use, ...]
     stages: tuple[Stage, ...]
@@ -56,11 +57,16 @@ class Step:
     difference: float = 0.0
 
 
+def tick(step: Step, judge: str) -> str:
+    """That a step was checked, and how close it is."""
+    return f"✓ as {judge}, to {step.difference:.0e}" if step.difference else f"✓ as {judge}, exactly"
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The derivation of some variables' gradients from that of an end.
 
-    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` is what the steps were compared with.
+    `opening` says the plan, `closing` is the result as PyTorch source, and `judge` what the steps were compared with.
     """
 
     end: str

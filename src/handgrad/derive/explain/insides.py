@@ -14,19 +14,14 @@ PRODUCTS = frozenset({"matmul", "linear", "einsum", "conv1d", "conv2d", "mv", "a
 
 
 def with_insides(program: Program) -> Program:
-    """The program with a line of its own for each product of matrices that a function is of.
-
-    Programs whose lines are not as they were written, since functions or loops were written out, are left as they are.
-    """
-    if program.renamed or program.bindings:
-        return program
+    """The program with a line of its own for each product of matrices that a function is of."""
     values = dict(program.values)
     lines = tuple(part for line in program.lines for part in _split(line, values))
     return replace(program, lines=lines, values=values) if len(lines) > len(program.lines) else program
 
 
 def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
-    if isinstance(line, Loop) or len(line.targets) != 1 or not _is_written(line):
+    if isinstance(line, Loop) or len(line.targets) != 1:
         yield line
         return
     call = call_of(line.value, values)
@@ -40,11 +35,8 @@ def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
     outer = _Put(copies[id(inside)], name).visit(value)
     values[name] = evaluated(inside, values)
     for target, made in ((name, inside), (line.targets[0], outer)):
+        # pyrefly: ignore[bad-argument-type]
         yield Line((target,), made, f"{target} = {ast.unparse(made)}", line.number)
-
-
-def _is_written(line: Line) -> bool:
-    return ast.dump(ast.parse(line.text)) == ast.dump(ast.parse(line.source))
 
 
 def _has_product(node: ast.expr, values: dict) -> bool:

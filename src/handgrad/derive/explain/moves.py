@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Index, fresh
 from handgrad.derive.explain.equations import Equation
+from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Index, fresh
 from handgrad.derive.shortest import insert, places
 from handgrad.derive.simplify.normal import multiplied_out, normal
 from handgrad.derive.simplify.reasons import Reason
@@ -16,7 +16,7 @@ from handgrad.derive.wording.words import Words
 
 
 class Move(NamedTuple):
-    """One of the equal forms: as a tree, with the variables whose gradients were put in, and the facts that were used."""
+    """One of the equal forms: as a tree, with the variables whose gradients were put in, and the facts used."""
 
     tree: Tree
     put: tuple[str, ...] = ()

@@ -2,7 +2,21 @@
 
 from collections.abc import Iterator
 
-from handgrad.derive.emit.formula import Apply, Code, Formula, Group, Letter, Sigma, Symbol, Where, equal, minus, plus, times, walk
+from handgrad.derive.emit.formula import (
+    Apply,
+    Code,
+    Formula,
+    Group,
+    Letter,
+    Sigma,
+    Symbol,
+    Where,
+    equal,
+    minus,
+    plus,
+    times,
+    walk,
+)
 from handgrad.derive.emit.notation import Notation
 from handgrad.derive.emit.quoted import quoted
 from handgrad.derive.explain.equations import Equation
@@ -62,7 +76,14 @@ def _slope(function: str) -> Prose | None:
     x, k, j = Symbol("x"), Letter("k"), Letter("j")
     if function == "logsumexp":
         total = Sigma((k,), Apply("exp", (Symbol("x", (k,)),)))
-        return ("the derivative of ", Apply("log", (total,)), " by ", Symbol("x", (j,)), " is ", Symbol("softmax(x)", (j,)))
+        return (
+            "the derivative of ",
+            Apply("log", (total,)),
+            " by ",
+            Symbol("x", (j,)),
+            " is ",
+            Symbol("softmax(x)", (j,)),
+        )
     if function == "softmax":
         own, other = Symbol("softmax(x)", (j,)), Symbol("softmax(x)", (k,))
         made = times(own, plus(Where(equal(j, k)), minus(other)))

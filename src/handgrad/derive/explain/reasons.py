@@ -6,14 +6,14 @@ from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.formula import Formula, Relation, equal
 from handgrad.derive.emit.letters import Names
 from handgrad.derive.emit.notation import Notation
-from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, element, opened, term
 from handgrad.derive.explain.equations import tidied
 from handgrad.derive.explain.explanation import Prose, Quote
+from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, element, opened, term
 from handgrad.derive.lower.graph import Graph, is_hidden
+from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.opening import body, instance
 from handgrad.derive.simplify.reasons import Reason
-from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.sweep import gradient_name
 from handgrad.derive.wording.rewording import Phrase, exponentials
 from handgrad.derive.wording.search import connected

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from handgrad.derive.emit.plain import plain
-from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step
+from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, tick
 
 WIDTH = 100
 
@@ -13,13 +13,15 @@ def text(explanation: Explanation) -> str:
     """The derivation, its formulas in Unicode."""
     parts = [_wrapped(" ".join(map(said, explanation.opening)))]
     parts += ["\n".join(_step(step, explanation.judge)) for step in explanation.steps]
-    parts.append("In PyTorch:\n" + textwrap.indent(explanation.source, "    "))
+    parts.append("In PyTorch:\n" + textwrap.indent(explanation.source, "    ") if explanation.source else "")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def said(prose: Prose) -> str:
     """A sentence as text."""
-    return "".join(part if isinstance(part, str) else part.text if isinstance(part, Quote) else plain(part) for part in prose)
+    return "".join(
+        part if isinstance(part, str) else part.text if isinstance(part, Quote) else plain(part) for part in prose
+    )
 
 
 def _wrapped(sentence: str, indent: str = "") -> str:
@@ -38,7 +40,7 @@ def _step(step: Step, judge: str) -> Iterator[str]:
         yield f"    in matrices: {plain(step.matrix)}"
     for note in step.notes:
         yield _wrapped(f"{said(note)}.", "    ")
-    yield f"    ✓ as {judge}, to {step.difference:.0e}" if step.difference else f"    ✓ as {judge}, exactly"
+    yield f"    {tick(step, judge)}"
 
 
 def _stage(stage: Stage, start: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from handgrad.derive.expr import Axis, Expr, Form, extent, plain_order, term
+from handgrad.derive.expr import Axis, Delta, Expr, Form, extent, plain_order, term
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program
@@ -59,6 +59,7 @@ class Truths:
         truth = self.truths.get(name)
         found = [number(self.graph, tree, form) for tree in trees]
         if truth is None:
+            self.learn(name, found[0])
             return max(float((made - found[0]).abs().max()) for made in found)
         least = FLOOR * self.largest or 1e-300
         off = max(truth.error(made.numpy(), least) for made in found)
@@ -95,10 +96,13 @@ def _value(graph: Graph, tree: Tree, axes: tuple[Axis, ...]) -> torch.Tensor:
         case Add(parts):
             return sum((_value(graph, part, axes) for part in parts), torch.zeros([1] * len(axes), dtype=torch.float64))
         case Mul(coefficient, parts):
-            made = torch.full([1] * len(axes), float(coefficient), dtype=torch.float64)
+            made = where = torch.full([1] * len(axes), float(coefficient), dtype=torch.float64)
             for part, power in parts:
-                made = made * _value(graph, part, axes) ** float(power)
-            return made
+                factor = _value(graph, part, axes) ** float(power)
+                made = made * factor
+                if isinstance(part, Leaf) and isinstance(part.base, Delta):
+                    where = where * factor
+            return torch.where(where == 0, 0, made)  # also where the rest is infinite
         case Sum(over, body):
             made = _value(graph, body, (*axes, *over))
             whole = made.expand([*made.shape[: len(axes)], *(a.size.number for a in over)])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handgrad.derive.emit.source import written
+from handgrad.derive.lines.branches import chosen
 from handgrad.derive.lines.broadcast import spread
 from handgrad.derive.lines.running import shape_of
 from handgrad.derive.lines.scope import Scope
@@ -12,6 +13,7 @@ from handgrad.derive.lines.sending import Sending
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
 from handgrad.derive.lines.terms import called, filled, parsed, rebuilt
+from handgrad.derive.lines.terms import variable as name_of
 from handgrad.derive.read.calls import evaluated
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.rules import UncoveredError
@@ -23,7 +25,7 @@ RESULT = "value of the line"
 def returned(
     value: ast.expr, variable: str, upstream: str, values: Mapping[str, Any], name: str | None = None
 ) -> list[str]:
-    """What comes back to each use of `variable` in a forward line, in the variable's shape.
+    """What comes back to each use of `variable` in a forward line, in the variable's shape where it has one.
 
     Args:
         value: the right-hand side of the line.
@@ -33,7 +35,8 @@ def returned(
         name: the name that `value` was given; None where it has none.
 
     Returns:
-        An expression for each use that a gradient comes back to; none where no rule covers a call on the way there.
+        An expression for each use that a gradient comes back to, one for both branches of a `torch.where`; none where
+        no rule covers a call on the way there.
 
     Example:
         >>> import torch
@@ -51,9 +54,10 @@ def returned(
     sending = Sending(scope, Sizes(scope))
     try:
         sending.send(value, Term(gradient, example), name)
-        return [written(expression) for expression in _expressions(sending.steps, variable, scope)]
+        found = list(_expressions(sending.steps, variable, scope))
     except UncoveredError:
         return []
+    return [written(expression) for expression in chosen(found)]
 
 
 def _expressions(steps: list[Step], variable: str, scope: Scope) -> Iterator[ast.expr]:
@@ -73,7 +77,9 @@ def _expression(step: Step, scope: Scope) -> ast.expr:
     if step.call is not None:
         return _called(step)
     assert step.value is not None
-    return step.value if step.whole is None else rebuilt(step.whole, named({VALUE: step.value}.get))
+    if step.whole is None or shape_of(scope.value(name_of(step.name))) == ():
+        return step.value
+    return rebuilt(step.whole, named({VALUE: step.value}.get))
 
 
 def _called(step: Step) -> ast.expr:
@@ -115,7 +121,7 @@ def _placed(step: Step, scope: Scope) -> ast.expr:
 def _in_zeros(owner: ast.expr, changed: ast.expr, step: Step) -> ast.expr:
     """A gradient that is zero but for what was added, in the place of the one that it was added to."""
     assert step.zeros is not None
-    flat = ast.dump(owner) == ast.dump(filled("dx.view(-1)", {"dx": ast.Name(GRADIENT, ast.Load())}))
+    flat = ast.dump(owner) == ast.dump(filled("dx.view(-1)", {"dx": name_of(GRADIENT)}))
     if not (flat or isinstance(owner, ast.Name)):
         raise UncoveredError("what is added in place there is no expression")
     whole = filled("dx.view_as(x)", {"dx": changed, "x": _like(step)}) if flat else changed

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
+from handgrad.derive.rules.adjoint import UncoveredError
+
 
 @functools.cache
 def modules() -> dict[str, Any]:
@@ -54,8 +56,11 @@ def run(template: str, examples: Mapping[str, Any]) -> Any:
     A tensor made of numbers alone is in float32, as in the user's program, where the examples are in float64: so it
     shows that the template has to say of what kind it is.
     """
-    with numbers_in("float32"):
-        return eval(_compiled(template), modules(), dict(examples))
+    try:
+        with numbers_in("float32"):
+            return eval(_compiled(template), modules(), dict(examples))
+    except NotImplementedError as error:  # of complex values, say
+        raise UncoveredError(f"the rule does not hold here: {error}".rstrip(".")) from error
 
 
 def example_like(value: Any) -> Any:

@@ -132,7 +132,11 @@ def power(low: Lowering, made: Indexed, exponent: Number) -> Indexed:
         return Indexed(number(0 if exponent > 0 else Fraction(1, 0)), made.axes)
     made = low.one(made)
     ((product, coefficient),) = made.expr
-    if product.bound or any(isinstance(b, Delta) for b, _ in product.factors) or (isinstance(exponent, Fraction) and not _splits(low, product, coefficient)):
+    if (
+        product.bound
+        or any(isinstance(b, Delta) for b, _ in product.factors)
+        or (isinstance(exponent, Fraction) and not _splits(low, product, coefficient))
+    ):
         made = low.graph.name(made)
     ((product, coefficient),) = made.expr
     raised, factor = root(coefficient, exponent)
@@ -144,7 +148,7 @@ def _splits(low: Lowering, product: Product, coefficient: Number) -> bool:
     """Whether a root of a product is the product of the roots: no factor of it can be negative."""
     if len(product.factors) == 1 and product.factors[0][1] == 1 and coefficient == 1:
         return True
-    return coefficient > 0 and all(is_positive(low.graph, b, p) for b, p in product.factors)
+    return coefficient > 0 and all(isinstance(p, Fraction) or is_positive(low.graph, b) for b, p in product.factors)
 
 
 def root(value: Number, exponent: Number) -> tuple[list[tuple[Factor, Number]], Number]:

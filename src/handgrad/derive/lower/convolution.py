@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from handgrad.derive.expr import Affine, Axis, Delta, Expr, Index, Size, extent, fresh, merge, plain_order, symbol, term
 from handgrad.derive.lower.arithmetic import plus
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.lower.reductions import averaged
 from handgrad.derive.read.calls import Call
 
@@ -18,7 +18,7 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     groups = low.integer(call["groups"])
     x, weight = low.flat(low.tensor(call["x"])), low.one(low.flat(low.tensor(call["weight"])))
     if len(x.axes) != rank + 2 or (None in weight.axes[2:] and any(padding)):
-        raise Unsupported(f"`{call.name}` of this shape has no index notation here")
+        raise UnsupportedError(f"`{call.name}` of this shape has no index notation here")
     if any(padding):
         x = padded(low, x, padding, low.said(call["x"]))
     x = low.graph.name(x)
@@ -34,6 +34,7 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
         place, axis, kernel = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
         places.append(place)
         if axis is not None:
+            # pyrefly: ignore[unsupported-operation]
             windows[x.axes[d + 2]] = axis
         del kernel
     made = x.expr.put(windows) * weight.expr
@@ -49,7 +50,7 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
 def _numbers(low: Lowering, node: ast.expr, rank: int) -> list[int]:
     value = low.value(node)
     if isinstance(value, str):
-        raise Unsupported(f"a convolution with padding={value!r} has no index notation here")
+        raise UnsupportedError(f"a convolution with padding={value!r} has no index notation here")
     return [value] * rank if isinstance(value, int) else [int(v) for v in value]
 
 
@@ -72,7 +73,7 @@ def _grouped(low: Lowering, x: Indexed, weight: Indexed, groups: int, node: ast.
     group = low.axis(groups, node)
     inner = weight.axes[1]
     if not isinstance(channels, Axis) or not isinstance(out, Axis):
-        raise Unsupported("a grouped convolution of one channel has no index notation here")
+        raise UnsupportedError("a grouped convolution of one channel has no index notation here")
     parts = (group,) if inner is None else (group, *plain_order(inner))
     each = out.size.number // groups
     outs = (group,) if each == 1 else (group, fresh(symbol(each)))
@@ -103,7 +104,7 @@ def _average(low: Lowering, call: Call) -> Indexed:
     rank = 1 if "1d" in call.name else 2
     if call.name.startswith("adaptive"):
         if low.value(call["output_size"]) not in (1, (1, 1)):
-            raise Unsupported("adaptive pooling to more than one place has no index notation here")
+            raise UnsupportedError("adaptive pooling to more than one place has no index notation here")
         dims = list(range(len(made.axes) - rank, len(made.axes)))
         return averaged(low, made, dims, True)
     made, inner = _tiles(low, made, call, rank)
@@ -118,14 +119,16 @@ def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> tuple[Indexed
     step = low.value(call["stride"])
     strides = kernel if step is None else _numbers(low, call["stride"], rank)
     if strides != kernel or any(_numbers(low, call["padding"], rank)):
-        raise Unsupported(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
+        raise UnsupportedError(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
     outer: list[Index | None] = []
     inner: list[Axis] = []
     mapping: dict[Index, Index] = {}
     for d, width in enumerate(kernel, len(made.axes) - rank):
         axis = made.axes[d]
         if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
-            raise Unsupported(f"`{call.name}` with a kernel that does not tile the tensor has no index notation here")
+            raise UnsupportedError(
+                f"`{call.name}` with a kernel that does not tile the tensor has no index notation here"
+            )
         place = fresh(Size(extent(axis) // width, symbol(0).tag))
         window = low.axis(width, call["kernel_size"] if isinstance(low.value(call["kernel_size"]), int) else None)
         window = fresh(window.size)

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Mapping
 
 from handgrad.derive.lower.graph import Indexed, fitting, is_hidden
-from handgrad.derive.lower.lowering import Lowered, Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowered, Lowering, UnsupportedError, lowers
 from handgrad.derive.read.calls import Call
 
 SQUARED_DISTANCE = "((x[..., :, None, :] - other[..., None, :, :])**2).sum(-1)"
@@ -55,7 +55,8 @@ DEFINITIONS: dict[str, str] = {
     "mse_loss": "(x - target)**2",
     "l1_loss": "torch.abs(x - target)",
     "smooth_l1_loss": "d = torch.abs(x - target)\ntorch.where(d < beta, 0.5 * (x - target)**2 / beta, d - 0.5 * beta)",
-    "huber_loss": "d = torch.abs(x - target)\ntorch.where(d <= delta, 0.5 * (x - target)**2, delta * (d - 0.5 * delta))",
+    "huber_loss": "d = torch.abs(x - target)\n"
+    "torch.where(d <= delta, 0.5 * (x - target)**2, delta * (d - 0.5 * delta))",
     "binary_cross_entropy": "-(target * torch.log(x) + (1 - target) * torch.log(1 - x))",
     "binary_cross_entropy_with_logits": "torch.nn.functional.softplus(x) - target * x",
     "kl_div:False": "target * torch.log(target) - target * x",
@@ -103,7 +104,7 @@ def _averaged(text: str, reduction: str, name: str) -> str:
     elif reduction == "batchmean":
         last = f"({last}).sum() / x.shape[0]"
     elif reduction != "none":
-        raise Unsupported(f"`{name}` with reduction={reduction!r} has no index notation here")
+        raise UnsupportedError(f"`{name}` with reduction={reduction!r} has no index notation here")
     return "\n".join([*before, last])
 
 
@@ -123,7 +124,9 @@ PLAIN_ONLY: Mapping[str, Mapping[str, object]] = {
 def _refuse_options(low: Lowering, call: Call) -> None:
     for option, expected in PLAIN_ONLY.get(call.name, {}).items():
         if low.value(call[option]) != expected:
-            raise Unsupported(f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here")
+            raise UnsupportedError(
+                f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here"
+            )
 
 
 def _constant(value: object) -> ast.expr:

@@ -21,7 +21,7 @@ from handgrad.derive.expr import (
     term,
 )
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.read.calls import Call, evaluated, is_array
 
 
@@ -88,6 +88,7 @@ def _slice(low: Lowering, out: _Subscript, axis: Index | None, part: ast.Slice) 
         out.mapping[axis] = Affine((), start, first if step > 0 else str(start))
         out.axes.append(None)
         return
+    # pyrefly: ignore[unsupported-operation]
     first = part.lower is None and part.upper is not None and step == 1 and bounds[1] > 0
     new = low.axis(count, part.upper if first else None)
     out.mapping[axis] = Affine(((step, new),), start, text)
@@ -100,7 +101,7 @@ def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) ->
         out.at = len(out.axes)
     if isinstance(part, ast.Call) and ast.unparse(part.func) in ("range", "torch.arange", "np.arange", "arange"):
         if len(part.args) != 1:
-            raise Unsupported(f"`{ast.unparse(part)}` as a subscript has no index notation here")
+            raise UnsupportedError(f"`{ast.unparse(part)}` as a subscript has no index notation here")
         out.ranges.append((axis, low.size_said(part.args[0], low.integer(part.args[0]))))
         return
     value = low.value(part)
@@ -110,7 +111,7 @@ def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) ->
         return
     tensor = torch.as_tensor(value)
     if tensor.dtype in (torch.bool, torch.uint8) or tensor.is_floating_point():
-        raise Unsupported("picking by a mask has no index notation here")
+        raise UnsupportedError("picking by a mask has no index notation here")
     out.tensors.append((axis, *low.index(part)))
 
 
@@ -118,7 +119,9 @@ def _gather(low: Lowering, out: _Subscript) -> None:
     """Broadcast the tensors and ranges of a subscript together, and put their axes where they belong."""
     if out.at is None:
         return
-    together, axes = low.together([Indexed(Expr([term((), [(Factor("?", index.indices), 1)])]), form) for _, index, form in out.tensors])
+    together, axes = low.together(
+        [Indexed(Expr([term((), [(Factor("?", index.indices), 1)])]), form) for _, index, form in out.tensors]
+    )
     for (axis, index, _), part in zip(out.tensors, together, strict=True):
         single = part.expr.single()
         if axis is not None and single is not None:
@@ -127,7 +130,7 @@ def _gather(low: Lowering, out: _Subscript) -> None:
         axes = axes or (fresh(size),)
         (index,) = axes if len(axes) == 1 else (None,)
         if not isinstance(axis, Axis) or not isinstance(index, Axis):
-            raise Unsupported("this range as a subscript has no index notation here")
+            raise UnsupportedError("this range as a subscript has no index notation here")
         low.graph.sizes.unify(size, index.size)
         if extent(axis) == size.number:
             low.graph.sizes.unify(axis.size, size)
@@ -162,10 +165,11 @@ def _gather_along(low: Lowering, call: Call) -> Indexed:
         if k == d or old == new:
             continue
         if not (isinstance(old, Axis) and isinstance(new, Axis) and extent(old) == extent(new)):
-            raise Unsupported("gathering from a part of a tensor has no index notation here")
+            raise UnsupportedError("gathering from a part of a tensor has no index notation here")
         low.graph.sizes.unify(old.size, new.size)
         mapping[old] = new
     if isinstance(made.axes[d], Axis):
+        # pyrefly: ignore[unsupported-operation]
         mapping[made.axes[d]] = index
     return Indexed(low.graph.name(made).expr.put(mapping), axes)
 
@@ -190,7 +194,7 @@ def _chunk(low: Lowering, call: Call) -> list[Indexed]:
     d = low.integer(call["dim"]) % len(made.axes)
     axis = made.axes[d]
     if not isinstance(axis, Axis):
-        raise Unsupported(f"{call.name} along this axis has no index notation here")
+        raise UnsupportedError(f"{call.name} along this axis has no index notation here")
     lengths = [part.shape[d] for part in low.value(call.node)] if call.name != "unbind" else []
     if call.name == "unbind":
         places = [Affine((), k, str(k), True) for k in range(axis.size.number)]

@@ -19,7 +19,7 @@ from handgrad.derive.lower import (
     shapes,
 )
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
-from handgrad.derive.lower.lowering import Lowering, Unsupported, refusal
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, refusal
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
@@ -85,12 +85,12 @@ def _lower_line(low: Lowering, line: Line) -> None:
         lowered = low.lower(line.value)
         parts = lowered if isinstance(lowered, list) else [lowered]
         if len(parts) != len(targets):
-            raise Unsupported("the line takes a tensor apart")
+            raise UnsupportedError("the line takes a tensor apart")
         for (name, made), part in zip(targets, parts, strict=True):
             if is_float(made):
                 _assign(low, name, part, torch.as_tensor(made))
-    except (Unsupported, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
-        what = str(reason) if isinstance(reason, Unsupported) else f"index notation fails here ({reason})"
+    except (UnsupportedError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
+        what = str(reason) if isinstance(reason, UnsupportedError) else f"index notation fails here ({reason})"
         error = refusal(what, line.text, line.number)
         for name, _ in targets:
             _unknown(graph, name, error)
@@ -104,7 +104,7 @@ def _worth_knowing(node: ast.expr) -> bool:
 def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> None:
     graph = low.graph
     if len(made.axes) != right.dim() or not torch.allclose(value(graph, made), right.double(), equal_nan=True):
-        raise Unsupported("the rule for this line gives other numbers than the line")
+        raise UnsupportedError("the rule for this line gives other numbers than the line")
     single = made.expr.single()
     if single is not None and single.indices == made.axes and _adoptable(graph, single.name):
         adopt(graph, single.name, name)
@@ -137,13 +137,16 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
     graph.words.pop(hidden, None)
     for table in (graph.filled, graph.values, graph.masks):
         if hidden in table:
+            # pyrefly: ignore[unsupported-operation]
             table[name] = table.pop(hidden)
 
 
 def rename(expr: Expr, names: dict[str, str]) -> Expr:
     """The expression with other names in it."""
     return Expr(
-        term(bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c)
+        term(
+            bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c
+        )
         for (bound, fs), c in expr
     )
 
@@ -187,11 +190,14 @@ def settle(graph: Graph) -> None:
             case Axis(size, tag):
                 return Axis(sizes.find(size), tag)
             case Gathered(table, parts):
+                # pyrefly: ignore[bad-argument-type]
                 return Gathered(table, tuple(map(settled, parts)))
             case Merged(parts, old):
+                # pyrefly: ignore[bad-argument-type]
                 return Merged(tuple(map(settled, parts)), tuple(map(sizes.find, old)))
             case Affine(terms):
                 text = re.sub(r"#\d+", lambda m: sizes.factor(sizes.of_factor(m[0])).name, index.text)
+                # pyrefly: ignore[bad-argument-type]
                 return index._replace(terms=tuple((step, settled(part)) for step, part in terms), text=text)
         return None
 
@@ -205,6 +211,7 @@ def settle(graph: Graph) -> None:
                     name = sizes.factor(sizes.of_factor(name)).name if is_size(name) else name
                     made.append((Factor(name, tuple(map(settled, base.indices))), power))
                 else:
+                    # pyrefly: ignore[bad-argument-type]
                     made.append((Delta(*map(settled, base)), power))
             out.append(term([Axis(sizes.find(a.size), a.tag) for a in bound], made, c))
         return Expr(out)

@@ -3,7 +3,7 @@
 from handgrad.derive.expr import Axis, put_index
 from handgrad.derive.lower.arithmetic import times
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.lower.reductions import averaged, log_softmax, reduced
 from handgrad.derive.read.calls import Call
 
@@ -14,9 +14,9 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     target = low.value(call["target"])
     d = 1 if len(made.axes) > 1 else 0
     if low.value(call["weight"]) is not None or bool((target == low.value(call["ignore_index"])).any()):
-        raise Unsupported(f"`{call.name}` with class weights or classes to ignore has no index notation here")
+        raise UnsupportedError(f"`{call.name}` with class weights or classes to ignore has no index notation here")
     if "label_smoothing" in call.arguments and low.value(call["label_smoothing"]):
-        raise Unsupported(f"`{call.name}` with label_smoothing has no index notation here")
+        raise UnsupportedError(f"`{call.name}` with label_smoothing has no index notation here")
     if call.name == "cross_entropy":
         made = log_softmax(low, low.graph.name(made), d, low.said(call["x"]))
     if target.is_floating_point():
@@ -24,12 +24,13 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     else:
         axis = made.axes[d]
         if not isinstance(axis, Axis):
-            raise Unsupported(f"`{call.name}` over one class has no index notation here")
+            raise UnsupportedError(f"`{call.name}` over one class has no index notation here")
         index, form = low.index(call["target"])
         others = tuple(a for k, a in enumerate(made.axes) if k != d)
         back, mapping, axes = low.maps(others, form)
         made = low.graph.name(made).put(back)
         index = put_index(index, mapping)
+        # pyrefly: ignore[bad-assignment]
         picked = Indexed(made.expr.put({axis: index}), axes)
     picked = Indexed(picked.expr.scale(-1), picked.axes)
     reduction = low.value(call["reduction"])
@@ -37,4 +38,3 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     if reduction == "mean":
         return averaged(low, picked, every, False)
     return reduced(low, picked, every, False) if reduction == "sum" else picked
-

@@ -47,7 +47,7 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """This piece of source cannot be put in index notation; the reason, as a clause."""
 
 
@@ -67,7 +67,7 @@ class Lowering:
         """The value of an expression in the program; an array of NumPy as a tensor."""
         made = evaluated(node, self.values)
         if made is None and not (isinstance(node, ast.Constant) and node.value is None):
-            raise Unsupported(f"`{ast.unparse(node)}` has no value")
+            raise UnsupportedError(f"`{ast.unparse(node)}` has no value")
         return torch.as_tensor(made) if is_array(made) else made
 
     def integer(self, node: ast.expr) -> int:
@@ -94,7 +94,7 @@ class Lowering:
         if key not in self._memo:
             made = self.lower(node)
             if isinstance(made, list):
-                raise Unsupported(f"`{key}` is several tensors")
+                raise UnsupportedError(f"`{key}` is several tensors")
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
@@ -141,10 +141,10 @@ class Lowering:
         call = call_of(node, self.values)
         if call is None or call.name not in RULES:
             what = f"`{ast.unparse(node)}`" if call is None else f"`{call.name}`"
-            raise Unsupported(f"{what} has no index notation here")
+            raise UnsupportedError(f"{what} has no index notation here")
         try:
             return RULES[call.name](self, call)
-        except Unsupported:
+        except UnsupportedError:
             if self.varies(node):
                 raise
             made = self.opaque(node)
@@ -205,7 +205,7 @@ class Lowering:
         single = made.expr.single()
         definition = None if single is None else self.graph.definitions[single.name]
         if single is None or definition is None or definition.function != "constant":
-            raise Unsupported(f"`{ast.unparse(node)}` as a subscript has no index notation here")
+            raise UnsupportedError(f"`{ast.unparse(node)}` as a subscript has no index notation here")
         values = self.graph.values[single.name].long()
         table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
         return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
@@ -311,7 +311,7 @@ class Lowering:
     def meet(self, i: Index, j: Index, mapping: dict[Index, Index], back: dict[Index, Index]) -> None:
         """Extend the maps that give two indices one name: `mapping` of the second's parts, `back` of the first's."""
         if extent(i) != extent(j):
-            raise Unsupported("the sizes of two axes differ")
+            raise UnsupportedError("the sizes of two axes differ")
         match i, j:
             case _, Axis():
                 mapping[j] = i
@@ -320,18 +320,19 @@ class Lowering:
             case Merged(a, m), Merged(b, n) if [s.number for s in m] == [s.number for s in n]:
                 mapping.update(zip(b, a, strict=True))
             case _:
-                raise Unsupported("two views of one axis differ")
+                raise UnsupportedError("two views of one axis differ")
         if isinstance(i, Axis) and isinstance(j, Axis):
             self.graph.sizes.unify(i.size, j.size)
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
+                # pyrefly: ignore[missing-attribute]
                 self.graph.sizes.unify(p.size, q.size)
 
     def checked(self, made: Indexed, node: ast.expr) -> Indexed:
         """The value, having seen that it is what the program's expression comes to."""
         right = self.value(node)
         if right.dim() != len(made.axes) or not torch.allclose(value(self.graph, made), right, equal_nan=True):
-            raise Unsupported("index notation gives other numbers")
+            raise UnsupportedError("index notation gives other numbers")
         return made
 
 

@@ -7,7 +7,7 @@ import torch
 from handgrad.derive.expr import ONE, Expr, number
 from handgrad.derive.lower.arithmetic import plus, times
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.read.calls import Call
 
 
@@ -20,6 +20,7 @@ def condition(low: Lowering, node: ast.expr) -> tuple[Indexed, Indexed]:
     single = mask.expr.single()
     assert single is not None
     other = low.graph.use(low.graph.complement(single.name))
+    # pyrefly: ignore[bad-argument-type]
     return mask, Indexed(other.expr.put(dict(zip(other.axes, mask.axes, strict=True))), mask.axes)
 
 
@@ -49,7 +50,7 @@ def _masked_fill(low: Lowering, call: Call) -> Indexed:
     return chosen(low, call["mask"], low.tensor(call["value"]), made)
 
 
-def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.expr) -> Indexed:
+def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.expr) -> Indexed:  # noqa: ARG001
     """A value with -inf outside of a mask: the exponential of it is zero there, and nothing comes back through it."""
     mask, _ = condition(low, kept)
     made, mask, axes = low.align(low.graph.name(made), mask)
@@ -107,7 +108,7 @@ def larger(low: Lowering, name: str, one: ast.expr, other: ast.expr) -> Indexed:
     """The larger of two values, or the smaller, element by element."""
     first = ast.Compare(one, [ast.Gt() if "max" in name else ast.Lt()], [other])
     if torch.any(torch.as_tensor(low.value(one)) == torch.as_tensor(low.value(other))):
-        raise Unsupported("which of two equal values is larger cannot be said")
+        raise UnsupportedError("which of two equal values is larger cannot be said")
     return chosen(low, first, low.tensor(one), low.tensor(other))
 
 
@@ -121,7 +122,9 @@ def _abs(low: Lowering, call: Call) -> Indexed:
 def _tril(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     ones = torch.ones(low.value(call["x"]).shape[-2:]).bool()
-    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace("(0)", "()")
+    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace(
+        "(0)", "()"
+    )
     kept = getattr(torch, call.name)(ones, low.integer(call["diagonal"]))
     return times(low, made, low.graph.constant(text, kept))
 
@@ -129,7 +132,9 @@ def _tril(low: Lowering, call: Call) -> Indexed:
 @lowers("dropout")
 def _dropout(low: Lowering, call: Call) -> Indexed:
     if low.value(call["training"]) and low.value(call["p"]):
-        raise Unsupported("`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it")
+        raise UnsupportedError(
+            "`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it"
+        )
     return low.tensor(call["x"])
 
 

@@ -21,7 +21,7 @@ from handgrad.derive.expr import (
 )
 from handgrad.derive.lower.arithmetic import mean_of, plus, power
 from handgrad.derive.lower.graph import Definition, Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.lower.masks import larger
 from handgrad.derive.read.calls import Call, is_array
 
@@ -31,7 +31,7 @@ def kept(axes: Form, dims: list[int], keep: bool) -> Form:
     return tuple(None if d in dims else a for d, a in enumerate(axes) if keep or d not in dims)
 
 
-def reduced(low: Lowering, made: Indexed, dims: list[int], keep: bool) -> Indexed:
+def reduced(low: Lowering, made: Indexed, dims: list[int], keep: bool) -> Indexed:  # noqa: ARG001
     """The sum over some axes."""
     over = [axis for d in dims for axis in plain_order(made.axes[d])]
     return Indexed(made.expr.sum(over), kept(made.axes, dims, keep))
@@ -89,7 +89,7 @@ def _norm(low: Lowering, call: Call) -> Indexed:
         return low.graph.name(made, text=ast.unparse(call.node))
     if order == 1:
         return reduced(low, low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
-    raise Unsupported(f"a norm of order {order} has no index notation here")
+    raise UnsupportedError(f"a norm of order {order} has no index notation here")
 
 
 @lowers("max", "min", "amax", "amin")
@@ -112,7 +112,7 @@ def _max(low: Lowering, call: Call) -> Indexed:
         mapping[axis] = Gathered(table, others)
         return Indexed(made.expr.put(mapping), kept(made.axes, dims, keep))
     if len(dims) < len(made.axes):
-        raise Unsupported("the largest element along several axes has no index notation here")
+        raise UnsupportedError("the largest element along several axes has no index notation here")
     axes = [axis for index in made.axes for axis in plain_order(index)]
     table = low.graph.table(f"{said}.{which}()", getattr(numbers, which)())
     here = Delta(merge(axes), Gathered(table, ()))
@@ -124,11 +124,12 @@ def _max(low: Lowering, call: Call) -> Indexed:
 def _median(low: Lowering, call: Call) -> Indexed:
     made, dims, keep = _read(low, call)
     if len(dims) != 1 or made.axes[dims[0]] is None:
-        raise Unsupported("a median of all elements has no index notation here")
+        raise UnsupportedError("a median of all elements has no index notation here")
     made, (d,) = low.graph.name(low.flat(made)), dims
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
     table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
+    # pyrefly: ignore[bad-assignment]
     return Indexed(made.expr.put({made.axes[d]: Gathered(table, others)}), kept(made.axes, dims, keep))
 
 
@@ -143,8 +144,10 @@ def _sort(low: Lowering, call: Call) -> list[Indexed]:
     axes = list(made.axes)
     if call.name == "topk":
         axes[d] = fresh(symbol(values.indices.shape[d]))
+        # pyrefly: ignore[missing-attribute]
         low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
     index = Gathered(table, tuple(a for a in axes if a is not None))
+    # pyrefly: ignore[bad-assignment]
     return [Indexed(made.expr.put({axis: index}), tuple(axes)), Indexed(Expr(), tuple(axes))]
 
 
@@ -192,19 +195,21 @@ def _cumsum(low: Lowering, call: Call) -> Indexed:
     (d,) = low.dims(call["dim"], len(made.axes))
     axis = made.axes[d]
     if not isinstance(axis, Axis):
-        raise Unsupported("a cumulative sum along this axis has no index notation here")
+        raise UnsupportedError("a cumulative sum along this axis has no index notation here")
     after = fresh(axis.size)
-    return Indexed((made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes))
+    return Indexed(
+        (made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes)
+    )
 
 
 def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     """One where a place comes no later than another along the same axis."""
     (axis,) = plain_order(place)
     size = low.graph.sizes.find(axis.size)
-    name = f"?earlier{size.tag}"
+    name, said = f"?earlier{size.tag}", low.graph.sizes.factor(size).name
     if name not in low.graph.definitions:
-        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=""))
+        text = f"torch.ones({said}, {said}).triu()"
+        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=text))
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))
-

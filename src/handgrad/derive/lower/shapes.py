@@ -23,7 +23,7 @@ from handgrad.derive.expr import (
     term,
 )
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
 from handgrad.derive.read.calls import Call
 
 
@@ -105,7 +105,7 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
                 left.insert(0, second)
                 missing = 1
             else:
-                raise Unsupported("this view splits and merges axes at once")
+                raise UnsupportedError("this view splits and merges axes at once")
         if len(parts) == 1 and node is not None and not isinstance(node, ast.Constant):
             low.graph.sizes.unify(parts[0].size, low.size_said(node, count))
         axes.append(None if not parts else parts[0] if len(parts) == 1 else merge(parts))
@@ -116,6 +116,7 @@ def _resolved(made: Indexed, mapping: dict[Index, Index]) -> Indexed:
     """Put splits in, and splits of splits; merged indices in merged ones are one list."""
     flat: dict[Index, Index] = {}
     for axis in mapping:
+        # pyrefly: ignore[bad-argument-type]
         flat[axis] = merge(_leaves(axis, mapping))
     return Indexed(made.expr.put(flat), made.axes)
 
@@ -124,6 +125,7 @@ def _leaves(axis: Axis, mapping: dict[Index, Index]) -> list[Axis]:
     whole = mapping.get(axis)
     if not isinstance(whole, Merged):
         return [axis]
+    # pyrefly: ignore[bad-argument-type]
     return [leaf for part in whole.indices for leaf in _leaves(part, mapping)]
 
 
@@ -136,6 +138,7 @@ def _expand(low: Lowering, call: Call) -> Indexed:
         if axes[d] is None and number > 1:
             sizes = call.arguments.get("sizes", call.arguments.get("size"))
             written = isinstance(sizes, ast.Tuple) and len(sizes.elts) == len(shape)
+            # pyrefly: ignore[missing-attribute]
             axes[d] = low.axis(number, sizes.elts[d] if written else None)
             other = low.tensor(call["other"]).axes[d] if "other" in call.arguments else None
             axes[d] = fresh(other.size) if isinstance(other, Axis) else axes[d]
@@ -146,6 +149,7 @@ def _expand(low: Lowering, call: Call) -> Indexed:
 def _like(low: Lowering, call: Call) -> Indexed:
     axes = low.tensor(call["x"]).axes
     if call.name == "full_like":
+        # pyrefly: ignore[bad-argument-type]
         return Indexed(low.tensor(call.arguments.get("value", call.arguments.get("fill_value"))).expr, axes)
     return Indexed(ONE if call.name == "ones_like" else Expr(), axes)
 
@@ -169,7 +173,7 @@ def _repeat_interleave(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     dim, count = low.value(call["dim"]), low.value(call["repeats"])
     if not isinstance(dim, int) or not isinstance(count, int):
-        raise Unsupported("repeat_interleave by a tensor, or without dim, has no index notation here")
+        raise UnsupportedError("repeat_interleave by a tensor, or without dim, has no index notation here")
     inner = low.axis(count, call["repeats"])
     axes = list(made.axes)
     axes[dim] = inner if axes[dim] is None else merge((*plain_order(axes[dim]), inner))
@@ -182,7 +186,7 @@ def _roll(low: Lowering, call: Call) -> Indexed:
     rank = len(made.axes)
     dims = low.dims(call["dims"], rank)
     if call.name == "roll" and low.value(call["dims"]) is None and rank > 1:
-        raise Unsupported("roll without dims has no index notation here")
+        raise UnsupportedError("roll without dims has no index notation here")
     shifts = low.value(call["shifts"]) if call.name == "roll" else 0
     shifts = [shifts] * len(dims) if isinstance(shifts, int) else list(shifts)
     mapping: dict[Index, Index] = {}
@@ -197,7 +201,9 @@ def _roll(low: Lowering, call: Call) -> Indexed:
             low.graph.table("", places.flip(0), method, inverse)
         else:
             said = ast.unparse(call["shifts"]) if len(dims) == 1 else str(shift)
-            undone = said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            undone = (
+                said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            )
             method, inverse = (f"roll({s}, {{dim}})@{axis.size.number}" for s in (said, undone))
             low.graph.table("", places.roll(shift), method, inverse)
             low.graph.table("", places.roll(-shift), inverse, method)
@@ -210,7 +216,7 @@ def _roll(low: Lowering, call: Call) -> Indexed:
 def _cat(low: Lowering, call: Call) -> Indexed:
     nodes = call["tensors"]
     if not isinstance(nodes, ast.Tuple | ast.List):
-        raise Unsupported("a list that the line does not write out has no index notation here")
+        raise UnsupportedError("a list that the line does not write out has no index notation here")
     parts = [low.tensor(node) for node in nodes.elts]
     if call.name == "stack":
         rank = len(parts[0].axes) + 1
@@ -230,18 +236,31 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     parts = [low.one(low.flat(part) if isinstance(part.axes[d], Merged) else part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
+    low.graph.sizes.say(whole.size, joined_size(low, [p.axes[d] for p in parts]))
     total, at = Expr(), 0
     before: list[str] = []
     lengths = [p.axes[d] for p in parts]
     for k, (part, had) in enumerate(zip(stripped, lengths, strict=True)):
         start = " + ".join(before)
+        # pyrefly: ignore[missing-attribute]
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True)
+        place = Affine(
+            ((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True
+        )
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
     return Indexed(total, _at(axes, d, whole))
+
+
+def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
+    """How long tensors are one after the other, as source."""
+    if all(index is None for index in lengths):
+        return str(len(lengths))
+    plain = (i for i in lengths if not isinstance(i, Merged))
+    # pyrefly: ignore[missing-attribute]
+    return " + ".join("1" if i is None else low.graph.sizes.factor(i.size).name for i in plain)
 
 
 def _at(axes: Form, d: int, index: Index) -> Form:

@@ -62,6 +62,9 @@ def read_function(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pr
     with quietly(), float64():
         for name, word in words.items():
             frame.scope[name] = reader.from_namespace(word)
+        for name, parameter in inspect.signature(called, follow_wrapped=False).parameters.items():
+            if name not in given and parameter.default is not parameter.empty:
+                frame.scope[name] = reader.outside(name, parameter.default, f"{called.__name__}.__defaults__")
         reader.draws.begin()
         if isinstance(source.node, ast.Lambda):
             result: Term | None = expressions.expression(reader, source.node.body)
@@ -114,7 +117,6 @@ def _arguments(called: types.FunctionType, args: list[Any], kwargs: dict[str, An
         bound = inspect.signature(called, follow_wrapped=False).bind(*args, **kwargs)
     except TypeError as error:
         raise DeriveError(f"'{called.__name__}' cannot be called so: {error}") from error
-    bound.apply_defaults()
     return dict(bound.arguments)
 
 

@@ -130,7 +130,7 @@ def adjoint(
 
 
 def summed_to(template: str, wanted: tuple[int, ...], whole: tuple[int, ...]) -> str:
-    """A template summed over the leading dimensions along which what has the sizes `wanted` was broadcast to others."""
+    """A template summed over the leading dimensions along which sizes `wanted` were broadcast to `whole`."""
     lead = len(whole) - len(wanted)
     kept = tuple(d for d in range(len(wanted)) if wanted[d] == 1 != whole[d + lead])
     if lead:

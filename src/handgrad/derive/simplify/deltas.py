@@ -45,7 +45,7 @@ def contract(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[fr
                 return bound - {inner[0]}, _put(rest, *inner)
         for i, j in ((base.left, base.right), (base.right, base.left)):
             turned = isinstance(j, Gathered | Affine) or (isinstance(i, Axis) and isinstance(j, Axis) and j.tag < i.tag)
-            if isinstance(i, Axis) and turned and any(i in axes_of(b) for b in rest):
+            if isinstance(i, Axis) and turned and any(i in axes_of(b) for b in rest):  # noqa: SIM102
                 if not any(isinstance(b, Delta) and i in axes_of(b) for b in rest):
                     return bound, merged([(base, 1), *_put(rest, i, j).items()])
     return None
@@ -62,9 +62,16 @@ def _parts(graph: Graph, base: Delta) -> list[Delta] | None:
         return []
     if isinstance(i, Merged) and isinstance(j, Merged) and i.sizes == j.sizes:
         return [Delta(a, b) for a, b in zip(i.indices, j.indices, strict=True)]
-    if isinstance(i, Affine) and isinstance(j, Affine):
-        if (i.offset, i.text) == (j.offset, j.text) and len(i.terms) == len(j.terms) == 1 and i.terms[0][0] == j.terms[0][0]:
-            return [Delta(i.terms[0][1], j.terms[0][1])]
+    if (
+        isinstance(i, Affine)
+        and isinstance(j, Affine)
+        and (
+            (i.offset, i.text) == (j.offset, j.text)
+            and len(i.terms) == len(j.terms) == 1
+            and i.terms[0][0] == j.terms[0][0]
+        )
+    ):
+        return [Delta(i.terms[0][1], j.terms[0][1])]
     if isinstance(i, Gathered) and isinstance(j, Gathered) and i.table == j.table and graph.tables[i.table].inverse:
         return [Delta(a, b) for a, b in zip(i.indices, j.indices, strict=True)]
     return None
@@ -114,7 +121,11 @@ def masked(graph: Graph, factors: Factors) -> Factors | None:
             base = Factor(base.name, tuple(tidy_index(graph, i) for i in base.indices))
         is_mask = isinstance(base, Factor) and base.name in graph.masks and power > 0
         if is_mask and power != 1:
-            graph.reasons.append(Reason("own square", base.name, Expr([term((), [(base, power)])]), Expr([term((), [(base, 1)])])))
+            graph.reasons.append(
+                # pyrefly: ignore[missing-attribute]
+                Reason("own square", base.name, Expr([term((), [(base, power)])]), Expr([term((), [(base, 1)])]))
+            )
+        # pyrefly: ignore[unsupported-operation]
         out[base] = 1 if is_mask else exact(out.get(base, 0) + power)
     masks = [b for b in out if isinstance(b, Factor) and b.name in graph.masks and out[b] > 0]
     for mask in masks:

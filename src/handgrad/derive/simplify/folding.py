@@ -14,7 +14,6 @@ from handgrad.derive.expr import (
     Product,
     exact,
     merged,
-    opened,
     plain_order,
     put_base,
     put_index,
@@ -23,8 +22,8 @@ from handgrad.derive.expr import (
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
-from handgrad.derive.simplify.steps import rewriting
 from handgrad.derive.simplify.reasons import Reason
+from handgrad.derive.simplify.steps import rewriting
 
 
 class Sum(NamedTuple):
@@ -98,10 +97,7 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
 
 def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterator[Places]:
     needed = [a for i in known.definition.axes for a in plain_order(i)]
-    if head:
-        sources = [(head, dict(product.factors))]
-    else:
-        sources = [(others[0][0], dict(p.factors)) for p in expr.terms]
+    sources = [(head, dict(product.factors))] if head else [(others[0][0], dict(p.factors)) for p in expr.terms]
     for pattern, factors in sources:
         for places, _ in matches(list(pattern.items()), factors, {}, any_power=True):
             if all(a in places for a in needed):
@@ -109,8 +105,8 @@ def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterato
 
 
 @rewriting
-def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
-    """The expression with T - rest for one term of a sum T, where T stands beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
+def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:  # noqa: ARG001
+    """The expression with T - rest for one term of a sum T, where T is beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
     factors, coefficient = known.terms[which]
     ((pattern, _),) = factors.items()
     out = []
@@ -183,7 +179,11 @@ def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) ->
             if known.name not in names:
                 continue
             for k, (factors, _) in enumerate(known.terms):
-                if len(factors) != 1 or next(iter(factors.values())) != 1 or not isinstance(next(iter(factors)), Factor):
+                if (
+                    len(factors) != 1
+                    or next(iter(factors.values())) != 1
+                    or not isinstance(next(iter(factors)), Factor)
+                ):
                     continue
                 made = complement(graph, start, known, k)
                 if made != start:

@@ -58,7 +58,7 @@ def raises(graph: Graph, found: Body, power: Number) -> bool:
     if len(powers) == 1:
         ((_, p),) = powers
         return isinstance(p, Fraction) or p % 2 != 0 or is_positive(graph, powers[0][0])
-    return all(is_positive(graph, b, p) for b, p in powers)
+    return all(isinstance(p, Fraction) or is_positive(graph, b) for b, p in powers)
 
 
 def reduce(graph: Graph, expr: Expr, *, hidden: bool = False) -> Expr:
@@ -119,7 +119,12 @@ def expand(graph: Graph, expr: Expr, which: Which, powers: tuple[int, ...] = (1,
             made = None
             if isinstance(base, Factor) and power in powers:
                 definition = graph.definitions.get(base.name)
-                if definition and definition.expr is not None and len(definition.expr) > 1 and which(base.name, definition):
+                if (
+                    definition
+                    and definition.expr is not None
+                    and len(definition.expr) > 1
+                    and which(base.name, definition)
+                ):
                     made = instance(definition, base)
             if made is None:
                 kept.append((base, power))

@@ -1,7 +1,7 @@
 """One name for each softmax, however it is computed: by a call, or by exponentials over their sum, shifted or not."""
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Form, Number, axes_of, merged, opened, plain_order, put_base, term
-from handgrad.derive.lower.graph import Graph, Indexed
+from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, axes_of, merged, opened, put_base, term
+from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.opening import expand
 from handgrad.derive.simplify.steps import rewriting
@@ -31,9 +31,11 @@ def _softmax(
     definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
     if definition is None or definition.function != "exp" or power < 1 or base not in powers:
         return None
+    # pyrefly: ignore[missing-attribute]
     over = sums_to_one(graph, base.name)
     gone: dict[Base, Number] = {base: power}
     if not over:
+        # pyrefly: ignore[bad-argument-type]
         found = _divided(graph, base, power, powers)
         if found is None:
             return None
@@ -45,6 +47,7 @@ def _softmax(
     argument = _unshifted(graph, definition.arguments[0], over[0])
     made = graph.apply(f"softmax:{d}", (argument,), definition.axes)
     single = made.expr.single()
+    # pyrefly: ignore[missing-attribute]
     places = unify_all(definition.axes, base.indices, {})
     if single is None or places is None:
         return None
@@ -52,7 +55,9 @@ def _softmax(
     return (gone, (here, power)) if isinstance(here, Factor) else None
 
 
-def _divided(graph: Graph, base: Factor, power: Number, powers: dict[Base, Number]) -> tuple[tuple[Axis, ...], Base] | None:
+def _divided(
+    graph: Graph, base: Factor, power: Number, powers: dict[Base, Number]
+) -> tuple[tuple[Axis, ...], Base] | None:
     """The sum of exponentials that one of them is divided by, and what it is over."""
     for known in named_sums(graph):
         if known.outer or known.coefficient != 1 or len(known.inner) != 1 or known.inner[0] != (known.inner[0][0], 1):
@@ -88,6 +93,3 @@ def _unshifted(graph: Graph, argument: Expr, axis: Axis) -> Expr:
             made = expand(graph, made, lambda _, d: d.expr is not None and not any(p.bound for p, _ in d.expr), (1,))
         made = Expr((p, c) for p, c in made if any(axis in axes_of(b) for b, _ in p.factors) or p.bound)
     return made
-
-
-

@@ -64,12 +64,15 @@ def _named_sum(graph: Graph, name: str) -> NamedSum | None:
     return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
-def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+def with_name(
+    graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number
+) -> tuple[Expr, Reason] | None:
     """The product with a name in place of a sum that has one: sum of counts over v is counts_sum."""
     if not bound:
         return None
     names = {b.name for b in factors if isinstance(b, Factor) and depends(b, bound)}
     for known in named_sums(graph):
+        # pyrefly: ignore[missing-attribute]
         if len(known.bound) > len(bound) or not all(b.name in names for b, _ in known.inner):
             continue
         for places, used in matches(known.inner, factors, {}):
@@ -79,12 +82,14 @@ def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficien
             rest = {b: p for b, p in factors.items() if b not in used}
             if any(depends(b, frozenset(over)) for b in rest) or not _placed(known, places, over):
                 continue
+            # pyrefly: ignore[missing-attribute]
             here = tuple(None if i is None else put_base(Factor("", (i,)), places).indices[0] for i in known.axes)
             outer = [(put_base(b, places), -p) for b, p in known.outer]
             if any(p < 0 and not is_positive(graph, b) and factors.get(b, 0) > p for b, p in outer):
                 continue  # a division that was not there might be by zero
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
+            # pyrefly: ignore[bad-argument-type]
             before = Expr([term(over, [(put_base(b, places), p) for b, p in known.inner])])
             after = Expr([term((), made[: 1 + len(outer)], ratio(1, known.coefficient))])
             reason = Reason("named sum", known.name, before, after)
@@ -111,10 +116,12 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
         if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
             continue
-        (base, _), = on
+        ((base, _),) = on
+        # pyrefly: ignore[missing-attribute]
         over = sums_to_one(graph, base.name)
         if not over:
             continue
+        # pyrefly: ignore[missing-attribute]
         places = unify_all(graph.definitions[base.name].axes, base.indices, {})
         if places is None or {places.get(a) for a in over} - bound or axis not in {places.get(a) for a in over}:
             continue
@@ -122,6 +129,7 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
+        # pyrefly: ignore[bad-argument-type, missing-attribute]
         reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
         return Expr([term(bound - gone, rest, coefficient)]), reason
     return None
@@ -154,20 +162,23 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         total = graph.definitions.get(base.name) if isinstance(base, Factor) and power == 1 else None
         if total is None or total.function != "logsumexp":
             continue
+        # pyrefly: ignore[missing-attribute]
         rest = exponent + element(base.name, base.indices)
+        # pyrefly: ignore[missing-attribute]
         places = unify_all(total.axes, base.indices, {})
         if places is None:
             continue
         inside = reduce(graph, total.arguments[0].put(places))
         if inside == rest:  # over the same indices already
             return total.over
+        # pyrefly: ignore[missing-attribute]
         for over in _orders(graph, definition.axes, base.indices, total.over):
             if inside.put(dict(zip(total.over, over, strict=True))) == rest:
                 return over
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:  # noqa: ARG001
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -180,7 +191,7 @@ Normal = Callable[[Graph, Expr, int], Expr]
 def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
-    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
+    """A sum with a factor's definition in its place, where next to nothing is left: the sum of (x - mean) is zero."""
     summed = summed_names(graph)
     lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
@@ -199,7 +210,9 @@ def by_definition(
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
             before = Expr([term(bound, factors, coefficient)])
-            return result, Reason("zero by definition" if not result else "simple by definition", base.name, before, result)
+            return result, Reason(
+                "zero by definition" if not result else "simple by definition", base.name, before, result
+            )
         del graph.reasons[told:]
     return None
 

@@ -28,13 +28,15 @@ class Reference:
 
     `own` says that these are the program's; `sizes` gives the shape of each array and each number that is a size;
     `fixed` are sizes that the program's lines keep from being others; `kept` are names whose values keep a sign, a
-    range or a sum; `values` are those below the forward pass; `unchecked` are the variables that have no reference.
+    range or a sum; `before` and `values` are those above and below the forward pass; `unchecked` are the variables that
+    have no reference.
     """
 
     own: bool
     sizes: Mapping[str, tuple[int, ...]]
     fixed: tuple[int, ...]
     kept: tuple[str, ...]
+    before: Mapping[str, Any]
     values: Mapping[str, Any]
     cotangent: Any
     gradients: Mapping[str, Truth]
@@ -136,7 +138,26 @@ def _reference(
     cotangent = like(np.asarray(random.normal(size=np.shape(output)) if np.ndim(output) else 1.0), output)
     differentiate = by_differences if program.library == "numpy" else by_autograd
     gradients, unchecked = differentiate(forward, {**values, **start}, cotangent, seed)
-    return Reference(own, shapes, sizes.fixed, kept, below, cotangent, gradients, unchecked)
+    return Reference(own, shapes, sizes.fixed, kept, values, below, cotangent, gradients, unchecked)
+
+
+def rounding(program: Program, reference: Reference) -> Mapping[str, np.ndarray]:
+    """How much the gradients change where the inputs change by what rounding comes to.
+
+    Args:
+        program: the forward pass, in PyTorch.
+        reference: the gradients.
+    """
+    forward, random = Forward(program), np.random.default_rng(0)
+    values = dict(reference.before)
+    for name in forward.given:
+        values[name] = copied(values[name])
+        if name in program.inputs:
+            array = as_numpy(values[name])
+            values[name] = like(array * (1 + 4e-16 * random.choice([-1.0, 1.0], array.shape)), values[name])
+    moved, _ = by_autograd(forward, values, reference.cotangent, 0)
+    both = [(name, moved[name], truth) for name, truth in reference.gradients.items() if name in moved]
+    return {n: np.abs(a.values - b.values) for n, a, b in both if isinstance(a, Elements) and isinstance(b, Elements)}
 
 
 def by_autograd(
@@ -153,16 +174,19 @@ def by_autograd(
     import torch
 
     found: dict[str, torch.Tensor] = {}
+    named: set[int] = set()
     for name in forward.program.inputs:
         found[name] = values[name].detach().clone().requires_grad_()
         values[name] = found[name].clone()
+        named.add(id(values[name]))
 
     def between(k: int) -> None:
         for name in forward.steps[k - 1].makes if k else ():
             value = values.get(name)
             if isinstance(value, torch.Tensor) and value.requires_grad and value.is_floating_point():
-                if any(value is other for other in found.values()):
+                if id(value) in named:
                     value = values[name] = value.clone()
+                named.add(id(value))
                 found[name] = value
 
     reseed(seed)
@@ -174,7 +198,8 @@ def by_autograd(
         output = values[forward.program.output]
         if not (isinstance(output, torch.Tensor) and output.requires_grad):
             return {name: Elements(np.zeros(value.shape)) for name, value in found.items()}, {}
-        gradients = torch.autograd.grad(output, list(found.values()), cotangent, allow_unused=True)
+        # A cotangent given to grad() would import sympy.
+        gradients = torch.autograd.grad((output * cotangent).sum(), list(found.values()), allow_unused=True)
     arrays = (
         np.zeros(value.shape) if g is None else g.detach().numpy()
         for value, g in zip(found.values(), gradients, strict=True)

@@ -26,10 +26,15 @@ class Elements:
         """The largest element's absolute value."""
         return float(np.abs(self.values[np.isfinite(self.values)]).max(initial=0.0))
 
-    def error(self, given: np.ndarray, floor: float) -> float:
-        """The largest difference of an element, relative to the largest element, or a floor where that is larger."""
+    def error(self, given: np.ndarray, floor: float, unsure: np.ndarray | None = None) -> float:
+        """The largest difference of an element, relative to the largest element, or a floor where that is larger.
+
+        `unsure` is by how much each element may be off itself.
+        """
         known = np.isfinite(self.values)
         off = np.abs(given[known] - self.values[known])
+        if unsure is not None:
+            off = np.maximum(off - unsure[known], 0)
         return float(np.nan_to_num(off, nan=np.inf).max(initial=0.0) / max(self.largest, floor))
 
 

@@ -10,6 +10,8 @@ from handgrad.derive.expr import (
     Delta,
     Expr,
     Factor,
+    Gathered,
+    Index,
     Merged,
     Number,
     Product,
@@ -68,8 +70,11 @@ def _contents(expr: Expr) -> list[Number]:
     negative = sum(v < 0 for _, v in expr)
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
     if len(expr) > MANY:
+        # pyrefly: ignore[bad-return]
         return signs[:1]
-    return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
+    return [
+        sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])
+    ]
 
 
 def _least(expr: Expr) -> Number:
@@ -130,6 +135,7 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
         if not first.bound or pivot in done:
             continue
         mapping = words.opened.setdefault(first, {axis: fresh(axis.size) for axis in first.bound})
+        # pyrefly: ignore[bad-argument-type]
         have = {put_base(b, mapping) for b, _ in first.factors if not axes_of(b).isdisjoint(first.bound)}
         inside, rest = [], []
         for k, (p, c) in enumerate(terms):
@@ -183,6 +189,9 @@ def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
 def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
     """The tree of one product: its factors in other words, and each sum by itself."""
     over = frozenset(bound)
+    picked, more = _picked(words, factors)
+    if more:
+        return product_tree(words, over | set(more), picked, coefficient)
     for base in factors:
         view = _view(base, over)
         if view is not None:
@@ -196,6 +205,25 @@ def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number
         else:
             parts += [(Leaf(b), p) for b, p in ordered(words, group)]
     return roots(exact(coefficient * k), parts)
+
+
+def _picked(words: Words, factors: dict[Base, Number]) -> tuple[dict[Base, Number], list[Axis]]:
+    """Factors in which no table names a place inside a view: an index of its own and a delta say it instead."""
+    out: dict[Base, Number] = {}
+    more: list[Axis] = []
+    for base, power in factors.items():
+        mapping: dict[Index, Index] = {}
+        for index in base.indices if isinstance(base, Factor) and power == 1 else ():
+            if isinstance(index, Merged):
+                for part, size in zip(index.indices, index.sizes, strict=True):
+                    if isinstance(part, Gathered):
+                        mapping[part] = words.inner.setdefault((base, part), fresh(size))
+        for part, axis in mapping.items():
+            assert isinstance(axis, Axis)
+            more.append(axis)
+            out[Delta(axis, part)] = 1
+        out[put_base(base, mapping)] = power
+    return out, more
 
 
 def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
@@ -247,6 +275,7 @@ def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> T
         more = over - {axis}
         parts = [(Leaf(b), p) for b, p in ordered(words, rest)]
         alone = free(first).isdisjoint(more)
+        # pyrefly: ignore[bad-argument-type]
         options.append(_outer_sum(words, more, parts, first) if not alone else options[0])
     return min(options, key=lambda t: (words.cost(t), repr(t)))
 

@@ -47,7 +47,7 @@ class Flat(NamedTuple):
     axis: Axis
 
 
-Tree = Union[Num, Leaf, Mul, Add, Sum, Flat]
+Tree = Union[Num, Leaf, Mul, Add, Sum, Flat]  # noqa: UP007
 
 
 @functools.lru_cache(100_000)

@@ -59,12 +59,14 @@ class Words:
     defined: dict[str, tuple[Tree, ...]] = field(default_factory=dict)
     helpers: dict[str, str] = field(default_factory=dict)
     literals: frozenset[Number] = frozenset()
+    inner: dict[tuple[Base, Index], Axis] = field(default_factory=dict)
     opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know the numbers that the program has."""
         nodes = (n for line in self.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value))
         numbers = [n.value for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)]
+        # pyrefly: ignore[bad-argument-type]
         self.literals = frozenset(Fraction(repr(n)) for n in numbers if math.isfinite(n))
 
     def name(self, name: str) -> float:
@@ -185,6 +187,7 @@ class Words:
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
         """What is saved where a sum divided by how many there are is a mean."""
         saved = 0.0
+        # pyrefly: ignore[missing-attribute]
         sizes = [part.base.name for part, power in parts if power == -1 and isinstance(part, Leaf) and _size_leaf(part)]
         for part, power in parts:
             if isinstance(part, Sum) and power == 1:
