@@ -59,9 +59,9 @@ def float_inputs(spec: str) -> set[str]:
     return {n for n in drawn & values.keys() if isinstance(v := values[n], torch.Tensor) and v.is_floating_point()}
 
 
-def read(source: str, spec: str) -> Program:
+def read(source: str, spec: str, sizes: dict[str, int] = SIZES[0], seed: int = 0) -> Program:
     """Some lines as they are read."""
-    before = {"torch": torch, "F": F, "math": math, **inputs(spec, SIZES[0])}
+    before = {"torch": torch, "F": F, "math": math, **inputs(spec, sizes, seed)}
     return read_program(source, before, inputs=sorted(float_inputs(spec)))
 
 
@@ -70,21 +70,26 @@ def derived(source: str, spec: str) -> Backward:
     return lines_backward(read(source, spec))
 
 
+def after(program: Program, values: dict[str, object], *, loops: bool) -> dict[str, object]:
+    """Every name when the lines have run, with loops or with all rounds written out."""
+    names = {**program.values, **values}
+    for line in (program.with_loops() if loops else program).lines:
+        exec(line.source, names)
+    return names
+
+
 def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int], seed: int = 1) -> dict[str, float]:
     """By variable, how far its gradient is from autograd's, relative to its largest; nan where it is no gradient."""
-    values = inputs(spec, sizes, seed)
-    program = read(source, spec)
-    names: dict[str, object] = {**program.values, "torch": torch, "F": F, "math": math, **values}
-    leaves = [n for n in values if n in backward.gradients]
-    names.update({n: values[n].clone().requires_grad_() for n in leaves})
-    exec("\n".join(line.source for line in program.lines), names)
-    floats = [n for n in backward.gradients if isinstance(names[n], torch.Tensor) and n != program.output]
+    program, values = read(source, spec, sizes, seed), inputs(spec, sizes, seed)
+    leaves = {n: v.clone().requires_grad_() if n in backward.gradients else v for n, v in values.items()}
+    names = after(program, leaves, loops=False)
+    floats = [n for n in backward.gradients if torch.is_tensor(names.get(n)) and n != program.output]
     out = names[program.output]
     upstream = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(seed + 7))
     if backward.upstream is None:
         upstream = torch.ones_like(out)
     right = torch.autograd.grad(out, [names[n] for n in floats], upstream, allow_unused=True)
-    run = {n: detached(v) for n, v in names.items()}
+    run = detached(after(read(source, spec), values, loops=True))
     if backward.upstream is not None:
         run[backward.upstream] = upstream.clone()
     exec(backward.source, run)
@@ -95,6 +100,8 @@ def detached(value: object) -> object:
     """The value outside every graph."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: detached(part) for key, part in value.items()}
     return type(value)([detached(part) for part in value]) if isinstance(value, tuple | list) else value
 
 

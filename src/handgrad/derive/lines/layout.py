@@ -22,11 +22,19 @@ ELEMENT_BY_ELEMENT = frozenset(
 
 REDUCTIONS = frozenset({"sum", "mean", "var", "std", "norm", "amax", "amin", "prod", "logsumexp", "vecdot"})
 
+APART = frozenset({"split", "chunk", "tensor_split"})
+"""Functions that take a tensor apart along a dimension."""
+
 
 def kept_dimensions(scope: Scope, node: ast.expr, dim: int) -> Iterator[tuple[ast.expr, int]]:
     """The dimensions of parts of an expression that are as large as one of its value's at any sizes."""
+    inner, output = scope.projected(node)
+    call = scope.call(inner)
+    if output is not None:
+        if call is not None and call.name in APART and dim != scope.value(call["dim"]) % len(shape_of(scope.value(node))):
+            yield call["x"], dim
+        return
     yield from _broadcast(scope, _parts(scope, node), node, dim)
-    call = scope.call(node)
     if call is None:
         return
     if call.name in REDUCTIONS:
@@ -112,6 +120,9 @@ def _moved(scope: Scope, call: Call, node: ast.expr, dim: int) -> Iterator[tuple
                 yield call["x"], dim - (dim > added)
         case "getitem":
             yield from _indexed(scope, call, dim)
+        case "cat" if isinstance(parts := call["tensors"], ast.List | ast.Tuple):
+            if dim != scope.value(call["dim"]) % len(shape_of(scope.value(node))):
+                yield parts.elts[0], dim
         case "gather" | "take_along_dim":
             yield call["index"], dim
         case "embedding":

@@ -1,10 +1,11 @@
 """Names for what a backward pass makes: `d` and the variable's for a gradient, short ones for temporaries."""
 
-import ast
+import copy
 import itertools
 
 from handgrad.derive.read.calls import Call, is_array
-from handgrad.derive.read.program import Line, Program
+from handgrad.derive.read.program import Program
+from handgrad.derive.read.steps import names_made, names_used
 
 HINTS: dict[str, str] = {
     **dict.fromkeys(("add", "matmul", "linear", "addmm", "einsum"), "a"),
@@ -36,13 +37,20 @@ class Gradients:
     """
 
     def __init__(self, program: Program):  # noqa: D107
-        lines = [line for line in program.lines if isinstance(line, Line)]
-        inside = {n.id for line in lines for n in ast.walk(line.value) if isinstance(n, ast.Name)}
-        inside |= {target for line in lines for target in line.targets}
+        inside = names_used(program.lines) | set(names_made(program.lines))
         self.names: dict[str, str] = {}
         self._taken = set(inside)
-        self._reserved = {name: self.fresh(f"d{name}") for name in sorted(inside) if is_array(program.values.get(name))}
+        floats = (name for name in sorted(inside) if is_array(program.values.get(name)))
+        self._reserved = {name: self.fresh(f"d{name}") for name in floats}
         self._taken |= set(program.values)
+
+    def copy(self) -> "Gradients":
+        """The same names, to try something out."""
+        return copy.deepcopy(self)
+
+    def share(self, variable: str, other: str) -> None:
+        """Let a variable's gradient have the name that another one's has."""
+        self.names[variable] = self.of(other)
 
     def of(self, variable: str) -> str:
         """The name of a variable's gradient."""

@@ -1,14 +1,14 @@
 """What the names and the parts of forward lines are: their values, and whether a gradient comes to them."""
 
 import ast
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from handgrad.derive.lines.running import modules, numbers_in
 from handgrad.derive.lines.steps import named
 from handgrad.derive.lines.terms import rebuilt
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
-from handgrad.derive.read.program import Line, Program
+from handgrad.derive.read.program import Line, Loop, Program, Store
 from handgrad.derive.rules.elementwise import GRADIENT_FREE
 
 OUTPUTS = (("values", "indices"), ("sign", "logabsdet"), ("eigenvalues", "eigenvectors"), ("Q", "R"))
@@ -24,23 +24,58 @@ DRAWN = frozenset({"dropout", "bernoulli", "rand_like", "randn_like", "randint_l
 class Scope:
     """A program's names and the parts of its lines, each evaluated once."""
 
-    def __init__(self, program: Program):  # noqa: D107
+    def __init__(self, program: Program, outer: "Scope | None" = None, loop: Loop | None = None):  # noqa: D107
         self.program = program
-        self.names = {**modules(), **program.values}
-        self.makers = dict(program.makers())
+        self.names = {**modules(), **program.values} if outer is None else dict(outer.names)
+        self.parts: Sequence[Line | Loop | Store] = program.lines if loop is None else loop.body
+        if loop is not None:
+            self.names.update(loop.rounds[min(1, len(loop.rounds) - 1)])
+        self.lines = [line for line in self.parts if isinstance(line, Line)]
+        self.makers = dict(outer.makers) if outer is not None else {}
+        self.makers.update({target: line for line in self.lines for target in line.targets})
         self._values: dict[int, tuple[ast.expr, Any]] = {}
         self._calls: dict[int, tuple[ast.expr, Call | None]] = {}
         self._reached: dict[int, tuple[ast.expr, bool]] = {}
         self._standing: dict[str, ast.expr] = {}
         self._resolved: dict[int, tuple[ast.expr, ast.expr]] = {}
-        self._active = set(program.inputs)
-        self.lines = [line for line in program.lines if isinstance(line, Line)]
+        self._active = set(outer._active) if outer is not None else set(program.inputs)
         for line in self.lines:
             if len(line.targets) == 1:
                 self._values[id(line.value)] = line.value, as_tensors(self.names[line.targets[0]])
-            if self.active(line.value):
-                self._active.update(line.targets)
-        self._made = {self._meaning(line.value): line.targets[0] for line in self.lines if len(line.targets) == 1}
+        self._made: dict[Hashable, str] = outer._made if outer is not None else {}
+        if outer is None:
+            self._made |= {self._meaning(line.value): line.targets[0] for line in self.lines if len(line.targets) == 1}
+        self._learn(loop)
+
+    def inside(self, loop: Loop) -> "Scope":
+        """The scope of a round of a loop: what its names were in one of the rounds."""
+        return Scope(self.program, self, loop)
+
+    def _learn(self, loop: Loop | None) -> None:
+        """Find out to which names a gradient comes; in a loop one may come round by round."""
+        while True:
+            before = len(self._active)
+            for carried in loop.carried if loop is not None else ():
+                if not self._active.isdisjoint({carried.start, carried.leaving}):
+                    self._active.add(carried.entering)
+            for part in self.parts:
+                self._learn_part(part)
+            if len(self._active) == before:
+                return
+            self._reached.clear()
+
+    def _learn_part(self, part: Line | Loop | Store) -> None:
+        match part:
+            case Line():
+                if self.active(part.value):
+                    self._active.update(part.targets)
+            case Store():
+                if self.active(part.value):
+                    self._active.add(part.container)
+            case Loop():
+                self._active.update(stored.name for stored in part.stored if self.active(stored.start))
+                inside = self.inside(part)
+                self._active.update(inside._active)
 
     @property
     def hides_functional(self) -> bool:
@@ -148,8 +183,8 @@ class Scope:
     def _is_active(self, node: ast.expr) -> bool:
         if not any(isinstance(n, ast.Name) and n.id in self._active for n in ast.walk(node)):
             return False
-        if isinstance(node, ast.Tuple | ast.List):
-            return any(self.active(element) for element in node.elts)
+        if isinstance(node, ast.Tuple | ast.List | ast.Dict):
+            return any(self.active(part) for part in (node.values if isinstance(node, ast.Dict) else node.elts))
         if self.value(node) is not None and not has_floats(self.value(node)):
             return False
         call = self.call(self.projected(node)[0])
@@ -167,6 +202,8 @@ def as_tensors(value: Any) -> Any:
     """The value with tensors in the place of NumPy's arrays and numbers."""
     if type(value) in (list, tuple):
         return type(value)(as_tensors(element) for element in value)
+    if type(value) is dict:
+        return {key: as_tensors(element) for key, element in value.items()}
     if is_array(value) and type(value).__module__ == "numpy":
         return modules()["torch"].as_tensor(value.copy())
     return value
@@ -179,6 +216,6 @@ def has_truths(value: Any) -> bool:
 
 def has_floats(value: Any) -> bool:
     """Whether the value is a tensor of floats or complex numbers, or has one in it."""
-    if isinstance(value, tuple | list):
-        return any(has_floats(element) for element in value)
+    if isinstance(value, tuple | list | dict):
+        return any(has_floats(part) for part in (value.values() if isinstance(value, dict) else value))
     return is_array(value) and any(kind in str(value.dtype) for kind in ("float", "complex"))

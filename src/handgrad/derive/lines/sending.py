@@ -12,7 +12,7 @@ from handgrad.derive.lines.naming import hint
 from handgrad.derive.lines.running import alike, example_like, run, shape_of
 from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
-from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named
+from handgrad.derive.lines.steps import GRADIENT, VALUE, Step, Term, named, zeros
 from handgrad.derive.lines.terms import filled, parsed, rebuilt, variable
 from handgrad.derive.read.calls import Call
 from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definition_of, rule_of
@@ -34,7 +34,7 @@ class Sending:
         for part, target in zip(values, targets, strict=True):
             self._known[ast.dump(part)] = variable(target)
         if len(terms) > 1 and (self._is_several(node) or hasattr(self.scope.value(node), "shape")):
-            gradients = [terms[t].source if t in terms else _zeros(variable(t)) for t in targets]
+            gradients = [terms[t].source if t in terms else zeros(variable(t), None) for t in targets]
             self.send_list(node, ast.List(gradients, ast.Load()))
             return
         for part, target in zip(values, targets, strict=True):
@@ -73,9 +73,11 @@ class Sending:
         if name is not None:
             self._known[ast.dump(node)] = variable(name)
         inner, output = self.scope.projected(node)
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and self._is_several(inner):
-            self._add_to_list(node.value, node.slice, term)
-            return
+        match node:
+            case ast.Subscript(ast.Name() as whole, index) if inner is node or self._is_several(inner):
+                if isinstance(self.scope.value(whole), list | tuple | dict):
+                    self._add_to_list(whole, index, term)
+                    return
         call = self.scope.call(inner)
         if call is None or not hasattr(self.scope.value(node), "shape"):
             raise UncoveredError(f"no rule covers `{_function(node)}`")
@@ -197,9 +199,9 @@ class Sending:
 
     def _add_to_list(self, name: ast.Name, index: ast.expr, term: Term) -> None:
         place = ast.Subscript(variable(GRADIENT), index, ast.Load())
-        zeros = filled("[torch.zeros_like(part) for part in x]", {"x": name})
-        self.steps.append(Step(name.id, term.source, place=place, zeros=zeros, adds=True))
-        self.examples.setdefault(name.id, self.scope.value(name))
+        values = self.scope.value(name)
+        self.steps.append(Step(name.id, term.source, place=place, zeros=zeros(name, values), adds=True))
+        self.examples.setdefault(name.id, values)
 
     def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
         swap = named({f"d{argument}": variable(GRADIENT)}.get)
@@ -208,13 +210,13 @@ class Sending:
         example = example_like(self.scope.value(part))
         name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None
         if name is not None and (start is None or name not in (*self.seen, *self.examples)):
-            self.steps.append(Step(name, value, place=place, call=call, zeros=start or _zeros(part)))
+            self.steps.append(Step(name, value, place=place, call=call, zeros=start or zeros(part, None)))
             self.examples.setdefault(name, example)
             return
         hinted = f"d{name or hint(self.scope.call(part))}"
+        whole = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
         name = f"temporary {len(self.steps)}"
-        zeros = start or self._sized(self.sizes.filled(part, Term(parsed("0"), 0)))
-        self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=zeros))
+        self.steps.append(Step(name, value, hinted, place=place, call=call, zeros=whole))
         self.send(part, Term(variable(name), example))
 
     def _bind(self, source: ast.expr, hinted: str) -> ast.Name:
@@ -247,6 +249,9 @@ class Sending:
         node, value = self.scope.resolved(node), self.scope.value(node)
         if isinstance(node, ast.Name) and has_truths(value):
             return Mask(node.id, node.ctx)
+        if isinstance(node, ast.List | ast.Tuple):
+            parts = [self.reference(part) if self.scope.active(part) else part for part in node.elts]
+            return type(node)(parts, node.ctx)
         if isinstance(node, ast.Name | ast.Constant) or isinstance(value, int | float | tuple | None):
             return node
         key = ast.dump(node)
@@ -284,10 +289,6 @@ def _item(node: ast.expr, index: int) -> ast.expr:
     if isinstance(node, ast.List):
         return node.elts[index]
     return ast.Subscript(node, ast.Constant(index), ast.Load())
-
-
-def _zeros(node: ast.expr) -> ast.expr:
-    return filled("torch.zeros_like(x)", {"x": node})
 
 
 def added(left: Term, right: Term) -> Term:

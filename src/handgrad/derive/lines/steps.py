@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from handgrad.derive.lines.terms import Replacement, rebuilt
+from handgrad.derive.lines.terms import Replacement, filled, rebuilt
+from handgrad.derive.read.program import Line, Loop, Store
 
 GRADIENT = "gradient of the step"
 """The name by which a step's `place` and `call` mean the gradient that they add to."""
@@ -39,7 +40,8 @@ class Step:
         place: the elements of the gradient that `value` is added to, where these are some.
         call: what adds to some elements of the gradient where that is a call.
         zeros: what the gradient is before some of its elements are added to.
-        adds: whether `value` is added to the `place` even where it is the first.
+        adds: whether `value` is added even where it is the first.
+        sets: whether the `place` is set to `value`, whatever is there.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Step:
     call: ast.expr | None = None
     zeros: ast.expr | None = None
     adds: bool = False
+    sets: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -67,9 +70,40 @@ class Step:
         return replace(self, **changed)
 
 
+@dataclass(frozen=True)
+class Round:
+    """A loop of a backward pass, which goes from a loop's last round to its first.
+
+    Attributes:
+        header: the loop's first line.
+        opening: lines with which a round begins.
+        steps: what a round does, each with what it undoes.
+        names: the variables whose gradients have a value when a round begins: what it adds to, and what it is given.
+        passed: the names of gradients that a round gives the next one, and the names under which that finds them.
+        recomputed: the loop of the forward pass, where it has to keep what it did not.
+    """
+
+    header: str
+    opening: tuple[str, ...]
+    steps: "tuple[tuple[Line | Loop | Store, Step | Round], ...]"
+    names: tuple[str, ...]
+    passed: tuple[tuple[str, str], ...] = ()
+    recomputed: str = ""
+
+
 def gradient_of(variable: str) -> ast.Name:
     """What stands for the gradient of a variable until it has its name."""
     return ast.Name(f"gradient of {variable}", ast.Load())
+
+
+def zeros(node: ast.expr, value: Any) -> ast.expr:
+    """A gradient of zeros for a tensor, or for a list or dict of tensors."""
+    template = "torch.zeros_like(x)"
+    if isinstance(value, dict):
+        template = "{key: torch.zeros_like(part) for key, part in x.items()}"
+    elif isinstance(value, list | tuple):
+        template = "[torch.zeros_like(part) for part in x]"
+    return filled(template, {"x": node})
 
 
 def named(names: Callable[[str], ast.expr | None]) -> Replacement:

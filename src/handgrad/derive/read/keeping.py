@@ -32,7 +32,7 @@ def kept(program: Program, loop: Loop) -> dict[str, ast.expr]:
     found: dict[str, ast.expr] = {}
     for store in loop.body:
         if isinstance(store, Store) and isinstance(store.value, ast.Name) and not store.added:
-            place = _place(loop, store)
+            place = place_of(loop, store)
             if store.value.id not in found and _holds(program, loop, place, store.value.id):
                 found[store.value.id] = place
     for carried in loop.carried:
@@ -72,7 +72,7 @@ def _free(wanted: str, taken: Mapping[str, Any]) -> str:
     return wanted if wanted not in taken else _free(f"{wanted}_", taken)
 
 
-def _place(loop: Loop, store: Store) -> ast.expr:
+def place_of(loop: Loop, store: Store) -> ast.Subscript:
     """The element that a round writes, below the loop."""
     index = store.index
     if index is None:

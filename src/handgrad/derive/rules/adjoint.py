@@ -85,7 +85,7 @@ class Site:
     def dims(self, argument: str = "dim") -> tuple[int, ...]:
         """The dimensions of `x` that an argument names, counted from 0; all where it is None."""
         dims = self.arguments[argument]
-        if dims is None or dims == ():
+        if dims is None or dims == () or self.rank() == 0:
             return tuple(range(self.rank()))
         if not self.rank():
             raise UncoveredError("a single number has no dimensions: leave the argument out")

@@ -18,7 +18,7 @@ def along(dim: int, rank: int, index: str) -> str:
 
 @adjoint("cat")
 def _cat(site: Site) -> Back:
-    return joined(site, site["dim"] % site.result.ndim)
+    return joined(site, site["dim"] % max(site.result.ndim, 1))
 
 
 def joined(site: Site, dim: int) -> Back:
@@ -38,7 +38,7 @@ def joined(site: Site, dim: int) -> Back:
 
 @adjoint("stack")
 def _stack(site: Site) -> Back:
-    return stacked(site, site["dim"] % site.result.ndim)
+    return stacked(site, site["dim"] % max(site.result.ndim, 1))
 
 
 def stacked(site: Site, dim: int) -> Back:
@@ -67,12 +67,12 @@ def _asarray(site: Site) -> Back:
 
 @adjoint("split", "chunk", "tensor_split", several=True)
 def _split(site: Site) -> Back:
-    dim = site["dim"] % site.rank()
+    dim = site["dim"] % max(site.rank(), 1)
     if site.output is None:
         return Back({"x": f"torch.cat(dys, {dim})"})
     which, last = site.output % site.outputs, site.outputs - 1
     if which in (0, last):
-        part = f":dy.shape[{dim}]" if which == 0 else f"-dy.shape[{dim}]:"
+        part = f":y.shape[{dim}]" if which == 0 else f"-y.shape[{dim}]:"
         return Back({"x": Into(f"dx[{along(dim, site.rank(), part)}]", "dy")})
     parts = ", ".join("dy" if i == which else f"torch.zeros_like(y_{i})" for i in range(site.outputs))
     return Back({"x": f"torch.cat([{parts}], {dim})"})
@@ -80,7 +80,7 @@ def _split(site: Site) -> Back:
 
 @adjoint("unbind", several=True)
 def _unbind(site: Site) -> Back:
-    dim = site["dim"] % site.rank()
+    dim = site["dim"] % max(site.rank(), 1)
     if site.output is None:
         return Back({"x": f"torch.stack(dys, {dim})"})
     return Back({"x": Into(f"dx[{along(dim, site.rank(), str(site.output))}]", "dy")})

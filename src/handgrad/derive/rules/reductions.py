@@ -141,6 +141,8 @@ def _median(site: Site) -> Back:
 
 def _picked(site: Site, method: str) -> Back:
     """What comes back to the elements that were picked along a dimension."""
+    if not site.rank():
+        return Back({"x": "dy"})
     (dim,) = site.dims()
     arguments = "k, dim" if method == "kthvalue" else "dim"
     picked = "y_1" if "y_1" in site.named and not site["keepdim"] else f"x.{method}({arguments}).indices"

@@ -20,7 +20,7 @@ def _squeeze(site: Site) -> Back:
 @adjoint("unsqueeze")
 def _unsqueeze(site: Site) -> Back:
     dims = site["dim"] if isinstance(site["dim"], tuple) else (site["dim"],)
-    added = tuple(d % site.result.ndim for d in dims)
+    added = tuple(d % max(site.result.ndim, 1) for d in dims)
     return Back({"x": f"dy.squeeze({added if len(added) > 1 else added[0]})"})
 
 
@@ -38,7 +38,7 @@ def _t_last(_: Site) -> Back:
 
 @adjoint("transpose")
 def _transpose(site: Site) -> Back:
-    dims = {site["dim0"] % site.rank(), site["dim1"] % site.rank()}
+    dims = {site["dim0"] % max(site.rank(), 1), site["dim1"] % max(site.rank(), 1)}
     if site.rank() == 2 and len(dims) == 2:
         return Back({"x": "dy.T"})
     return Back({"x": f"dy.transpose({'-2, -1' if dims == {site.rank() - 2, site.rank() - 1} else 'dim0, dim1'})"})
@@ -46,7 +46,7 @@ def _transpose(site: Site) -> Back:
 
 @adjoint("permute")
 def _permute(site: Site) -> Back:
-    dims = [d % site.rank() for d in site["dims"] or reversed(range(site.rank()))]
+    dims = [d % max(site.rank(), 1) for d in site["dims"] or reversed(range(site.rank()))]
     if dims == [1, 0]:
         return Back({"x": "dy.T"})
     return Back({"x": f"dy.permute({', '.join(str(dims.index(d)) for d in range(len(dims)))})"})

@@ -33,12 +33,14 @@ def _normalize(site: Site) -> Back:
 
 
 @adjoint("cumsum")
-def _cumsum(_: Site) -> Back:
-    return Back({"x": "dy.flip(dim).cumsum(dim).flip(dim)"})
+def _cumsum(site: Site) -> Back:
+    return Back({"x": "dy.flip(dim).cumsum(dim).flip(dim)" if site.rank() else "dy"})
 
 
 def along_last(site: Site, template: str, where: dict[str, str]) -> Back:
     """A rule along the last dimension, used along the dimension that a call names."""
+    if not site.rank():
+        return Back({"x": "dy"})
     (dim,) = site.dims()
     if dim == site.rank() - 1:
         return Back({"x": template}, where)
@@ -60,7 +62,7 @@ def _logcumsumexp(site: Site) -> Back:
 @adjoint("cumprod")
 def _cumprod(site: Site) -> Back:
     """For each element, the sum over the products from it on of all other factors: none is divided by it."""
-    count = f"x.shape[{site.dims()[0]}]"
+    count = f"x.shape[{site.dims()[0]}]" if site.rank() else "1"
     where = {
         "before": "F.pad(x[..., :-1], (1, 0), value=1).cumprod(-1)",
         "later": f"torch.ones({count}, {count}, dtype=torch.bool, device=x.device).triu(1)",
@@ -74,6 +76,8 @@ def _prod(site: Site) -> Back:
     """For each element, the product of all before it and all after it: none is divided by it."""
     if site["dim"] is None and site.rank() > 1:
         return Back({"x": "(before * after).view(x.shape) * dy"}, {"flat": "x.flatten()", **_products("flat", 0, 1)})
+    if not site.rank():
+        return Back({"x": "dy"})
     if len(site.dims()) != 1:
         raise UncoveredError("`prod` is covered along one dimension or over all elements")
     return Back({"x": f"before * after * {wide(site)}"}, _products("x", site.dims()[0], site.rank()))

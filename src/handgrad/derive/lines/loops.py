@@ -1,0 +1,233 @@
+"""Undo loops: what rounds do is undone round by round, from the last to the first."""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from handgrad.derive.emit.source import written
+from handgrad.derive.lines.block import Block, Done, made_in
+from handgrad.derive.lines.broadcast import summed
+from handgrad.derive.lines.overwriting import overwritten_reads
+from handgrad.derive.lines.running import example_like, shape_of
+from handgrad.derive.lines.sizes import Sizes
+from handgrad.derive.lines.steps import Round, Step, Term, uses
+from handgrad.derive.lines.terms import variable
+from handgrad.derive.read.keeping import keeping, kept
+from handgrad.derive.read.program import Carried, Loop, Program
+from handgrad.derive.rules import UncoveredError
+from handgrad.errors import DeriveError
+
+SHAPES = ("zeros_like", "ones_like", "full_like", "expand_as", "view_as")
+"""Functions to which only the shape of an argument matters."""
+
+
+def undo_loop(outer: Block, loop: Loop) -> None:
+    """Undo a loop of a block, and send back what comes to what it starts from."""
+    if gone := overwritten_reads(outer.scope.program, loop):
+        raise DeriveError(f"rounds read {', '.join(gone)} before that is written anew", where=loop.where)
+    made = made_in(loop)
+    sums = [c for c in loop.carried if c.summed and c.leaving in outer.examples]
+    given = [name for name in outer.examples if name in made and name not in {c.leaving for c in sums}]
+    block = _round(outer, loop, given, ())
+    while more := list(_given_later(loop, block, [*given, *(c.leaving for c in sums)])):
+        given += more
+        block = _round(outer, loop, given, ())
+    passed = [c for c in loop.carried if c.leaving in given and c.entering in block.examples]
+    shared = [c for c in passed if _may_share(block, c)]
+    if shared:
+        block = _round(outer, loop, given, shared)
+    ends = {c.entering for c in sums}
+    steps = tuple(done for done in block.steps if isinstance(done[1], Round) or done[1].name not in ends)
+    if steps:
+        names = [*given, *dict.fromkeys(name for name in _variables(steps) if name not in made)]
+        outer.gradients = block.gradients
+        outer.steps.append((loop, _turned(outer, block, loop, steps, names, passed, shared)))
+        outer.examples.update({name: block.examples[name] for name in names})
+    _send_to_starts(outer, loop, [*passed, *sums])
+
+
+def _round(outer: Block, loop: Loop, given: Iterable[str], shared: Iterable[Carried]) -> Block:
+    """One round of a loop undone, where gradients of some names come from the round after it."""
+    scope = outer.scope.inside(loop)
+    gradients = outer.gradients.copy()
+    for carried in shared:
+        gradients.share(carried.entering, carried.leaving)
+    examples = dict(outer.examples)
+    for name in given:
+        examples.setdefault(name, example_like(scope.value(variable(name))))
+    block = Block(scope, Sizes(scope, outer.sizes), gradients, examples, (*outer.loops, loop))
+    block.undo(loop.body)
+    return block
+
+
+def _given_later(loop: Loop, block: Block, given: Sequence[str]) -> Iterator[str]:
+    """Names whose gradients come from the round after, as that sends some back to what it found."""
+    for carried in loop.carried:
+        if carried.leaving not in given and carried.entering in block.examples:
+            yield carried.leaving
+
+
+def _may_share(block: Block, carried: Carried) -> bool:
+    """Whether the gradient of what a round found can have the name of that of what it left behind.
+
+    That is so where the second is not needed any more when the first is begun.
+    """
+    old = block.gradients.of(carried.leaving)
+    steps = [step for _, step in _flat(block.steps)]
+    first = next(k for k, step in enumerate(steps) if step.name == carried.entering)
+    return not any(
+        step.name == carried.leaving or (k > first and any(uses(part, old) for part in step.expressions()))
+        for k, step in enumerate(steps)
+        if k > first
+    )
+
+
+def _turned(
+    outer: Block,
+    block: Block,
+    loop: Loop,
+    steps: Sequence[Done],
+    names: Sequence[str],
+    passed: Sequence[Carried],
+    shared: Sequence[Carried],
+) -> Round:
+    """The loop of the backward pass."""
+    program, recomputed = outer.scope.program, ""
+    needed = _needed(block, loop, steps)
+    places = kept(program, loop) if any(part is loop for part in program.lines) else {}
+    if needed - set(places):
+        recomputed, places = _keeping(program, loop, needed, places)
+    opening = []
+    swap: dict[str, ast.expr] = {}
+    for name in sorted(needed):
+        if isinstance(places[name], ast.IfExp):
+            opening.append(f"{name} = {written(places[name])}")
+        else:
+            swap[name] = places[name]
+    following = {c.leaving: c.entering for c in passed}
+    same = {c.leaving for c in shared}
+    made = made_in(loop)
+    return Round(
+        f"for {loop.variable} in {written(loop.backwards)}:",
+        tuple(opening),
+        tuple(_with_values(steps, swap)),
+        tuple(names),
+        tuple((name, following.get(name, "")) for name in names if name in made and name not in same),
+        recomputed,
+    )
+
+
+def _keeping(
+    program: Program, loop: Loop, needed: Collection[str], places: Mapping[str, ast.expr]
+) -> tuple[str, dict[str, ast.expr]]:
+    """The loop as source where it keeps what names were, and where to find them."""
+    missing = sorted(needed - places.keys())
+    if not any(part is loop for part in program.lines):
+        raise DeriveError(f"the rounds do not keep {', '.join(missing)}", where=loop.where)
+    before = {c.entering: c.leaving for c in loop.carried}
+    wanted = [name for name in dict.fromkeys(before.get(name, name) for name in missing) if name not in places]
+    more, changed = keeping(program, loop, wanted)
+    found = kept(more, changed)
+    if needed - found.keys():
+        more, changed = keeping(more, changed, sorted(needed - found.keys()))
+        found = kept(more, changed)
+    return changed.source, found
+
+
+def _indices(loop: Loop) -> Iterator[str]:
+    yield loop.variable
+    for part in loop.body:
+        if isinstance(part, Loop):
+            yield from _indices(part)
+
+
+def _needed(block: Block, loop: Loop, steps: Sequence[Done]) -> set[str]:
+    """The names of a round's values that undoing it reads, other than for their shapes."""
+    made = made_in(loop) - set(_indices(loop))
+    below = block.scope.program.kept
+    found: set[str] = set()
+
+    def look(node: ast.AST) -> None:
+        match node:
+            case ast.Attribute(ast.Name(name), "shape" | "dtype" | "device") if name in below:
+                return
+            case ast.Call(ast.Attribute(_, function), [ast.Name(name), *rest]) if function in SHAPES and name in below:
+                for part in rest:
+                    look(part)
+                return
+            case ast.Name(name) if name in made:
+                found.add(name)
+        for part in ast.iter_child_nodes(node):
+            look(part)
+
+    for _, step in _flat(steps):
+        for part in step.expressions():
+            look(part)
+    return found
+
+
+def _with_values(steps: Iterable[Done], swap: dict[str, ast.expr]) -> Iterator[Done]:
+    """Steps that read what rounds did where it was kept."""
+    for part, step in steps:
+        if isinstance(step, Round):
+            inner = tuple(_with_values(step.steps, swap))
+            yield part, Round(step.header, step.opening, inner, step.names, step.passed, step.recomputed)
+        else:
+            yield part, step.rebuilt(lambda node: swap.get(node.id) if isinstance(node, ast.Name) else None)
+
+
+def _flat(steps: Iterable[Done]) -> Iterator[tuple[object, Step]]:
+    for part, step in steps:
+        if isinstance(step, Round):
+            yield from _flat(step.steps)
+        else:
+            yield part, step
+
+
+def _variables(steps: Iterable[Done]) -> Iterator[str]:
+    """The variables to whose gradients steps add."""
+    for _, step in steps:
+        if isinstance(step, Round):
+            yield from step.names
+        elif not step.hint:
+            yield step.name
+
+
+def _as_wide_as(start: ast.expr, carried: Carried, outer: Block) -> Term:
+    """What comes back to what a loop starts from, to which its rounds may have broadcast something."""
+    left = variable(carried.leaving)
+    shapes = shape_of(outer.scope.value(left)), shape_of(outer.scope.value(start))
+    return summed(outer.upstream(carried.leaving), *shapes, lambda d: outer.sizes.of(left, d))
+
+
+def _send_to_starts(outer: Block, loop: Loop, carried: Sequence[Carried]) -> None:
+    """Send back what comes to the names, lists, dicts and tensors that a loop starts from."""
+    sending = outer.sending()
+    try:
+        for one in carried:
+            start = variable(one.start)
+            if outer.scope.active(start):
+                left = variable(one.leaving)
+                shapes = shape_of(outer.scope.value(left)), shape_of(outer.scope.value(start))
+                sending.send(
+                    start, summed(outer.upstream(one.leaving), *shapes, lambda d, n=left: outer.sizes.of(n, d))
+                )
+        for stored in loop.stored:
+            same = isinstance(stored.start, ast.Name) and stored.start.id == stored.name
+            if same or stored.name not in outer.examples or not outer.scope.active(stored.start):
+                continue
+            gradient = variable(outer.gradients.of(stored.name))
+            match stored.start:
+                case ast.List(parts):
+                    pairs = [(ast.Constant(i), part) for i, part in enumerate(parts)]
+                case ast.Dict(keys, parts):
+                    pairs = [(key, part) for key, part in zip(keys, parts, strict=True) if key is not None]
+                case start:
+                    sending.send(start, Term(gradient, outer.examples[stored.name]))
+                    continue
+            for key, part in pairs:
+                if outer.scope.active(part):
+                    element = ast.Subscript(gradient, key, ast.Load())
+                    sending.send(part, Term(element, example_like(outer.scope.value(part))))
+    except UncoveredError as error:
+        raise DeriveError(str(error), where=loop.where) from error
+    outer.take(loop, sending)
