@@ -166,7 +166,9 @@ def test_loop(name):
 
 def test_a_person_writes_it_so():
     source, spec = LOOPS["states in a list"]
-    assert check(source.strip(), spec).source == """
+    assert (
+        check(source.strip(), spec).source
+        == """
 dhs = dy.unbind(0)
 dh = torch.zeros_like(h)
 dx = torch.zeros_like(x)
@@ -184,6 +186,7 @@ for t in reversed(range(x.shape[0])):
     db += da.sum(0)
 dh0 = dh
 """.strip()
+    )
 
 
 def test_what_rounds_did_not_keep_is_kept_by_running_the_loop_again():

@@ -64,7 +64,6 @@ def _splits(graph: Graph) -> dict:
                     for base, _ in product.factors:
                         for d, index in enumerate(base.indices if isinstance(base, Factor) else ()):
                             if isinstance(index, Merged) and all(isinstance(i, Axis) for i in index.indices):
-                                # pyrefly: ignore[missing-attribute]
                                 found.setdefault((base.name, d), tuple(i.size for i in index.indices))
         graph.cache["splits"] = found
     return graph.cache["splits"]

@@ -153,13 +153,10 @@ def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | No
         return None if index is None else mapping[index]
     match index:
         case Gathered(table, parts):
-            # pyrefly: ignore[bad-argument-type]
             return Gathered(table, tuple(put_index(i, mapping) for i in parts))
         case Merged(parts, sizes):
-            # pyrefly: ignore[bad-argument-type]
             return Merged(tuple(put_index(i, mapping) for i in parts), sizes)
         case Affine(terms):
-            # pyrefly: ignore[bad-argument-type]
             return index._replace(terms=tuple([(step, put_index(i, mapping)) for step, i in terms]))
     return index
 
@@ -170,7 +167,6 @@ def put_base(base: Base, mapping: Mapping[Index, Index]) -> Base:
         return base
     if isinstance(base, Factor):
         return Factor(base.name, tuple([put_index(i, mapping) for i in base.indices]))
-    # pyrefly: ignore[bad-argument-type]
     return Delta(put_index(base.left, mapping), put_index(base.right, mapping))
 
 
@@ -195,12 +191,10 @@ def term(
     bound: Iterable[Axis], factors: Mapping[Base, Number] | Iterable[tuple[Base, Number]], coefficient: Number = 1
 ) -> tuple[Product, Number]:
     """A product in canonical form, and its coefficient: whole powers of numbers are taken into it."""
-    # pyrefly: ignore[bad-argument-type]
     powers = merged(factors.items() if isinstance(factors, Mapping) else factors)
     for base in [b for b in powers if b[0].__class__ is str and b[0][0].isdigit()]:
         whole = powers[base] // 1
         if whole:
-            # pyrefly: ignore[bad-argument-type]
             coefficient = exact(coefficient * Fraction(int(base[0])) ** whole)
             powers[base] = exact(powers[base] - whole)
             if not powers[base]:
@@ -215,7 +209,6 @@ def _canonical(bound: frozenset[Axis], powers: frozenset[tuple[Base, Number]]) -
     best_key = None
     for order in _orders(bound, powers):
         mapping = {axis: Axis(axis.size, -k) for k, axis in enumerate(order, 1)}
-        # pyrefly: ignore[bad-argument-type]
         made = tuple(sorted(((_turned(put_base(b, mapping)), p) for b, p in powers), key=lambda f: sort_key(f[0])))
         key = tuple((sort_key(b), p) for b, p in made)
         if best_key is None or key < best_key:
@@ -240,7 +233,6 @@ def _orders(bound: frozenset[Axis], powers: frozenset[tuple[Base, Number]]) -> I
     looks: dict[Axis, str] = {}
     for axis in bound:
         mapping = {**hidden, axis: Axis(axis.size, -1)}
-        # pyrefly: ignore[bad-argument-type]
         seen = [f"{put_base(b, mapping)}{p}" for b, p in powers if axis in axes_of(b)]
         looks[axis] = f"{axis.size}{sorted(seen)}"
     groups: dict[str, list[Axis]] = {}
@@ -353,7 +345,6 @@ def opened(product: Product) -> Product:
     if not product.bound:
         return product
     mapping = {axis: fresh(axis.size) for axis in product.bound}
-    # pyrefly: ignore[bad-argument-type]
     return Product(tuple(mapping.values()), tuple((put_base(b, mapping), p) for b, p in product.factors))
 
 

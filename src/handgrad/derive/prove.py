@@ -239,9 +239,7 @@ def _cleared(graph: Graph, expr: Expr) -> Expr:
             definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
             if definition is None or definition.expr is None or len(definition.expr) < 2:
                 continue
-            # pyrefly: ignore[missing-attribute]
             if power < 0 and isinstance(power, int) and not set(base.indices) & set(product.bound):
-                # pyrefly: ignore[no-matching-overload, unsupported-operation]
                 least[base] = min(least.get(base, 0), power)
     factor = Expr([term((), [(b, -p) for b, p in least.items()])])
     return expr * factor if least else expr

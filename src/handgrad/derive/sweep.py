@@ -169,9 +169,7 @@ def reaches(graph: Graph, name: str, other: str) -> bool:
             for target in line.targets:
                 uses[target] = read
         else:
-            # pyrefly: ignore[missing-attribute]
             for target in line.carried.values():
-                # pyrefly: ignore[unsupported-operation]
                 uses[target] = set(line.carried) | {n.id for n in ast.walk(line.over) if isinstance(n, ast.Name)}
     seen, todo = set(), [other]
     while todo:

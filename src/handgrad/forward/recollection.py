@@ -51,7 +51,6 @@ class _Recollection(Runner):
         found = uses(statement.node)
         return Done(found.binds, found.changes)
 
-    # pyrefly: ignore[bad-override]
     def _contexts(self, statement: Statement) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - none is run
         return contextlib.nullcontext()
 

@@ -73,9 +73,7 @@ class Places:
             definition = self.graph.definitions.get(inner)
             if definition is not None and definition.user:
                 axes = [a for a in definition.axes if a is not None]
-                # pyrefly: ignore[bad-argument-type]
                 at = axes.index(definition.axes[int(d)]) if d else 0
-                # pyrefly: ignore[bad-argument-type]
                 run = self.letters.free(axes[at], names.values()) if isinstance(axes[at], Axis) else "k"
                 if d:
                     indices = (*parts[:at], Letter(run), *parts[at:])

@@ -94,7 +94,6 @@ def number(value: int | Ratio) -> str:
 
 
 def _raised(text: str) -> str:
-    # pyrefly: ignore[bad-index]
     return "".join(ABOVE[c] for c in text)
 
 
@@ -102,7 +101,6 @@ def _indexed(name: str, indices: tuple[Formula, ...]) -> str:
     if not indices:
         return name
     if all(isinstance(i, Letter) and i.text in BELOW for i in indices):
-        # pyrefly: ignore[bad-index]
         return name + "".join(BELOW[i.text] for i in indices if isinstance(i, Letter))
     return f"{name}[{','.join(map(plain, indices))}]"
 

@@ -116,7 +116,6 @@ class Speaker:
         for yes, no in (parts, parts[::-1]):
             mask, one = self._under_mask(yes)
             rest, other = self._under_mask(no)
-            # pyrefly: ignore[missing-attribute]
             if not mask or self.graph.masks.get(mask.name) != (rest and rest.name) or mask.indices != rest.indices:
                 continue
             if str(mask.name).startswith("~") or (isinstance(one, Num) and isinstance(other, Num)):

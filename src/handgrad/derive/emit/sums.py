@@ -158,7 +158,6 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     for part, power in parts:
         options = []
         if not free(part) <= names.keys():
-            # pyrefly: ignore[unknown-name]
             raise UnsayableError("a factor with an index of its own")
         for inner in itertools.permutations(sorted(free(part))):
             try:

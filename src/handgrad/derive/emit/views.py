@@ -34,7 +34,6 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     """
     groups = list(dict.fromkeys(_groups(tree, whole)))
     units = {group: fresh(_product(speaker, group)) for group in groups}
-    # pyrefly: ignore[bad-index]
     final = tuple(units[tuple(i.indices)] if isinstance(i, Merged) else i for i in whole)
     options: list[Code] = []
     for chosen in _subsets(groups):
@@ -44,7 +43,6 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
             continue
     if not options:
         raise UnsayableError("no way to say it")
-    # pyrefly: ignore[bad-return]
     return min(options, key=length), final
 
 
@@ -88,7 +86,6 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
             code = fit(code, order)
             for index in whole:
                 if isinstance(index, Merged) and tuple(index.indices) not in chosen:
-                    # pyrefly: ignore[bad-index]
                     code = _closed(speaker, code, index.indices, units[tuple(index.indices)])
             yield code
         except UnsayableError:
@@ -109,9 +106,7 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
     """The source with an axis for a group of which it has only the first ones, or the last: each element repeated."""
     start = code.axes.index(have[0])
     if tuple(code.axes[start : start + len(have)]) != tuple(have):
-        # pyrefly: ignore[unknown-name]
         raise UnsayableError("axes that are not next to each other")
-    # pyrefly: ignore[bad-argument-type]
     count = " * ".join(said_size(speaker, a) for a in group if a not in have)
     if len(have) > 1:
         code = flattened(code, [a for a in have if isinstance(a, Axis)], axis)
@@ -122,7 +117,6 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
         counts = ["1"] * len(code.axes)
         counts[start] = count
         return code.then(f".repeat({', '.join(counts)})", axes)
-    # pyrefly: ignore[unknown-name]
     raise UnsayableError("a view of what is the same along an axis in the middle")
 
 
@@ -199,13 +193,11 @@ def _parts(parts: Sequence[tuple[Tree, Number]], group: Group, axis: Axis) -> It
     for part, power in parts:
         try:
             yield as_one(part, group, axis), power
-        # pyrefly: ignore[unknown-name]
         except UnsayableError:
             partial.append((part, power))
     if partial:
         together = product(1, partial)
         if not set(group) <= free(together) or axis in free(together):
-            # pyrefly: ignore[unknown-name]
             raise UnsayableError("a part of a view by itself")
         yield Flat(together, group, axis), 1
 

@@ -35,7 +35,6 @@ def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
     outer = _Put(copies[id(inside)], name).visit(value)
     values[name] = evaluated(inside, values)
     for target, made in ((name, inside), (line.targets[0], outer)):
-        # pyrefly: ignore[bad-argument-type]
         yield Line((target,), made, f"{target} = {ast.unparse(made)}", line.number)
 
 

@@ -31,7 +31,11 @@ def kept_dimensions(scope: Scope, node: ast.expr, dim: int) -> Iterator[tuple[as
     inner, output = scope.projected(node)
     call = scope.call(inner)
     if output is not None:
-        if call is not None and call.name in APART and dim != scope.value(call["dim"]) % len(shape_of(scope.value(node))):
+        if (
+            call is not None
+            and call.name in APART
+            and dim != scope.value(call["dim"]) % len(shape_of(scope.value(node)))
+        ):
             yield call["x"], dim
         return
     yield from _broadcast(scope, _parts(scope, node), node, dim)

@@ -34,7 +34,6 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
         place, axis, kernel = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
         places.append(place)
         if axis is not None:
-            # pyrefly: ignore[unsupported-operation]
             windows[x.axes[d + 2]] = axis
         del kernel
     made = x.expr.put(windows) * weight.expr

@@ -88,7 +88,6 @@ def _slice(low: Lowering, out: _Subscript, axis: Index | None, part: ast.Slice) 
         out.mapping[axis] = Affine((), start, first if step > 0 else str(start))
         out.axes.append(None)
         return
-    # pyrefly: ignore[unsupported-operation]
     first = part.lower is None and part.upper is not None and step == 1 and bounds[1] > 0
     new = low.axis(count, part.upper if first else None)
     out.mapping[axis] = Affine(((step, new),), start, text)
@@ -169,7 +168,6 @@ def _gather_along(low: Lowering, call: Call) -> Indexed:
         low.graph.sizes.unify(old.size, new.size)
         mapping[old] = new
     if isinstance(made.axes[d], Axis):
-        # pyrefly: ignore[unsupported-operation]
         mapping[made.axes[d]] = index
     return Indexed(low.graph.name(made).expr.put(mapping), axes)
 

@@ -137,7 +137,6 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
     graph.words.pop(hidden, None)
     for table in (graph.filled, graph.values, graph.masks):
         if hidden in table:
-            # pyrefly: ignore[unsupported-operation]
             table[name] = table.pop(hidden)
 
 
@@ -190,14 +189,11 @@ def settle(graph: Graph) -> None:
             case Axis(size, tag):
                 return Axis(sizes.find(size), tag)
             case Gathered(table, parts):
-                # pyrefly: ignore[bad-argument-type]
                 return Gathered(table, tuple(map(settled, parts)))
             case Merged(parts, old):
-                # pyrefly: ignore[bad-argument-type]
                 return Merged(tuple(map(settled, parts)), tuple(map(sizes.find, old)))
             case Affine(terms):
                 text = re.sub(r"#\d+", lambda m: sizes.factor(sizes.of_factor(m[0])).name, index.text)
-                # pyrefly: ignore[bad-argument-type]
                 return index._replace(terms=tuple((step, settled(part)) for step, part in terms), text=text)
         return None
 
@@ -211,7 +207,6 @@ def settle(graph: Graph) -> None:
                     name = sizes.factor(sizes.of_factor(name)).name if is_size(name) else name
                     made.append((Factor(name, tuple(map(settled, base.indices))), power))
                 else:
-                    # pyrefly: ignore[bad-argument-type]
                     made.append((Delta(*map(settled, base)), power))
             out.append(term([Axis(sizes.find(a.size), a.tag) for a in bound], made, c))
         return Expr(out)

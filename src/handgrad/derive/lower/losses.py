@@ -30,7 +30,6 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
         back, mapping, axes = low.maps(others, form)
         made = low.graph.name(made).put(back)
         index = put_index(index, mapping)
-        # pyrefly: ignore[bad-assignment]
         picked = Indexed(made.expr.put({axis: index}), axes)
     picked = Indexed(picked.expr.scale(-1), picked.axes)
     reduction = low.value(call["reduction"])

@@ -325,7 +325,6 @@ class Lowering:
             self.graph.sizes.unify(i.size, j.size)
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
-                # pyrefly: ignore[missing-attribute]
                 self.graph.sizes.unify(p.size, q.size)
 
     def checked(self, made: Indexed, node: ast.expr) -> Indexed:

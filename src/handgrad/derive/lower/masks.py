@@ -20,7 +20,6 @@ def condition(low: Lowering, node: ast.expr) -> tuple[Indexed, Indexed]:
     single = mask.expr.single()
     assert single is not None
     other = low.graph.use(low.graph.complement(single.name))
-    # pyrefly: ignore[bad-argument-type]
     return mask, Indexed(other.expr.put(dict(zip(other.axes, mask.axes, strict=True))), mask.axes)
 
 

@@ -129,7 +129,6 @@ def _median(low: Lowering, call: Call) -> Indexed:
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
     table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
-    # pyrefly: ignore[bad-assignment]
     return Indexed(made.expr.put({made.axes[d]: Gathered(table, others)}), kept(made.axes, dims, keep))
 
 
@@ -144,10 +143,8 @@ def _sort(low: Lowering, call: Call) -> list[Indexed]:
     axes = list(made.axes)
     if call.name == "topk":
         axes[d] = fresh(symbol(values.indices.shape[d]))
-        # pyrefly: ignore[missing-attribute]
         low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
     index = Gathered(table, tuple(a for a in axes if a is not None))
-    # pyrefly: ignore[bad-assignment]
     return [Indexed(made.expr.put({axis: index}), tuple(axes)), Indexed(Expr(), tuple(axes))]
 
 

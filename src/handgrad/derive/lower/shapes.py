@@ -116,7 +116,6 @@ def _resolved(made: Indexed, mapping: dict[Index, Index]) -> Indexed:
     """Put splits in, and splits of splits; merged indices in merged ones are one list."""
     flat: dict[Index, Index] = {}
     for axis in mapping:
-        # pyrefly: ignore[bad-argument-type]
         flat[axis] = merge(_leaves(axis, mapping))
     return Indexed(made.expr.put(flat), made.axes)
 
@@ -125,7 +124,6 @@ def _leaves(axis: Axis, mapping: dict[Index, Index]) -> list[Axis]:
     whole = mapping.get(axis)
     if not isinstance(whole, Merged):
         return [axis]
-    # pyrefly: ignore[bad-argument-type]
     return [leaf for part in whole.indices for leaf in _leaves(part, mapping)]
 
 
@@ -138,7 +136,6 @@ def _expand(low: Lowering, call: Call) -> Indexed:
         if axes[d] is None and number > 1:
             sizes = call.arguments.get("sizes", call.arguments.get("size"))
             written = isinstance(sizes, ast.Tuple) and len(sizes.elts) == len(shape)
-            # pyrefly: ignore[missing-attribute]
             axes[d] = low.axis(number, sizes.elts[d] if written else None)
             other = low.tensor(call["other"]).axes[d] if "other" in call.arguments else None
             axes[d] = fresh(other.size) if isinstance(other, Axis) else axes[d]
@@ -149,7 +146,6 @@ def _expand(low: Lowering, call: Call) -> Indexed:
 def _like(low: Lowering, call: Call) -> Indexed:
     axes = low.tensor(call["x"]).axes
     if call.name == "full_like":
-        # pyrefly: ignore[bad-argument-type]
         return Indexed(low.tensor(call.arguments.get("value", call.arguments.get("fill_value"))).expr, axes)
     return Indexed(ONE if call.name == "ones_like" else Expr(), axes)
 
@@ -242,7 +238,6 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     lengths = [p.axes[d] for p in parts]
     for k, (part, had) in enumerate(zip(stripped, lengths, strict=True)):
         start = " + ".join(before)
-        # pyrefly: ignore[missing-attribute]
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
         place = Affine(
@@ -259,7 +254,6 @@ def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
     if all(index is None for index in lengths):
         return str(len(lengths))
     plain = (i for i in lengths if not isinstance(i, Merged))
-    # pyrefly: ignore[missing-attribute]
     return " + ".join("1" if i is None else low.graph.sizes.factor(i.size).name for i in plain)
 
 

@@ -122,10 +122,8 @@ def masked(graph: Graph, factors: Factors) -> Factors | None:
         is_mask = isinstance(base, Factor) and base.name in graph.masks and power > 0
         if is_mask and power != 1:
             graph.reasons.append(
-                # pyrefly: ignore[missing-attribute]
                 Reason("own square", base.name, Expr([term((), [(base, power)])]), Expr([term((), [(base, 1)])]))
             )
-        # pyrefly: ignore[unsupported-operation]
         out[base] = 1 if is_mask else exact(out.get(base, 0) + power)
     masks = [b for b in out if isinstance(b, Factor) and b.name in graph.masks and out[b] > 0]
     for mask in masks:

@@ -31,11 +31,9 @@ def _softmax(
     definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
     if definition is None or definition.function != "exp" or power < 1 or base not in powers:
         return None
-    # pyrefly: ignore[missing-attribute]
     over = sums_to_one(graph, base.name)
     gone: dict[Base, Number] = {base: power}
     if not over:
-        # pyrefly: ignore[bad-argument-type]
         found = _divided(graph, base, power, powers)
         if found is None:
             return None
@@ -47,7 +45,6 @@ def _softmax(
     argument = _unshifted(graph, definition.arguments[0], over[0])
     made = graph.apply(f"softmax:{d}", (argument,), definition.axes)
     single = made.expr.single()
-    # pyrefly: ignore[missing-attribute]
     places = unify_all(definition.axes, base.indices, {})
     if single is None or places is None:
         return None

@@ -72,7 +72,6 @@ def with_name(
         return None
     names = {b.name for b in factors if isinstance(b, Factor) and depends(b, bound)}
     for known in named_sums(graph):
-        # pyrefly: ignore[missing-attribute]
         if len(known.bound) > len(bound) or not all(b.name in names for b, _ in known.inner):
             continue
         for places, used in matches(known.inner, factors, {}):
@@ -82,14 +81,12 @@ def with_name(
             rest = {b: p for b, p in factors.items() if b not in used}
             if any(depends(b, frozenset(over)) for b in rest) or not _placed(known, places, over):
                 continue
-            # pyrefly: ignore[missing-attribute]
             here = tuple(None if i is None else put_base(Factor("", (i,)), places).indices[0] for i in known.axes)
             outer = [(put_base(b, places), -p) for b, p in known.outer]
             if any(p < 0 and not is_positive(graph, b) and factors.get(b, 0) > p for b, p in outer):
                 continue  # a division that was not there might be by zero
             made = [(Factor(known.name, here), 1), *outer, *rest.items()]
             value = ratio(coefficient, known.coefficient)
-            # pyrefly: ignore[bad-argument-type]
             before = Expr([term(over, [(put_base(b, places), p) for b, p in known.inner])])
             after = Expr([term((), made[: 1 + len(outer)], ratio(1, known.coefficient))])
             reason = Reason("named sum", known.name, before, after)
@@ -117,11 +114,9 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
             continue
         ((base, _),) = on
-        # pyrefly: ignore[missing-attribute]
         over = sums_to_one(graph, base.name)
         if not over:
             continue
-        # pyrefly: ignore[missing-attribute]
         places = unify_all(graph.definitions[base.name].axes, base.indices, {})
         if places is None or {places.get(a) for a in over} - bound or axis not in {places.get(a) for a in over}:
             continue
@@ -129,7 +124,6 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
-        # pyrefly: ignore[bad-argument-type, missing-attribute]
         reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
         return Expr([term(bound - gone, rest, coefficient)]), reason
     return None
@@ -162,16 +156,13 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         total = graph.definitions.get(base.name) if isinstance(base, Factor) and power == 1 else None
         if total is None or total.function != "logsumexp":
             continue
-        # pyrefly: ignore[missing-attribute]
         rest = exponent + element(base.name, base.indices)
-        # pyrefly: ignore[missing-attribute]
         places = unify_all(total.axes, base.indices, {})
         if places is None:
             continue
         inside = reduce(graph, total.arguments[0].put(places))
         if inside == rest:  # over the same indices already
             return total.over
-        # pyrefly: ignore[missing-attribute]
         for over in _orders(graph, definition.axes, base.indices, total.over):
             if inside.put(dict(zip(total.over, over, strict=True))) == rest:
                 return over

@@ -70,7 +70,6 @@ def _contents(expr: Expr) -> list[Number]:
     negative = sum(v < 0 for _, v in expr)
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
     if len(expr) > MANY:
-        # pyrefly: ignore[bad-return]
         return signs[:1]
     return [
         sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])
@@ -135,7 +134,6 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
         if not first.bound or pivot in done:
             continue
         mapping = words.opened.setdefault(first, {axis: fresh(axis.size) for axis in first.bound})
-        # pyrefly: ignore[bad-argument-type]
         have = {put_base(b, mapping) for b, _ in first.factors if not axes_of(b).isdisjoint(first.bound)}
         inside, rest = [], []
         for k, (p, c) in enumerate(terms):
@@ -275,7 +273,6 @@ def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> T
         more = over - {axis}
         parts = [(Leaf(b), p) for b, p in ordered(words, rest)]
         alone = free(first).isdisjoint(more)
-        # pyrefly: ignore[bad-argument-type]
         options.append(_outer_sum(words, more, parts, first) if not alone else options[0])
     return min(options, key=lambda t: (words.cost(t), repr(t)))
 

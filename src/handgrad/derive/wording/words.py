@@ -66,7 +66,6 @@ class Words:
         """Know the numbers that the program has."""
         nodes = (n for line in self.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value))
         numbers = [n.value for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)]
-        # pyrefly: ignore[bad-argument-type]
         self.literals = frozenset(Fraction(repr(n)) for n in numbers if math.isfinite(n))
 
     def name(self, name: str) -> float:
@@ -187,7 +186,6 @@ class Words:
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
         """What is saved where a sum divided by how many there are is a mean."""
         saved = 0.0
-        # pyrefly: ignore[missing-attribute]
         sizes = [part.base.name for part, power in parts if power == -1 and isinstance(part, Leaf) and _size_leaf(part)]
         for part, power in parts:
             if isinstance(part, Sum) and power == 1:
