@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Sequence
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Index, Size, extent, fresh, merge, plain_order, symbol, term
+from handgrad.derive.expr import Affine, Axis, Delta, Expr, Index, extent, fresh, merge, plain_order, symbol, term
 from handgrad.derive.lower.arithmetic import plus
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers, source
 from handgrad.derive.lower.reductions import averaged
 from handgrad.derive.read.calls import Call
 
@@ -20,7 +20,8 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     if len(x.axes) != rank + 2 or (None in weight.axes[2:] and any(padding)):
         raise Unsupported(f"`{call.name}` of this shape has no index notation here")
     if any(padding):
-        x = padded(low, x, padding, low.said(call["x"]))
+        sides = ", ".join(f"{w}, {w}" for w in reversed(padding))
+        x = padded(low, x, [(w, w) for w in padding], f"F.pad({low.said(call['x'])}, ({sides}))")
     x = low.graph.name(x)
     shape = low.value(call.node).shape
     if groups > 1:
@@ -31,11 +32,10 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     places: list[Index | None] = []
     windows: dict[Index, Index] = {}
     for d in range(rank):
-        place, axis, kernel = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
+        place, axis = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
         places.append(place)
         if axis is not None:
             windows[x.axes[d + 2]] = axis
-        del kernel
     made = x.expr.put(windows) * weight.expr
     over = [a for i in weight.axes[1:] for a in plain_order(i)]
     batch = x.axes[0]
@@ -55,15 +55,15 @@ def _numbers(low: Lowering, node: ast.expr, rank: int) -> list[int]:
 
 def _window(
     axis: Index | None, kernel: Index | None, count: int, stride: int, dilation: int
-) -> tuple[Axis | None, Index | None, Index | None]:
+) -> tuple[Axis | None, Index | None]:
     """The index of a result along one axis, and where it looks in what is convolved."""
     if axis is None:
-        return None, None, kernel
+        return None, None
     place = fresh(symbol(count)) if count > 1 else None
     terms = [(step, i) for step, i in ((stride, place), (dilation, kernel)) if i is not None]
     if isinstance(axis, Axis) and place is not None and kernel is None and stride == 1:
-        return fresh(axis.size) if count != axis.size.number else axis, None, None
-    return place, Affine(tuple(terms), 0, "" if len(terms) > 1 else "0" if not terms else f"::{stride}"), kernel
+        return fresh(axis.size) if count != axis.size.number else axis, None
+    return place, Affine(tuple(terms), 0, "" if len(terms) > 1 else "0" if not terms else f"::{stride}")
 
 
 def _grouped(low: Lowering, x: Indexed, weight: Indexed, groups: int, node: ast.expr) -> tuple[Indexed, Indexed]:
@@ -75,26 +75,35 @@ def _grouped(low: Lowering, x: Indexed, weight: Indexed, groups: int, node: ast.
         raise Unsupported("a grouped convolution of one channel has no index notation here")
     parts = (group,) if inner is None else (group, *plain_order(inner))
     each = out.size.number // groups
-    outs = (group,) if each == 1 else (group, fresh(symbol(each)))
+    outs = (group,) if each == 1 else (group, fresh(low.rest(out, group, each)))
     x = x.put({channels: group if len(parts) == 1 else merge(parts)})
     return x, weight.put({out: group if len(outs) == 1 else merge(outs)})
 
 
-def padded(low: Lowering, made: Indexed, padding: Sequence[int], said: str) -> Indexed:
-    """A value with zeros around its last axes."""
+def padded(low: Lowering, made: Indexed, padding: Sequence[tuple[int, int]], text: str) -> Indexed:
+    """A value with zeros before and after its last axes, as many as are said for each."""
     axes = list(made.axes)
     total = low.one(made)
-    whole: list[Index] = []
-    for d, width in enumerate(padding, len(axes) - len(padding)):
+    for d, (before, after) in enumerate(padding, len(axes) - len(padding)):
         axis = axes[d]
-        if width and isinstance(axis, Axis):
-            wide = fresh(symbol(axis.size.number + 2 * width))
-            here = Expr([term((), [(Delta(wide, Affine(((1, axis),), width, f"{width}:-{width}")), 1)])])
+        if (before or after) and isinstance(axis, Axis):
+            wide = fresh(symbol(axis.size.number + before + after))
+            inside = f"{before or ''}:{-after or ''}"
+            here = Expr([term((), [(Delta(wide, Affine(((1, axis),), before, inside)), 1)])])
             total = Indexed((total.expr * here).sum([axis]), ())
             axes[d] = wide
-            whole.append(wide)
-    sides = ", ".join(f"{w}, {w}" for w in reversed(padding))
-    return low.graph.name(Indexed(total.expr, tuple(axes)), text=f"F.pad({said}, ({sides}))")
+        elif before or after:
+            raise Unsupported("padding an axis of length one has no index notation here")
+    return low.graph.name(Indexed(total.expr, tuple(axes)), text=text)
+
+
+@lowers("pad")
+def _pad(low: Lowering, call: Call) -> Indexed:
+    widths = list(low.value(call["pad"]))
+    if low.value(call["mode"]) != "constant" or low.value(call["value"]) or min(widths) < 0:
+        raise Unsupported("`pad` with anything but zeros has no index notation here")
+    sides = [(widths[k], widths[k + 1]) for k in range(0, len(widths), 2)]
+    return padded(low, low.flat(low.tensor(call["x"])), sides[::-1], source(call.node))
 
 
 @lowers("avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d")
@@ -106,13 +115,12 @@ def _average(low: Lowering, call: Call) -> Indexed:
             raise Unsupported("adaptive pooling to more than one place has no index notation here")
         dims = list(range(len(made.axes) - rank, len(made.axes)))
         return averaged(low, made, dims, True)
-    made, inner = _tiles(low, made, call, rank)
+    made = _tiles(low, made, call, rank)
     dims = list(range(len(made.axes) - rank, len(made.axes)))
-    del inner
     return averaged(low, made, dims, False)
 
 
-def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> tuple[Indexed, list[Axis]]:
+def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> Indexed:
     """A value with each of its last axes taken apart into tiles, whose own places are axes at the end."""
     kernel = _numbers(low, call["kernel_size"], rank)
     step = low.value(call["stride"])
@@ -126,11 +134,12 @@ def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> tuple[Indexed
         axis = made.axes[d]
         if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
             raise Unsupported(f"`{call.name}` with a kernel that does not tile the tensor has no index notation here")
-        place = fresh(Size(extent(axis) // width, symbol(0).tag))
-        window = low.axis(width, call["kernel_size"] if isinstance(low.value(call["kernel_size"]), int) else None)
-        window = fresh(window.size)
+        kernel_size = call["kernel_size"]
+        node = kernel_size.elts[len(outer)] if isinstance(kernel_size, ast.Tuple) else kernel_size
+        window = low.axis(width, node)
+        place = fresh(low.rest(axis, window, extent(axis) // width))
         mapping[axis] = merge((place, window))
         outer.append(place)
         inner.append(window)
     made = low.graph.name(made)
-    return Indexed(made.expr.put(mapping), (*made.axes[: len(made.axes) - rank], *outer, *inner)), inner
+    return Indexed(made.expr.put(mapping), (*made.axes[: len(made.axes) - rank], *outer, *inner))

@@ -39,7 +39,7 @@ class _Subscript:
 @lowers("getitem")
 def _getitem(low: Lowering, call: Call) -> Indexed | list[Indexed]:
     if isinstance(low.value(call["x"]), tuple) or not is_array(evaluated(call["x"], low.values)):
-        parts = low.lower(call["x"])
+        parts = low.several(call["x"])
         k = low.integer(call["index"])
         return parts[k] if isinstance(parts, list) else parts
     return subscripted(low, low.tensor(call["x"]), call["index"])

@@ -14,6 +14,7 @@ from handgrad.derive.lower import (
     indexing,
     losses,
     masks,
+    norms,
     products,
     reductions,
     shapes,
@@ -26,7 +27,7 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
 
-FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
+FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, norms, products, reductions, shapes)
 """The modules whose rules are registered."""
 
 

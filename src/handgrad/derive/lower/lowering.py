@@ -3,6 +3,7 @@
 import ast
 import math
 import numbers
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -37,6 +38,11 @@ Rule = Callable[["Lowering", Call], Lowered]
 RULES: dict[str, Rule] = {}
 
 
+def source(node: ast.expr) -> str:
+    """The source of an expression, as people write it."""
+    return re.sub(r"\*\*\((-[\d.]+)\)", r"**\1", ast.unparse(node).replace(" ** ", "**"))
+
+
 def lowers(*names: str) -> Callable[[Rule], Rule]:
     """Register how calls of these names are lowered."""
 
@@ -60,6 +66,7 @@ class Lowering:
         self.values: dict[str, Any] = {"torch": torch, "math": math, **graph.program.values}
         self.relus: dict[Any, str] = {}
         self._memo: dict[str, Indexed] = {}
+        self._several: dict[str, Lowered] = {}
 
     # What an expression is
 
@@ -98,6 +105,14 @@ class Lowering:
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
+    def several(self, node: ast.expr) -> Lowered:
+        """An expression that may be several tensors, the same ones whenever it stands in a line."""
+        key = ast.unparse(node)
+        if key not in self._several:
+            self._several[key] = self.lower(node)
+        made = self._several[key]
+        return [self.refreshed(m) for m in made] if isinstance(made, list) else self.refreshed(made)
+
     def keep(self, node: ast.expr, made: Indexed) -> None:
         """Remember what an expression is lowered to while the line lasts."""
         self._memo[ast.unparse(node)] = made
@@ -109,6 +124,7 @@ class Lowering:
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
+        self._several.clear()
 
     def refreshed(self, made: Indexed) -> Indexed:
         """The same value over indices of its own."""
@@ -133,6 +149,9 @@ class Lowering:
             made = self.constant(node)
             if made is not None:
                 return made
+        plain = self.plain(node)
+        if plain is not None:
+            return plain
         if isinstance(node, ast.Compare | ast.BoolOp) or _logical(node):
             return self.graph.constant(self.said(node), self.value(node))
         if isinstance(node, ast.Attribute) and node.attr in ("values", "data", "real"):
@@ -260,8 +279,26 @@ class Lowering:
 
     def said(self, node: ast.expr) -> str:
         """The source of an expression, in parentheses where it needs them as a factor."""
-        text = ast.unparse(node)
+        text = source(node)
         return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+    def plain(self, node: ast.expr) -> Indexed | None:
+        """A tensor of zeros, of ones, or with ones on its diagonal, as a line makes it."""
+        if not isinstance(node, ast.Call):
+            return None
+        function = evaluated(node.func, self.values)
+        if function is torch.eye and len(node.args) == 1:
+            size = self.size_said(node.args[0], self.integer(node.args[0]))
+            i, j = fresh(size), fresh(size)
+            return Indexed(delta(i, j), (i, j))
+        if function not in (torch.zeros, torch.ones):
+            return None
+        first = node.args[0] if len(node.args) == 1 else None
+        sizes = first.elts if isinstance(first, ast.Tuple | ast.List) else node.args
+        if not all(isinstance(self.value(n), int) for n in sizes):
+            return None
+        axes = tuple(None if self.integer(n) == 1 else self.axis(self.integer(n), n) for n in sizes)
+        return Indexed(ONE if function is torch.ones else Expr(), axes)
 
     def mention(self, node: ast.expr) -> str:
         """The source of an expression, by name where it is a value inside a call that may get a line of its own."""

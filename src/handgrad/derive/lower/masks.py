@@ -7,7 +7,7 @@ import torch
 from handgrad.derive.expr import ONE, Expr, number
 from handgrad.derive.lower.arithmetic import plus, times
 from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers, source
 from handgrad.derive.read.calls import Call
 
 
@@ -55,7 +55,7 @@ def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.
     made, mask, axes = low.align(low.graph.name(made), mask)
     single = mask.expr.single()
     assert single is not None
-    value = low.graph.apply("filled", (made.expr, mask.expr), axes, text=ast.unparse(node))
+    value = low.graph.apply("filled", (made.expr, mask.expr), axes, text=source(node))
     name = value.expr.single()
     assert name is not None
     if name.name not in low.graph.values:
@@ -71,7 +71,7 @@ def _relu(low: Lowering, call: Call) -> Indexed:
     single = positive.expr.single()
     assert single is not None
     low.relus[low.graph.key(made, "", (made.expr,), ())] = single.name
-    return made
+    return made if isinstance(call["x"], ast.Name) else low.graph.name(made, text=source(call.node))
 
 
 @lowers("clamp", "hardtanh", "relu6")
@@ -95,7 +95,7 @@ def _clamp(low: Lowering, call: Call) -> Indexed:
     if inside is None:
         return made
     total = plus(low, times(low, made, condition(low, inside)[0]), total)
-    return low.graph.name(total, text=ast.unparse(call.node))
+    return low.graph.name(total, text=source(call.node))
 
 
 @lowers("maximum", "minimum", "fmax", "fmin")
@@ -137,5 +137,3 @@ def _dropout(low: Lowering, call: Call) -> Indexed:
 def _steps(low: Lowering, call: Call) -> Indexed:
     return low.graph.constant(low.said(call.node), low.value(call.node))
 
-
-__all__ = ["ONE", "condition", "number"]

@@ -238,7 +238,7 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         start = " + ".join(before)
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True)
+        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else str(k) if set(before) <= {"1"} else start, True)
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
