@@ -1,6 +1,6 @@
 """All gradients of a program in as few words as possible."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.backward import Backward, GradientLine
@@ -64,10 +64,14 @@ def said(words: Words, order: list[str], known: Mapping[str, Expr]) -> list[Grad
     return lines
 
 
-def equations(graph: Graph, end: str) -> Equations:
-    """The gradient of each name of the program in terms of those of the names made of it."""
+def equations(graph: Graph, end: str, variables: Container[str] | None = None) -> Equations:
+    """The gradient of each variable in terms of those of the variables made of it.
+
+    The variables are the program's own names where they are left out, and the hidden ones that are worth a name.
+    """
     names = [n for n, d in graph.definitions.items() if d.function != "constant"]
-    variables = {n for n in names if graph.definitions[n].user} | inner(graph)
+    if variables is None:
+        variables = {n for n in names if graph.definitions[n].user} | inner(graph)
     total: Gradients = {end: Expr()}
     order: list[str] = []
     for name in reversed(names):
