@@ -17,6 +17,8 @@ from handgrad.derive.sweep import cost, gradient_name, reaches, shortened, upstr
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
+LONG = 6
+"""A gradient is kept where the others would come to more terms than this without it, each."""
 LINE = 2.0
 """What a line of its own costs, in tokens."""
 
@@ -125,12 +127,19 @@ def eliminate(words: Words, order: list[str], known: dict[str, Expr]) -> dict[st
                 continue
             said = gradient_name(graph, name)
             users = {x: e for x, e in known.items() if said in e.names()}
+            if sum(_terms(e, said, known[name]) for e in users.values()) > LONG * max(1, len(users)):
+                continue
             made = {x: _without(words, x, e, name, known[name]) for x, e in users.items()}
             if _cost(words, made) < _cost(words, {name: known[name], **users}) + 1.0 * is_hidden(name):
                 del known[name]
                 known.update(made)
                 changed = True
     return known
+
+
+def _terms(expr: Expr, said: str, value: Expr) -> int:
+    """How many terms an expression has with another in place of a name."""
+    return sum(len(value) if any(_is(b, said) for b, _ in p.factors) else 1 for p in expr.terms)
 
 
 def _without(words: Words, variable: str, expr: Expr, name: str, value: Expr) -> Expr:

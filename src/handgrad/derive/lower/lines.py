@@ -114,15 +114,23 @@ def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> Non
         raise Unsupported("the rule for this line gives other numbers than the line")
     single = made.expr.single()
     if single is not None and single.indices == made.axes and _adoptable(graph, single.name):
+        found = graph.definitions[single.name]
+        if found.expr is not None:
+            _note_relu(low, name, Indexed(found.expr, found.axes))
         adopt(graph, single.name, name)
     else:
         graph.define(name, Definition(made.axes, (made.expr,), user=True, line=graph.line, text=name))
-        key = graph.key(made, "", (made.expr,), ())
-        if key in low.relus:
-            graph.aliases.setdefault(low.relus[key], f"({name} > 0)")
-        graph.numbered.setdefault(key, name)
+        _note_relu(low, name, made)
+        graph.numbered.setdefault(graph.key(made, "", (made.expr,), ()), name)
     graph.values[name] = right.double()
     graph.say_sizes(name, graph.definitions[name].axes)
+
+
+def _note_relu(low: Lowering, name: str, made: Indexed) -> None:
+    """Where a relu has a name, its mask is where that is positive."""
+    key = low.graph.key(made, "", (made.expr,), ())
+    if key in low.relus:
+        low.graph.aliases.setdefault(low.relus[key], f"({name} > 0)")
 
 
 def _adoptable(graph: Graph, name: str) -> bool:

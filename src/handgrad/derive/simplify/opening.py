@@ -25,7 +25,7 @@ from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.matching import unify_all
 
 Which = Callable[[str, Definition], bool]
-MANY = 60
+MANY = 30
 """More products than this are not multiplied out."""
 
 

@@ -1,5 +1,6 @@
 """The shortest tree for an expression: common factors, sums put together, and names for products."""
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -32,8 +33,16 @@ from handgrad.derive.wording.words import Words
 
 MANY, FEW = 4, 1
 """Of sums with more terms than the first number, only so many ways to put them together are tried."""
+TRIED = 2
+"""How many indices of a sum are tried first."""
 COMMON = 16
 """How many choices of common factors are tried."""
+
+
+@functools.lru_cache(20_000)
+def spelled(p: Product) -> str:
+    """A product as text, to put products in an order."""
+    return repr(p)
 
 
 def tree(words: Words, expr: Expr) -> Tree:
@@ -55,7 +64,14 @@ def _tree(words: Words, expr: Expr) -> Tree:
         front = product_tree(words, (), common, 1)
         for size in _contents(inner):
             options += [times(size, front, made) for made in _sums(words, inner.scale(ratio(1, size)))]
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
+    return cheapest(words, options)
+
+
+def cheapest(words: Words, trees: Iterable[Tree]) -> Tree:
+    """The tree that costs least, of equal ones the first in an order that does not change."""
+    costs = [(words.cost(tree), tree) for tree in trees]
+    least = min(cost for cost, _ in costs)
+    return min((tree for cost, tree in costs if cost == least), key=repr)
 
 
 def _less(p: Product, common: dict[Base, Number]):
@@ -76,7 +92,7 @@ def _contents(expr: Expr) -> list[Number]:
 
 def _least(expr: Expr) -> Number:
     """The number in front of the simplest term."""
-    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, repr(t[0])))[1]
+    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, spelled(t[0])))[1]
 
 
 def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
@@ -96,7 +112,7 @@ def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
 
 
 def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
-    terms = sorted(expr, key=lambda t: (t[1] < 0, len(t[0].bound), len(t[0].factors), repr(t[0])))
+    terms = sorted(expr, key=lambda t: (t[1] < 0, len(t[0].bound), len(t[0].factors), spelled(t[0])))
     if len(terms) == 1:
         yield tree(words, expr)
         return
@@ -260,31 +276,21 @@ def connected(bound: frozenset[Axis], factors: dict[Base, Number]):
 
 def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> Tree:
     """The sum of a product: one index after the other where some factors do not have them all."""
-    plain = product(1, [(Leaf(b), p) for b, p in ordered(words, group)])
-    options = [Sum(tuple(sorted(over)), plain)]
-    for axis in sorted(over) if len(over) > 1 else ():
-        inner = {b: p for b, p in group.items() if axis in axes_of(b)}
-        if len(inner) == len(group):
-            continue
-        rest = {b: p for b, p in group.items() if b not in inner}
-        first = Sum((axis,), product(1, [(Leaf(b), p) for b, p in ordered(words, inner)]))
-        more = over - {axis}
-        parts = [(Leaf(b), p) for b, p in ordered(words, rest)]
-        alone = free(first).isdisjoint(more)
-        options.append(_outer_sum(words, more, parts, first) if not alone else options[0])
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
+    parts: list[tuple[Tree, Number]] = [(Leaf(b), p) for b, p in ordered(words, group)]
+    return _one_by_one(words, over, parts)
 
 
-def _outer_sum(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]], inner: Tree) -> Tree:
-    """The sum over what is left of factors times a sum that is made first; again one index after the other."""
-    items = [*parts, (inner, 1)]
-    options = [_summed(tuple(sorted(over)), product(1, items))]
-    for axis in sorted(over) if len(over) > 1 else ():
-        having = [(t, p) for t, p in items if axis in free(t)]
-        if len(having) < len(items):
-            rest = [(t, p) for t, p in items if axis not in free(t)]
-            options.append(_outer_sum(words, over - {axis}, rest, Sum((axis,), product(1, having))))
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
+def _one_by_one(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]]) -> Tree:
+    """The sum of a product over indices, those first that few of its parts have."""
+    options = [_summed(tuple(sorted(over)), product(1, parts))]
+    having = {axis: [(t, p) for t, p in parts if axis in free(t)] for axis in sorted(over)}
+    fewest = sorted(having, key=lambda a: (len(having[a]), a))[:TRIED] if len(over) > 1 else []
+    for axis in fewest:
+        if len(having[axis]) < len(parts):
+            rest = [(t, p) for t, p in parts if axis not in free(t)]
+            inner = (Sum((axis,), product(1, having[axis])), 1)
+            options.append(_one_by_one(words, over - {axis}, [*rest, inner]))
+    return min(options, key=words.cost)
 
 
 def ordered(words: Words, factors: dict[Base, Number]) -> list[tuple[Base, Number]]:
