@@ -2,7 +2,7 @@
 
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.emit import helpers
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.lower import lower
 from handgrad.derive.read.program import Program
@@ -27,7 +27,7 @@ def closed(program: Program, target: str, end: str | None = None) -> Backward:
     try:
         before = helpers.lines(words, helpers.choose(words, [made.short]))
         lines = [*before.values(), *assign(words, name, target, made.form, made.short)]
-    except Unsayable as reason:
+    except UnsayableError as reason:
         raise DeriveError(f"the gradient of `{target}` has no short source: {reason}") from None
     upstream = gradient_name(graph, end) if graph.definitions[end].axes else None
     return Backward((GradientLine(name, "\n".join(lines)),), {target: name}, upstream)

@@ -4,9 +4,10 @@ import ast
 from dataclasses import dataclass
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Expr, Form
+from handgrad.derive.expr import Expr
+from handgrad.derive.indices import Form
 from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.read.program import Line, Loop, Program
@@ -76,7 +77,7 @@ def derivation(program: Program, target: str, end: str | None = None) -> Derivat
             continue
         try:
             said = "\n".join(assign(words, gradient_name(graph, name), name, made.form, made.short))
-        except Unsayable:
+        except UnsayableError:
             said = ""
         chain = tree(words, known.of[name])
         short = tree(words, made.short)

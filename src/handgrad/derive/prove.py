@@ -9,12 +9,13 @@ import torch
 
 from handgrad.derive.derivative import form_of
 from handgrad.derive.emit import helpers
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Axis, Expr, Factor, Form, Index, Number, Product, plain_order, ratio, term
+from handgrad.derive.expr import Expr, Factor, Number, Product, ratio, term
+from handgrad.derive.indices import Axis, Form, Index, plain_order
 from handgrad.derive.lower import lower
-from handgrad.derive.lower.graph import Graph, Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported
+from handgrad.derive.lower.graph import Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.placing import lower_lines
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program
@@ -102,7 +103,7 @@ class Prover:
         low.values |= {gradient_name(self.graph, n): self.graph.values[gradient_name(self.graph, n)] for n in given}
         try:
             theirs, shaped = onto(low, lower_lines(low, expression), form)
-        except (Unsupported, SyntaxError) as reason:
+        except (UnsupportedError, SyntaxError) as reason:
             return Proof("unknown", reason=str(reason))
         users = direct(self.graph, gradient_of) | given if given else set()
         for name in users - given:
@@ -170,7 +171,7 @@ class Prover:
                 return assign(self.words, "x", "x", (), expr)[0].removeprefix("x = ")
             before = helpers.lines(self.words, helpers.choose(self.words, [expr]))
             lines = assign(self.words, "x", variable, form, expr)
-        except Unsayable:
+        except UnsayableError:
             return ""
         if len(lines) == 1 and not before:
             return lines[0].removeprefix("x = ")
@@ -196,17 +197,17 @@ def onto(low: Lowering, made: Indexed, form: Form) -> tuple[Expr, bool]:
     """A value over the indices of a form, as broadcasting has it, and whether it has just the form's shape.
 
     Raises:
-        Unsupported: it has axes that the form does not have.
+        UnsupportedError: it has axes that the form does not have.
     """
     if len(made.axes) > len(form):
-        raise Unsupported("the formula has more axes than the variable")
+        raise UnsupportedError("the formula has more axes than the variable")
     mapping: dict[Index, Index] = {}
     shaped = len(made.axes) == len(form)
     for own, index in zip(made.axes[::-1], form[::-1], strict=False):
         if own is None:
             shaped &= index is None
         elif index is None:
-            raise Unsupported("the formula has an axis where the variable has one of length one")
+            raise UnsupportedError("the formula has an axis where the variable has one of length one")
         else:
             low.meet(index, own, mapping, {})
     return made.expr.put(mapping), shaped

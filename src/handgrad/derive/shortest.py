@@ -6,9 +6,10 @@ from typing import NamedTuple
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit import helpers
-from handgrad.derive.emit.layout import Unsayable
+from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import ONE, Expr, Factor, Form, Index, Merged, Product, opened, term
+from handgrad.derive.expr import ONE, Expr, Factor, Product, opened, term
+from handgrad.derive.indices import Form, Index, Merged
 from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Program
@@ -44,7 +45,7 @@ def shortest(program: Program) -> Backward:
     kept = eliminate(words, list(order), dict(known))
     try:
         lines = said(words, [name for name in order if name in kept], kept)
-    except Unsayable as reason:
+    except UnsayableError as reason:
         raise DeriveError(f"there is no short source for all gradients: {reason}") from None
     output = program.output
     start = gradient_name(graph, output) if graph.definitions[output].axes else None

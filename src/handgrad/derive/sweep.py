@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit.scatter import scatters
-from handgrad.derive.expr import ONE, Expr, Factor, Form, element
+from handgrad.derive.expr import ONE, Expr, Factor, element
+from handgrad.derive.indices import Form
 from handgrad.derive.lower.graph import Definition, Graph, Indexed
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants

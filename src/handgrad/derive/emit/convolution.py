@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Expr, Factor, Form, Index, Merged, opened, plain_order, term
+from handgrad.derive.expr import Base, Delta, Expr, Factor, opened, term
+from handgrad.derive.indices import Affine, Axis, Form, Index, Merged, plain_order
 
 
 class Window(NamedTuple):
@@ -53,7 +54,7 @@ def transposed(speaker: Speaker, variable: str, form: Form, expr: Expr) -> Code 
     out, channels = weight.indices[:2]
     groups = _groups(speaker, form[1], out, channels)
     if groups is None:
-        raise Unsayable("a window over channels that are mixed otherwise")
+        raise UnsayableError("a window over channels that are mixed otherwise")
     places: list[Index | None] = [form[0], out, *(w.place for w in windows)]
     used = {a for i in (*places, *kernels) for a in plain_order(i)}
     left = [a for a in bound if a not in used]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from handgrad.derive.expr import Axis, Form, Index
+from handgrad.derive.indices import Axis, Form, Index
 from handgrad.derive.wording.words import tokens
 
 ADD, MATMUL, MULTIPLY, UNARY, PRIMARY = range(5)
@@ -12,7 +12,7 @@ ADD, MATMUL, MULTIPLY, UNARY, PRIMARY = range(5)
 Axes = tuple[Axis | None, ...]
 
 
-class Unsayable(Exception):
+class UnsayableError(Exception):
     """There is no way to say this with these axes."""
 
 
@@ -61,7 +61,7 @@ def fit(code: Code, order: Sequence[Index | None]) -> Code:
     if fits(axes, order):
         return code
     if any(a is not None and a not in order for a in axes):
-        raise Unsayable(f"{code.text}: an index that is not in the result")
+        raise UnsayableError(f"{code.text}: an index that is not in the result")
     if None in axes:
         gone = [d for d, a in enumerate(axes) if a is None]
         rest = tuple(a for a in axes if a is not None)
@@ -99,7 +99,7 @@ def flattened(code: Code, group: Sequence[Axis], axis: Axis) -> Code:
     start = code.axes.index(group[0])
     stop = start + len(group)
     if code.axes[start:stop] != tuple(group):
-        raise Unsayable("axes that are not next to each other")
+        raise UnsayableError("axes that are not next to each other")
     last = "" if stop == len(code.axes) else f", {stop - 1}"
     where = f"{start}{last}" if start or last else ""
     return code.then(f".flatten({where})", (*code.axes[:start], axis, *code.axes[stop:]))

@@ -5,9 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, Unsayable, joined, length
+from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, UnsayableError, joined, length
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, Index, Merged, Size, fresh, plain_order
+from handgrad.derive.expr import Base, Delta, Factor
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import Saying, is_size
 from handgrad.derive.wording.words import tokens
@@ -35,7 +36,7 @@ def said_size(speaker: Speaker, axis: Axis) -> str:
         return saying.text.isdigit(), "#" in saying.text, tokens(saying.text.replace("#", "_")), near, k
 
     if not sayings:
-        raise Unsayable("a size that the program has no word for")
+        raise UnsayableError("a size that the program has no word for")
     text = min(enumerate(sayings), key=rank)[1].text
     return rendered(speaker, text) if "#" in text else text
 
@@ -59,7 +60,7 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
     said = (Code(rendered(speaker, definition.text), kind=kind), base.indices) if definition.text else None
     try:
         defined = _defined(speaker, base)
-    except Unsayable:
+    except UnsayableError:
         if said is None:
             raise
         return said
@@ -70,7 +71,7 @@ def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | Non
     """The source of what a hidden name stands for, and the indices of its axes."""
     definition = speaker.graph.definitions[base.name]
     if any(isinstance(i, Merged) for i in definition.axes) or definition.function == "filled" or not definition.arguments:
-        raise Unsayable(f"{base.name} has no source")
+        raise UnsayableError(f"{base.name} has no source")
     units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
     order = tuple(i for i in units if isinstance(i, Axis))
     codes = [speaker.say(made, order) for made in speaker.words.inside(base.name)]
@@ -89,7 +90,7 @@ def _applied(definition: Definition, codes: list[Code], order: tuple[Axis, ...])
     if name == "logsumexp":
         dims = [code.axes.index(a) for a in definition.over if a in code.axes]
         if len(dims) < len(definition.over):
-            raise Unsayable("a sum over an axis that is not there")
+            raise UnsayableError("a sum over an axis that is not there")
         axes = tuple(None if a in definition.over else a for a in code.axes)
         where = str(dims[0]) if len(dims) == 1 else str(tuple(dims))
         return code.then(f".logsumexp({where}, keepdim=True)", axes)
@@ -123,7 +124,7 @@ def _subscripted(speaker: Speaker, code: Code, indices: Sequence[Index | None]) 
                 axes.append(index)
             case Gathered(table, parts):
                 if not all(isinstance(p, Axis) for p in parts):
-                    raise Unsayable("a subscript in a subscript")
+                    raise UnsayableError("a subscript in a subscript")
                 subscripts.append(speaker.graph.tables[table].text)
                 gathered += [p for p in parts if isinstance(p, Axis) and p not in gathered]
                 at.append(len(subscripts) - 1)
@@ -132,10 +133,10 @@ def _subscripted(speaker: Speaker, code: Code, indices: Sequence[Index | None]) 
                 if terms:
                     ((_, part),) = terms
                     if not isinstance(part, Axis):
-                        raise Unsayable("a slice of a subscript")
+                        raise UnsayableError("a slice of a subscript")
                     axes.append(part)
             case _:
-                raise Unsayable("an index that no subscript says")
+                raise UnsayableError("an index that no subscript says")
     if at:
         if len(picked) > 1 and any(s.startswith("range(") for s in subscripts):
             return _along(speaker, code, indices)
@@ -152,7 +153,7 @@ def _along(speaker: Speaker, code: Code, indices: Sequence[Index | None]) -> Cod
     """x[n, t, Y[n, t]] by gather: the table has all axes but the last of the tensor."""
     *others, last = indices
     if not isinstance(last, Gathered) or tuple(others) != last.indices:
-        raise Unsayable("a subscript by a table of several axes")
+        raise UnsayableError("a subscript by a table of several axes")
     d = len(others)
     colons = ", ".join([":"] * d)
     text = f".gather({d}, {speaker.graph.tables[last.table].text}[{colons}, None]).squeeze({d})"
@@ -176,7 +177,7 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
         if isinstance(index, Affine) and len(index.terms) == 2:
             (step, place), (dilation, window) = index.terms
             if not (isinstance(place, Axis) and isinstance(window, Axis)) or dilation != 1 or index.offset:
-                raise Unsayable("a window with dilation")
+                raise UnsayableError("a window with dilation")
             code = code.then(f".unfold({d}, {said_size(speaker, window)}, {step})", ())
             indices[d] = place
             indices.append(window)
@@ -186,7 +187,7 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
         split: list[Index | None] = []
         for index in indices:
             if isinstance(index, Gathered | Affine):
-                raise Unsayable("a view of a subscript")
+                raise UnsayableError("a view of a subscript")
             if isinstance(index, Merged):
                 split += index.indices
                 sizes += [said_size(speaker, Axis(size, 0)) for size in index.sizes]
@@ -230,10 +231,10 @@ def _delta(speaker: Speaker, base: Delta) -> Code:
     if isinstance(i, Axis) and isinstance(j, Axis):
         return Code(f"torch.eye({said_size(speaker, i)})", PRIMARY, (i, j))
     if not isinstance(j, Gathered) or not all(isinstance(p, Axis) for p in j.indices):
-        raise Unsayable("a delta that is no one-hot")
+        raise UnsayableError("a delta that is no one-hot")
     table = speaker.graph.tables[j.table]
     if table.method:
-        raise Unsayable("a delta of a turn")
+        raise UnsayableError("a delta of a turn")
     axes = tuple(p for p in j.indices if isinstance(p, Axis))
     if isinstance(i, Axis):
         return Code(f"F.one_hot({table.text}, {said_size(speaker, i)})", PRIMARY, (*axes, i), "int")
@@ -242,7 +243,7 @@ def _delta(speaker: Speaker, base: Delta) -> Code:
         sizes = [said_size(speaker, p) for p in parts]
         whole = f"F.one_hot({table.text}, {' * '.join(sizes)}).view({', '.join(sizes)})"
         return Code(whole, PRIMARY, parts, "int")
-    raise Unsayable("a delta of two views")
+    raise UnsayableError("a delta of two views")
 
 
 __all__ = ["MULTIPLY", "leaf", "rendered", "said_size"]

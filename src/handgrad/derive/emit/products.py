@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, Unsayable, joined, length
+from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, UnsayableError, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times
@@ -25,10 +26,10 @@ def product(speaker: Speaker, tree: Mul, order: Order) -> Code:
     for parts, means in _with_means(speaker, tree.parts):
         try:
             options.append(_product(speaker, tree.coefficient, parts, means, order))
-        except Unsayable:
+        except UnsayableError:
             continue
     if not options:
-        raise Unsayable("a product with a part that cannot be said")
+        raise UnsayableError("a product with a part that cannot be said")
     return min(options, key=length)
 
 

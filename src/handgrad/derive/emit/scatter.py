@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, UNARY, Code, Unsayable
+from handgrad.derive.emit.layout import PRIMARY, UNARY, Code, UnsayableError
 from handgrad.derive.emit.leaves import rendered, said_size
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Form, Gathered, Index, Product, opened, put_base, term
+from handgrad.derive.expr import Delta, Expr, Product, opened, put_base, term
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index
 from handgrad.derive.wording.words import Words
 
 Sparse = list[tuple[Delta, Expr]]
@@ -37,7 +38,7 @@ def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:
 
 
 def _axes(index: Index) -> tuple[Axis, ...]:
-    from handgrad.derive.expr import plain_order
+    from handgrad.derive.indices import plain_order
 
     return plain_order(index)
 
@@ -106,7 +107,7 @@ def _sliced(speaker: Speaker, form: Form, place: Delta, made: Expr) -> tuple[Cod
     assert isinstance(index, Affine)
     d = form.index(place.left)
     if len(index.terms) > 1:
-        raise Unsayable("a window")
+        raise UnsayableError("a window")
     part = index.terms[0][1] if index.terms else None
     inner = (*form[:d], part, *form[d + 1 :]) if index.terms else (*form[:d], *form[d + 1 :])
     code = _body(speaker, inner, made)
@@ -162,14 +163,14 @@ def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     assert isinstance(index, Gathered)
     parts = index.indices
     if not all(isinstance(p, Axis) for p in parts):
-        raise Unsayable("a place that a table names in a slice")
+        raise UnsayableError("a place that a table names in a slice")
     d = form.index(place.left)
     table = speaker.graph.tables[index.table].text
     if set(parts) & set(form):
         shared = [p for p in parts if p not in form]
         inner = tuple(shared[0] if i == place.left else i for i in form) if len(shared) == 1 else ()
         if inner != parts:
-            raise Unsayable("sums into places along several axes")
+            raise UnsayableError("sums into places along several axes")
         return f".scatter_add_({d}, {table}, {_body(speaker, inner, made).text})"
     code = _body(speaker, (*form[:d], *parts, *form[d + 1 :]), made)
     if len(parts) == 1:

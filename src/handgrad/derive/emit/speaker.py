@@ -11,13 +11,14 @@ from handgrad.derive.emit.layout import (
     UNARY,
     Axes,
     Code,
-    Unsayable,
+    UnsayableError,
     fit,
     flattened,
     joined,
     length,
 )
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product
 from handgrad.derive.wording.words import Words
@@ -40,7 +41,7 @@ class Speaker:
         """The shortest source found for a tree, with axes that broadcast to an order.
 
         Raises:
-            Unsayable: there is none.
+            UnsayableError: there is none.
         """
         key = tree, order
         if key not in self._said:
@@ -48,7 +49,7 @@ class Speaker:
             self._said[key] = shortest([lambda: self._plain(tree, order), lambda: self._lifted(tree, order)])
         code = self._said[key]
         if code is None:
-            raise Unsayable("no way to say a part of it")
+            raise UnsayableError("no way to say a part of it")
         return code
 
     def _plain(self, tree: Tree, order: Order) -> Code:
@@ -90,7 +91,7 @@ class Speaker:
         if code.axes != have:
             code = fit(code, have)
         if code.axes != have:
-            raise Unsayable("an axis is missing")
+            raise UnsayableError("an axis is missing")
         return code
 
     def _sum(self, parts: tuple[Tree, ...], order: Order) -> Code:
@@ -145,7 +146,7 @@ class Speaker:
         if code.kind in ("float", "number"):
             return code
         if not self.near:
-            raise Unsayable("nothing to take a type from")
+            raise UnsayableError("nothing to take a type from")
         return code.then(f".type_as({self.near[0]})", code.axes)._replace(kind="float")
 
 
@@ -155,7 +156,7 @@ def shortest(ways: Sequence[Callable[[], Code | None]]) -> Code | None:
     for way in ways:
         try:
             code = way()
-        except Unsayable:
+        except UnsayableError:
             continue
         if code is not None:
             found.append(code)

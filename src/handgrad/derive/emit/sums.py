@@ -5,9 +5,10 @@ import itertools
 import string
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import MATMUL, UNARY, Code, Unsayable, fit, length
+from handgrad.derive.emit.layout import MATMUL, UNARY, Code, UnsayableError, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
 from handgrad.derive.wording.words import covered
 
@@ -17,10 +18,10 @@ def summed(speaker: Speaker, tree: Sum, order: Order) -> Code:
     options: list[Code] = []
     for way in (_matmuls, _reductions, _running):
         options += way(speaker, tree, order)
-    with contextlib.suppress(Unsayable):
+    with contextlib.suppress(UnsayableError):
         options += _einsum(speaker, tree, order)
     if not options:
-        raise Unsayable("no way to say a sum")
+        raise UnsayableError("no way to say a sum")
     return min(_whole(options, order), key=length)
 
 
@@ -35,7 +36,7 @@ def reduced(speaker: Speaker, tree: Sum, order: Order, how: str) -> Code:
     """The shortest source of a sum, or a mean, over axes."""
     options = list(_reductions(speaker, tree, order, how))
     if not options:
-        raise Unsayable("no way to say a mean")
+        raise UnsayableError("no way to say a mean")
     return min(_whole(options, order), key=length)
 
 
@@ -65,7 +66,7 @@ def _reductions(speaker: Speaker, tree: Sum, order: Order, how: str = "sum") -> 
         axes = tuple(a for a in code.axes if a not in tree.over)
         try:
             yield fit(code.then(f".{how}({whole})", axes), order)
-        except Unsayable:
+        except UnsayableError:
             continue
 
 
@@ -80,7 +81,7 @@ def _over(speaker: Speaker, tree: Sum, inner: Order) -> Code | None:
     """The body of a sum with all axes that are summed."""
     try:
         code = speaker.say(tree.body, inner)
-    except Unsayable:
+    except UnsayableError:
         return None
     return code if all(a in code.axes for a in tree.over) else None
 
@@ -99,7 +100,7 @@ def _matmuls(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
             continue
         try:
             yield from _matmul(speaker, k, groups, frees, order)
-        except Unsayable:
+        except UnsayableError:
             continue
 
 
@@ -159,15 +160,15 @@ def _einsum(speaker: Speaker, tree: Sum, order: Order) -> Iterator[Code]:
     for part, power in parts:
         options = []
         if not free(part) <= names.keys():
-            raise Unsayable("a factor with an index of its own")
+            raise UnsayableError("a factor with an index of its own")
         for inner in itertools.permutations(sorted(free(part))):
             try:
                 code = speaker.whole(part, inner)
-            except Unsayable:
+            except UnsayableError:
                 continue
             options.append((length(code), inner, code))
         if not options:
-            raise Unsayable("a factor that cannot be said by itself")
+            raise UnsayableError("a factor that cannot be said by itself")
         _, inner, code = min(options, key=lambda o: (o[0], [names[a] for a in o[1]]))
         code = speaker.floating(code)
         operands.append(code.text if power == 1 else f"{code.at(4)}**{literal(power)}")

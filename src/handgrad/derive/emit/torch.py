@@ -7,7 +7,8 @@ from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, fit
 from handgrad.derive.emit.scatter import scattered, scatters
 from handgrad.derive.emit.speaker import Order, Speaker
 from handgrad.derive.emit.views import settle_views
-from handgrad.derive.expr import Expr, Form, Size, fresh
+from handgrad.derive.expr import Expr
+from handgrad.derive.indices import Form, Size, fresh
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 
@@ -16,7 +17,7 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     """Lines that set `target` to the gradient of a variable, which an expression over `form` says.
 
     Raises:
-        Unsayable: there is no source for it.
+        UnsayableError: there is no source for it.
     """
     near = _near(words, variable, expr)
     speaker = Speaker(words, near)

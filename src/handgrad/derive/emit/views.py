@@ -3,10 +3,11 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, Code, Unsayable, fit, flattened, length
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Index, Merged, Number, Size, axes_of, fresh, plain_order, put_base
+from handgrad.derive.expr import Base, Delta, Factor, Number, axes_of, put_base
+from handgrad.derive.indices import Affine, Axis, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves, product
 
 Group = tuple[Axis, ...]
@@ -25,10 +26,10 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     for chosen in _subsets(groups):
         try:
             options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
-        except Unsayable:
+        except UnsayableError:
             continue
     if not options:
-        raise Unsayable("no way to say it")
+        raise UnsayableError("no way to say it")
     return min(options, key=length), final
 
 
@@ -74,7 +75,7 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
                 if isinstance(index, Merged) and tuple(index.indices) not in chosen:
                     code = _closed(speaker, code, index.indices, units[tuple(index.indices)])
             yield code
-        except Unsayable:
+        except UnsayableError:
             continue
 
 
@@ -92,7 +93,7 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
     """The source with an axis for a group of which it has only the first ones, or the last: each element repeated."""
     start = code.axes.index(have[0])
     if tuple(code.axes[start : start + len(have)]) != tuple(have):
-        raise Unsayable("axes that are not next to each other")
+        raise UnsayableError("axes that are not next to each other")
     count = " * ".join(said_size(speaker, a) for a in group if a not in have)
     if len(have) > 1:
         code = flattened(code, [a for a in have if isinstance(a, Axis)], axis)
@@ -103,7 +104,7 @@ def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequen
         counts = ["1"] * len(code.axes)
         counts[start] = count
         return code.then(f".repeat({', '.join(counts)})", axes)
-    raise Unsayable("a view of what is the same along an axis in the middle")
+    raise UnsayableError("a view of what is the same along an axis in the middle")
 
 
 def _product(speaker: Speaker, group: Group) -> Size:
@@ -150,7 +151,7 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
     """The tree with several indices read as one.
 
     Raises:
-        Unsayable: they are not together everywhere.
+        UnsayableError: they are not together everywhere.
     """
     inside = set(group)
     match tree:
@@ -166,7 +167,7 @@ def as_one(tree: Tree, group: Group, axis: Axis) -> Tree:
                 rest = tuple(a for a in over if a not in inside)
                 return Sum((*rest, axis), as_one(body, group, axis))
             if bound or not inside.isdisjoint(over):
-                raise Unsayable("a sum over a part of a view")
+                raise UnsayableError("a sum over a part of a view")
             return Sum(over, as_one(body, group, axis))
         case Flat(body, other, one):
             return Flat(as_one(body, group, axis), other, one)
@@ -179,12 +180,12 @@ def _parts(parts: Sequence[tuple[Tree, Number]], group: Group, axis: Axis) -> It
     for part, power in parts:
         try:
             yield as_one(part, group, axis), power
-        except Unsayable:
+        except UnsayableError:
             partial.append((part, power))
     if partial:
         together = product(1, partial)
         if not set(group) <= free(together) or axis in free(together):
-            raise Unsayable("a part of a view by itself")
+            raise UnsayableError("a part of a view by itself")
         yield Flat(together, group, axis), 1
 
 
@@ -194,9 +195,9 @@ def _leaf(base: Base, group: Group, axis: Axis) -> Tree:
     if axes_of(put).isdisjoint(group):
         return Leaf(put)
     if not set(group) <= axes_of(put) or isinstance(base, Delta):
-        raise Unsayable("a part of a view by itself")
+        raise UnsayableError("a part of a view by itself")
     if not set(group) <= set(base.indices) or axis in axes_of(put):
-        raise Unsayable("a part of a view in a subscript")
+        raise UnsayableError("a part of a view in a subscript")
     return Flat(Leaf(base), group, axis)
 
 

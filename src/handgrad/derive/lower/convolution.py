@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Sequence
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Index, extent, fresh, merge, plain_order, symbol, term
+from handgrad.derive.expr import Delta, Expr, term
+from handgrad.derive.indices import Affine, Axis, Index, extent, fresh, merge, plain_order, symbol
 from handgrad.derive.lower.arithmetic import plus
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers, source
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers, source
 from handgrad.derive.lower.reductions import averaged
 from handgrad.derive.read.calls import Call
 
@@ -18,7 +19,7 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     groups = low.integer(call["groups"])
     x, weight = low.flat(low.tensor(call["x"])), low.one(low.flat(low.tensor(call["weight"])))
     if len(x.axes) != rank + 2 or (None in weight.axes[2:] and any(padding)):
-        raise Unsupported(f"`{call.name}` of this shape has no index notation here")
+        raise UnsupportedError(f"`{call.name}` of this shape has no index notation here")
     if any(padding):
         sides = ", ".join(f"{w}, {w}" for w in reversed(padding))
         x = padded(low, x, [(w, w) for w in padding], f"F.pad({low.said(call['x'])}, ({sides}))")
@@ -49,7 +50,7 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
 def _numbers(low: Lowering, node: ast.expr, rank: int) -> list[int]:
     value = low.value(node)
     if isinstance(value, str):
-        raise Unsupported(f"a convolution with padding={value!r} has no index notation here")
+        raise UnsupportedError(f"a convolution with padding={value!r} has no index notation here")
     return [value] * rank if isinstance(value, int) else [int(v) for v in value]
 
 
@@ -72,7 +73,7 @@ def _grouped(low: Lowering, x: Indexed, weight: Indexed, groups: int, node: ast.
     group = low.axis(groups, node)
     inner = weight.axes[1]
     if not isinstance(channels, Axis) or not isinstance(out, Axis):
-        raise Unsupported("a grouped convolution of one channel has no index notation here")
+        raise UnsupportedError("a grouped convolution of one channel has no index notation here")
     parts = (group,) if inner is None else (group, *plain_order(inner))
     each = out.size.number // groups
     outs = (group,) if each == 1 else (group, fresh(low.rest(out, group, each)))
@@ -93,7 +94,7 @@ def padded(low: Lowering, made: Indexed, padding: Sequence[tuple[int, int]], tex
             total = Indexed((total.expr * here).sum([axis]), ())
             axes[d] = wide
         elif before or after:
-            raise Unsupported("padding an axis of length one has no index notation here")
+            raise UnsupportedError("padding an axis of length one has no index notation here")
     return low.graph.name(Indexed(total.expr, tuple(axes)), text=text)
 
 
@@ -101,7 +102,7 @@ def padded(low: Lowering, made: Indexed, padding: Sequence[tuple[int, int]], tex
 def _pad(low: Lowering, call: Call) -> Indexed:
     widths = list(low.value(call["pad"]))
     if low.value(call["mode"]) != "constant" or low.value(call["value"]) or min(widths) < 0:
-        raise Unsupported("`pad` with anything but zeros has no index notation here")
+        raise UnsupportedError("`pad` with anything but zeros has no index notation here")
     sides = [(widths[k], widths[k + 1]) for k in range(0, len(widths), 2)]
     return padded(low, low.flat(low.tensor(call["x"])), sides[::-1], source(call.node))
 
@@ -112,7 +113,7 @@ def _average(low: Lowering, call: Call) -> Indexed:
     rank = 1 if "1d" in call.name else 2
     if call.name.startswith("adaptive"):
         if low.value(call["output_size"]) not in (1, (1, 1)):
-            raise Unsupported("adaptive pooling to more than one place has no index notation here")
+            raise UnsupportedError("adaptive pooling to more than one place has no index notation here")
         dims = list(range(len(made.axes) - rank, len(made.axes)))
         return averaged(low, made, dims, True)
     made = _tiles(low, made, call, rank)
@@ -126,14 +127,14 @@ def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> Indexed:
     step = low.value(call["stride"])
     strides = kernel if step is None else _numbers(low, call["stride"], rank)
     if strides != kernel or any(_numbers(low, call["padding"], rank)):
-        raise Unsupported(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
+        raise UnsupportedError(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
     outer: list[Index | None] = []
     inner: list[Axis] = []
     mapping: dict[Index, Index] = {}
     for d, width in enumerate(kernel, len(made.axes) - rank):
         axis = made.axes[d]
         if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
-            raise Unsupported(f"`{call.name}` with a kernel that does not tile the tensor has no index notation here")
+            raise UnsupportedError(f"`{call.name}` with a kernel that does not tile the tensor has no index notation here")
         kernel_size = call["kernel_size"]
         node = kernel_size.elts[len(outer)] if isinstance(kernel_size, ast.Tuple) else kernel_size
         window = low.axis(width, node)

@@ -11,8 +11,8 @@ import ast
 import copy
 from collections.abc import Mapping
 
-from handgrad.derive.lower.graph import Indexed, fitting, is_hidden
-from handgrad.derive.lower.lowering import Lowered, Lowering, Unsupported, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError, fitting, is_hidden
+from handgrad.derive.lower.lowering import Lowered, Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 SQUARED_DISTANCE = "((x[..., :, None, :] - other[..., None, :, :])**2).sum(-1)"
@@ -99,7 +99,7 @@ def _averaged(text: str, reduction: str, name: str) -> str:
     elif reduction == "batchmean":
         last = f"({last}).sum() / x.shape[0]"
     elif reduction != "none":
-        raise Unsupported(f"`{name}` with reduction={reduction!r} has no index notation here")
+        raise UnsupportedError(f"`{name}` with reduction={reduction!r} has no index notation here")
     return "\n".join([*before, last])
 
 
@@ -118,7 +118,7 @@ PLAIN_ONLY: Mapping[str, Mapping[str, object]] = {
 def _refuse_options(low: Lowering, call: Call) -> None:
     for option, expected in PLAIN_ONLY.get(call.name, {}).items():
         if low.value(call[option]) != expected:
-            raise Unsupported(f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here")
+            raise UnsupportedError(f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here")
 
 
 def _constant(value: object) -> ast.expr:

@@ -5,23 +5,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Delta,
-    Expr,
-    Factor,
-    Form,
-    Gathered,
-    Index,
-    Merged,
-    Size,
-    extent,
-    fresh,
-    term,
-)
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.expr import Delta, Expr, Factor, term
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, Size, extent, fresh
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call, evaluated, is_array
 
 
@@ -100,7 +87,7 @@ def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) ->
         out.at = len(out.axes)
     if isinstance(part, ast.Call) and ast.unparse(part.func) in ("range", "torch.arange", "np.arange", "arange"):
         if len(part.args) != 1:
-            raise Unsupported(f"`{ast.unparse(part)}` as a subscript has no index notation here")
+            raise UnsupportedError(f"`{ast.unparse(part)}` as a subscript has no index notation here")
         out.ranges.append((axis, low.size_said(part.args[0], low.integer(part.args[0]))))
         return
     value = low.value(part)
@@ -110,7 +97,7 @@ def _pick(low: Lowering, out: _Subscript, axis: Index | None, part: ast.expr) ->
         return
     tensor = torch.as_tensor(value)
     if tensor.dtype in (torch.bool, torch.uint8) or tensor.is_floating_point():
-        raise Unsupported("picking by a mask has no index notation here")
+        raise UnsupportedError("picking by a mask has no index notation here")
     out.tensors.append((axis, *low.index(part)))
 
 
@@ -127,7 +114,7 @@ def _gather(low: Lowering, out: _Subscript) -> None:
         axes = axes or (fresh(size),)
         (index,) = axes if len(axes) == 1 else (None,)
         if not isinstance(axis, Axis) or not isinstance(index, Axis):
-            raise Unsupported("this range as a subscript has no index notation here")
+            raise UnsupportedError("this range as a subscript has no index notation here")
         low.graph.sizes.unify(size, index.size)
         if extent(axis) == size.number:
             low.graph.sizes.unify(axis.size, size)
@@ -162,7 +149,7 @@ def _gather_along(low: Lowering, call: Call) -> Indexed:
         if k == d or old == new:
             continue
         if not (isinstance(old, Axis) and isinstance(new, Axis) and extent(old) == extent(new)):
-            raise Unsupported("gathering from a part of a tensor has no index notation here")
+            raise UnsupportedError("gathering from a part of a tensor has no index notation here")
         low.graph.sizes.unify(old.size, new.size)
         mapping[old] = new
     if isinstance(made.axes[d], Axis):
@@ -190,7 +177,7 @@ def _chunk(low: Lowering, call: Call) -> list[Indexed]:
     d = low.integer(call["dim"]) % len(made.axes)
     axis = made.axes[d]
     if not isinstance(axis, Axis):
-        raise Unsupported(f"{call.name} along this axis has no index notation here")
+        raise UnsupportedError(f"{call.name} along this axis has no index notation here")
     lengths = [part.shape[d] for part in low.value(call.node)] if call.name != "unbind" else []
     if call.name == "unbind":
         places = [Affine((), k, str(k), True) for k in range(axis.size.number)]

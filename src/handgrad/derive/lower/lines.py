@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Gathered, Index, Merged, fresh, symbol, term
+from handgrad.derive.expr import Delta, Expr, Factor, term
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, fresh, symbol
 from handgrad.derive.lower import (
     arithmetic,
     convolution,
@@ -19,8 +20,8 @@ from handgrad.derive.lower import (
     reductions,
     shapes,
 )
-from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
-from handgrad.derive.lower.lowering import Lowering, Unsupported, refusal
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError, is_hidden
+from handgrad.derive.lower.lowering import Lowering, refusal
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
@@ -92,12 +93,12 @@ def _lower_line(low: Lowering, line: Line) -> None:
         lowered = low.lower(line.value)
         parts = lowered if isinstance(lowered, list) else [lowered]
         if len(parts) != len(targets):
-            raise Unsupported("the line takes a tensor apart")
+            raise UnsupportedError("the line takes a tensor apart")
         for (name, made), part in zip(targets, parts, strict=True):
             if is_float(made):
                 _assign(low, name, part, torch.as_tensor(made))
-    except (Unsupported, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
-        what = str(reason) if isinstance(reason, Unsupported) else f"index notation fails here ({reason})"
+    except (UnsupportedError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as reason:
+        what = str(reason) if isinstance(reason, UnsupportedError) else f"index notation fails here ({reason})"
         error = refusal(what, line.text, line.number)
         for name, _ in targets:
             _unknown(graph, name, error)
@@ -111,7 +112,7 @@ def _worth_knowing(node: ast.expr) -> bool:
 def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> None:
     graph = low.graph
     if len(made.axes) != right.dim() or not torch.allclose(value(graph, made), right.double(), equal_nan=True):
-        raise Unsupported("the rule for this line gives other numbers than the line")
+        raise UnsupportedError("the rule for this line gives other numbers than the line")
     single = made.expr.single()
     if single is not None and single.indices == made.axes and _adoptable(graph, single.name):
         found = graph.definitions[single.name]

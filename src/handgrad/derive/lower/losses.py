@@ -2,10 +2,11 @@
 
 import ast
 
-from handgrad.derive.expr import ONE, Axis, plain_order, put_index
+from handgrad.derive.expr import ONE
+from handgrad.derive.indices import Axis, plain_order, put_index
 from handgrad.derive.lower.arithmetic import plus, power, times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.lower.masks import condition
 from handgrad.derive.lower.reductions import averaged, log_softmax, reduced
 from handgrad.derive.read.calls import Call
@@ -24,14 +25,14 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
         picked = reduced(times(low, made, low.tensor(call["target"])), [d], False)
         return _over_rows(low, call, _negative(picked), None)
     if not isinstance(made.axes[d], Axis):
-        raise Unsupported(f"`{call.name}` over one class has no index notation here")
+        raise UnsupportedError(f"`{call.name}` over one class has no index notation here")
     target, kept = _ignoring(low, call)
     weight = None if low.value(call["weight"]) is None else _at(low, low.tensor(call["weight"]), 0, target)
     losses = _negative(_at(low, made, d, target))
     smoothing = call.arguments.get("label_smoothing")
     if smoothing is not None and low.value(smoothing):
         if weight is not None:
-            raise Unsupported("`cross_entropy` with class weights and label_smoothing has no index notation here")
+            raise UnsupportedError("`cross_entropy` with class weights and label_smoothing has no index notation here")
         share = low.tensor(smoothing)
         even = _negative(averaged(low, low.refreshed(made), [d], False))
         losses = plus(low, times(low, losses, plus(low, Indexed(ONE), share, -1)), times(low, even, low.refreshed(share)))

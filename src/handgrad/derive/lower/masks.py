@@ -4,10 +4,10 @@ import ast
 
 import torch
 
-from handgrad.derive.expr import ONE, Expr, number
+from handgrad.derive.expr import Expr
 from handgrad.derive.lower.arithmetic import plus, times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers, source
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers, source
 from handgrad.derive.read.calls import Call
 
 
@@ -107,7 +107,7 @@ def larger(low: Lowering, name: str, one: ast.expr, other: ast.expr) -> Indexed:
     """The larger of two values, or the smaller, element by element."""
     first = ast.Compare(one, [ast.Gt() if "max" in name else ast.Lt()], [other])
     if torch.any(torch.as_tensor(low.value(one)) == torch.as_tensor(low.value(other))):
-        raise Unsupported("which of two equal values is larger cannot be said")
+        raise UnsupportedError("which of two equal values is larger cannot be said")
     return chosen(low, first, low.tensor(one), low.tensor(other))
 
 
@@ -129,7 +129,7 @@ def _tril(low: Lowering, call: Call) -> Indexed:
 @lowers("dropout")
 def _dropout(low: Lowering, call: Call) -> Indexed:
     if low.value(call["training"]) and low.value(call["p"]):
-        raise Unsupported("`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it")
+        raise UnsupportedError("`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it")
     return low.tensor(call["x"])
 
 

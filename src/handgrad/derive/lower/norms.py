@@ -3,7 +3,8 @@
 import ast
 
 from handgrad.derive.lower.definitions import lower_text
-from handgrad.derive.lower.lowering import Lowered, Lowering, Unsupported, lowers
+from handgrad.derive.lower.graph import UnsupportedError
+from handgrad.derive.lower.lowering import Lowered, Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 NORMALISED = "xc = {x} - {x}.mean({dims}, keepdim=True)\nrstd = ((xc**2).mean({dims}, keepdim=True) + eps)**-0.5\n"
@@ -46,7 +47,7 @@ def _group_norm(low: Lowering, call: Call) -> Lowered:
 @lowers("scaled_dot_product_attention")
 def _attention(low: Lowering, call: Call) -> Lowered:
     if low.value(call["dropout_p"]):
-        raise Unsupported("attention with dropout draws a mask that nothing else sees")
+        raise UnsupportedError("attention with dropout draws a mask that nothing else sees")
     arguments = dict(call.arguments)
     if low.value(arguments["scale"]) is None:
         arguments["scale"] = ast.parse(f"{ast.unparse(call['query'])}.shape[-1]**-0.5", mode="eval").body

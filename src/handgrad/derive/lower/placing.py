@@ -2,11 +2,12 @@
 
 import ast
 
-from handgrad.derive.expr import Expr, Index, delta, plain_order
+from handgrad.derive.expr import Expr, delta
+from handgrad.derive.indices import Index, plain_order
 from handgrad.derive.lower.arithmetic import plus, power, times
-from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
 from handgrad.derive.lower.indexing import subscripted
-from handgrad.derive.lower.lowering import Lowering, Unsupported
+from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.read.calls import call_of
 
 
@@ -16,7 +17,7 @@ def lower_lines(low: Lowering, source: str) -> Indexed:
     Lines may assign names, change them (`dx /= n`), and add to places of them (`dx[range(n), Y] -= 1`).
 
     Raises:
-        Unsupported: a line is none of these, or cannot be put in index notation.
+        UnsupportedError: a line is none of these, or cannot be put in index notation.
     """
     made: dict[str, Indexed] = {}
     last: Indexed | None = None
@@ -36,9 +37,9 @@ def lower_lines(low: Lowering, source: str) -> Indexed:
             case ast.Assign([ast.Subscript(ast.Name(name), index)], value) if name in made and not made[name].expr:
                 last = made[name] = _placed(low, made[name], index, _value(low, value, made))
             case _:
-                raise Unsupported(f"`{ast.unparse(node)}` is no line that can be put in index notation")
+                raise UnsupportedError(f"`{ast.unparse(node)}` is no line that can be put in index notation")
     if last is None:
-        raise Unsupported("there is no line")
+        raise UnsupportedError("there is no line")
     return last
 
 
@@ -53,7 +54,7 @@ def _value(low: Lowering, node: ast.expr, made: dict[str, Indexed]) -> Indexed:
         low.know(name, known)
     lowered = low.tensor(node)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-        raise Unsupported(f"`{ast.unparse(node)}` changes a tensor inside an expression")
+        raise UnsupportedError(f"`{ast.unparse(node)}` changes a tensor inside an expression")
     return lowered
 
 
@@ -67,7 +68,7 @@ def _changed(low: Lowering, before: Indexed, op: ast.operator, value: Indexed) -
             return times(low, before, value)
         case ast.Div():
             return times(low, before, power(low, value, -1))
-    raise Unsupported(f"`{type(op).__name__}` in place has no index notation here")
+    raise UnsupportedError(f"`{type(op).__name__}` in place has no index notation here")
 
 
 def _placed(low: Lowering, whole: Indexed, index: ast.expr, value: Indexed) -> Indexed:
@@ -94,7 +95,7 @@ def _at_places(low: Lowering, whole: Indexed, places: list[Index | None], axes, 
 def _added(low: Lowering, made: dict[str, Indexed], name: str, method: str, arguments: list[ast.expr]) -> Indexed:
     """What `dC.index_add_(0, X.view(-1), value)` makes of a tensor."""
     if method != "index_add_" or len(arguments) != 3:
-        raise Unsupported(f"`{name}.{method}` has no index notation here")
+        raise UnsupportedError(f"`{name}.{method}` has no index notation here")
     d = low.integer(arguments[0]) % len(made[name].axes)
     index = ast.Tuple([*[ast.Slice()] * d, arguments[1]], ast.Load())
     put = _placed(low, made[name], index, _value(low, arguments[2], made))

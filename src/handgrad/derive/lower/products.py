@@ -2,10 +2,10 @@
 
 import ast
 
-from handgrad.derive.expr import Axis, Index, plain_order
+from handgrad.derive.indices import Axis, Index, plain_order
 from handgrad.derive.lower.arithmetic import plus, times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 
@@ -58,7 +58,7 @@ def _einsum(low: Lowering, call: Call) -> Indexed:
     equation = str(low.value(call["equation"])).replace(" ", "")
     operands = call["operands"]
     if "." in equation or not isinstance(operands, ast.Tuple):
-        raise Unsupported("an einsum with '...' has no index notation here")
+        raise UnsupportedError("an einsum with '...' has no index notation here")
     left, arrow, right = equation.partition("->")
     if not arrow:
         letters = [c for c in left if c.isalpha()]
@@ -92,7 +92,7 @@ def _trace(low: Lowering, call: Call) -> Indexed:
 def _diagonal(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     if len(made.axes) < 2 or low.value(call["offset" if call.name == "diagonal" else "diagonal"]):
-        raise Unsupported("this diagonal has no index notation here")
+        raise UnsupportedError("this diagonal has no index notation here")
     first, second = (low.integer(call["dim1"]), low.integer(call["dim2"])) if call.name == "diagonal" else (0, 1)
     return on_diagonal(low, made, first % len(made.axes), second % len(made.axes))
 
@@ -101,7 +101,7 @@ def on_diagonal(low: Lowering, made: Indexed, first: int, second: int) -> Indexe
     """The elements where two axes are at the same place, along an axis at the end."""
     i, j = made.axes[first], made.axes[second]
     if not (isinstance(i, Axis) and isinstance(j, Axis) and i.size.number == j.size.number):
-        raise Unsupported("a diagonal of axes of different lengths has no index notation here")
+        raise UnsupportedError("a diagonal of axes of different lengths has no index notation here")
     low.graph.sizes.unify(i.size, j.size)
     made = low.graph.name(made)
     rest = [a for d, a in enumerate(made.axes) if d not in (first, second)]

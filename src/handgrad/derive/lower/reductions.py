@@ -5,24 +5,11 @@ from fractions import Fraction
 
 import torch
 
-from handgrad.derive.expr import (
-    Axis,
-    Delta,
-    Expr,
-    Form,
-    Gathered,
-    Index,
-    Merged,
-    element,
-    fresh,
-    merge,
-    plain_order,
-    symbol,
-    term,
-)
+from handgrad.derive.expr import Delta, Expr, element, term
+from handgrad.derive.indices import Axis, Form, Gathered, Index, Merged, fresh, merge, plain_order, symbol
 from handgrad.derive.lower.arithmetic import mean_of, plus, power
-from handgrad.derive.lower.graph import Definition, Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers, source
+from handgrad.derive.lower.graph import Definition, Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers, source
 from handgrad.derive.lower.masks import larger
 from handgrad.derive.read.calls import Call, is_array
 
@@ -90,7 +77,7 @@ def _norm(low: Lowering, call: Call) -> Indexed:
         return low.graph.name(made, text=source(call.node))
     if order == 1:
         return reduced(low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
-    raise Unsupported(f"a norm of order {order} has no index notation here")
+    raise UnsupportedError(f"a norm of order {order} has no index notation here")
 
 
 @lowers("max", "min", "amax", "amin")
@@ -113,7 +100,7 @@ def _max(low: Lowering, call: Call) -> Indexed:
         mapping[axis] = Gathered(table, others)
         return Indexed(made.expr.put(mapping), kept(made.axes, dims, keep))
     if len(dims) < len(made.axes):
-        raise Unsupported("the largest element along several axes has no index notation here")
+        raise UnsupportedError("the largest element along several axes has no index notation here")
     axes = [axis for index in made.axes for axis in plain_order(index)]
     table = low.graph.table(f"{said}.{which}()", getattr(numbers, which)())
     here = Delta(merge(axes), Gathered(table, ()))
@@ -125,7 +112,7 @@ def _max(low: Lowering, call: Call) -> Indexed:
 def _median(low: Lowering, call: Call) -> Indexed:
     made, dims, keep = _read(low, call)
     if len(dims) != 1 or made.axes[dims[0]] is None:
-        raise Unsupported("a median of all elements has no index notation here")
+        raise UnsupportedError("a median of all elements has no index notation here")
     made, (d,) = low.graph.name(low.flat(made)), dims
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
@@ -214,7 +201,7 @@ def _cumsum(low: Lowering, call: Call) -> Indexed:
     (d,) = low.dims(call["dim"], len(made.axes))
     axis = made.axes[d]
     if not isinstance(axis, Axis):
-        raise Unsupported("a cumulative sum along this axis has no index notation here")
+        raise UnsupportedError("a cumulative sum along this axis has no index notation here")
     after = fresh(axis.size)
     return Indexed((made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes))
 

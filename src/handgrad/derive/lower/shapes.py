@@ -5,12 +5,10 @@ import itertools
 
 import torch
 
-from handgrad.derive.expr import (
-    ONE,
+from handgrad.derive.expr import ONE, Delta, Expr, term
+from handgrad.derive.indices import (
     Affine,
     Axis,
-    Delta,
-    Expr,
     Form,
     Gathered,
     Index,
@@ -20,10 +18,9 @@ from handgrad.derive.expr import (
     merge,
     plain_order,
     symbol,
-    term,
 )
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, Unsupported, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 
@@ -105,7 +102,7 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
                 left.insert(0, second)
                 missing = 1
             else:
-                raise Unsupported("this view splits and merges axes at once")
+                raise UnsupportedError("this view splits and merges axes at once")
         if len(parts) == 1 and node is not None and not isinstance(node, ast.Constant):
             low.graph.sizes.unify(parts[0].size, low.size_said(node, count))
         axes.append(None if not parts else parts[0] if len(parts) == 1 else merge(parts))
@@ -169,7 +166,7 @@ def _repeat_interleave(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     dim, count = low.value(call["dim"]), low.value(call["repeats"])
     if not isinstance(dim, int) or not isinstance(count, int):
-        raise Unsupported("repeat_interleave by a tensor, or without dim, has no index notation here")
+        raise UnsupportedError("repeat_interleave by a tensor, or without dim, has no index notation here")
     inner = low.axis(count, call["repeats"])
     axes = list(made.axes)
     axes[dim] = inner if axes[dim] is None else merge((*plain_order(axes[dim]), inner))
@@ -182,7 +179,7 @@ def _roll(low: Lowering, call: Call) -> Indexed:
     rank = len(made.axes)
     dims = low.dims(call["dims"], rank)
     if call.name == "roll" and low.value(call["dims"]) is None and rank > 1:
-        raise Unsupported("roll without dims has no index notation here")
+        raise UnsupportedError("roll without dims has no index notation here")
     shifts = low.value(call["shifts"]) if call.name == "roll" else 0
     shifts = [shifts] * len(dims) if isinstance(shifts, int) else list(shifts)
     mapping: dict[Index, Index] = {}
@@ -210,7 +207,7 @@ def _roll(low: Lowering, call: Call) -> Indexed:
 def _cat(low: Lowering, call: Call) -> Indexed:
     nodes = call["tensors"]
     if not isinstance(nodes, ast.Tuple | ast.List):
-        raise Unsupported("a list that the line does not write out has no index notation here")
+        raise UnsupportedError("a list that the line does not write out has no index notation here")
     parts = [low.tensor(node) for node in nodes.elts]
     if call.name == "stack":
         rank = len(parts[0].axes) + 1

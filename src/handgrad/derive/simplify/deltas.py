@@ -1,21 +1,7 @@
 """Contract deltas, and what is known of masks."""
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Base,
-    Delta,
-    Factor,
-    Gathered,
-    Index,
-    Merged,
-    Number,
-    axes_of,
-    exact,
-    merged,
-    plain_order,
-    put_base,
-)
+from handgrad.derive.expr import Base, Delta, Factor, Number, axes_of, exact, merged, put_base
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, plain_order
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
 

@@ -4,22 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import (
-    ONE,
-    Base,
-    Expr,
-    Factor,
-    Index,
-    Number,
-    Product,
-    exact,
-    merged,
-    opened,
-    plain_order,
-    put_base,
-    put_index,
-    term,
-)
+from handgrad.derive.expr import ONE, Base, Expr, Factor, Number, Product, exact, merged, opened, put_base, term
+from handgrad.derive.indices import Index, plain_order, put_index
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
@@ -97,10 +83,7 @@ def _folded(graph: Graph, expr: Expr, known: Sum) -> Iterator[Expr]:
 
 def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterator[Places]:
     needed = [a for i in known.definition.axes for a in plain_order(i)]
-    if head:
-        sources = [(head, dict(product.factors))]
-    else:
-        sources = [(others[0][0], dict(p.factors)) for p in expr.terms]
+    sources = [(head, dict(product.factors))] if head else [(others[0][0], dict(p.factors)) for p in expr.terms]
     for pattern, factors in sources:
         for places, _ in matches(list(pattern.items()), factors, {}, any_power=True):
             if all(a in places for a in needed):

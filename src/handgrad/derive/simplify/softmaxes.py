@@ -1,7 +1,8 @@
 """One name for each softmax, however it is computed: by a call, or by exponentials over their sum, shifted or not."""
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Form, Number, axes_of, merged, opened, plain_order, put_base, term
-from handgrad.derive.lower.graph import Graph, Indexed
+from handgrad.derive.expr import Base, Expr, Factor, Number, axes_of, merged, opened, put_base, term
+from handgrad.derive.indices import Axis
+from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.opening import expand
 from handgrad.derive.simplify.steps import rewriting

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from handgrad.derive.expr import (
     ONE,
-    Axis,
     Base,
     Expr,
     Factor,
@@ -14,11 +13,11 @@ from handgrad.derive.expr import (
     element,
     merged,
     opened,
-    plain_order,
     put_base,
     ratio,
     term,
 )
+from handgrad.derive.indices import Axis, plain_order
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors

@@ -4,7 +4,8 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple, Union
 
-from handgrad.derive.expr import Axis, Base, Index, Number, axes_of, put_base
+from handgrad.derive.expr import Base, Number, axes_of, put_base
+from handgrad.derive.indices import Axis, Index
 
 
 class Num(NamedTuple):
