@@ -108,5 +108,3 @@ def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | No
         case Affine(terms):
             return index._replace(terms=tuple([(step, put_index(i, mapping)) for step, i in terms]))
     return index
-
-

@@ -152,7 +152,11 @@ class Prover:
 
     def _vanishes(self, difference: Expr, right: Expr, form: Form) -> bool:
         """Whether a difference is nothing in numbers."""
-        given = [n for n in difference.names() | right.names() if n in self.graph.values and n not in self.graph.program.values]
+        given = [
+            n
+            for n in difference.names() | right.names()
+            if n in self.graph.values and n not in self.graph.program.values
+        ]
         for _ in range(DRAWS):
             for name in given:
                 if self.graph.definitions[name].line == 10**6:

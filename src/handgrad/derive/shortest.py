@@ -98,7 +98,7 @@ def equations(graph: Graph, end: str, variables: Container[str] | None = None) -
 
 
 def inner(graph: Graph) -> set[str]:
-    """Hidden names that a gradient of their own is worth having for: what a named function is of, where that is a sum."""
+    """Hidden names whose gradients are worth a line: what a named function is of, where that is a sum."""
     found: dict[str, str] = {}
     for name, d in graph.definitions.items():
         if not d.user or len(d.arguments) != 1 or len(d.arguments[0]) != 1:
@@ -106,9 +106,10 @@ def inner(graph: Graph) -> set[str]:
         ((product, _),) = d.arguments[0]
         inside = [b.name for b, _ in product.factors if isinstance(b, Factor) and is_hidden(b.name)]
         masks = [b for b, _ in product.factors if isinstance(b, Factor) and b.name in graph.masks]
-        if len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks):
-            if graph.definitions[inside[0]].expr is not None and len(graph.definitions[inside[0]].arguments[0]) > 1:
-                found.setdefault(inside[0], name)
+        alone = len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks)
+        expr = graph.definitions[inside[0]].expr if alone else None
+        if expr is not None and len(expr) > 1:
+            found.setdefault(inside[0], name)
     for hidden, name in found.items():
         graph.gradients.setdefault(hidden, f"d{name}_pre")
     graph.gradients |= {hidden: f"d{word}" for hidden, word in graph.words.items()}

@@ -70,17 +70,21 @@ def _named(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]
 def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | None]]:
     """The source of what a hidden name stands for, and the indices of its axes."""
     definition = speaker.graph.definitions[base.name]
-    if any(isinstance(i, Merged) for i in definition.axes) or definition.function == "filled" or not definition.arguments:
+    if (
+        any(isinstance(i, Merged) for i in definition.axes)
+        or definition.function == "filled"
+        or not definition.arguments
+    ):
         raise UnsayableError(f"{base.name} has no source")
     units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
     order = tuple(i for i in units if isinstance(i, Axis))
     codes = [speaker.say(made, order) for made in speaker.words.inside(base.name)]
-    code = _applied(definition, codes, order)
+    code = _applied(definition, codes)
     places = dict(zip(definition.axes, base.indices, strict=True))
     return code, [None if a is None or a.size == UNIT else places[a] for a in code.axes]
 
 
-def _applied(definition: Definition, codes: list[Code], order: tuple[Axis, ...]) -> Code:
+def _applied(definition: Definition, codes: list[Code]) -> Code:
     """The source of a function of what is said already."""
     code, name = codes[0], definition.function
     if not name:

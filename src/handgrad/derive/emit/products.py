@@ -64,9 +64,7 @@ def _size(part: Tree) -> str:
     return ""
 
 
-def _product(
-    speaker: Speaker, coefficient: Number, parts: Sequence[Part], means: frozenset[int], order: Order
-) -> Code:
+def _product(speaker: Speaker, coefficient: Number, parts: Sequence[Part], means: frozenset[int], order: Order) -> Code:
     sign, size = ("-", -coefficient) if coefficient < 0 else ("", coefficient)
     over: list[Code] = []
     under: list[Code] = []

@@ -7,12 +7,11 @@ from handgrad.derive.emit.leaves import rendered, said_size
 from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Delta, Expr, Product, opened, put_base, term
 from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index
-from handgrad.derive.wording.words import Words
 
 Sparse = list[tuple[Delta, Expr]]
 
 
-def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:
+def scatters(form: Form, expr: Expr) -> tuple[Expr, Sparse]:
     """What of an expression has a place everywhere, and what only goes to places that a delta names."""
     dense, sparse = [], []
     for product, c in expr:
@@ -77,9 +76,7 @@ def _same(one: Delta, other: Delta) -> dict[Index, Index] | None:
     return None if found is None else dict(found)
 
 
-def scattered(
-    speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool
-) -> list[str]:
+def scattered(speaker: Speaker, target: str, variable: str, form: Form, sparse: Sparse, *, first: bool) -> list[str]:
     """Lines that add to `target` what goes to named places; `first` where nothing has set it yet."""
     if not sparse:
         return []

@@ -124,7 +124,10 @@ class Speaker:
             codes = [self.say(t, order) for t in (Leaf(mask), one, other)]
             if "float" not in (codes[1].kind, codes[2].kind):
                 continue
-            inside = ", ".join(c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text for k, c in enumerate(codes))
+            inside = ", ".join(
+                c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text
+                for k, c in enumerate(codes)
+            )
             return Code(f"torch.where({inside})", PRIMARY, joined([c.axes for c in codes]))
         return None
 

@@ -24,7 +24,7 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     whole = transposed(speaker, variable, form, expr)
     if whole is not None:
         return [f"{target} = {whole.text}"]
-    dense, sparse = scatters(words, form, expr)
+    dense, sparse = scatters(form, expr)
     lines: list[str] = []
     if dense or not sparse:
         code = expression(speaker, variable, form, dense)

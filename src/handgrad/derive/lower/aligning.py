@@ -56,4 +56,3 @@ class Aligning:
         elif isinstance(i, Merged) and isinstance(j, Merged):
             for p, q in zip(i.indices, j.indices, strict=True):
                 self.graph.sizes.unify(p.size, q.size)
-

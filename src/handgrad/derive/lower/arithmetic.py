@@ -132,7 +132,11 @@ def power(low: Lowering, made: Indexed, exponent: Number) -> Indexed:
         return Indexed(number(0 if exponent > 0 else Fraction(1, 0)), made.axes)
     made = low.one(made)
     ((product, coefficient),) = made.expr
-    if product.bound or any(isinstance(b, Delta) for b, _ in product.factors) or (isinstance(exponent, Fraction) and not _splits(low, product, coefficient)):
+    if (
+        product.bound
+        or any(isinstance(b, Delta) for b, _ in product.factors)
+        or (isinstance(exponent, Fraction) and not _splits(low, product, coefficient))
+    ):
         made = low.graph.name(made)
     ((product, coefficient),) = made.expr
     raised, factor = root(coefficient, exponent)

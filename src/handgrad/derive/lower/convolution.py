@@ -134,7 +134,9 @@ def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> Indexed:
     for d, width in enumerate(kernel, len(made.axes) - rank):
         axis = made.axes[d]
         if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
-            raise UnsupportedError(f"`{call.name}` with a kernel that does not tile the tensor has no index notation here")
+            raise UnsupportedError(
+                f"`{call.name}` with a kernel that does not tile the tensor has no index notation here"
+            )
         kernel_size = call["kernel_size"]
         node = kernel_size.elts[len(outer)] if isinstance(kernel_size, ast.Tuple) else kernel_size
         window = low.axis(width, node)

@@ -53,7 +53,7 @@ DEFINITIONS: dict[str, str] = {
     "mse_loss": "(x - target)**2",
     "l1_loss": "torch.abs(x - target)",
     "smooth_l1_loss": "d = torch.abs(x - target)\ntorch.where(d < beta, 0.5 * (x - target)**2 / beta, d - 0.5 * beta)",
-    "huber_loss": "d = torch.abs(x - target)\ntorch.where(d <= delta, 0.5 * (x - target)**2, delta * (d - 0.5 * delta))",
+    "huber_loss": "e = x - target\nd = torch.abs(e)\ntorch.where(d <= delta, 0.5 * e**2, delta * (d - 0.5 * delta))",
     "binary_cross_entropy": "-(target * torch.log(x) + (1 - target) * torch.log(1 - x))",
     "binary_cross_entropy_with_logits": "torch.nn.functional.softplus(x) - target * x",
     "kl_div:False": "target * torch.log(target) - target * x",
@@ -118,7 +118,9 @@ PLAIN_ONLY: Mapping[str, Mapping[str, object]] = {
 def _refuse_options(low: Lowering, call: Call) -> None:
     for option, expected in PLAIN_ONLY.get(call.name, {}).items():
         if low.value(call[option]) != expected:
-            raise UnsupportedError(f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here")
+            raise UnsupportedError(
+                f"`{call.name}` with {option}={ast.unparse(call[option])} has no index notation here"
+            )
 
 
 def _constant(value: object) -> ast.expr:

@@ -90,7 +90,9 @@ class Graph:
     ties: dict[str, str] = field(default_factory=dict)  # numbers taken for sizes since they are as large
     numbers: set[str] = field(default_factory=set)  # names of plain numbers
     words: dict[str, str] = field(default_factory=dict)  # what hidden names are called where they get a line
-    aliases: dict[str, str] = field(default_factory=dict)  # shorter words for masks: that of relu is where it is positive
+    aliases: dict[str, str] = field(
+        default_factory=dict
+    )  # shorter words for masks: that of relu is where it is positive
     gradients: dict[str, str] = field(default_factory=dict)  # what gradients are called that are not `dname`
     adjoints: dict[str, str] = field(default_factory=dict)  # hidden names of gradients, and what these are called
     views: set[tuple[Index, ...]] = field(default_factory=set)  # indices that a gradient has as one axis

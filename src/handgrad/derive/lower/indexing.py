@@ -105,7 +105,9 @@ def _gather(low: Lowering, out: _Subscript) -> None:
     """Broadcast the tensors and ranges of a subscript together, and put their axes where they belong."""
     if out.at is None:
         return
-    together, axes = low.together([Indexed(Expr([term((), [(Factor("?", index.indices), 1)])]), form) for _, index, form in out.tensors])
+    together, axes = low.together(
+        [Indexed(Expr([term((), [(Factor("?", index.indices), 1)])]), form) for _, index, form in out.tensors]
+    )
     for (axis, index, _), part in zip(out.tensors, together, strict=True):
         single = part.expr.single()
         if axis is not None and single is not None:

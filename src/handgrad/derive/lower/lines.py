@@ -159,7 +159,9 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
 def rename(expr: Expr, names: dict[str, str]) -> Expr:
     """The expression with other names in it."""
     return Expr(
-        term(bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c)
+        term(
+            bound, [(Factor(names.get(b.name, b.name), b.indices) if isinstance(b, Factor) else b, p) for b, p in fs], c
+        )
         for (bound, fs), c in expr
     )
 

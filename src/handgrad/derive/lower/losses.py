@@ -35,7 +35,9 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
             raise UnsupportedError("`cross_entropy` with class weights and label_smoothing has no index notation here")
         share = low.tensor(smoothing)
         even = _negative(averaged(low, low.refreshed(made), [d], False))
-        losses = plus(low, times(low, losses, plus(low, Indexed(ONE), share, -1)), times(low, even, low.refreshed(share)))
+        losses = plus(
+            low, times(low, losses, plus(low, Indexed(ONE), share, -1)), times(low, even, low.refreshed(share))
+        )
     weights = weight if kept is None else kept if weight is None else times(low, weight, kept)
     if weights is not None:
         losses = times(low, losses, weights)
@@ -82,4 +84,3 @@ def _over_rows(low: Lowering, call: Call, losses: Indexed, weights: Indexed | No
         return times(low, reduced(losses, every, False), power(low, Indexed(count), -1))
     total = reduced(low.refreshed(weights), list(range(len(weights.axes))), False)
     return times(low, reduced(losses, every, False), power(low, total, -1))
-

@@ -259,6 +259,7 @@ class Lowering(Aligning, Sizing):
                 made = Indexed(here.sum(plain_order(index)), (*made.axes[:d], whole, *made.axes[d + 1 :]))
         return made
 
+
 def _logical(node: ast.expr) -> bool:
     match node:
         case ast.UnaryOp(ast.Not() | ast.Invert()) | ast.BinOp(_, ast.BitAnd() | ast.BitOr() | ast.BitXor()):

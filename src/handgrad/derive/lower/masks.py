@@ -35,7 +35,7 @@ def _where(low: Lowering, call: Call) -> Indexed:
     for part, other in ((no, call["x"]), (yes, call["other"])):
         if isinstance(part, float) and part == float("-inf"):
             kept = call["condition"] if other is call["x"] else ast.UnaryOp(ast.Invert(), call["condition"])
-            return filled(low, low.tensor(other), kept, part, call.node)
+            return filled(low, low.tensor(other), kept, call.node)
     return chosen(low, call["condition"], low.tensor(call["x"]), low.tensor(call["other"]))
 
 
@@ -45,11 +45,11 @@ def _masked_fill(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     kept = ast.UnaryOp(ast.Invert(), call["mask"])
     if float(fill) == float("-inf"):
-        return filled(low, made, kept, float(fill), call.node)
+        return filled(low, made, kept, call.node)
     return chosen(low, call["mask"], low.tensor(call["value"]), made)
 
 
-def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.expr) -> Indexed:
+def filled(low: Lowering, made: Indexed, kept: ast.expr, node: ast.expr) -> Indexed:
     """A value with -inf outside of a mask: the exponential of it is zero there, and nothing comes back through it."""
     mask, _ = condition(low, kept)
     made, mask, axes = low.align(low.graph.name(made), mask)
@@ -121,7 +121,9 @@ def _abs(low: Lowering, call: Call) -> Indexed:
 def _tril(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     ones = torch.ones(low.value(call["x"]).shape[-2:]).bool()
-    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace("(0)", "()")
+    text = f"torch.ones_like({ast.unparse(call['x'])}).{call.name}({ast.unparse(call['diagonal'])})".replace(
+        "(0)", "()"
+    )
     kept = getattr(torch, call.name)(ones, low.integer(call["diagonal"]))
     return times(low, made, low.graph.constant(text, kept))
 
@@ -129,11 +131,12 @@ def _tril(low: Lowering, call: Call) -> Indexed:
 @lowers("dropout")
 def _dropout(low: Lowering, call: Call) -> Indexed:
     if low.value(call["training"]) and low.value(call["p"]):
-        raise UnsupportedError("`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it")
+        raise UnsupportedError(
+            "`dropout` draws a mask that nothing else sees: draw it on a line of its own, multiply by it"
+        )
     return low.tensor(call["x"])
 
 
 @lowers("sign", "floor", "ceil", "round")
 def _steps(low: Lowering, call: Call) -> Indexed:
     return low.graph.constant(low.said(call.node), low.value(call.node))
-

@@ -203,7 +203,9 @@ def _cumsum(low: Lowering, call: Call) -> Indexed:
     if not isinstance(axis, Axis):
         raise UnsupportedError("a cumulative sum along this axis has no index notation here")
     after = fresh(axis.size)
-    return Indexed((made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes))
+    return Indexed(
+        (made.expr * earlier(low, axis, after)).sum([axis]), tuple(after if a == axis else a for a in made.axes)
+    )
 
 
 def earlier(low: Lowering, place: Index, other: Index) -> Expr:
@@ -212,8 +214,9 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     size = low.graph.sizes.find(axis.size)
     name, said = f"?earlier{size.tag}", low.graph.sizes.factor(size).name
     if name not in low.graph.definitions:
-        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=f"torch.ones({said}, {said}).triu()"))
+        low.graph.define(
+            name, Definition((fresh(size), fresh(size)), (), "constant", text=f"torch.ones({said}, {said}).triu()")
+        )
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))
-

@@ -194,7 +194,9 @@ def _roll(low: Lowering, call: Call) -> Indexed:
             low.graph.table("", places.flip(0), method, inverse)
         else:
             said = ast.unparse(call["shifts"]) if len(dims) == 1 else str(shift)
-            undone = said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            undone = (
+                said[1:] if (said.startswith("-") and said[1:].isidentifier()) or said[1:].isdigit() else f"-{said}"
+            )
             method, inverse = (f"roll({s}, {{dim}})@{axis.size.number}" for s in (said, undone))
             low.graph.table("", places.roll(shift), method, inverse)
             low.graph.table("", places.roll(-shift), inverse, method)
@@ -235,7 +237,12 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         start = " + ".join(before)
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
-        place = Affine(((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else str(k) if set(before) <= {"1"} else start, True)
+        place = Affine(
+            ((1, had),) if had is not None else (),
+            at,
+            f"{start}:{stop}" if had is not None else str(k) if set(before) <= {"1"} else start,
+            True,
+        )
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
         at += extent(had)
@@ -246,7 +253,9 @@ def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
     """How long tensors are one after the other, as source."""
     if all(index is None for index in lengths):
         return str(len(lengths))
-    return " + ".join("1" if i is None else low.graph.sizes.factor(i.size).name for i in lengths if not isinstance(i, Merged))
+    return " + ".join(
+        "1" if i is None else low.graph.sizes.factor(i.size).name for i in lengths if not isinstance(i, Merged)
+    )
 
 
 def _at(axes: Form, d: int, index: Index) -> Form:

@@ -64,4 +64,3 @@ class Sizing:
     def table_axes(self, name: str) -> Form:
         """The axes of a tensor of the program that is not differentiated by."""
         return self.graph.constant(name, torch.as_tensor(self.values[name]), user=True).axes
-

@@ -18,7 +18,9 @@ def unify(pattern: Index | None, found: Index | None, places: Places) -> Places 
         if isinstance(found, Axis | Merged) and extent(found) != pattern.size.number:
             return None
         return {**places, pattern: found}
-    if (isinstance(pattern, Gathered) and isinstance(found, Gathered) and pattern.table == found.table) or (isinstance(pattern, Merged) and isinstance(found, Merged) and pattern.sizes == found.sizes):
+    if (isinstance(pattern, Gathered) and isinstance(found, Gathered) and pattern.table == found.table) or (
+        isinstance(pattern, Merged) and isinstance(found, Merged) and pattern.sizes == found.sizes
+    ):
         pairs = zip(pattern.indices, found.indices, strict=True)
     elif isinstance(pattern, Affine) and isinstance(found, Affine) and _alike(pattern, found):
         pairs = zip((i for _, i in pattern.terms), (i for _, i in found.terms), strict=True)

@@ -119,7 +119,12 @@ def expand(graph: Graph, expr: Expr, which: Which, powers: tuple[int, ...] = (1,
             made = None
             if isinstance(base, Factor) and power in powers:
                 definition = graph.definitions.get(base.name)
-                if definition and definition.expr is not None and len(definition.expr) > 1 and which(base.name, definition):
+                if (
+                    definition
+                    and definition.expr is not None
+                    and len(definition.expr) > 1
+                    and which(base.name, definition)
+                ):
                     made = instance(definition, base)
             if made is None:
                 kept.append((base, power))

@@ -53,7 +53,9 @@ def _softmax(
     return (gone, (here, power)) if isinstance(here, Factor) else None
 
 
-def _divided(graph: Graph, base: Factor, power: Number, powers: dict[Base, Number]) -> tuple[tuple[Axis, ...], Base] | None:
+def _divided(
+    graph: Graph, base: Factor, power: Number, powers: dict[Base, Number]
+) -> tuple[tuple[Axis, ...], Base] | None:
     """The sum of exponentials that one of them is divided by, and what it is over."""
     for known in named_sums(graph):
         if known.outer or known.coefficient != 1 or len(known.inner) != 1 or known.inner[0] != (known.inner[0][0], 1):
@@ -89,6 +91,3 @@ def _unshifted(graph: Graph, argument: Expr, axis: Axis) -> Expr:
             made = expand(graph, made, lambda _, d: d.expr is not None and not any(p.bound for p, _ in d.expr), (1,))
         made = Expr((p, c) for p, c in made if any(axis in axes_of(b) for b, _ in p.factors) or p.bound)
     return made
-
-
-

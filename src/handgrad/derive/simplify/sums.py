@@ -69,7 +69,9 @@ def _named_sum(graph: Graph, name: str) -> NamedSum | None:
     return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
-def with_name(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
+def with_name(
+    graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number
+) -> tuple[Expr, Reason] | None:
     """The product with a name in place of a sum that has one: sum of counts over v is counts_sum."""
     if not bound:
         return None
@@ -113,7 +115,7 @@ def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: 
         on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
         if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
             continue
-        (base, _), = on
+        ((base, _),) = on
         over = sums_to_one(graph, base.name)
         if not over:
             continue
@@ -162,13 +164,13 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         inside = reduce(graph, total.arguments[0].put(places))
         if inside == rest:  # over the same indices already
             return total.over
-        for over in _orders(graph, definition.axes, base.indices, total.over):
+        for over in _orders(definition.axes, base.indices, total.over):
             if inside.put(dict(zip(total.over, over, strict=True))) == rest:
                 return over
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:
+def _orders(axes, taken, over) -> Iterator[tuple[Axis, ...]]:
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -181,25 +183,31 @@ Normal = Callable[[Graph, Expr, int], Expr]
 def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
-    """A sum with a factor's definition in its place, where next to nothing is left: sum over n of (x - mean) is zero."""
-    summed = summed_names(graph)
-    lasting = [b for b, _ in factors.items() if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
+    """A sum with a factor's definition in its place, where little is left: sum over n of (x - mean) is zero."""
     for base, power in factors.items():
         if not isinstance(base, Factor) or power != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
             continue
-        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
+        if _lasts(graph, axes_of(base) & bound, [b for b in factors if b != base]):
             continue
         made = instance(definition, base)
         if made is None:
             continue
         rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        before, graph.reasons = graph.reasons, []
         result = normal(graph, (made * rest).sum(bound), depth + 1)
+        graph.reasons = before
         if len(result) <= 1 and not any(product.bound for product, _ in result):
             return result, Reason("zero by definition" if not result else "simple by definition", base.name)
     return None
+
+
+def _lasts(graph: Graph, over: frozenset[Axis], factors: list[Base]) -> bool:
+    """Whether a sum stays a sum whatever one of its factors stands for: another is given, and in no sum with a name."""
+    names = {b.name for b in factors if isinstance(b, Factor) and depends(b, over)}
+    return any(graph.definitions[n].given for n in names - summed_names(graph) if n in graph.definitions)
 
 
 def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:

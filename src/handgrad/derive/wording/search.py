@@ -77,7 +77,9 @@ def _contents(expr: Expr) -> list[Number]:
     signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
     if len(expr) > MANY:
         return signs[:1]
-    return [sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])]
+    return [
+        sign * value for sign in signs for value in dict.fromkeys([1, abs(c), *(values if len(values) == 1 else ())])
+    ]
 
 
 def _least(expr: Expr) -> Number:
