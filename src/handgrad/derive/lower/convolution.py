@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Sequence
 
-from handgrad.derive.expr import Delta, Expr, term
-from handgrad.derive.indices import Affine, Axis, Index, extent, fresh, merge, plain_order, symbol
+from handgrad.derive.expr import Delta, Expr, delta, term
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, extent, fresh, merge, plain_order, symbol
 from handgrad.derive.lower.arithmetic import plus
 from handgrad.derive.lower.graph import Indexed, UnsupportedError
 from handgrad.derive.lower.lowering import Lowering, lowers, source
@@ -129,20 +129,37 @@ def _tiles(low: Lowering, made: Indexed, call: Call, rank: int) -> Indexed:
     if strides != kernel or any(_numbers(low, call["padding"], rank)):
         raise UnsupportedError(f"`{call.name}` with windows that overlap, or padding, has no index notation here")
     outer: list[Index | None] = []
-    inner: list[Axis] = []
+    inner: list[Index | None] = []
     mapping: dict[Index, Index] = {}
     for d, width in enumerate(kernel, len(made.axes) - rank):
         axis = made.axes[d]
-        if not isinstance(axis, Axis) or extent(axis) % width or width == 1 or width == extent(axis):
-            raise UnsupportedError(
-                f"`{call.name}` with a kernel that does not tile the tensor has no index notation here"
-            )
-        kernel_size = call["kernel_size"]
-        node = kernel_size.elts[len(outer)] if isinstance(kernel_size, ast.Tuple) else kernel_size
-        window = low.axis(width, node)
-        place = fresh(low.rest(axis, window, extent(axis) // width))
-        mapping[axis] = merge((place, window))
+        if not isinstance(axis, Axis) or width == 1 or extent(axis) < 2 * width:
+            raise UnsupportedError(f"`{call.name}` over less than two windows has no index notation here")
+        node = call["kernel_size"]
+        window = low.axis(width, node.elts[len(outer)] if isinstance(node, ast.Tuple) else node)
+        place = fresh(symbol(extent(axis) // width))
+        factor = low.graph.sizes.factor
+        low.graph.sizes.say(place.size, f"{factor(axis.size).name} // {factor(window.size).name}")
+        used = f":{factor(window.size).name} * {factor(place.size).name}"
+        mapping[axis] = Affine(((1, merge((place, window))),), 0, used)
         outer.append(place)
         inner.append(window)
     made = low.graph.name(made)
     return Indexed(made.expr.put(mapping), (*made.axes[: len(made.axes) - rank], *outer, *inner))
+
+
+@lowers("max_pool1d", "max_pool2d")
+def _largest(low: Lowering, call: Call) -> Indexed:
+    made = low.flat(low.tensor(call["x"]))
+    rank = 1 if "1d" in call.name else 2
+    made = _tiles(low, made, call, rank)
+    windows = [a for a in made.axes[-rank:] if isinstance(a, Axis)]
+    kernel = _numbers(low, call["kernel_size"], rank)
+    first = len(made.axes) - 2 * rank
+    text = low.said(call["x"]) + "".join(f".unfold({first + k}, {w}, {w})" for k, w in enumerate(kernel))
+    text += f".flatten({first + rank})" if rank > 1 else ""
+    values = low.value(ast.parse(text, mode="eval").body).argmax(-1)
+    table = low.graph.table(f"{text}.argmax({first + rank})", values.reshape([n for n in values.shape if n > 1]))
+    index = Gathered(table, tuple(a for a in made.axes[:-rank] if a is not None))
+    picked = delta(merge(windows) if rank > 1 else windows[0], index)
+    return Indexed((made.expr * picked).sum(windows), made.axes[:-rank])
