@@ -3,23 +3,8 @@
 import ast
 from collections.abc import Container
 
-from handgrad.derive.expr import (
-    Axis,
-    Expr,
-    Factor,
-    Form,
-    Index,
-    Merged,
-    delta,
-    element,
-    exact,
-    fresh,
-    merge,
-    merged,
-    plain_order,
-    put_index,
-    term,
-)
+from handgrad.derive.expr import Expr, Factor, delta, element, exact, merged, term
+from handgrad.derive.indices import Axis, Form, Index, Merged, fresh, merge, plain_order, put_index
 from handgrad.derive.lower.graph import Definition, Graph, Indexed
 from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.sizes import is_size

@@ -8,57 +8,13 @@ canonical names, so two sums that differ in their names alone are equal.
 
 import functools
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
+from handgrad.derive.indices import Axis, Form, Index, fresh, plain_order, put_index
+
 Number = int | Fraction
-
-
-class Size(NamedTuple):
-    """How many places an axis has, as a symbol: two that are equal by chance have different tags."""
-
-    number: int
-    tag: int
-
-
-class Axis(NamedTuple):
-    """A plain index."""
-
-    size: Size
-    tag: int
-
-
-class Gathered(NamedTuple):
-    """The place that a tensor of integers names, `Yb[n]`."""
-
-    table: str
-    indices: tuple["Index", ...]
-
-
-class Merged(NamedTuple):
-    """Several indices read as one, the last running fastest, as a view has it; each runs over one of the sizes."""
-
-    indices: tuple["Index", ...]
-    sizes: tuple[Size, ...]
-
-
-class Affine(NamedTuple):
-    """The sum of an offset and of indices times steps: the place that a slice, a window or a number says.
-
-    `text` is the subscript as the program has it (`1:`, `2 * n:3 * n`, `0`), empty for a window. A `piece` is one of
-    several that make up the whole axis, at any size.
-    """
-
-    terms: tuple[tuple[int, "Index"], ...]
-    offset: int
-    text: str
-    piece: bool = False
-
-
-Index = Axis | Gathered | Merged | Affine
-Form = tuple[Index | None, ...]
 
 
 class Factor(NamedTuple):
@@ -86,25 +42,6 @@ class Product(NamedTuple):
     factors: Powers
 
 
-_tags = itertools.count(1)
-
-
-def fresh(size: Size) -> Axis:
-    """An index that nothing else uses."""
-    return Axis(size, next(_tags))
-
-
-def merge(axes: Iterable[Axis]) -> Merged:
-    """Plain indices read as one."""
-    whole = tuple(axes)
-    return Merged(whole, tuple(axis.size for axis in whole))
-
-
-def symbol(number: int) -> Size:
-    """A size that is equal to no other."""
-    return Size(number, next(_tags))
-
-
 def exact(value: Number) -> Number:
     """The number as an integer where it is one."""
     return value.numerator if value.denominator == 1 else value
@@ -115,50 +52,11 @@ def ratio(one: Number, other: Number) -> Number:
     return exact(Fraction(one) / Fraction(other))
 
 
-def extent(index: Index | None) -> int:
-    """How many places a plain or merged index runs over."""
-    match index:
-        case Axis(size):
-            return size.number
-        case Merged(_, sizes):
-            return math.prod(size.number for size in sizes)
-    return 1
-
-
-@functools.lru_cache(100_000)
-def plain_order(index: Index | None) -> tuple[Axis, ...]:
-    """The plain indices in an index, in order, each once."""
-    match index:
-        case None:
-            return ()
-        case Axis():
-            return (index,)
-        case Gathered(_, parts) | Merged(parts, _):
-            inside = parts
-        case Affine(terms):
-            inside = tuple(part for _, part in terms)
-    return tuple(dict.fromkeys(itertools.chain.from_iterable(map(plain_order, inside))))
-
-
 @functools.lru_cache(100_000)
 def axes_of(base: Base) -> frozenset[Axis]:
     """The plain indices in a factor."""
     parts = base.indices if isinstance(base, Factor) else base
     return frozenset(itertools.chain.from_iterable(map(plain_order, parts)))
-
-
-def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | None:
-    """The index with others in place of its parts."""
-    if index is None or index in mapping:
-        return None if index is None else mapping[index]
-    match index:
-        case Gathered(table, parts):
-            return Gathered(table, tuple(put_index(i, mapping) for i in parts))
-        case Merged(parts, sizes):
-            return Merged(tuple(put_index(i, mapping) for i in parts), sizes)
-        case Affine(terms):
-            return index._replace(terms=tuple([(step, put_index(i, mapping)) for step, i in terms]))
-    return index
 
 
 def put_base(base: Base, mapping: Mapping[Index, Index]) -> Base:

@@ -11,10 +11,11 @@ from handgrad.derive.derivative import form_of
 from handgrad.derive.emit import helpers
 from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Axis, Expr, Factor, Form, Index, Number, Product, plain_order, ratio, term
+from handgrad.derive.expr import Expr, Factor, Number, Product, ratio, term
+from handgrad.derive.indices import Axis, Form, Index, plain_order
 from handgrad.derive.lower import lower
-from handgrad.derive.lower.graph import Graph, Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError
+from handgrad.derive.lower.graph import Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.placing import lower_lines
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program

@@ -1,6 +1,6 @@
 """All gradients of a program in as few words as possible."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.backward import Backward, GradientLine
@@ -8,7 +8,8 @@ from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit import helpers
 from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import ONE, Expr, Factor, Form, Index, Merged, Product, opened, term
+from handgrad.derive.expr import ONE, Expr, Factor, Product, opened, term
+from handgrad.derive.indices import Form, Index, Merged
 from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Program
@@ -17,6 +18,8 @@ from handgrad.derive.sweep import cost, gradient_name, reaches, shortened, upstr
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
+LONG = 6
+"""A gradient is kept where the others would come to more terms than this without it, each."""
 LINE = 2.0
 """What a line of its own costs, in tokens."""
 
@@ -64,10 +67,14 @@ def said(words: Words, order: list[str], known: Mapping[str, Expr]) -> list[Grad
     return lines
 
 
-def equations(graph: Graph, end: str) -> Equations:
-    """The gradient of each name of the program in terms of those of the names made of it."""
+def equations(graph: Graph, end: str, variables: Container[str] | None = None) -> Equations:
+    """The gradient of each variable in terms of those of the variables made of it.
+
+    The variables are the program's own names where they are left out, and the hidden ones that are worth a name.
+    """
     names = [n for n, d in graph.definitions.items() if d.function != "constant"]
-    variables = {n for n in names if graph.definitions[n].user} | inner(graph)
+    if variables is None:
+        variables = {n for n in names if graph.definitions[n].user} | inner(graph)
     total: Gradients = {end: Expr()}
     order: list[str] = []
     for name in reversed(names):
@@ -91,7 +98,7 @@ def equations(graph: Graph, end: str) -> Equations:
 
 
 def inner(graph: Graph) -> set[str]:
-    """Hidden names that a gradient of their own is worth having for: what a named function is of, if a sum."""
+    """Hidden names whose gradients are worth a line: what a named function is of, where that is a sum."""
     found: dict[str, str] = {}
     for name, d in graph.definitions.items():
         if not d.user or len(d.arguments) != 1 or len(d.arguments[0]) != 1:
@@ -99,16 +106,17 @@ def inner(graph: Graph) -> set[str]:
         ((product, _),) = d.arguments[0]
         inside = [b.name for b, _ in product.factors if isinstance(b, Factor) and is_hidden(b.name)]
         masks = [b for b, _ in product.factors if isinstance(b, Factor) and b.name in graph.masks]
-        if len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks):  # noqa: SIM102
-            if graph.definitions[inside[0]].expr is not None and len(graph.definitions[inside[0]].arguments[0]) > 1:
-                found.setdefault(inside[0], name)
+        alone = len(inside) == 1 and len(product.factors) == 1 + len(masks) and (d.function or masks)
+        expr = graph.definitions[inside[0]].expr if alone else None
+        if expr is not None and len(expr) > 1:
+            found.setdefault(inside[0], name)
     for hidden, name in found.items():
         graph.gradients.setdefault(hidden, f"d{name}_pre")
     graph.gradients |= {hidden: f"d{word}" for hidden, word in graph.words.items()}
     return {*found, *graph.words}
 
 
-def eliminate(words: Words, order: list[str], known: dict[str, Expr], wanted: Collection[str]) -> dict[str, Expr]:
+def eliminate(words: Words, order: list[str], known: dict[str, Expr], wanted: Container[str]) -> dict[str, Expr]:
     """Do without each gradient, but for the wanted ones, that the others say more shortly without."""
     graph = words.graph
     known = {name: shortened(words, form_of(graph, name), e) for name, e in known.items()}
@@ -120,12 +128,19 @@ def eliminate(words: Words, order: list[str], known: dict[str, Expr], wanted: Co
                 continue
             said = gradient_name(graph, name)
             users = {x: e for x, e in known.items() if said in e.names()}
+            if sum(_terms(e, said, known[name]) for e in users.values()) > LONG * max(1, len(users)):
+                continue
             made = {x: _without(words, x, e, name, known[name]) for x, e in users.items()}
             if _cost(words, made) < _cost(words, {name: known[name], **users}) + 1.0 * is_hidden(name):
                 del known[name]
                 known.update(made)
                 changed = True
     return known
+
+
+def _terms(expr: Expr, said: str, value: Expr) -> int:
+    """How many terms an expression has with another in place of a name."""
+    return sum(len(value) if any(_is(b, said) for b, _ in p.factors) else 1 for p in expr.terms)
 
 
 def _without(words: Words, variable: str, expr: Expr, name: str, value: Expr) -> Expr:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit.scatter import scatters
-from handgrad.derive.expr import ONE, Expr, Factor, Form, element
-from handgrad.derive.lower.graph import Definition, Graph, Indexed
+from handgrad.derive.expr import ONE, Expr, Factor, element
+from handgrad.derive.indices import Form
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
 from handgrad.derive.read.program import Line
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
@@ -95,7 +96,7 @@ def backward(words: Words, end: str, targets: Iterable[str], given: Iterable[str
             short = normal(graph, raw)
             if definition.user:
                 short = shortened(words, form_of(graph, name), short)
-                found[name] = Gradient(name, form_of(graph, name), raw, short, tuple(dict.fromkeys(graph.reasons)))
+                found[name] = Gradient(name, form_of(graph, name), raw, short, _reasons(graph))
                 if len(short) > 1 and not definition.given:
                     short = named(graph, name, short)
         if definition.function == "unknown":
@@ -135,22 +136,24 @@ def named(graph: Graph, name: str, gradient: Expr) -> Expr:
     return made
 
 
+def _reasons(graph: Graph) -> tuple[Reason, ...]:
+    """The reasons of the last steps, with what gradients are called instead of their hidden names."""
+    named = (r._replace(name=graph.adjoints.get(r.name, r.name)) for r in graph.reasons)
+    return tuple(dict.fromkeys(r for r in named if not is_hidden(r.name)))
+
+
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
-    """The form of an expression that is said in the fewest words; the graph is told the reasons for that form alone."""
-    graph = words.graph
-    told, graph.reasons = graph.reasons, []
-    options = []
-    for made in variants(graph, expr, normal):
-        options.append((cost(words, form, made), len(options), made, graph.reasons))
-        graph.reasons = []
-    *_, best, reasons = min(options, key=lambda o: o[:2])
-    graph.reasons = told + reasons
-    return best
+    """The form of an expression that is said in the fewest words; the graph's reasons are those of this form."""
+    options = variants(words.graph, expr, normal)
+    costs = [cost(words, form, option.expr) for option in options]
+    best = options[costs.index(min(costs))]
+    words.graph.reasons = list(best.reasons)
+    return best.expr
 
 
 def cost(words: Words, form: Form, expr: Expr) -> float:
     """What it costs to say the gradient of a variable."""
-    dense, sparse = scatters(words, form, expr)
+    dense, sparse = scatters(form, expr)
     trees = [tree(words, made) for made in ([dense] if dense or not sparse else []) + [made for _, made in sparse]]
     total = sum(map(words.cost, trees)) + PLACE * len(sparse)
     adjoints = words.graph.adjoints

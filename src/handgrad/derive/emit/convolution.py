@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Expr, Factor, Form, Index, Merged, opened, plain_order, term
+from handgrad.derive.expr import Base, Delta, Expr, Factor, opened, term
+from handgrad.derive.indices import Affine, Axis, Form, Index, Merged, plain_order
 
 
 class Window(NamedTuple):

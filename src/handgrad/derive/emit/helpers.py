@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Axis, Expr, Factor
+from handgrad.derive.expr import Expr, Factor
+from handgrad.derive.indices import Axis
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.tree import Tree, leaves
 from handgrad.derive.wording.words import Words

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from handgrad.derive.expr import Axis, Form, Index
+from handgrad.derive.indices import Axis, Form, Index
 from handgrad.derive.wording.words import tokens
 
 ADD, MATMUL, MULTIPLY, UNARY, PRIMARY = range(5)

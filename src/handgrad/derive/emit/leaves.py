@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, UnsayableError, joined, length
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Factor, Gathered, Index, Merged, Size, fresh, plain_order
+from handgrad.derive.expr import Base, Delta, Factor
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import Saying, is_size
 from handgrad.derive.wording.words import tokens
@@ -78,12 +79,12 @@ def _defined(speaker: Speaker, base: Factor) -> tuple[Code, Sequence[Index | Non
     units = tuple(fresh(UNIT) if i is None else i for i in (*definition.axes, *definition.over))
     order = tuple(i for i in units if isinstance(i, Axis))
     codes = [speaker.say(made, order) for made in speaker.words.inside(base.name)]
-    code = _applied(definition, codes, order)
+    code = _applied(definition, codes)
     places = dict(zip(definition.axes, base.indices, strict=True))
     return code, [None if a is None or a.size == UNIT else places[a] for a in code.axes]
 
 
-def _applied(definition: Definition, codes: list[Code], order: tuple[Axis, ...]) -> Code:  # noqa: ARG001
+def _applied(definition: Definition, codes: list[Code]) -> Code:
     """The source of a function of what is said already."""
     code, name = codes[0], definition.function
     if not name:
@@ -184,6 +185,10 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
             code = code.then(f".unfold({d}, {said_size(speaker, window)}, {step})", ())
             indices[d] = place
             indices.append(window)
+    slices = [rendered(speaker, i.text) if _slices_view(i) else ":" for i in indices]
+    if any(s != ":" for s in slices):
+        code = code.then(f"[{', '.join(slices)}]", ())
+        indices = [i.terms[0][1] if isinstance(i, Affine) and _slices_view(i) else i for i in indices]
     indices = [_strided(speaker, i) for i in indices]
     if any(isinstance(i, Merged) for i in indices):
         sizes: list[str] = []
@@ -200,6 +205,11 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
         code = code.then(f".{'view' if code.text.isidentifier() else 'reshape'}({', '.join(sizes)})", ())
         indices = split
     return code, indices
+
+
+def _slices_view(index: Index | None) -> bool:
+    """Whether an index is a slice of an axis, of which a view is taken."""
+    return isinstance(index, Affine) and len(index.terms) == 1 and isinstance(index.terms[0][1], Merged)
 
 
 def _strided(speaker: Speaker, index: Index | None) -> Index | None:

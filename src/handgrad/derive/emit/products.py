@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from handgrad.derive.emit.layout import MATMUL, MULTIPLY, PRIMARY, UNARY, Axes, Code, UnsayableError, joined, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.read.program import Line
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, times

@@ -2,44 +2,57 @@
 
 from collections.abc import Sequence
 
-from handgrad.derive.emit.layout import PRIMARY, UNARY, Code, UnsayableError
+from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError
 from handgrad.derive.emit.leaves import rendered, said_size
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Form, Gathered, Index, Product, opened, put_base, term
-from handgrad.derive.wording.words import Words
+from handgrad.derive.expr import Delta, Expr, opened, put_base, term
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, extent, fresh, plain_order, put_index
+from handgrad.derive.simplify.matching import unify_all
 
-Sparse = list[tuple[Delta, Expr]]
+Places = tuple[Delta, ...]
+"""Where something goes: to a slice along each of some axes, or along one axis to what a table names."""
+Sparse = list[tuple[Places, Expr]]
 
 
-def scatters(words: Words, form: Form, expr: Expr) -> tuple[Expr, Sparse]:  # noqa: ARG001
-    """What of an expression has a place everywhere, and what only goes to places that a delta names."""
+def scatters(form: Form, expr: Expr) -> tuple[Expr, Sparse]:
+    """What of an expression has a place everywhere, and what only goes to places that deltas name."""
     dense, sparse = [], []
     for product, c in expr:
         bound, factors = opened(product)
-        found = next((b for b, _ in factors if isinstance(b, Delta) and _scatters(b, form, frozenset(bound))), None)
-        if found is None:
+        found = [b for b, _ in factors if isinstance(b, Delta) and _scatters(b, form, frozenset(bound))]
+        if not found:
             dense.append((product, c))
             continue
-        rest = [(b, p) for b, p in factors if b != found]
-        if found.left in form and found.right in form:
-            first, second = sorted((found.left, found.right), key=form.index)
-            made = Expr([term(bound, [(put_base(b, {second: first}), p) for b, p in rest], c)])
-            sparse.append((Delta(first, second), made))
-            continue
-        if isinstance(found.left, Axis) and found.left in form:
-            place, target = found.right, found.left
-        else:
-            place, target = found.left, found.right
-        names = {a for a in _axes(place) if a in bound}
-        made = Expr([term([a for a in bound if a not in names], rest, c)])
-        sparse.append((Delta(target, place), made))
+        places = tuple(sorted((_turned(b, form) for b in found), key=lambda d: form.index(d.left)))
+        slices = tuple(p for p in places if isinstance(p.right, Affine))
+        places = slices or places[:1]
+        gone = [b for b in found if _turned(b, form) in places]
+        rest = [(b, p) for b, p in factors if b not in gone]
+        if isinstance(places[0].right, Axis):
+            rest = [(put_base(b, {places[0].right: places[0].left}), p) for b, p in rest]
+        picked: dict[Index, Index] = {}
+        for place in places:
+            picked |= _picked(place.right)
+        places = tuple(Delta(p.left, put_index(p.right, picked)) for p in places)
+        rest += [(Delta(axis, table), 1) for table, axis in picked.items()]
+        named = {a for place in places for a in plain_order(place.right)}
+        sparse.append((places, Expr([term([a for a in bound if a not in named], rest, c)])))
     return Expr(dense), _together(sparse)
 
 
-def _axes(index: Index) -> tuple[Axis, ...]:
-    from handgrad.derive.expr import plain_order
+def _picked(index: Index) -> dict[Index, Index]:
+    """An index of its own for each place inside a view that a table names."""
+    if isinstance(index, Affine) and len(index.terms) == 1 and isinstance(view := index.terms[0][1], Merged):
+        pairs = zip(view.indices, view.sizes, strict=True)
+        return {part: fresh(size) for part, size in pairs if isinstance(part, Gathered)}
+    return {}
 
-    return plain_order(index)
+
+def _turned(base: Delta, form: Form) -> Delta:
+    """A delta with the index of the form first; of two of them the one that comes first."""
+    if base.left in form and base.right in form:
+        return Delta(*sorted(base, key=form.index))
+    return base if isinstance(base.left, Axis) and base.left in form else Delta(base.right, base.left)
 
 
 def _scatters(base: Delta, form: Form, bound: frozenset[Axis]) -> bool:
@@ -49,30 +62,29 @@ def _scatters(base: Delta, form: Form, bound: frozenset[Axis]) -> bool:
             if isinstance(j, Affine) or j in form:
                 return True
             if isinstance(j, Gathered):
-                return bool(bound & set(_axes(j)))
+                return bool(bound & set(plain_order(j)))
     return False
 
 
 def _together(sparse: Sparse) -> Sparse:
-    """The same place named once: what goes there is added first."""
+    """The same places named once: what goes there is added first."""
     out: Sparse = []
-    for place, made in sparse:
+    for places, made in sparse:
         for k, (other, known) in enumerate(out):
-            mapping = _same(other, place)
+            mapping = _same(other, places)
             if mapping is not None:
                 out[k] = other, known + made.put(mapping)
                 break
         else:
-            out.append((place, made))
+            out.append((places, made))
     return out
 
 
-def _same(one: Delta, other: Delta) -> dict[Index, Index] | None:
-    from handgrad.derive.simplify.matching import unify
-
-    if one.left != other.left:
+def _same(one: Places, other: Places) -> dict[Index, Index] | None:
+    """What the indices of some places are called in others, where the places are the same."""
+    if [p.left for p in one] != [p.left for p in other]:
         return None
-    found = unify(other.right, one.right, {})
+    found = unify_all([p.right for p in other], [p.right for p in one], {})
     return None if found is None else dict(found)
 
 
@@ -82,33 +94,41 @@ def scattered(speaker: Speaker, target: str, variable: str, form: Form, sparse: 
         return []
     if first and (whole := _pieces(speaker, form, sparse)):
         return [f"{target} = {whole}"]
-    if first and len(sparse) == 1 and isinstance(sparse[0][0].right, Gathered):
-        return [f"{target} = torch.zeros_like({variable}){_added(speaker, form, *sparse[0])}"]
+    if first and len(sparse) == 1 and isinstance(sparse[0][0][0].right, Gathered):
+        places, made = sparse[0]
+        return [f"{target} = torch.zeros_like({variable}){_added(speaker, form, places[0], made)}"]
     lines = [f"{target} = torch.zeros_like({variable})"] if first else []
-    for place, made in sparse:
-        if isinstance(place.right, Axis):
-            lines.append(f"{target}{_diagonal(speaker, form, place, made)}")
+    for places, made in sparse:
+        if isinstance(places[0].right, Axis):
+            lines.append(f"{target}{_diagonal(speaker, form, places[0], made)}")
             continue
-        if isinstance(place.right, Gathered):
-            lines.append(f"{target}{_added(speaker, form, place, made)}")
+        if isinstance(places[0].right, Gathered):
+            lines.append(f"{target}{_added(speaker, form, places[0], made)}")
             continue
-        code, at = _sliced(speaker, form, place, made)
+        code, at = _sliced(speaker, form, places, made)
         sign = "-=" if code.text.startswith("-") and code.strength > 0 else "+="
         lines.append(f"{target}[{at}] {sign} {code.text.removeprefix('-') if sign == '-=' else code.text}")
     return lines
 
 
-def _sliced(speaker: Speaker, form: Form, place: Delta, made: Expr) -> tuple[Code, str]:
-    """What goes to a slice, and the subscript of the slice."""
-    index = place.right
-    assert isinstance(index, Affine)
-    d = form.index(place.left)
-    if len(index.terms) > 1:
-        raise UnsayableError("a window")
-    part = index.terms[0][1] if index.terms else None
-    inner = (*form[:d], part, *form[d + 1 :]) if index.terms else (*form[:d], *form[d + 1 :])
-    code = _body(speaker, inner, made)
-    return code, ", ".join([*[":"] * d, rendered(speaker, index.text)])
+def _sliced(speaker: Speaker, form: Form, places: Places, made: Expr) -> tuple[Code, str]:
+    """What goes to slices, and the subscript that says them."""
+    inner: list[Index | None] = []
+    subscripts: list[str] = []
+    known = {place.left: place.right for place in places}
+    for index in form:
+        place = known.get(index) if index is not None else None
+        if not isinstance(place, Affine):
+            inner.append(index)
+            subscripts.append(":")
+            continue
+        if len(place.terms) > 1:
+            raise UnsayableError("a window")
+        inner += [part for _, part in place.terms]
+        subscripts.append(rendered(speaker, place.text))
+    while subscripts[-1] == ":":
+        subscripts.pop()
+    return _body(speaker, inner, made), ", ".join(subscripts)
 
 
 def _body(speaker: Speaker, form: Sequence[Index | None], made: Expr) -> Code:
@@ -120,30 +140,29 @@ def _body(speaker: Speaker, form: Sequence[Index | None], made: Expr) -> Code:
 def _pieces(speaker: Speaker, form: Form, sparse: Sparse) -> str | None:
     """Pieces that make up the whole tensor, put one after the other."""
     spans = []
-    for place, made in sparse:
-        index = place.right
-        if place.left != sparse[0][0].left or not isinstance(index, Affine) or len(index.terms) > 1:
+    for places, made in sparse:
+        index = places[0].right
+        if len(places) > 1 or places[0].left != sparse[0][0][0].left or not isinstance(index, Affine):
             return None
-        if not index.piece or any(step != 1 for step, _ in index.terms):
+        if not index.piece or len(index.terms) > 1 or any(step != 1 for step, _ in index.terms):
             return None
-        length = index.terms[0][1].size.number if index.terms and isinstance(index.terms[0][1], Axis) else 1
-        spans.append((index.offset, length, place, made))
+        spans.append((index.offset, extent(index.terms[0][1]) if index.terms else 1, places, made))
     spans.sort(key=lambda s: s[0])
     at = 0
     for start, length, _, _ in spans:
         if start != at:
             return None
         at += length
-    axis = sparse[0][0].left
-    if not isinstance(axis, Axis) or at != axis.size.number or len(spans) < 2:
+    axis = sparse[0][0][0].left
+    if at != extent(axis) or len(spans) < 2:
         return None
     d = form.index(axis)
-    codes = [_sliced(speaker, form, place, made)[0] for _, _, place, made in spans]
-    one = all(not p.right.terms for _, _, p, _ in spans if isinstance(p.right, Affine))
-    if not one and any(isinstance(p.right, Affine) and not p.right.terms for _, _, p, _ in spans):
+    codes = [_sliced(speaker, form, places, made)[0] for _, _, places, made in spans]
+    single = [not places[0].right.terms for _, _, places, _ in spans if isinstance(places[0].right, Affine)]
+    if any(single) and not all(single):
         return None
     where = f", {d}" if d else ""
-    return f"torch.{'stack' if one else 'cat'}([{', '.join(c.text for c in codes)}]{where})"
+    return f"torch.{'stack' if all(single) else 'cat'}([{', '.join(c.text for c in codes)}]{where})"
 
 
 def _diagonal(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
@@ -172,10 +191,10 @@ def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     code = _body(speaker, (*form[:d], *parts, *form[d + 1 :]), made)
     if len(parts) == 1:
         return f".index_add_({d}, {table}, {code.text})"
-    return f".index_add_({d}, {table}.view(-1), {_rows(speaker, code, form, d, len(parts))})"
+    return f".index_add_({d}, {table}.view(-1), {_rows(speaker, code, form, d)})"
 
 
-def _rows(speaker: Speaker, code: Code, form: Form, d: int, count: int) -> str:
+def _rows(speaker: Speaker, code: Code, form: Form, d: int) -> str:
     """The source with the axes of a table as one."""
     text = code.text
     sizes = ["-1" if k == d else said_size(speaker, i) if isinstance(i, Axis) else "1" for k, i in enumerate(form)]
@@ -185,7 +204,6 @@ def _rows(speaker: Speaker, code: Code, form: Form, d: int, count: int) -> str:
             return f"{head}.view({', '.join(sizes)})"
     simple = code.strength == PRIMARY
     how = "view" if "@" in text else "reshape"
-    del count
     return f"{text if simple else f'({text})'}.{how}({', '.join(sizes)})"
 
 
@@ -196,6 +214,3 @@ def _balanced(text: str) -> bool:
         if depth < 0:
             return False
     return depth == 0
-
-
-__all__ = ["UNARY", "Product", "put_base", "scattered", "scatters"]

@@ -17,7 +17,8 @@ from handgrad.derive.emit.layout import (
     joined,
     length,
 )
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product
 from handgrad.derive.wording.words import Words

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from handgrad.derive.emit.layout import MATMUL, UNARY, Code, UnsayableError, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
-from handgrad.derive.expr import Axis, Factor, Number
+from handgrad.derive.expr import Factor, Number
+from handgrad.derive.indices import Axis
 from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
 from handgrad.derive.wording.words import covered
 

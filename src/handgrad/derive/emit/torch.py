@@ -7,7 +7,8 @@ from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, Code, fit
 from handgrad.derive.emit.scatter import scattered, scatters
 from handgrad.derive.emit.speaker import Order, Speaker
 from handgrad.derive.emit.views import settle_views
-from handgrad.derive.expr import Expr, Form, Size, fresh
+from handgrad.derive.expr import Expr
+from handgrad.derive.indices import Form, Size, fresh
 from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.words import Words
 
@@ -23,7 +24,7 @@ def assign(words: Words, target: str, variable: str, form: Form, expr: Expr) -> 
     whole = transposed(speaker, variable, form, expr)
     if whole is not None:
         return [f"{target} = {whole.text}"]
-    dense, sparse = scatters(words, form, expr)
+    dense, sparse = scatters(form, expr)
     lines: list[str] = []
     if dense or not sparse:
         code = expression(speaker, variable, form, dense)

@@ -6,21 +6,8 @@ from collections.abc import Iterator, Sequence
 from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Base,
-    Delta,
-    Factor,
-    Index,
-    Merged,
-    Number,
-    Size,
-    axes_of,
-    fresh,
-    plain_order,
-    put_base,
-)
+from handgrad.derive.expr import Base, Delta, Factor, Number, axes_of, put_base
+from handgrad.derive.indices import Affine, Axis, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Sum, Tree, free, leaves, product
 
 Group = tuple[Axis, ...]

@@ -11,8 +11,8 @@ import ast
 import copy
 from collections.abc import Mapping
 
-from handgrad.derive.lower.graph import Indexed, fitting, is_hidden
-from handgrad.derive.lower.lowering import Lowered, Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError, fitting, is_hidden
+from handgrad.derive.lower.lowering import Lowered, Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 SQUARED_DISTANCE = "((x[..., :, None, :] - other[..., None, :, :])**2).sum(-1)"
@@ -49,14 +49,11 @@ DEFINITIONS: dict[str, str] = {
     "layer_norm": "xc = x - x.mean(dims, keepdim=True)\nrstd = ((xc**2).mean(dims, keepdim=True) + eps)**-0.5\n"
     "xhat = xc * rstd\nxhat * weight + bias",
     "rms_norm": "rstd = ((x**2).mean(dims, keepdim=True) + eps)**-0.5\nxhat = x * rstd\nxhat * weight",
-    # attention
-    "scaled_dot_product_attention": "S = query @ key.transpose(-2, -1) * scale\nP = torch.softmax(S, -1)\nP @ value",
     # losses
     "mse_loss": "(x - target)**2",
     "l1_loss": "torch.abs(x - target)",
     "smooth_l1_loss": "d = torch.abs(x - target)\ntorch.where(d < beta, 0.5 * (x - target)**2 / beta, d - 0.5 * beta)",
-    "huber_loss": "d = torch.abs(x - target)\n"
-    "torch.where(d <= delta, 0.5 * (x - target)**2, delta * (d - 0.5 * delta))",
+    "huber_loss": "e = x - target\nd = torch.abs(e)\ntorch.where(d <= delta, 0.5 * e**2, delta * (d - 0.5 * delta))",
     "binary_cross_entropy": "-(target * torch.log(x) + (1 - target) * torch.log(1 - x))",
     "binary_cross_entropy_with_logits": "torch.nn.functional.softplus(x) - target * x",
     "kl_div:False": "target * torch.log(target) - target * x",
@@ -90,8 +87,6 @@ def _defined(low: Lowering, call: Call) -> Lowered:
     if "normalized_shape" in arguments:
         count = len(low.value(arguments["normalized_shape"]))
         arguments["dims"] = _constant(tuple(range(-count, 0)) if count > 1 else -1)
-    if "scale" in arguments and low.value(arguments["scale"]) is None:
-        arguments["scale"] = ast.parse(f"{ast.unparse(call['query'])}.shape[-1]**-0.5", mode="eval").body
     if call.name in LOSSES:
         text = _averaged(text, str(low.value(call["reduction"])), call.name)
     return lower_text(low, text, arguments)
@@ -109,7 +104,6 @@ def _averaged(text: str, reduction: str, name: str) -> str:
 
 
 PLAIN_ONLY: Mapping[str, Mapping[str, object]] = {
-    "scaled_dot_product_attention": {"attn_mask": None, "dropout_p": 0.0, "is_causal": False},
     "binary_cross_entropy": {"weight": None},
     "binary_cross_entropy_with_logits": {"weight": None, "pos_weight": None},
     "gaussian_nll_loss": {"full": False},

@@ -7,21 +7,15 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import (
-    Axis,
-    Expr,
-    Form,
-    Index,
-    Size,
-    element,
-    fresh,
-    plain_order,
-    put_index,
-    symbol,
-)
+from handgrad.derive.expr import Expr, element
+from handgrad.derive.indices import Axis, Form, Index, Size, fresh, plain_order, put_index, symbol
 from handgrad.derive.lower.sizes import Sizes
 from handgrad.derive.read.program import Program
 from handgrad.errors import DeriveError
+
+
+class UnsupportedError(Exception):
+    """This piece of source cannot be put in index notation; the reason, as a clause."""
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Delta,
-    Expr,
-    Factor,
-    Form,
-    Gathered,
-    Index,
-    Merged,
-    Size,
-    extent,
-    fresh,
-    term,
-)
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.expr import Delta, Expr, Factor, term
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, Size, extent, fresh
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call, evaluated, is_array
 
 
@@ -39,7 +26,7 @@ class _Subscript:
 @lowers("getitem")
 def _getitem(low: Lowering, call: Call) -> Indexed | list[Indexed]:
     if isinstance(low.value(call["x"]), tuple) or not is_array(evaluated(call["x"], low.values)):
-        parts = low.lower(call["x"])
+        parts = low.several(call["x"])
         k = low.integer(call["index"])
         return parts[k] if isinstance(parts, list) else parts
     return subscripted(low, low.tensor(call["x"]), call["index"])

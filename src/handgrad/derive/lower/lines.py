@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from handgrad.derive.expr import Affine, Axis, Delta, Expr, Factor, Gathered, Index, Merged, fresh, symbol, term
+from handgrad.derive.expr import Delta, Expr, Factor, term
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, fresh, symbol
 from handgrad.derive.lower import (
     arithmetic,
     convolution,
@@ -14,12 +15,13 @@ from handgrad.derive.lower import (
     indexing,
     losses,
     masks,
+    norms,
     products,
     reductions,
     shapes,
 )
-from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, refusal
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError, is_hidden
+from handgrad.derive.lower.lowering import Lowering, refusal
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
@@ -27,7 +29,7 @@ from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
 from handgrad.derive.read.steps import names_made
 
-FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, products, reductions, shapes)
+FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, norms, products, reductions, shapes)
 """The modules whose rules are registered."""
 
 
@@ -107,15 +109,23 @@ def _assign(low: Lowering, name: str, made: Indexed, right: torch.Tensor) -> Non
         raise UnsupportedError("the rule for this line gives other numbers than the line")
     single = made.expr.single()
     if single is not None and single.indices == made.axes and _adoptable(graph, single.name):
+        found = graph.definitions[single.name]
+        if found.expr is not None:
+            _note_relu(low, name, Indexed(found.expr, found.axes))
         adopt(graph, single.name, name)
     else:
         graph.define(name, Definition(made.axes, (made.expr,), user=True, line=graph.line, text=name))
-        key = graph.key(made, "", (made.expr,), ())
-        if key in low.relus:
-            graph.aliases.setdefault(low.relus[key], f"({name} > 0)")
-        graph.numbered.setdefault(key, name)
+        _note_relu(low, name, made)
+        graph.numbered.setdefault(graph.key(made, "", (made.expr,), ()), name)
     graph.values[name] = right.double()
     graph.say_sizes(name, graph.definitions[name].axes)
+
+
+def _note_relu(low: Lowering, name: str, made: Indexed) -> None:
+    """Where a relu has a name, its mask is where that is positive."""
+    key = low.graph.key(made, "", (made.expr,), ())
+    if key in low.relus:
+        low.graph.aliases.setdefault(low.relus[key], f"({name} > 0)")
 
 
 def _adoptable(graph: Graph, name: str) -> bool:

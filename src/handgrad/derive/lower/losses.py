@@ -1,39 +1,86 @@
 """Lower cross-entropy and its kin, whose targets are classes."""
 
-from handgrad.derive.expr import Axis, put_index
-from handgrad.derive.lower.arithmetic import times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+import ast
+
+from handgrad.derive.expr import ONE
+from handgrad.derive.indices import Axis, plain_order, put_index
+from handgrad.derive.lower.arithmetic import plus, power, times
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
+from handgrad.derive.lower.masks import condition
 from handgrad.derive.lower.reductions import averaged, log_softmax, reduced
 from handgrad.derive.read.calls import Call
+
+IGNORED = -100
+"""The class that PyTorch ignores where none is named."""
 
 
 @lowers("cross_entropy", "nll_loss")
 def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
-    target = low.value(call["target"])
     d = 1 if len(made.axes) > 1 else 0
-    if low.value(call["weight"]) is not None or bool((target == low.value(call["ignore_index"])).any()):
-        raise UnsupportedError(f"`{call.name}` with class weights or classes to ignore has no index notation here")
-    if "label_smoothing" in call.arguments and low.value(call["label_smoothing"]):
-        raise UnsupportedError(f"`{call.name}` with label_smoothing has no index notation here")
     if call.name == "cross_entropy":
-        made = log_softmax(low, low.graph.name(made), d, low.said(call["x"]))
-    if target.is_floating_point():
-        picked = reduced(low, times(low, made, low.tensor(call["target"])), [d], False)
-    else:
-        axis = made.axes[d]
-        if not isinstance(axis, Axis):
-            raise UnsupportedError(f"`{call.name}` over one class has no index notation here")
-        index, form = low.index(call["target"])
-        others = tuple(a for k, a in enumerate(made.axes) if k != d)
-        back, mapping, axes = low.maps(others, form)
-        made = low.graph.name(made).put(back)
-        index = put_index(index, mapping)
-        picked = Indexed(made.expr.put({axis: index}), axes)
-    picked = Indexed(picked.expr.scale(-1), picked.axes)
+        made = log_softmax(low, made, d, low.mention(call["x"]))
+    if low.value(call["target"]).is_floating_point():
+        picked = reduced(times(low, made, low.tensor(call["target"])), [d], False)
+        return _over_rows(low, call, _negative(picked), None)
+    if not isinstance(made.axes[d], Axis):
+        raise UnsupportedError(f"`{call.name}` over one class has no index notation here")
+    target, kept = _ignoring(low, call)
+    weight = None if low.value(call["weight"]) is None else _at(low, low.tensor(call["weight"]), 0, target)
+    losses = _negative(_at(low, made, d, target))
+    smoothing = call.arguments.get("label_smoothing")
+    if smoothing is not None and low.value(smoothing):
+        if weight is not None:
+            raise UnsupportedError("`cross_entropy` with class weights and label_smoothing has no index notation here")
+        share = low.tensor(smoothing)
+        even = _negative(averaged(low, low.refreshed(made), [d], False))
+        losses = plus(
+            low, times(low, losses, plus(low, Indexed(ONE), share, -1)), times(low, even, low.refreshed(share))
+        )
+    weights = weight if kept is None else kept if weight is None else times(low, weight, kept)
+    if weights is not None:
+        losses = times(low, losses, weights)
+    return _over_rows(low, call, losses, weights)
+
+
+def _negative(made: Indexed) -> Indexed:
+    return Indexed(made.expr.scale(-1), made.axes)
+
+
+def _ignoring(low: Lowering, call: Call) -> tuple[ast.expr, Indexed | None]:
+    """The classes, and the mask of those that count where some may be ignored."""
+    target, ignored = call["target"], call["ignore_index"]
+    number = low.value(ignored)
+    if number == IGNORED and not bool((low.value(target) == number).any()):
+        return target, None
+    kept, _ = condition(low, ast.Compare(target, [ast.NotEq()], [ignored]))
+    if number < 0:
+        target = ast.Call(ast.Attribute(target, "clamp", ast.Load()), [], [ast.keyword("min", ast.Constant(0))])
+    return ast.fix_missing_locations(target), kept
+
+
+def _at(low: Lowering, made: Indexed, d: int, target: ast.expr) -> Indexed:
+    """A value at the classes of a target along one axis."""
+    axis = made.axes[d]
+    assert isinstance(axis, Axis)
+    index, form = low.index(target)
+    others = tuple(a for k, a in enumerate(made.axes) if k != d)
+    back, mapping, axes = low.maps(others, form)
+    index = put_index(index, mapping)
+    named = low.graph.name(made).put(back)
+    return Indexed(named.expr.put({axis: index}), axes)
+
+
+def _over_rows(low: Lowering, call: Call, losses: Indexed, weights: Indexed | None) -> Indexed:
     reduction = low.value(call["reduction"])
-    every = list(range(len(picked.axes)))
-    if reduction == "mean":
-        return averaged(low, picked, every, False)
-    return reduced(low, picked, every, False) if reduction == "sum" else picked
+    every = list(range(len(losses.axes)))
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return reduced(losses, every, False)
+    if weights is None:
+        count = low.graph.sizes.product(a for index in losses.axes for a in plain_order(index))
+        return times(low, reduced(losses, every, False), power(low, Indexed(count), -1))
+    total = reduced(low.refreshed(weights), list(range(len(weights.axes))), False)
+    return times(low, reduced(losses, every, False), power(low, total, -1))

@@ -3,38 +3,37 @@
 import ast
 import math
 import numbers
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import torch
 
-from handgrad.derive.expr import (
-    ONE,
-    Axis,
-    Expr,
+from handgrad.derive.expr import ONE, Expr, delta, element, number
+from handgrad.derive.indices import (
     Form,
     Gathered,
-    Index,
     Merged,
-    Size,
-    delta,
-    element,
     extent,
     fresh,
-    number,
     plain_order,
-    put_index,
     symbol,
 )
-from handgrad.derive.lower.graph import Graph, Indexed
-from handgrad.derive.lower.values import value
+from handgrad.derive.lower.aligning import Aligning
+from handgrad.derive.lower.graph import Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.sizing import Sizing
 from handgrad.derive.read.calls import Call, call_of, evaluated, is_array
 from handgrad.errors import DeriveError
 
 Lowered = Indexed | list[Indexed]
 Rule = Callable[["Lowering", Call], Lowered]
 RULES: dict[str, Rule] = {}
+
+
+def source(node: ast.expr) -> str:
+    """The source of an expression, as people write it."""
+    return re.sub(r"\*\*\((-[\d.]+)\)", r"**\1", ast.unparse(node).replace(" ** ", "**"))
 
 
 def lowers(*names: str) -> Callable[[Rule], Rule]:
@@ -47,11 +46,7 @@ def lowers(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-class UnsupportedError(Exception):
-    """This piece of source cannot be put in index notation; the reason, as a clause."""
-
-
-class Lowering:
+class Lowering(Aligning, Sizing):
     """Lowers the expressions of one program, one after the other."""
 
     def __init__(self, graph: Graph):
@@ -60,6 +55,7 @@ class Lowering:
         self.values: dict[str, Any] = {"torch": torch, "math": math, **graph.program.values}
         self.relus: dict[Any, str] = {}
         self._memo: dict[str, Indexed] = {}
+        self._several: dict[str, Lowered] = {}
 
     # What an expression is
 
@@ -98,6 +94,14 @@ class Lowering:
             self._memo[key] = made
         return self.refreshed(self._memo[key])
 
+    def several(self, node: ast.expr) -> Lowered:
+        """An expression that may be several tensors, the same ones whenever it stands in a line."""
+        key = ast.unparse(node)
+        if key not in self._several:
+            self._several[key] = self.lower(node)
+        made = self._several[key]
+        return [self.refreshed(m) for m in made] if isinstance(made, list) else self.refreshed(made)
+
     def keep(self, node: ast.expr, made: Indexed) -> None:
         """Remember what an expression is lowered to while the line lasts."""
         self._memo[ast.unparse(node)] = made
@@ -109,6 +113,7 @@ class Lowering:
     def forget(self) -> None:
         """Drop what was kept while a line was lowered."""
         self._memo.clear()
+        self._several.clear()
 
     def refreshed(self, made: Indexed) -> Indexed:
         """The same value over indices of its own."""
@@ -133,6 +138,9 @@ class Lowering:
             made = self.constant(node)
             if made is not None:
                 return made
+        plain = self.plain(node)
+        if plain is not None:
+            return plain
         if isinstance(node, ast.Compare | ast.BoolOp) or _logical(node):
             return self.graph.constant(self.said(node), self.value(node))
         if isinstance(node, ast.Attribute) and node.attr in ("values", "data", "real"):
@@ -151,50 +159,6 @@ class Lowering:
             if made is None:
                 raise
             return made
-
-    def size(self, node: ast.expr) -> Expr | None:
-        """A size that the expression asks a tensor for: `x.shape[0]`, `x.size(0)`, `len(x)`, `x.numel()`."""
-        match node:
-            case ast.Subscript(ast.Attribute(owner, "shape"), at) | ast.Call(ast.Attribute(owner, "size"), [at]):
-                at_value = evaluated(at, self.values)
-                dims = [at_value] if isinstance(at_value, int) else []
-            case ast.Call(ast.Name("len"), [owner]):
-                dims = [0]
-            case ast.Call(ast.Attribute(owner, "numel"), []) | ast.Attribute(owner, "size"):
-                dims = None
-            case _:
-                return None
-        if not isinstance(owner, ast.Name) or not is_array(self.values.get(owner.id)):
-            return None
-        axes = self.table_axes(owner.id) if owner.id not in self.graph.definitions else None
-        axes = self.graph.definitions[owner.id].axes if axes is None else axes
-        out = ONE
-        for index in axes if dims is None else [axes[d] for d in dims]:
-            out = out * self.graph.sizes.of_index(index)
-        return out
-
-    def axis(self, count: int, node: ast.expr | None) -> Axis:
-        """An index over as many places as an expression of the program says."""
-        return fresh(symbol(count) if node is None else self.size_said(node, count))
-
-    def size_said(self, node: ast.expr, count: int) -> Size:
-        """The size that an expression says: that of a tensor, or one that is known by this expression."""
-        expr = self.size(node)
-        factor = None if expr is None else expr.single()
-        if factor is not None:
-            return self.graph.sizes.of_factor(factor.name)
-        text = ast.unparse(node)
-        literal = isinstance(node, ast.Constant)
-        size = symbol(count) if literal else self.graph.named.setdefault(text, symbol(count))
-        self.graph.sizes.say(size, text)
-        return size
-
-    def rest(self, whole: Axis, part: Axis, count: int) -> Size:
-        """The size that is left of an axis of which a part is split off."""
-        size = symbol(count)
-        factor = self.graph.sizes.factor
-        self.graph.sizes.say(size, f"{factor(whole.size).name} // {factor(part.size).name}")
-        return size
 
     def index(self, node: ast.expr) -> tuple[Gathered, Form]:
         """The places that an expression of integers names, and its axes."""
@@ -232,10 +196,6 @@ class Lowering:
         kept = tuple(a for k, a in enumerate(axes) if k != d)
         return Gathered(table, tuple(a for a in kept if a is not None)), kept
 
-    def table_axes(self, name: str) -> Form:
-        """The axes of a tensor of the program that is not differentiated by."""
-        return self.graph.constant(name, torch.as_tensor(self.values[name]), user=True).axes
-
     def constant(self, node: ast.expr) -> Indexed | None:
         """Something that is not differentiated by: a tensor by what the source says, a number by its name."""
         made = evaluated(node, self.values)
@@ -260,8 +220,26 @@ class Lowering:
 
     def said(self, node: ast.expr) -> str:
         """The source of an expression, in parentheses where it needs them as a factor."""
-        text = ast.unparse(node)
+        text = source(node)
         return text if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) else f"({text})"
+
+    def plain(self, node: ast.expr) -> Indexed | None:
+        """A tensor of zeros, of ones, or with ones on its diagonal, as a line makes it."""
+        if not isinstance(node, ast.Call):
+            return None
+        function = evaluated(node.func, self.values)
+        if function is torch.eye and len(node.args) == 1:
+            size = self.size_said(node.args[0], self.integer(node.args[0]))
+            i, j = fresh(size), fresh(size)
+            return Indexed(delta(i, j), (i, j))
+        if function not in (torch.zeros, torch.ones):
+            return None
+        first = node.args[0] if len(node.args) == 1 else None
+        sizes = first.elts if isinstance(first, ast.Tuple | ast.List) else node.args
+        if not all(isinstance(self.value(n), int) for n in sizes):
+            return None
+        axes = tuple(None if self.integer(n) == 1 else self.axis(self.integer(n), n) for n in sizes)
+        return Indexed(ONE if function is torch.ones else Expr(), axes)
 
     def mention(self, node: ast.expr) -> str:
         """The source of an expression, by name where it is a value inside a call that may get a line of its own."""
@@ -279,59 +257,6 @@ class Lowering:
                 whole = fresh(symbol(extent(index)))
                 here = self.one(made).expr * delta(whole, index)
                 made = Indexed(here.sum(plain_order(index)), (*made.axes[:d], whole, *made.axes[d + 1 :]))
-        return made
-
-    def align(self, one: Indexed, other: Indexed) -> tuple[Indexed, Indexed, Form]:
-        """Two values over the same indices, as broadcasting has them, and the axes that they have together."""
-        back, mapping, axes = self.maps(one.axes, other.axes)
-        return one.put(back), other.put(mapping), axes
-
-    def together(self, parts: Sequence[Indexed]) -> tuple[list[Indexed], Form]:
-        """Several values over the same indices, as broadcasting has them, and their axes."""
-        done: list[Indexed] = []
-        axes: Form = ()
-        for part in parts:
-            back, mapping, axes = self.maps(axes, part.axes)
-            done = [*(d.put(back) for d in done), part.put(mapping)]
-        return done, axes
-
-    def maps(self, one: Form, other: Form) -> tuple[dict[Index, Index], dict[Index, Index], Form]:
-        """What to rename in one value and in another so that their axes are the same, and these axes."""
-        rank = max(len(one), len(other))
-        left, right = ([None] * (rank - len(axes)) + list(axes) for axes in (one, other))
-        mapping: dict[Index, Index] = {}
-        back: dict[Index, Index] = {}
-        axes: list[Index | None] = []
-        for i, j in zip(left, right, strict=True):
-            if i is not None and j is not None and i != j:
-                self.meet(i, j, mapping, back)
-            axes.append(j if i is None else i)
-        return back, mapping, tuple(put_index(i, back) for i in axes)
-
-    def meet(self, i: Index, j: Index, mapping: dict[Index, Index], back: dict[Index, Index]) -> None:
-        """Extend the maps that give two indices one name: `mapping` of the second's parts, `back` of the first's."""
-        if extent(i) != extent(j):
-            raise UnsupportedError("the sizes of two axes differ")
-        match i, j:
-            case _, Axis():
-                mapping[j] = i
-            case Axis(), _:
-                back[i] = j
-            case Merged(a, m), Merged(b, n) if [s.number for s in m] == [s.number for s in n]:
-                mapping.update(zip(b, a, strict=True))
-            case _:
-                raise UnsupportedError("two views of one axis differ")
-        if isinstance(i, Axis) and isinstance(j, Axis):
-            self.graph.sizes.unify(i.size, j.size)
-        elif isinstance(i, Merged) and isinstance(j, Merged):
-            for p, q in zip(i.indices, j.indices, strict=True):
-                self.graph.sizes.unify(p.size, q.size)
-
-    def checked(self, made: Indexed, node: ast.expr) -> Indexed:
-        """The value, having seen that it is what the program's expression comes to."""
-        right = self.value(node)
-        if right.dim() != len(made.axes) or not torch.allclose(value(self.graph, made), right, equal_nan=True):
-            raise UnsupportedError("index notation gives other numbers")
         return made
 
 

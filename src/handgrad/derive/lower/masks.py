@@ -4,10 +4,10 @@ import ast
 
 import torch
 
-from handgrad.derive.expr import ONE, Expr, number
+from handgrad.derive.expr import Expr
 from handgrad.derive.lower.arithmetic import plus, times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers, source
 from handgrad.derive.read.calls import Call
 
 
@@ -35,7 +35,7 @@ def _where(low: Lowering, call: Call) -> Indexed:
     for part, other in ((no, call["x"]), (yes, call["other"])):
         if isinstance(part, float) and part == float("-inf"):
             kept = call["condition"] if other is call["x"] else ast.UnaryOp(ast.Invert(), call["condition"])
-            return filled(low, low.tensor(other), kept, part, call.node)
+            return filled(low, low.tensor(other), kept, call.node)
     return chosen(low, call["condition"], low.tensor(call["x"]), low.tensor(call["other"]))
 
 
@@ -45,17 +45,17 @@ def _masked_fill(low: Lowering, call: Call) -> Indexed:
     made = low.tensor(call["x"])
     kept = ast.UnaryOp(ast.Invert(), call["mask"])
     if float(fill) == float("-inf"):
-        return filled(low, made, kept, float(fill), call.node)
+        return filled(low, made, kept, call.node)
     return chosen(low, call["mask"], low.tensor(call["value"]), made)
 
 
-def filled(low: Lowering, made: Indexed, kept: ast.expr, fill: float, node: ast.expr) -> Indexed:  # noqa: ARG001
+def filled(low: Lowering, made: Indexed, kept: ast.expr, node: ast.expr) -> Indexed:
     """A value with -inf outside of a mask: the exponential of it is zero there, and nothing comes back through it."""
     mask, _ = condition(low, kept)
     made, mask, axes = low.align(low.graph.name(made), mask)
     single = mask.expr.single()
     assert single is not None
-    value = low.graph.apply("filled", (made.expr, mask.expr), axes, text=ast.unparse(node))
+    value = low.graph.apply("filled", (made.expr, mask.expr), axes, text=source(node))
     name = value.expr.single()
     assert name is not None
     if name.name not in low.graph.values:
@@ -71,7 +71,7 @@ def _relu(low: Lowering, call: Call) -> Indexed:
     single = positive.expr.single()
     assert single is not None
     low.relus[low.graph.key(made, "", (made.expr,), ())] = single.name
-    return made
+    return made if isinstance(call["x"], ast.Name) else low.graph.name(made, text=source(call.node))
 
 
 @lowers("clamp", "hardtanh", "relu6")
@@ -95,7 +95,7 @@ def _clamp(low: Lowering, call: Call) -> Indexed:
     if inside is None:
         return made
     total = plus(low, times(low, made, condition(low, inside)[0]), total)
-    return low.graph.name(total, text=ast.unparse(call.node))
+    return low.graph.name(total, text=source(call.node))
 
 
 @lowers("maximum", "minimum", "fmax", "fmin")
@@ -140,6 +140,3 @@ def _dropout(low: Lowering, call: Call) -> Indexed:
 @lowers("sign", "floor", "ceil", "round")
 def _steps(low: Lowering, call: Call) -> Indexed:
     return low.graph.constant(low.said(call.node), low.value(call.node))
-
-
-__all__ = ["ONE", "condition", "number"]

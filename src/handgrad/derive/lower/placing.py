@@ -2,11 +2,12 @@
 
 import ast
 
-from handgrad.derive.expr import Expr, Index, delta, plain_order
+from handgrad.derive.expr import Expr, delta
+from handgrad.derive.indices import Index, plain_order
 from handgrad.derive.lower.arithmetic import plus, power, times
-from handgrad.derive.lower.graph import Indexed
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
 from handgrad.derive.lower.indexing import subscripted
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.read.calls import call_of
 
 

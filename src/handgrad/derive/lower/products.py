@@ -2,10 +2,10 @@
 
 import ast
 
-from handgrad.derive.expr import Axis, Index, plain_order
+from handgrad.derive.indices import Axis, Index, plain_order
 from handgrad.derive.lower.arithmetic import plus, times
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 

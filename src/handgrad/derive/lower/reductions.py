@@ -5,23 +5,11 @@ from fractions import Fraction
 
 import torch
 
-from handgrad.derive.expr import (
-    Axis,
-    Delta,
-    Expr,
-    Form,
-    Gathered,
-    Index,
-    element,
-    fresh,
-    merge,
-    plain_order,
-    symbol,
-    term,
-)
+from handgrad.derive.expr import Delta, Expr, element, term
+from handgrad.derive.indices import Axis, Form, Gathered, Index, Merged, fresh, merge, plain_order, symbol
 from handgrad.derive.lower.arithmetic import mean_of, plus, power
-from handgrad.derive.lower.graph import Definition, Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.graph import Definition, Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers, source
 from handgrad.derive.lower.masks import larger
 from handgrad.derive.read.calls import Call, is_array
 
@@ -31,7 +19,7 @@ def kept(axes: Form, dims: list[int], keep: bool) -> Form:
     return tuple(None if d in dims else a for d, a in enumerate(axes) if keep or d not in dims)
 
 
-def reduced(low: Lowering, made: Indexed, dims: list[int], keep: bool) -> Indexed:  # noqa: ARG001
+def reduced(made: Indexed, dims: list[int], keep: bool) -> Indexed:
     """The sum over some axes."""
     over = [axis for d in dims for axis in plain_order(made.axes[d])]
     return Indexed(made.expr.sum(over), kept(made.axes, dims, keep))
@@ -40,7 +28,7 @@ def reduced(low: Lowering, made: Indexed, dims: list[int], keep: bool) -> Indexe
 def averaged(low: Lowering, made: Indexed, dims: list[int], keep: bool, less: Expr | None = None) -> Indexed:
     """The mean over some axes; `less` is what the count is reduced by."""
     count = low.graph.sizes.product(axis for d in dims for axis in plain_order(made.axes[d]))
-    return mean_of(low, reduced(low, made, dims, keep), count if less is None else count - less)
+    return mean_of(low, reduced(made, dims, keep), count if less is None else count - less)
 
 
 def _read(low: Lowering, call: Call) -> tuple[Indexed, list[int], bool]:
@@ -50,7 +38,7 @@ def _read(low: Lowering, call: Call) -> tuple[Indexed, list[int], bool]:
 
 @lowers("sum")
 def _sum(low: Lowering, call: Call) -> Indexed:
-    return reduced(low, *_read(low, call))
+    return reduced(*_read(low, call))
 
 
 @lowers("mean")
@@ -71,7 +59,7 @@ def _var(low: Lowering, call: Call) -> Indexed:
         correction = low.tensor(ast.Constant(1)).expr
     made = averaged(low, squares, dims, keep, correction)
     made = made if call.name == "var" else power(low, made, Fraction(1, 2))
-    return low.graph.name(made, text=ast.unparse(call.node))
+    return low.graph.name(made, text=source(call.node))
 
 
 def _dims_text(dims: list[int], rank: int, given: ast.expr) -> str:
@@ -85,10 +73,10 @@ def _norm(low: Lowering, call: Call) -> Indexed:
     made, dims, keep = _read(low, call)
     order = low.value(call["p"])
     if order in (None, 2, "fro"):
-        made = power(low, reduced(low, power(low, made, 2), dims, keep), Fraction(1, 2))
-        return low.graph.name(made, text=ast.unparse(call.node))
+        made = power(low, reduced(power(low, made, 2), dims, keep), Fraction(1, 2))
+        return low.graph.name(made, text=source(call.node))
     if order == 1:
-        return reduced(low, low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
+        return reduced(low.tensor(ast.parse(f"torch.abs({ast.unparse(call['x'])})", mode="eval").body), dims, keep)
     raise UnsupportedError(f"a norm of order {order} has no index notation here")
 
 
@@ -157,7 +145,14 @@ def _logsumexp(low: Lowering, call: Call) -> Indexed:
 def log_sum(low: Lowering, made: Indexed, dims: list[int]) -> Indexed:
     """The logarithm of a sum of exponentials, as a function over the indices of the given axes."""
     over = tuple(axis for d in dims for axis in plain_order(made.axes[d]))
-    return low.graph.apply("logsumexp", (low.graph.name(made).expr,), kept(made.axes, dims, True), over)
+    named = low.graph.name(Indexed(made.expr, spread(made.axes)))
+    axes = tuple(None if a in over else a for a in named.axes)
+    return Indexed(low.graph.apply("logsumexp", (named.expr,), axes, over).expr, kept(made.axes, dims, True))
+
+
+def spread(axes: Form) -> Form:
+    """Axes with each one that a view merged as several."""
+    return tuple(part for index in axes for part in (plain_order(index) if isinstance(index, Merged) else (index,)))
 
 
 @lowers("log_softmax", "softmax", "softmin")
@@ -171,15 +166,29 @@ def _softmax(low: Lowering, call: Call) -> Indexed:
 
 def log_softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "log_softmax") -> Indexed:
     """The logarithm of a softmax along one axis, under a name that says so."""
+    axes, (place, said) = spread(made.axes), _said(low, made, d, said)
     total = log_sum(low, made, [d])
-    text = f"F.log_softmax({'-' if name == 'softmin' else ''}{said}, {d})"
-    return low.graph.name(Indexed(made.expr - total.expr, made.axes), text=text)
+    text = f"F.log_softmax({'-' if name == 'softmin' else ''}{said}, {place})" if said else ""
+    return Indexed(low.graph.name(Indexed(made.expr - total.expr, axes), text=text).expr, made.axes)
 
 
 def softmax(low: Lowering, made: Indexed, d: int, said: str, name: str = "softmax") -> Indexed:
     """A softmax along one axis, as the exponential of its logarithm, under a name that says so."""
+    axes, (place, text) = spread(made.axes), _said(low, made, d, said)
     logarithm = log_softmax(low, made, d, said, name)
-    return low.graph.apply("exp", (logarithm.expr,), logarithm.axes, text=f"{_library(name)}.{name}({said}, {d})")
+    text = f"{_library(name)}.{name}({text}, {place})" if text else ""
+    return Indexed(low.graph.apply("exp", (logarithm.expr,), axes, text=text).expr, made.axes)
+
+
+def _said(low: Lowering, made: Indexed, d: int, said: str) -> tuple[int, str]:
+    """Where an axis is in the tensor that a view is of, and the source of that tensor."""
+    if not any(isinstance(a, Merged) for a in made.axes):
+        return d, said
+    single = made.expr.single()
+    axis = made.axes[d]
+    if single is None or axis not in single.indices or not low.graph.definitions[single.name].user:
+        return d, ""
+    return single.indices.index(axis), single.name
 
 
 def _library(name: str) -> str:
@@ -205,8 +214,9 @@ def earlier(low: Lowering, place: Index, other: Index) -> Expr:
     size = low.graph.sizes.find(axis.size)
     name, said = f"?earlier{size.tag}", low.graph.sizes.factor(size).name
     if name not in low.graph.definitions:
-        text = f"torch.ones({said}, {said}).triu()"
-        low.graph.define(name, Definition((fresh(size), fresh(size)), (), "constant", text=text))
+        low.graph.define(
+            name, Definition((fresh(size), fresh(size)), (), "constant", text=f"torch.ones({said}, {said}).triu()")
+        )
         low.graph.values[name] = torch.ones(size.number, size.number).triu().double()
         low.graph.masks[name] = ""
     return element(name, (place, other))

@@ -5,12 +5,10 @@ import itertools
 
 import torch
 
-from handgrad.derive.expr import (
-    ONE,
+from handgrad.derive.expr import ONE, Delta, Expr, term
+from handgrad.derive.indices import (
     Affine,
     Axis,
-    Delta,
-    Expr,
     Form,
     Gathered,
     Index,
@@ -20,10 +18,9 @@ from handgrad.derive.expr import (
     merge,
     plain_order,
     symbol,
-    term,
 )
-from handgrad.derive.lower.graph import Indexed
-from handgrad.derive.lower.lowering import Lowering, UnsupportedError, lowers
+from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.read.calls import Call
 
 
@@ -241,7 +238,10 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
         before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
         stop = "" if k == len(parts) - 1 else " + ".join(before)
         place = Affine(
-            ((1, had),) if had is not None else (), at, f"{start}:{stop}" if had is not None else start or "0", True
+            ((1, had),) if had is not None else (),
+            at,
+            f"{start}:{stop}" if had is not None else str(k) if set(before) <= {"1"} else start,
+            True,
         )
         here = Expr([term((), [(Delta(whole, place), 1)])])
         total = total + (part.expr * here).sum(plain_order(had))
@@ -253,8 +253,9 @@ def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
     """How long tensors are one after the other, as source."""
     if all(index is None for index in lengths):
         return str(len(lengths))
-    plain = (i for i in lengths if not isinstance(i, Merged))
-    return " + ".join("1" if i is None else low.graph.sizes.factor(i.size).name for i in plain)
+    return " + ".join(
+        "1" if i is None else low.graph.sizes.factor(i.size).name for i in lengths if not isinstance(i, Merged)
+    )
 
 
 def _at(axes: Form, d: int, index: Index) -> Form:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from handgrad.derive.expr import ONE, Axis, Expr, Factor, Index, Size, element, plain_order
+from handgrad.derive.expr import ONE, Expr, Factor, element
+from handgrad.derive.indices import Axis, Index, Size, plain_order
 
 
 class Saying(NamedTuple):

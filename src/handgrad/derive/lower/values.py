@@ -6,20 +6,8 @@ import string
 import torch
 from torch.nn import functional
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Base,
-    Expr,
-    Factor,
-    Gathered,
-    Index,
-    Product,
-    axes_of,
-    extent,
-    opened,
-    plain_order,
-)
+from handgrad.derive.expr import Base, Expr, Factor, Product, axes_of, opened
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, extent, plain_order
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.sizes import is_size
 

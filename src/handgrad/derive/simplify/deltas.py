@@ -1,23 +1,7 @@
 """Contract deltas, and what is known of masks."""
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Base,
-    Delta,
-    Expr,
-    Factor,
-    Gathered,
-    Index,
-    Merged,
-    Number,
-    axes_of,
-    exact,
-    merged,
-    plain_order,
-    put_base,
-    term,
-)
+from handgrad.derive.expr import Base, Delta, Expr, Factor, Number, axes_of, exact, merged, put_base, term
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, plain_order
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.reasons import Reason
@@ -44,11 +28,20 @@ def contract(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[fr
             if inner is not None:
                 return bound - {inner[0]}, _put(rest, *inner)
         for i, j in ((base.left, base.right), (base.right, base.left)):
-            turned = isinstance(j, Gathered | Affine) or (isinstance(i, Axis) and isinstance(j, Axis) and j.tag < i.tag)
-            if isinstance(i, Axis) and turned and any(i in axes_of(b) for b in rest):  # noqa: SIM102
-                if not any(isinstance(b, Delta) and i in axes_of(b) for b in rest):
-                    return bound, merged([(base, 1), *_put(rest, i, j).items()])
+            if _picks(i, j) and any(i in axes_of(b) for b in rest) and not _in_delta(i, rest):
+                return bound, merged([(base, 1), *_put(rest, i, j).items()])
     return None
+
+
+def _picks(i: Index, j: Index) -> bool:
+    """Whether one index can stand for a place that another names, wherever the delta between them is."""
+    if not isinstance(i, Axis):
+        return False
+    return isinstance(j, Gathered | Affine) or (isinstance(j, Axis) and j.tag < i.tag)
+
+
+def _in_delta(index: Index, factors: Factors) -> bool:
+    return any(isinstance(b, Delta) and index in axes_of(b) for b in factors)
 
 
 def _put(factors: Factors, index: Index, other: Index) -> Factors:
@@ -62,19 +55,18 @@ def _parts(graph: Graph, base: Delta) -> list[Delta] | None:
         return []
     if isinstance(i, Merged) and isinstance(j, Merged) and i.sizes == j.sizes:
         return [Delta(a, b) for a, b in zip(i.indices, j.indices, strict=True)]
-    if (
-        isinstance(i, Affine)
-        and isinstance(j, Affine)
-        and (
-            (i.offset, i.text) == (j.offset, j.text)
-            and len(i.terms) == len(j.terms) == 1
-            and i.terms[0][0] == j.terms[0][0]
-        )
-    ):
+    if isinstance(i, Affine) and isinstance(j, Affine) and _same_slice(i, j):
         return [Delta(i.terms[0][1], j.terms[0][1])]
     if isinstance(i, Gathered) and isinstance(j, Gathered) and i.table == j.table and graph.tables[i.table].inverse:
         return [Delta(a, b) for a, b in zip(i.indices, j.indices, strict=True)]
     return None
+
+
+def _same_slice(one: Affine, other: Affine) -> bool:
+    """Whether two places are of one slice."""
+    if (one.offset, one.text) != (other.offset, other.text) or not len(one.terms) == len(other.terms) == 1:
+        return False
+    return one.terms[0][0] == other.terms[0][0]
 
 
 def _never(base: Delta) -> bool:

@@ -4,21 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import (
-    ONE,
-    Base,
-    Expr,
-    Factor,
-    Index,
-    Number,
-    Product,
-    exact,
-    merged,
-    plain_order,
-    put_base,
-    put_index,
-    term,
-)
+from handgrad.derive.expr import Base, Expr, Factor, Number, Product, exact, merged, put_base, term
+from handgrad.derive.indices import plain_order, put_index
 from handgrad.derive.lower.graph import Definition, Graph
 from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import expand, reduce
@@ -105,8 +92,9 @@ def _placings(known: Sum, head, others, product: Product, expr: Expr) -> Iterato
 
 
 @rewriting
-def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:  # noqa: ARG001
-    """The expression with T - rest for one term of a sum T, where T is beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
+def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
+    """The expression with T - rest for a term of a sum T, where T stands beside it: e / (1 + e) is 1 - 1 / (1 + e)."""
+    del graph  # a step is told of it
     factors, coefficient = known.terms[which]
     ((pattern, _),) = factors.items()
     out = []
@@ -160,38 +148,44 @@ LONG = 12
 """Sums of more terms are said by nobody."""
 
 
-def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) -> Iterator[Expr]:
-    """Other ways to write an expression: with sums multiplied out, and with the rest of a sum for one of its terms."""
-    yield expr
-    seen = {expr}
+class Variant(NamedTuple):
+    """A way to write an expression, and why it is the same."""
+
+    expr: Expr
+    reasons: tuple[Reason, ...]
+
+
+def variants(graph: Graph, expr: Expr, normal: Callable[[Graph, Expr], Expr]) -> list[Variant]:
+    """Ways to write an expression: as it is, with sums multiplied out, and with the rest of a sum for one of its terms.
+
+    The graph's reasons are taken for those of the expression.
+    """
+    found = {expr: tuple(graph.reasons)}
+
+    def add(made: Expr, start: Expr, *reasons: Reason) -> Expr:
+        graph.reasons = [*found[start], *reasons]
+        made = normal(graph, made)
+        if len(made) <= LONG:
+            found.setdefault(made, tuple(dict.fromkeys(graph.reasons)))
+        return made
+
     for which in (lambda n, _: n in graph.adjoints, lambda _, d: not d.user, lambda *_: True):
         made = expr
         for _ in range(DEEP):
-            before, made = made, normal(graph, expand(graph, made, which))
-            if made == before or len(made) > LONG:
+            before, made = made, add(expand(graph, made, which), made)
+            if made == before or made not in found:
                 break
-            if made not in seen:
-                seen.add(made)
-                yield made
-    for start in tuple(seen):
+    for start in tuple(found):
         names = start.names()
         for known in sums(graph):
-            if known.name not in names:
-                continue
-            for k, (factors, _) in enumerate(known.terms):
-                if (
-                    len(factors) != 1
-                    or next(iter(factors.values())) != 1
-                    or not isinstance(next(iter(factors)), Factor)
-                ):
-                    continue
-                made = complement(graph, start, known, k)
+            for k in range(len(known.terms)) if known.name in names else ():
+                made = complement(graph, start, known, k) if _single(known, k) else start
                 if made != start:
-                    graph.reasons.append(_rest(known, k))
-                    made = normal(graph, made)
-                    if made not in seen:
-                        seen.add(made)
-                        yield made
+                    add(made, start, _rest(known, k))
+    return [Variant(made, reasons) for made, reasons in found.items()]
 
 
-__all__ = ["ONE", "Index", "complement", "fold", "variants"]
+def _single(known: Sum, which: int) -> bool:
+    """Whether a term of a sum is no more than one name."""
+    factors, _ = known.terms[which]
+    return len(factors) == 1 and all(isinstance(b, Factor) and p == 1 for b, p in factors.items())

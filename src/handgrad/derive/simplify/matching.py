@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from handgrad.derive.expr import Affine, Axis, Base, Factor, Gathered, Index, Merged, Number, extent
+from handgrad.derive.expr import Base, Factor, Number
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, extent
 
 Places = Mapping[Index, Index]
 

@@ -9,7 +9,6 @@ from handgrad.derive.expr import (
     Delta,
     Expr,
     Factor,
-    Form,
     Number,
     Product,
     axes_of,
@@ -20,12 +19,13 @@ from handgrad.derive.expr import (
     put_base,
     term,
 )
+from handgrad.derive.indices import Form
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.matching import unify_all
 
 Which = Callable[[str, Definition], bool]
-MANY = 60
+MANY = 30
 """More products than this are not multiplied out."""
 
 

@@ -1,6 +1,7 @@
 """One name for each softmax, however it is computed: by a call, or by exponentials over their sum, shifted or not."""
 
-from handgrad.derive.expr import Axis, Base, Expr, Factor, Number, axes_of, merged, opened, put_base, term
+from handgrad.derive.expr import Base, Expr, Factor, Number, axes_of, merged, opened, put_base, term
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.opening import expand

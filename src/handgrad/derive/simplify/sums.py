@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from handgrad.derive.expr import (
     ONE,
-    Axis,
     Base,
     Expr,
     Factor,
@@ -14,11 +13,11 @@ from handgrad.derive.expr import (
     element,
     merged,
     opened,
-    plain_order,
     put_base,
     ratio,
     term,
 )
+from handgrad.derive.indices import Axis, plain_order
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
@@ -163,13 +162,13 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         inside = reduce(graph, total.arguments[0].put(places))
         if inside == rest:  # over the same indices already
             return total.over
-        for over in _orders(graph, definition.axes, base.indices, total.over):
+        for over in _orders(definition.axes, base.indices, total.over):
             if inside.put(dict(zip(total.over, over, strict=True))) == rest:
                 return over
     return ()
 
 
-def _orders(graph: Graph, axes, taken, over) -> Iterator[tuple[Axis, ...]]:  # noqa: ARG001
+def _orders(axes, taken, over) -> Iterator[tuple[Axis, ...]]:
     """The indices of a tensor that a sum may have been over."""
     free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
     if len(free) == len(over):
@@ -183,15 +182,13 @@ def by_definition(
     graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number, normal: Normal, depth: int
 ) -> tuple[Expr, Reason] | None:
     """A sum with a factor's definition in its place, where next to nothing is left: the sum of (x - mean) is zero."""
-    summed = summed_names(graph)
-    lasting = [b for b in factors if isinstance(b, Factor) and depends(b, bound) and b.name not in summed]
     for base in sorted(factors, key=lambda b: _company(b, bound, factors)):
         if not isinstance(base, Factor) or factors[base] != 1 or not depends(base, bound):
             continue
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
             continue
-        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
+        if _lasts(graph, axes_of(base) & bound, [b for b in factors if b != base]):
             continue
         made = instance(definition, base)
         if made is None:
@@ -212,6 +209,12 @@ def _company(base: Base, bound: frozenset[Axis], factors: Factors) -> int:
     """How many factors share a summed index with a factor: a sum of it alone is the simplest to look at."""
     over = axes_of(base) & bound
     return sum(not axes_of(b).isdisjoint(over) for b in factors)
+
+
+def _lasts(graph: Graph, over: frozenset[Axis], factors: list[Base]) -> bool:
+    """Whether a sum stays a sum whatever one of its factors stands for: another is given, and in no sum with a name."""
+    names = {b.name for b in factors if isinstance(b, Factor) and depends(b, over)}
+    return any(graph.definitions[n].given for n in names - summed_names(graph) if n in graph.definitions)
 
 
 def without_free_sums(graph: Graph, bound: frozenset[Axis], factors: Factors) -> tuple[frozenset[Axis], Factors]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import Axis, Base, Expr, Number, Product, axes_of, exact, opened, term
+from handgrad.derive.expr import Base, Expr, Number, Product, axes_of, exact, opened, term
+from handgrad.derive.indices import Axis
+from handgrad.derive.wording.products import connected
 
 MOST = 16
 """Sums of more terms are not tried."""
@@ -45,8 +47,6 @@ def factored(expr: Expr) -> Iterator[list[Expr]]:
 
 
 def _monomial(product: Product, units: list[Unit]) -> Monomial:
-    from handgrad.derive.wording.search import connected
-
     bound, factors = product
     powers: dict[int, Number] = {}
     for over, group in connected(frozenset(bound), dict(factors)):

@@ -4,22 +4,8 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from handgrad.derive.expr import (
-    Base,
-    Expr,
-    Factor,
-    Form,
-    Number,
-    element,
-    exact,
-    merged,
-    plain_order,
-    put_base,
-    put_index,
-    ratio,
-    sort_key,
-    term,
-)
+from handgrad.derive.expr import Base, Expr, Factor, Number, element, exact, merged, put_base, ratio, sort_key, term
+from handgrad.derive.indices import Form, plain_order, put_index
 from handgrad.derive.lower.graph import Indexed
 from handgrad.derive.simplify.matching import unify_base
 from handgrad.derive.simplify.opening import body, raises, reduce

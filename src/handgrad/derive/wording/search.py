@@ -1,39 +1,38 @@
 """The shortest tree for an expression: common factors, sums put together, and names for products."""
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
 
 from handgrad.derive.expr import (
-    Axis,
     Base,
-    Delta,
     Expr,
-    Factor,
-    Gathered,
-    Index,
-    Merged,
     Number,
     Product,
     axes_of,
-    exact,
-    fresh,
     merged,
     put_base,
     ratio,
     sort_key,
     term,
 )
-from handgrad.derive.lower.sizes import is_size
+from handgrad.derive.indices import Axis, fresh
 from handgrad.derive.wording.factoring import factored
-from handgrad.derive.wording.rewording import reword
-from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, free, product, times
+from handgrad.derive.wording.products import product_tree, summed
+from handgrad.derive.wording.tree import Add, Num, Tree, times
 from handgrad.derive.wording.words import Words
 
 MANY, FEW = 4, 1
 """Of sums with more terms than the first number, only so many ways to put them together are tried."""
 COMMON = 16
 """How many choices of common factors are tried."""
+
+
+@functools.lru_cache(20_000)
+def spelled(p: Product) -> str:
+    """A product as text, to put products in an order."""
+    return repr(p)
 
 
 def tree(words: Words, expr: Expr) -> Tree:
@@ -55,7 +54,14 @@ def _tree(words: Words, expr: Expr) -> Tree:
         front = product_tree(words, (), common, 1)
         for size in _contents(inner):
             options += [times(size, front, made) for made in _sums(words, inner.scale(ratio(1, size)))]
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
+    return cheapest(words, options)
+
+
+def cheapest(words: Words, trees: Iterable[Tree]) -> Tree:
+    """The tree that costs least, of equal ones the first in an order that does not change."""
+    costs = [(words.cost(tree), tree) for tree in trees]
+    least = min(cost for cost, _ in costs)
+    return min((tree for cost, tree in costs if cost == least), key=repr)
 
 
 def _less(p: Product, common: dict[Base, Number]):
@@ -78,7 +84,7 @@ def _contents(expr: Expr) -> list[Number]:
 
 def _least(expr: Expr) -> Number:
     """The number in front of the simplest term."""
-    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, repr(t[0])))[1]
+    return min(expr, key=lambda t: (len(t[0].bound), sum(abs(p) for _, p in t[0].factors), t[1] < 0, spelled(t[0])))[1]
 
 
 def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
@@ -98,7 +104,7 @@ def _commons(expr: Expr) -> Iterator[dict[Base, Number]]:
 
 
 def _sums(words: Words, expr: Expr) -> Iterator[Tree]:
-    terms = sorted(expr, key=lambda t: (t[1] < 0, len(t[0].bound), len(t[0].factors), repr(t[0])))
+    terms = sorted(expr, key=lambda t: (t[1] < 0, len(t[0].bound), len(t[0].factors), spelled(t[0])))
     if len(terms) == 1:
         yield tree(words, expr)
         return
@@ -145,7 +151,7 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
                 inside.append(term((), put, c))
         if len(inside) < 2:
             continue
-        made = sum_over(tuple(mapping.values()), tree(words, Expr(inside)))
+        made = summed(tuple(mapping.values()), tree(words, Expr(inside)))
         yield made if not rest else _add(tree(words, Expr(rest)), made)
 
 
@@ -173,130 +179,3 @@ def _aligned(p: Product, mapping, have):
         if shared and (best is None or shared > best[0]):
             best = shared, put
     return None if best is None else best[1]
-
-
-def sum_over(over: tuple[Axis, ...], body: Tree) -> Tree:
-    """The sum of a tree, with what it does not sum over in front."""
-    if not isinstance(body, Mul):
-        return Sum(over, body)
-    inside = [(part, p) for part, p in body.parts if free(part) & set(over)]
-    outside = [(part, p) for part, p in body.parts if not free(part) & set(over)]
-    return product(body.coefficient, [*outside, (Sum(over, product(1, inside)), 1)])
-
-
-def product_tree(words: Words, bound: Iterable[Axis], factors: dict[Base, Number], coefficient: Number) -> Tree:
-    """The tree of one product: its factors in other words, and each sum by itself."""
-    over = frozenset(bound)
-    picked, more = _picked(words, factors)
-    if more:
-        return product_tree(words, over | set(more), picked, coefficient)
-    for base in factors:
-        view = _view(base, over)
-        if view is not None:
-            rest = {b: p for b, p in factors.items() if b != base}
-            return Flat(product_tree(words, over - set(view[1]), rest, coefficient), *view[1:])
-    factors, k = reword(words, factors)
-    parts: list[tuple[Tree, Number]] = []
-    for over, group in connected(frozenset(bound), factors):
-        if over:
-            parts.append((_nested(words, over, group), 1))
-        else:
-            parts += [(Leaf(b), p) for b, p in ordered(words, group)]
-    return roots(exact(coefficient * k), parts)
-
-
-def _picked(words: Words, factors: dict[Base, Number]) -> tuple[dict[Base, Number], list[Axis]]:
-    """Factors in which no table names a place inside a view: an index of its own and a delta say it instead."""
-    out: dict[Base, Number] = {}
-    more: list[Axis] = []
-    for base, power in factors.items():
-        mapping: dict[Index, Index] = {}
-        for index in base.indices if isinstance(base, Factor) and power == 1 else ():
-            if isinstance(index, Merged):
-                for part, size in zip(index.indices, index.sizes, strict=True):
-                    if isinstance(part, Gathered):
-                        mapping[part] = words.inner.setdefault((base, part), fresh(size))
-        for part, axis in mapping.items():
-            assert isinstance(axis, Axis)
-            more.append(axis)
-            out[Delta(axis, part)] = 1
-        out[put_base(base, mapping)] = power
-    return out, more
-
-
-def _view(base: Base, bound: frozenset[Axis]) -> tuple[Base, tuple[Axis, ...], Axis] | None:
-    """The indices that a delta reads as one, where they are summed over, and that one."""
-    if isinstance(base, Delta):
-        for one, group in ((base.left, base.right), (base.right, base.left)):
-            if isinstance(one, Axis) and isinstance(group, Merged) and set(group.indices) <= bound and one not in bound:
-                return base, tuple(i for i in group.indices if isinstance(i, Axis)), one
-    return None
-
-
-def roots(coefficient: Number, parts: list[tuple[Tree, Number]]) -> Tree:
-    """A product in which roots of numbers take in what they can: 2**0.5 / 2 is 2**-0.5."""
-    out = []
-    for part, power in parts:
-        if isinstance(part, Leaf) and isinstance(part.base, Factor) and part.base.name.isdigit() and power > 0:
-            base = int(part.base.name)
-            if coefficient.denominator % base == 0:
-                coefficient, power = exact(coefficient * base), exact(power - 1)
-        out.append((part, power))
-    return product(coefficient, out)
-
-
-def connected(bound: frozenset[Axis], factors: dict[Base, Number]):
-    """The factors that no sum is over, then those of each sum that has nothing to do with the others."""
-    yield frozenset(), {b: p for b, p in factors.items() if axes_of(b).isdisjoint(bound)}
-    left = {b: p for b, p in factors.items() if not axes_of(b).isdisjoint(bound)}
-    while left:
-        todo, group, over = [next(iter(left))], {}, set()
-        while todo:
-            base = todo.pop()
-            if base in left:
-                group[base] = left.pop(base)
-                over |= axes_of(base) & bound
-                todo += [b for b in left if axes_of(b) & over]
-        yield frozenset(over), group
-
-
-def _nested(words: Words, over: frozenset[Axis], group: dict[Base, Number]) -> Tree:
-    """The sum of a product: one index after the other where some factors do not have them all."""
-    plain = product(1, [(Leaf(b), p) for b, p in ordered(words, group)])
-    options = [Sum(tuple(sorted(over)), plain)]
-    for axis in sorted(over) if len(over) > 1 else ():
-        inner = {b: p for b, p in group.items() if axis in axes_of(b)}
-        if len(inner) == len(group):
-            continue
-        rest = {b: p for b, p in group.items() if b not in inner}
-        first = Sum((axis,), product(1, [(Leaf(b), p) for b, p in ordered(words, inner)]))
-        more = over - {axis}
-        parts = [(Leaf(b), p) for b, p in ordered(words, rest)]
-        alone = free(first).isdisjoint(more)
-        options.append(_outer_sum(words, more, parts, first) if not alone else options[0])
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
-
-
-def _outer_sum(words: Words, over: frozenset[Axis], parts: list[tuple[Tree, Number]], inner: Tree) -> Tree:
-    """The sum over what is left of factors times a sum that is made first; again one index after the other."""
-    items = [*parts, (inner, 1)]
-    options = [sum_over(tuple(sorted(over)), product(1, items))]
-    for axis in sorted(over) if len(over) > 1 else ():
-        having = [(t, p) for t, p in items if axis in free(t)]
-        if len(having) < len(items):
-            rest = [(t, p) for t, p in items if axis not in free(t)]
-            options.append(_outer_sum(words, over - {axis}, rest, Sum((axis,), product(1, having))))
-    return min(options, key=lambda t: (words.cost(t), repr(t)))
-
-
-def ordered(words: Words, factors: dict[Base, Number]) -> list[tuple[Base, Number]]:
-    """Factors as a person orders them: as the program makes them, gradients and divisors last."""
-    place = {name: k for k, name in enumerate(words.graph.definitions)}
-
-    def key(item: tuple[Base, Number]):
-        base, power = item
-        name = base.name if isinstance(base, Factor) else ""
-        gradient = name not in place and not is_size(name)
-        return power < 0, gradient, place.get(name, -1), sort_key(base)
-
-    return sorted(factors.items(), key=key)

@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
-from handgrad.derive.expr import Axis, Base, Index, Number, axes_of, put_base
+from handgrad.derive.expr import Base, Number, axes_of, put_base
+from handgrad.derive.indices import Axis, Index
 
 
 class Num(NamedTuple):
@@ -47,7 +48,7 @@ class Flat(NamedTuple):
     axis: Axis
 
 
-Tree = Union[Num, Leaf, Mul, Add, Sum, Flat]  # noqa: UP007
+Tree = Num | Leaf | Mul | Add | Sum | Flat
 
 
 @functools.lru_cache(100_000)

@@ -11,20 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from handgrad.derive.expr import (
-    Affine,
-    Axis,
-    Base,
-    Delta,
-    Expr,
-    Factor,
-    Gathered,
-    Index,
-    Merged,
-    Number,
-    Product,
-    plain_order,
-)
+from handgrad.derive.expr import Base, Delta, Expr, Factor, Number, Product
+from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, plain_order
 from handgrad.derive.lower.graph import Graph, is_hidden
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.read.program import Line
