@@ -8,6 +8,7 @@ from handgrad.derive.emit.formula import (
     SIGN,
     SUM,
     Apply,
+    Beside,
     Code,
     Formula,
     Fraction,
@@ -29,7 +30,10 @@ from handgrad.derive.emit.numerals import decimal, scientific
 
 KNOWN = frozenset({"log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"})
 """Functions that LaTeX has a command for."""
-GREEK = dict(zip("αβγδζηθκλμνξρτφψω", "alpha beta gamma delta zeta eta theta kappa lambda mu nu xi rho tau phi psi omega".split(), strict=True))
+GREEK = {
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ζ": "zeta", "η": "eta", "θ": "theta", "κ": "kappa"},
+    **{"λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "ρ": "rho", "τ": "tau", "φ": "phi", "ψ": "psi", "ω": "omega"},
+}
 SIGNS = {"@": r"\,", "*": r" \odot ", "!=": r" \ne ", "<=": r" \le ", ">=": r" \ge ", "==": " = "}
 
 
@@ -74,6 +78,9 @@ def latex(formula: Formula) -> str:
             return f"{_within(left, least)}{SIGNS.get(sign, f' {sign} ')}{_within(right, least)}"
         case Transposed(body):
             return f"{_within(body, SIGN)}^\\top"
+        case Beside(parts):
+            inside = r" \;\middle|\; ".join(map(latex, parts))
+            return rf"\left({inside}\right)"
 
 
 def escaped(text: str) -> str:

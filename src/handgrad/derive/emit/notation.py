@@ -83,8 +83,9 @@ class Notation:
                 return self._sum(over, body, names)
             case Mul(coefficient, parts):
                 return self._product(coefficient, parts, names)
-            case Flat(body):
-                return self._tree(body, names)
+            case Flat(body, group, axis):
+                here = Leaf(Delta(axis, Merged(group, tuple(a.size for a in group))))
+                return self._sum(group, Mul(1, ((here, 1), (body, 1))), names)
 
     def _sum(self, over: Sequence[Axis], body: Tree, names: Names) -> Formula:
         known = dict(names)

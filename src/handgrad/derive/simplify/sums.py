@@ -191,7 +191,8 @@ def by_definition(
         definition = graph.definitions.get(base.name)
         if definition is None or definition.expr is None or len(definition.expr) < 2:
             continue
-        if any(b != base and graph.definitions[b.name].given for b in lasting if b.name in graph.definitions):
+        beside = [b for b in lasting if b != base and not axes_of(b).isdisjoint(axes_of(base) & bound)]
+        if any(graph.definitions[b.name].given for b in beside if b.name in graph.definitions):
             continue
         made = instance(definition, base)
         if made is None:
