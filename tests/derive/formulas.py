@@ -48,14 +48,13 @@ class Reading:
     letters: dict[str, int] = field(default_factory=dict)
 
     def learn(self, *formulas: Formula) -> None:
-        """Find out how far each letter runs, from where it stands alone."""
+        """Find out how far each letter runs: over the shortest axis along which it stands, others are sliced."""
         for formula in formulas:
             for part in walk(formula):
                 if isinstance(part, Symbol | Code) and part.indices:
                     for index, size in zip(part.indices, self.shape(part), strict=True):
                         if isinstance(index, Letter) and size > 1:
-                            known = self.letters.setdefault(index.text, size)
-                            assert known == size, f"{index.text} is of two sizes in {formula}"
+                            self.letters[index.text] = min(size, self.letters.get(index.text, size))
 
     def shape(self, part: Symbol | Code) -> list[int]:
         return [n for n in self.named(part).shape if n > 1]
@@ -65,7 +64,7 @@ class Reading:
             return torch.as_tensor(self.values[_name(part)])
         if _name(part).startswith("softmax("):
             inner = self.values[_name(part)[len("softmax(") : -1]]
-            return torch.softmax(inner, 1 if inner.dim() > 1 else 0)
+            return torch.softmax(inner, -1)
         made = eval(_name(part), {"torch": torch, "F": F, "math": math, **self.values})
         return torch.as_tensor(made)
 
@@ -74,7 +73,41 @@ class Reading:
         whole = whole.reshape([n for n in whole.shape if n > 1])
         if not part.indices:
             return whole.double()
-        return whole[tuple(self.value(index).long() for index in part.indices)].double()
+        places = zip(part.indices, whole.shape, strict=True)
+        return whole[tuple(self.place(index, size).long() for index, size in places)].double()
+
+    def place(self, index: Formula, size: int) -> torch.Tensor:
+        """The place that an index says along an axis of some size."""
+        if not isinstance(index, Group):
+            return self.value(index)
+        known = [self.extent(part) for part in index.parts]
+        left = size // math.prod(n for n in known if n) if size else 1
+        total = torch.zeros((), dtype=torch.float64)
+        for part, n in zip(index.parts, known, strict=True):
+            total = total * (n or left) + self.value(part)
+        return total
+
+    def extent(self, index: Formula) -> int:
+        """How far an index runs, 0 where that is not to be seen."""
+        if isinstance(index, Group):
+            return math.prod(map(self.extent, index.parts))
+        return self.letters.get(index.text, 0) if isinstance(index, Letter) else 0
+
+    def deduce(self, *formulas: Formula) -> None:
+        """Find out how far letters run that never stand alone, by how long the axis is along which they stand."""
+        for part in (part for formula in formulas for part in walk(formula)):
+            if isinstance(part, Symbol | Code) and part.indices:
+                for index, size in zip(part.indices, self.shape(part), strict=True):
+                    letters = [p.text for p in walk(index) if isinstance(p, Letter)]
+                    unknown = [c for c in letters if c not in self.letters]
+                    if len(unknown) != 1:
+                        continue
+                    if isinstance(index, Group):
+                        rest = math.prod(self.letters[c] for c in letters if c in self.letters)
+                        self.letters[unknown[0]] = size // rest
+                    elif isinstance(index, Plus):
+                        start = sum(self.value(p) for p in index.parts if not isinstance(p, Letter))
+                        self.letters[unknown[0]] = size - int(start)
 
     def over(self, letter: Letter) -> int:
         return list(self.letters).index(letter.text)
@@ -87,12 +120,8 @@ class Reading:
             case Letter(text):
                 shape = [n if name == text else 1 for name, n in self.letters.items()]
                 return torch.arange(self.letters[text], dtype=torch.float64).reshape(shape)
-            case Group(parts):
-                total = torch.zeros((), dtype=torch.float64)
-                for part in parts:
-                    assert isinstance(part, Letter)
-                    total = total * self.letters[part.text] + self.value(part)
-                return total
+            case Group():
+                return self.place(formula, 0)
             case Symbol("π"):
                 return torch.tensor(math.pi, dtype=torch.float64)
             case Symbol() | Code():
@@ -148,11 +177,14 @@ def _name(part: Symbol | Code) -> str:
 def reading(explanation: Explanation, values: Mapping[str, Any]) -> Reading:
     """A reading that knows how far each letter of a derivation runs: all through it, each stands for one size."""
     made = Reading(values)
+    shown: list[Formula] = []
     for step in explanation.steps:
-        made.learn(step.left, *(stage.formula for stage in step.stages))
+        shown += [step.left, *(stage.formula for stage in step.stages)]
         for reason in (r for stage in step.stages for r in stage.reasons):
             if reason[0] != "the derivative of ":
-                made.learn(*(part for part in reason if is_dataclass(part)))
+                shown += [part for part in reason if is_dataclass(part) and not isinstance(part, Quote)]
+    made.learn(*shown)
+    made.deduce(*shown)
     return made
 
 

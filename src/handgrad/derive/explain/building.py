@@ -10,6 +10,7 @@ from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
+from handgrad.derive.emit.places import Places
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.explain.closing import written
 from handgrad.derive.explain.equations import Equation, equations
@@ -39,8 +40,8 @@ class Building:
         self.given, self.insides = tuple(given), tuple(insides)
         self.words, self.literal = Words(graph), Words(graph, phrases={})
         self.equations = equations(graph, end, targets, given)
-        letters = Letters(graph, end)
-        self.notation, self.plain = Notation(self.words, letters), Notation(self.literal, letters)
+        places = Places(graph, Letters(graph, end))
+        self.notation, self.plain = Notation(self.words, places), Notation(self.literal, places)
         gradients = {gradient_name(graph, name) for name in (*self.equations, *given, end)}
         self.notation.gradients = self.plain.gradients = gradients
         self.truths = Truths(graph, end)
@@ -70,7 +71,7 @@ class Building:
         left = self.notation.variable(gradient_name(self.graph, name), form, names)
         stages = tuple(self._stages(made.forms, equation, names))
         uses = tuple(self.uses(equation))
-        notes = tuple(self.notes.of(left, *(stage.formula for stage in stages)))
+        notes = tuple(self.notes.of(name, left, *(stage.formula for stage in stages)))
         gradient = gradient_name(self.graph, name)
         return Step(name, gradient, left, uses, stages, self._matrix(equation), notes, difference)
 

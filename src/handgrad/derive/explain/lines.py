@@ -8,6 +8,7 @@ from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.formula import Formula
 from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.notation import Notation
+from handgrad.derive.emit.places import Places
 from handgrad.derive.explain.equations import Share, shares
 from handgrad.derive.explain.explanation import Use
 from handgrad.derive.explain.truth import Truths
@@ -115,7 +116,7 @@ def _checked(graph: Graph, truths: Truths, name: str, given: list[Share]) -> flo
 
 def _lines(graph: Graph, source: tuple[GradientLine, ...], known: dict[str, list[Share]]) -> Iterator[LineRules]:
     """The lines from the last to the first, those that undo one forward line together."""
-    notation = Notation(Words(graph, phrases={}), Letters(graph, graph.program.output))
+    notation = Notation(Words(graph, phrases={}), Places(graph, Letters(graph, graph.program.output)))
     notation.gradients = {gradient_name(graph, name) for name in (*known, graph.program.output)}
     begun: set[str] = set()
     for line in dict.fromkeys(made.undoes for made in source):

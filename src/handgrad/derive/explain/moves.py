@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from handgrad.derive.derivative import form_of
+from handgrad.derive.explain.definitions import used
 from handgrad.derive.explain.equations import Equation
 from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Index, fresh
 from handgrad.derive.shortest import insert, places
@@ -51,6 +52,8 @@ def moves(words: Words, literal: Words, equation: Equation, known: Mapping[str, 
     put = {u: made for u, made in known.items() if gradient_name(graph, u) in total.names()}
     if not put:
         return Moves(_settled(forms), total)
+    if not reasons and not used(graph, forms[0].tree, forms[-1].tree):
+        del forms[1:]
     inserted = total
     for user, made in put.items():
         inserted = insert(inserted, gradient_name(graph, user), made.result, form_of(graph, user))
