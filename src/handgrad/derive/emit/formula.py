@@ -1,6 +1,6 @@
 """Formulas as they are written on paper: what LaTeX and plain text are made from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction as Ratio
 from typing import Any, Union
@@ -114,6 +114,13 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Tensors laid beside each other along their last axis."""
+
+    parts: tuple["Formula", ...]
+
+
+@dataclass(frozen=True)
 class Transposed:
     """A matrix with rows for columns."""
 
@@ -121,7 +128,22 @@ class Transposed:
 
 
 Formula = Union[  # noqa: UP007
-    Number, Letter, Symbol, Code, Group, Times, Fraction, Power, Minus, Plus, Sigma, Apply, Where, Relation, Transposed
+    Number,
+    Letter,
+    Symbol,
+    Code,
+    Group,
+    Times,
+    Fraction,
+    Power,
+    Minus,
+    Plus,
+    Sigma,
+    Apply,
+    Where,
+    Relation,
+    Transposed,
+    Beside,
 ]
 
 SUM, PRODUCT, SIGN, ATOM = range(4)
@@ -190,6 +212,18 @@ def walk(formula: Formula) -> Iterator[Formula]:
         for part in value if isinstance(value, tuple) else (value,):
             if is_dataclass(part):
                 yield from walk(part)  # type: ignore[arg-type]
+
+
+def broken(formula: Formula, width: int, length: Callable[[Formula], int]) -> list[Formula]:
+    """A sum in pieces that are no longer than a width where that can be; anything else in one piece."""
+    if not isinstance(formula, Plus):
+        return [formula]
+    pieces: list[list[Formula]] = [[]]
+    for part in formula.parts:
+        if pieces[-1] and length(Plus((*pieces[-1], part))) > width:
+            pieces.append([])
+        pieces[-1].append(part)
+    return [piece[0] if len(piece) == 1 else Plus(tuple(piece)) for piece in pieces]
 
 
 def equal(left: Formula, right: Formula) -> Relation:

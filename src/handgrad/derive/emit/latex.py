@@ -8,6 +8,7 @@ from handgrad.derive.emit.formula import (
     SIGN,
     SUM,
     Apply,
+    Beside,
     Code,
     Formula,
     Fraction,
@@ -75,6 +76,9 @@ def latex(formula: Formula) -> str:
             return f"{_within(left, least)}{SIGNS.get(sign, f' {sign} ')}{_within(right, least)}"
         case Transposed(body):
             return f"{_within(body, SIGN)}^\\top"
+        case Beside(parts):
+            inside = r" \;\middle|\; ".join(map(latex, parts))
+            return rf"\left({inside}\right)"
 
 
 def escaped(text: str) -> str:

@@ -66,16 +66,22 @@ class Letters:
         if size not in self._first:
             self._first[size] = self._suggested(size) or next(self._pool(size))
         if size in self._twice and not self._more.get(size):
-            self._more[size] = [next(self._pool(size))]
+            pool = list(self._pool(size))
+            second = {"i": "j", "t": "s"}.get(self._first[size], "")
+            self._more[size] = [second if second in pool else pool[0]]
         return [self._first[size], *self._more.get(size, ())]
 
     def _pool(self, size: Size) -> Iterator[str]:
-        taken = {*self._first.values(), *(c for more in self._more.values() for c in more), *self._blocked}
+        taken = self._taken()
         first = self._first.get(size, "")
         yield from (c for c in dict.fromkeys(SPARE.get(first, "") + PLAIN + MORE) if c not in taken)
 
+    def _taken(self) -> set[str]:
+        """The letters that stand for a size already, and those that the program uses."""
+        return {*self._first.values(), *(c for more in self._more.values() for c in more), *self._blocked}
+
     def _suggested(self, size: Size) -> str:
-        taken = {*self._first.values(), *self._blocked}
+        taken = self._taken()
         for saying in self.graph.sizes.sayings(size):
             letter = SUGGESTED.get(saying.text) or (saying.text.lower() if saying.text.isupper() else "")
             if len(letter) == 1 and letter not in taken:
@@ -94,7 +100,7 @@ class Letters:
                 given[axis] = known[axis]
                 continue
             size = self.graph.sizes.find(axis.size)
-            if deep and size not in self._first and not self._suggested(size) and deep[d] not in self._first.values():
+            if deep and size not in self._first and not self._suggested(size) and deep[d] not in self._taken():
                 self._first[size] = deep[d]
             given[axis] = self.free(axis, used)
             used.add(given[axis])

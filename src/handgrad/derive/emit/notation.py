@@ -21,8 +21,9 @@ from handgrad.derive.emit.formula import (
     minus,
     plus,
     times,
+    walk,
 )
-from handgrad.derive.emit.letters import Letters, Names
+from handgrad.derive.emit.letters import Names
 from handgrad.derive.emit.numerals import decimal, scientific
 from handgrad.derive.emit.places import Places
 from handgrad.derive.emit.quoted import quoted
@@ -41,12 +42,12 @@ HALF = Number(Ratio(1, 2))
 class Notation:
     """Writes the expressions of one derivation."""
 
-    def __init__(self, words: Words, letters: Letters):
+    def __init__(self, words: Words, places: Places):
         """Start with the letters of a derivation; `gradients` are the names of gradients, which stand last."""
-        self.words, self.graph, self.letters = words, words.graph, letters
+        self.words, self.graph, self.letters = words, words.graph, places.letters
         self.literal = Words(words.graph, phrases={})
         self.gradients: set[str] = set()
-        self.places = Places(self.graph, letters)
+        self.places = places
 
     def expression(self, expr: Expr, names: Names) -> Formula:
         """An expression in the fewest words."""
@@ -83,8 +84,9 @@ class Notation:
                 return self._sum(over, body, names)
             case Mul(coefficient, parts):
                 return self._product(coefficient, parts, names)
-            case Flat(body):
-                return self._tree(body, names)
+            case Flat(body, group, axis):
+                here = Leaf(Delta(axis, Merged(group, tuple(a.size for a in group))))
+                return self._sum(group, Mul(1, ((here, 1), (body, 1))), names)
 
     def _sum(self, over: Sequence[Axis], body: Tree, names: Names) -> Formula:
         known = dict(names)
@@ -136,6 +138,9 @@ class Notation:
             return Number(int(base.name))
         if is_size(base.name):
             return self.places.size(self.graph.sizes.of_factor(base.name))
+        if base.name.startswith("?earlier"):
+            first, second = self.places.form(base.indices, names)
+            return Where(Relation(first, "<=", second))
         if base.name == "torch.pi":
             return Symbol("π")
         name = self.graph.aliases.get(base.name, base.name)
@@ -228,7 +233,8 @@ def _quotient(number: Formula, over: list[Formula], scalars: list[Formula], unde
     if under or not scalars:
         top = times(number, *over)
         return Fraction(top, times(*scalars, *under)) if under else top
-    if len(over) == 1 and not isinstance(over[0], Sigma):
+    tall = any(isinstance(part, Fraction) for made in over for part in walk(made))
+    if len(over) == 1 and not isinstance(over[0], Sigma) and not tall:
         return Fraction(times(number, *over), times(*scalars))
     return times(Fraction(number, times(*scalars)), *over)
 

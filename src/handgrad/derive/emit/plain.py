@@ -8,6 +8,7 @@ from handgrad.derive.emit.formula import (
     SIGN,
     SUM,
     Apply,
+    Beside,
     Code,
     Formula,
     Fraction,
@@ -76,6 +77,8 @@ def plain(formula: Formula) -> str:
             return f"{_within(left, least)}{SIGNS.get(sign, f' {sign} ')}{_within(right, least)}"
         case Transposed(body):
             return f"{_within(body, SIGN)}ᵀ"
+        case Beside(parts):
+            return f"({' | '.join(map(plain, parts))})"
 
 
 def number(value: int | Ratio) -> str:

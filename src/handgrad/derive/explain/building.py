@@ -1,14 +1,16 @@
 """Build a derivation: the order of the steps, their forms, their reasons and their checks."""
 
+import ast
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.emit.formula import Formula
+from handgrad.derive.emit.formula import Beside, Formula, Symbol, equal
 from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.letters import Letters
 from handgrad.derive.emit.matrices import in_matrices
 from handgrad.derive.emit.notation import Notation
+from handgrad.derive.emit.places import Places
 from handgrad.derive.emit.torch import assign
 from handgrad.derive.explain.closing import written
 from handgrad.derive.explain.equations import Equation, equations
@@ -30,14 +32,15 @@ from handgrad.derive.wording.words import Words
 class Building:
     """One derivation while it is made."""
 
-    def __init__(self, graph: Graph, end: str, targets: Sequence[str]):
-        """Know the program, and what is wanted."""
+    def __init__(self, graph: Graph, end: str, targets: Sequence[str], given: Sequence[str], insides: Sequence[Line]):
+        """Know the program, what is wanted, what is known; `insides` are lines that were made of parts of others."""
         self.graph, self.end, self.targets = graph, end, tuple(targets)
+        self.given, self.insides = tuple(given), tuple(insides)
         self.words, self.literal = Words(graph), Words(graph, phrases={})
-        self.equations = equations(graph, end, targets)
-        letters = Letters(graph, end)
-        self.notation, self.plain = Notation(self.words, letters), Notation(self.literal, letters)
-        gradients = {gradient_name(graph, name) for name in (*self.equations, end)}
+        self.equations = equations(graph, end, targets, given)
+        places = Places(graph, Letters(graph, end))
+        self.notation, self.plain = Notation(self.words, places), Notation(self.literal, places)
+        gradients = {gradient_name(graph, name) for name in (*self.equations, *given, end)}
         self.notation.gradients = self.plain.gradients = gradients
         self.truths = Truths(graph, end)
         self.reasons, self.notes = Reasons(self.notation), Notes(self.notation)
@@ -66,9 +69,9 @@ class Building:
         left = self.notation.variable(gradient_name(self.graph, name), form, names)
         stages = tuple(self._stages(made.forms, equation, names))
         uses = tuple(self.uses(equation))
-        notes = tuple(self.notes.of(left, *(stage.formula for stage in stages)))
-        said = gradient_name(self.graph, name)
-        return Step(name, said, left, uses, stages, self._matrix(equation), notes, difference)
+        notes = tuple(self.notes.of(name, left, *(stage.formula for stage in stages)))
+        gradient = gradient_name(self.graph, name)
+        return Step(name, gradient, left, uses, stages, self._matrix(equation), notes, difference)
 
     def _stages(self, forms: Sequence[Move], equation: Equation, names) -> Iterator[Stage]:
         """The forms that differ, each with the reasons why it is equal to the one before."""
@@ -96,6 +99,10 @@ class Building:
         yield from dict.fromkeys(Use(line.number, line.text) for line in found)
 
     def _matrix(self, equation: Equation) -> Formula | None:
+        """The chain rule without indices, where it has such a form."""
+        if pieces := equation.laid_beside():
+            parts = tuple(Symbol(gradient_name(self.graph, name)) for name in pieces)
+            return equal(Symbol(gradient_name(self.graph, equation.name)), Beside(parts))
         try:
             lines = self._source(equation.name, normal(self.graph, equation.total))
         except UnsayableError:
@@ -115,11 +122,19 @@ class Building:
     def opening(self) -> Iterator[Prose]:
         """The plan."""
         graph, end = self.graph, self.end
-        if graph.definitions[end].axes:
-            yield (Quote(gradient_name(graph, end)), " is given.")
+        known = [end] if graph.definitions[end].axes else list(self.given)
+        if known:
+            names = [Quote(gradient_name(graph, name)) for name in known]
+            yield (*listed(names), " is given." if len(names) == 1 else " are given.")
+        for line in self.insides:
+            (name,) = line.targets
+            if name in self.equations:
+                yield (Quote(name), " stands for ", Quote(ast.unparse(line.value)), f" in line {line.number}.")
         if len(self.equations) > 1:
             order = [Quote(gradient_name(graph, name)) for name in self.equations]
             yield ("From ", Quote(end), " back through the lines: ", *listed(order), ".")
+            yield ("Each is a sum, with a term for each line that uses the variable.",)
         named_ones = [Quote(gradient_name(graph, n)) for n in self.equations if n in self.kept - set(self.targets)]
         if named_ones:
-            yield (*listed(named_ones), " keep" + "s" * (len(named_ones) == 1), " the name in what follows.")
+            one = len(named_ones) == 1
+            yield (*listed(named_ones), " keeps its name" if one else " keep their names", " in what follows.")

@@ -11,7 +11,7 @@ from handgrad.derive.sweep import gradient_name
 from handgrad.derive.wording.words import Words
 
 
-def closing(program: Program, end: str, targets: Sequence[str]) -> str:
+def closing(program: Program, end: str, targets: Sequence[str], given: Sequence[str] = ()) -> str:
     """The gradients of some variables from that of an end, in as few words as possible."""
     graph = lower(program)
     words = Words(graph)
@@ -23,7 +23,7 @@ def closing(program: Program, end: str, targets: Sequence[str]) -> str:
         if name not in needed:
             needed.add(name)
             used = known[name].names()
-            todo += [other for other in order if gradient_name(graph, other) in used]
+            todo += [o for o in order if o not in given and gradient_name(graph, o) in used]
     order = [name for name in order if name in needed]
     kept = eliminate(words, order, {name: known[name] for name in order}, targets)
     return written(words, [name for name in order if name in kept], kept)

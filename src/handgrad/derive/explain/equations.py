@@ -1,10 +1,10 @@
 """The chain rule of a program: what the gradient of each variable gets from each variable that is made of it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
-from handgrad.derive.expr import ONE, Expr, Factor, merged, opened, term
+from handgrad.derive.expr import ONE, Affine, Axis, Delta, Expr, Factor, merged, opened, term
 from handgrad.derive.lower.graph import Graph, is_hidden
 from handgrad.derive.shortest import insert
 from handgrad.derive.simplify.deltas import contract
@@ -35,28 +35,58 @@ class Equation(NamedTuple):
             out = out + share.expr
         return out
 
+    def laid_beside(self) -> tuple[str, ...]:
+        """The variables whose gradients, one beside the other along the last axis, are this one; none where it is no such."""
+        places: list[tuple[int, int, str]] = []
+        for share in self.shares:
+            piece = _piece(share.expr)
+            if piece is None:
+                return ()
+            places.append((*piece, share.user))
+        places.sort()
+        ends = [0, *(start + count for start, count, _ in places)]
+        whole = len(places) > 1 and all(start == end for (start, *_), end in zip(places, ends, strict=False))
+        return tuple(user for *_, user in places) if whole else ()
 
-def equations(graph: Graph, end: str, targets: Collection[str]) -> dict[str, Equation]:
-    """The equations of all variables on the way from an end to some targets, in reverse order.
+
+def _piece(expr: Expr) -> tuple[int, int] | None:
+    """Where an expression puts the last axis of one name, and how long that is; None where it does anything else."""
+    if len(expr) != 1:
+        return None
+    ((product, c),) = expr
+    deltas = [b for b, _ in product.factors if isinstance(b, Delta)]
+    names = [b for b, p in product.factors if isinstance(b, Factor) and p == 1]
+    if c != 1 or len(deltas) != 1 or len(names) != 1 or len(product.factors) != 2:
+        return None
+    index = next((i for i in deltas[0] if isinstance(i, Affine)), None)
+    if index is None or len(index.terms) != 1 or index.terms[0][0] != 1:
+        return None
+    inner = index.terms[0][1]
+    last = isinstance(inner, Axis) and names[0].indices[-1] == inner
+    return (index.offset, inner.size.number) if last and isinstance(inner, Axis) else None
+
+
+def equations(graph: Graph, end: str, targets: Collection[str], given: Collection[str] = ()) -> dict[str, Equation]:
+    """The equations of all variables on the way from an end, and from given ones, to some targets, in reverse order.
 
     A variable that hands its one user's gradient on as it is has none: its own users' gradients stand in its place.
 
     Raises:
         DeriveError: a line on the way has no index notation.
     """
-    shares = _shares(graph, end)
-    _refuse_unknown(graph, shares, targets)
+    found = shares(graph, end)
+    _refuse_unknown(graph, found, targets)
     needed: set[str] = set()
-    todo = [t for t in targets if t in shares]
+    todo = [t for t in targets if t in found]
     while todo:
         name = todo.pop()
         if name not in needed:
             needed.add(name)
-            todo += [share.user for share in shares[name] if share.user != end]
+            todo += [share.user for share in found[name] if share.user != end and share.user not in given]
     out: dict[str, Equation] = {}
     passed: dict[str, Equation] = {}
-    for name in (n for n in shares if n in needed):
-        made = Equation(name, tuple(shares[name]))
+    for name in (n for n in found if n in needed):
+        made = Equation(name, tuple(found[name]))
         for other, equation in passed.items():
             made = _without(graph, made, other, equation)
         if name not in targets and _passes_on(graph, made):
@@ -66,7 +96,7 @@ def equations(graph: Graph, end: str, targets: Collection[str]) -> dict[str, Equ
     return out
 
 
-def _shares(graph: Graph, end: str) -> dict[str, list[Share]]:
+def shares(graph: Graph, end: str) -> dict[str, list[Share]]:
     """Every variable's shares, in the order in which a backward pass meets them."""
     found: dict[str, list[Share]] = {end: []}
     for name in reversed(list(graph.definitions)):
@@ -140,8 +170,3 @@ def _refuse_unknown(graph: Graph, shares: Mapping[str, list[Share]], targets: Co
         if graph.definitions[name].function == "unknown":  # noqa: SIM102
             if any(target != name and reaches(graph, target, name) for target in targets):
                 raise graph.errors[name]
-
-
-def names_in(expr: Expr) -> Iterator[str]:
-    """The names in an expression, each once."""
-    yield from dict.fromkeys(b.name for product, _ in expr for b, _ in product.factors if isinstance(b, Factor))

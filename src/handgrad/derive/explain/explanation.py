@@ -59,7 +59,12 @@ class Step:
 
 def tick(step: Step, judge: str) -> str:
     """That a step was checked, and how close it is."""
-    return f"✓ as {judge}, to {step.difference:.0e}" if step.difference else f"✓ as {judge}, exactly"
+    return ticked(judge, step.difference)
+
+
+def ticked(judge: str, difference: float) -> str:
+    """That something was compared, and how close it is."""
+    return f"✓ as {judge}, to {difference:.0e}" if difference else f"✓ as {judge}, exactly"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from handgrad.derive.read.calls import call_of, evaluated
 from handgrad.derive.read.program import Line, Loop, Program
 from handgrad.derive.rules.elementwise import SLOPES
 
-OUTSIDE = frozenset({*SLOPES, "softmax", "log_softmax", "logsumexp"})
+LOGITS = frozenset({"softmax", "log_softmax", "cross_entropy", "binary_cross_entropy_with_logits"})
+"""Functions of what is called logits."""
+OUTSIDE = frozenset({*SLOPES, *LOGITS, "logsumexp", "mse_loss"})
 PRODUCTS = frozenset({"matmul", "linear", "einsum", "conv1d", "conv2d", "mv", "addmm", "baddbmm", "bmm"})
 
 
@@ -26,10 +28,11 @@ def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
         return
     call = call_of(line.value, values)
     inside = None if call is None or call.name not in OUTSIDE else call.arguments.get("x")
-    name = f"{line.targets[0]}_pre"
-    if inside is None or name in values or not _has_product(inside, values):
+    if call is None or inside is None or not _has_product(inside, values):
         yield line
         return
+    names = [*(["logits"] if call.name in LOGITS else []), f"{line.targets[0]}_pre", f"{line.targets[0]}_inside"]
+    name = next(n for n in names if n not in values)
     copies: dict[int, ast.expr] = {}
     value = copy.deepcopy(line.value, copies)  # type: ignore[arg-type]
     outer = _Put(copies[id(inside)], name).visit(value)

@@ -3,8 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from handgrad.derive.emit.formula import broken
 from handgrad.derive.emit.latex import latex
-from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Step, tick
+from handgrad.derive.emit.plain import plain
+from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Step, tick, ticked
+from handgrad.derive.explain.lines import LineByLine
+
+WIDTH = 80
+"""The length of an equation as plain text that fits on a page."""
+
+
+EQUAL, ADDED = "=", r"\mathrel{+}="
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,18 @@ def written(explanation: Explanation, flavour: Flavour) -> str:
     if explanation.source:
         parts += ["**In PyTorch**", f"```python\n{explanation.source}\n```"]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def line_by_line(explanation: LineByLine, flavour: Flavour) -> str:
+    """The backward pass line by line in a flavour of Markdown."""
+    parts = []
+    for line in explanation.lines:
+        parts.append(f"`{line.line.text}` (line {line.line.number})")
+        rules = [f"{latex(r.left)} &{EQUAL if r.first else ADDED} {latex(r.formula)}" for r in line.rules]
+        if rules:
+            parts.append(flavour.display(_aligned(rules)))
+        parts.append(f"```python\n{line.source}\n```")
+    return "\n\n".join([*parts, ticked(explanation.judge, explanation.difference)]) + "\n"
 
 
 def sentence(prose: Prose, flavour: Flavour) -> str:
@@ -61,10 +82,21 @@ def aligned(step: Step) -> str:
     number = 0
     for k, stage in enumerate(step.stages):
         number += bool(stage.reasons)
-        mark = rf" && \text{{({number})}}" if stage.reasons else ""
-        lines.append(f"{latex(step.left) if k == 0 else ''} &= {latex(stage.formula)}{mark}".strip())
-    inside = " \\\\\n".join(lines)
+        first, *more = broken(stage.formula, WIDTH, lambda formula: len(plain(formula)))
+        lines.append(f"{latex(step.left) if k == 0 else ''} &= {latex(first)}".strip())
+        lines += [_continued(latex(piece)) for piece in more]
+        lines[-1] += rf" && \text{{({number})}}" if stage.reasons else ""
+    return _aligned(lines)
+
+
+def _aligned(lines: list[str]) -> str:
+    inside = " \\\\[1ex]\n".join(lines)
     return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
+
+
+def _continued(text: str) -> str:
+    """A piece of a sum on a line of its own."""
+    return rf"&\quad {text if text.startswith('-') else f'+ {text}'}"
 
 
 def _capital(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from handgrad.derive.derivative import form_of
+from handgrad.derive.explain.definitions import used
 from handgrad.derive.explain.equations import Equation
 from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Index, fresh
 from handgrad.derive.shortest import insert, places
@@ -11,7 +12,7 @@ from handgrad.derive.simplify.normal import multiplied_out, normal
 from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.sweep import gradient_name, shortened
 from handgrad.derive.wording.search import sum_over, tree
-from handgrad.derive.wording.tree import Add, Leaf, Mul, Num, Sum, Tree, put_tree, times
+from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, put_tree, times
 from handgrad.derive.wording.words import Words
 
 
@@ -51,12 +52,16 @@ def moves(words: Words, literal: Words, equation: Equation, known: Mapping[str, 
     put = {u: made for u, made in known.items() if gradient_name(graph, u) in total.names()}
     if not put:
         return Moves(_settled(forms), total)
+    if not reasons and not used(graph, forms[0].tree, forms[-1].tree):
+        del forms[1:]
     inserted = total
     for user, made in put.items():
         inserted = insert(inserted, gradient_name(graph, user), made.result, form_of(graph, user))
     trees = {gradient_name(graph, u): (form_of(graph, u), made.last) for u, made in put.items()}
     forms.append(Move(put_in(forms[-1].tree, trees), tuple(put)))
     result, reasons = _shortest(words, form, inserted)
+    if equation.laid_beside():
+        return Moves(_settled(forms[:1]), result)
     if reasons and _has_inner_sums(forms[-1].tree):
         forms.append(Move(tree(words, multiplied_out(graph, inserted))))
     forms += _shorter(words, forms[-1].tree, tree(words, result), reasons)
@@ -85,7 +90,9 @@ def _arrangement(tree: Tree) -> tuple:
             return ("sum", len(over), _arrangement(body))
         case Mul(coefficient, parts):
             return ("product", coefficient, *sorted(repr((_arrangement(part), power)) for part, power in parts))
-    return ("other", tree)
+        case Flat(body, group):
+            return ("flat", len(group), _arrangement(body))
+    raise TypeError(tree)
 
 
 def _has_inner_sums(tree: Tree, *, inside: bool = False) -> bool:
@@ -111,6 +118,8 @@ def settled(tree: Tree) -> Tree:
             return Add(tuple(map(settled, parts)))
         case Sum(over, body):
             return Sum(over, settled(body))
+        case Flat(body, group, axis):
+            return Flat(settled(body), group, axis)
         case Mul(coefficient, parts):
             mapping: dict[Index, Index] = {}
             for part, _ in parts:
@@ -133,6 +142,8 @@ def _lettered(tree: Tree, mapping: Mapping[Index, Index]) -> Tree:
             return Add(tuple(_lettered(part, mapping) for part in parts))
         case Sum(over, body):
             return Sum(over, _lettered(body, mapping))
+        case Flat():
+            return settled(tree)
         case Mul(coefficient, parts):
             inside = settled(tree)
             assert isinstance(inside, Mul)
@@ -165,6 +176,8 @@ def put_in(tree: Tree, values: Mapping[str, tuple[Form, Tree]]) -> Tree:
         case Sum(over, body):
             made = put_in(body, values)
             return made if made == Num(0) else sum_over(over, made)
+        case Flat(body, group, axis):
+            return Flat(put_in(body, values), group, axis)
         case Mul(coefficient, parts):
             plain = [put_in(part, values) for part, power in parts if power == 1]
             rest = tuple((part, power) for part, power in parts if power != 1)

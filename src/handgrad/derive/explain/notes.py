@@ -43,10 +43,10 @@ class Notes:
             if note and self._new(function):
                 yield note
 
-    def of(self, *formulas: Formula) -> Iterator[Prose]:
-        """Notes on what is new in some formulas."""
+    def of(self, variable: str, *formulas: Formula) -> Iterator[Prose]:
+        """Notes on what is new in a variable's name, and in some formulas."""
         parts = [part for formula in formulas for part in walk(formula)]
-        for part in parts:
+        for part in (Symbol(variable), *parts):
             match part:
                 case Where(condition) if self._new("where"):
                     yield (part, " is 1 where ", condition, ", and 0 elsewhere")
@@ -54,7 +54,7 @@ class Notes:
                     which = "maximum" if function == "argmax" else "minimum"
                     yield (part, f" is the index of the {which}, which alone gets the gradient")
                 case Group() if self._new("group"):
-                    yield (part, " is one index for two: the place at which a view has them")
+                    yield (part, " is the one index that a view makes of several")
                 case Symbol(name) if name in self.graph.program.renamed and self._new(f"name {name}"):
                     yield (Quote(name), " is ", Quote(self.graph.program.renamed[name]), self._made(name))
                 case Symbol(name, ()) if name in self.notation.places.unnamed and self._new(f"size {name}"):

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.emit.formula import Formula, Relation, equal
+from handgrad.derive.emit.formula import Formula, Relation, Where, equal
 from handgrad.derive.emit.letters import Names
 from handgrad.derive.emit.notation import Notation
+from handgrad.derive.explain.definitions import used
 from handgrad.derive.explain.equations import tidied
 from handgrad.derive.explain.explanation import Prose, Quote
 from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, element, opened, term
-from handgrad.derive.lower.graph import Graph, is_hidden
+from handgrad.derive.lower.graph import is_hidden
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.simplify.opening import body, instance
+from handgrad.derive.simplify.opening import instance
 from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.sweep import gradient_name
 from handgrad.derive.wording.rewording import Phrase, exponentials
@@ -84,12 +85,12 @@ class Reasons:
 
     def definitions(self, before: Tree, after: Tree, told: Sequence[str]) -> Iterator[Prose]:
         """What the names stand for that are on one side only; those told of already are left out."""
-        changed = defined(self.graph, before) ^ defined(self.graph, after)
-        names = [name for name in self.graph.definitions if name in changed and name not in told]
+        found = used(self.graph, before, after)
+        names = [name for name in reversed(self.graph.definitions) if name in found and name not in told]
         if names:
             yield (*listed([self._definition(name) for name in names]), " by definition")
         for phrase in exponentials(self.notation.words):
-            if phrase.name in _leaves(after) - _leaves(before):
+            if phrase.name in _leaves(after) ^ _leaves(before):
                 yield (self._phrase(phrase),)
 
     def _definition(self, name: str) -> Formula:
@@ -116,8 +117,12 @@ class Reasons:
         """Where a sum over [Y_i = j] is gone: what it leaves."""
         gone = set(_chosen(before)) - set(_chosen(after))
         for base in sorted(gone, key=repr):
-            where = self.notation.tree(Leaf(base), names)
-            yield (where, " leaves one term of the sum")
+            known = dict(names)
+            for axis in sorted(axes_of(base) - set(known), key=repr):
+                known[axis] = self.notation.letters.free(axis, known.values())
+            where = self.notation.tree(Leaf(base), known)
+            assert isinstance(where, Where)
+            yield ("only the term with ", where.condition, " is left of the sum")
 
     def equation(self, before: Expr, after: Expr, names: Names) -> Formula:
         """Two expressions that are equal, the second in the program's words where it is one product."""
@@ -127,20 +132,6 @@ class Reasons:
                 known[axis] = self.notation.letters.free(axis, known.values())
         said = self.notation.expression if len(after) == 1 else self.notation.terms
         return equal(self.notation.terms(before, known), said(after, known))
-
-
-def defined(graph: Graph, tree: Tree) -> set[str]:
-    """The program's names for products in a tree, those that they are made of too."""
-    found: set[str] = set()
-    todo = [b.name for b in leaves(tree) if isinstance(b, Factor)]
-    while todo:
-        name = todo.pop()
-        made = body(graph, name)
-        if name in found or (made is None and not is_hidden(name)):
-            continue
-        found.add(name)
-        todo += [n for argument in graph.definitions[name].arguments for n in argument.names()]
-    return {n for n in found if not is_hidden(n)}
 
 
 def _chosen(tree: Tree, bound: frozenset[Axis] = frozenset()) -> Iterator[Delta]:

@@ -3,8 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 
+from handgrad.derive.emit.formula import broken
 from handgrad.derive.emit.plain import plain
-from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, tick
+from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Stage, Step, tick, ticked
+from handgrad.derive.explain.lines import LineByLine
 
 WIDTH = 100
 
@@ -44,7 +46,21 @@ def _step(step: Step, judge: str) -> Iterator[str]:
 
 
 def _stage(stage: Stage, start: str) -> Iterator[str]:
-    yield f"{start}{plain(stage.formula)}"
     indent = " " * (len(start) + 2)
+    first, *more = broken(stage.formula, WIDTH - len(start), lambda formula: len(plain(formula)))
+    yield f"{start}{plain(first)}"
+    for piece in more:
+        said_so = plain(piece)
+        yield f"{indent}{f'− {said_so[1:]}' if said_so.startswith('−') else f'+ {said_so}'}"
     for reason in stage.reasons:
         yield _wrapped(f"({said(reason)})", indent)
+
+
+def line_by_line(explanation: LineByLine) -> str:
+    """The backward pass line by line, its formulas in Unicode."""
+    parts = []
+    for line in explanation.lines:
+        rules = [f"{plain(r.left)} {'=' if r.first else '+='} {plain(r.formula)}" for r in line.rules]
+        body = "\n".join([*rules, line.source])
+        parts.append(f"line {line.line.number}: {line.line.text}\n{textwrap.indent(body, '    ')}")
+    return "\n\n".join([*parts, ticked(explanation.judge, explanation.difference)]) + "\n"

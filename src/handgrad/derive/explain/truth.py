@@ -107,5 +107,10 @@ def _value(graph: Graph, tree: Tree, axes: tuple[Axis, ...]) -> torch.Tensor:
             made = _value(graph, body, (*axes, *over))
             whole = made.expand([*made.shape[: len(axes)], *(a.size.number for a in over)])
             return whole.sum(tuple(range(len(axes), whole.dim())))
-        case Flat():
-            raise ValueError("a view that source needs, and formulas do not")
+        case Flat(body, group, axis):
+            at = axes.index(axis)
+            made = _value(graph, body, (*axes[:at], *group, *axes[at + 1 :]))
+            sizes = [a.size.number for a in group]
+            return made.expand([*made.shape[:at], *sizes, *made.shape[at + len(group) :]]).flatten(
+                at, at + len(group) - 1
+            )
