@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad.derive.expr import Axis, Expr, Factor
+from handgrad.derive.expr import Expr, Factor
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.simplify import steps

@@ -5,14 +5,8 @@ import re
 import pytest
 import torch
 
-from handgrad.derive.emit.formula import walk
-from handgrad.derive.explain import explain, explain_lines
+from handgrad.derive.explain import explain
 from handgrad.derive.explain.insides import with_insides
-from handgrad.derive.explain.moves import Move
-from handgrad.derive.explain.truth import Truths
-from handgrad.derive.lower import lower
-from handgrad.derive.read.statements import read_program
-from handgrad.derive.wording.tree import Num
 from handgrad.errors import DeriveError
 
 from .cases import CASES

@@ -9,7 +9,6 @@ from handgrad.errors import DeriveError
 
 from .cases.lanes import REFUSED, each
 
-
 FAULTS = {
     "s4d-scan": "an error that names no line",
     "delta-rule": "an error that names no line",

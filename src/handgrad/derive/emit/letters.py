@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from handgrad.derive.derivative import form_of
-from handgrad.derive.expr import Axis, Factor, Form, Index, Merged, Size, opened, plain_order
+from handgrad.derive.expr import Factor, opened
+from handgrad.derive.indices import Axis, Form, Index, Merged, Size, plain_order
 from handgrad.derive.lower.graph import Graph
 
 PLAIN = "ijklmpqrsuvw"

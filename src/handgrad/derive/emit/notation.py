@@ -27,8 +27,9 @@ from handgrad.derive.emit.letters import Names
 from handgrad.derive.emit.numerals import decimal, scientific
 from handgrad.derive.emit.places import Places
 from handgrad.derive.emit.quoted import quoted
-from handgrad.derive.expr import Affine, Axis, Base, Delta, Expr, Factor, Form, Gathered, Index, Merged, plain_order
+from handgrad.derive.expr import Base, Delta, Expr, Factor
 from handgrad.derive.expr import Number as Value
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, plain_order
 from handgrad.derive.lower.graph import Definition, is_hidden
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.simplify.matching import unify_all

@@ -5,7 +5,8 @@ import re
 from handgrad.derive.emit.formula import Apply, Code, Formula, Group, Letter, Number, Symbol, plus, times
 from handgrad.derive.emit.letters import Letters, Names
 from handgrad.derive.emit.quoted import quoted
-from handgrad.derive.expr import Affine, Axis, Factor, Form, Gathered, Index, Merged, Size
+from handgrad.derive.expr import Factor
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, Size
 from handgrad.derive.lower.graph import Graph
 
 ARGMAX = re.compile(r"([A-Za-z_]\w*)\.(argmax|argmin)\((\d*)\)")

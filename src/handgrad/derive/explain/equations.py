@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
-from handgrad.derive.expr import ONE, Affine, Axis, Delta, Expr, Factor, merged, opened, term
+from handgrad.derive.expr import ONE, Delta, Expr, Factor, merged, opened, term
+from handgrad.derive.indices import Affine, Axis
 from handgrad.derive.lower.graph import Graph, is_hidden
 from handgrad.derive.shortest import insert
 from handgrad.derive.simplify.deltas import contract
@@ -36,7 +37,7 @@ class Equation(NamedTuple):
         return out
 
     def laid_beside(self) -> tuple[str, ...]:
-        """The variables whose gradients, one beside the other along the last axis, are this one; none where it is no such."""
+        """The variables whose gradients lie beside each other in this one, along its last axis, if it is one of those."""
         places: list[tuple[int, int, str]] = []
         for share in self.shares:
             piece = _piece(share.expr)

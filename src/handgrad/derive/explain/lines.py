@@ -42,7 +42,7 @@ class LineRules:
 
 @dataclass(frozen=True)
 class LineByLine:
-    """The backward pass of a whole program, line by line; `difference` is that of the gradients from autograd's at most."""
+    """The backward pass of a program, line by line; `difference` is how far a gradient is from autograd's at most."""
 
     lines: tuple[LineRules, ...]
     judge: str

@@ -6,12 +6,14 @@ from typing import NamedTuple
 from handgrad.derive.derivative import form_of
 from handgrad.derive.explain.definitions import used
 from handgrad.derive.explain.equations import Equation
-from handgrad.derive.expr import Axis, Delta, Expr, Factor, Form, Gathered, Index, fresh
+from handgrad.derive.expr import Delta, Expr, Factor
+from handgrad.derive.indices import Axis, Form, Gathered, Index, fresh
 from handgrad.derive.shortest import insert, places
 from handgrad.derive.simplify.normal import multiplied_out, normal
 from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.sweep import gradient_name, shortened
-from handgrad.derive.wording.search import sum_over, tree
+from handgrad.derive.wording.products import summed
+from handgrad.derive.wording.search import tree
 from handgrad.derive.wording.tree import Add, Flat, Leaf, Mul, Num, Sum, Tree, put_tree, times
 from handgrad.derive.wording.words import Words
 
@@ -175,7 +177,7 @@ def put_in(tree: Tree, values: Mapping[str, tuple[Form, Tree]]) -> Tree:
             return added([put_in(part, values) for part in parts])
         case Sum(over, body):
             made = put_in(body, values)
-            return made if made == Num(0) else sum_over(over, made)
+            return made if made == Num(0) else summed(over, made)
         case Flat(body, group, axis):
             return Flat(put_in(body, values), group, axis)
         case Mul(coefficient, parts):

@@ -9,15 +9,16 @@ from handgrad.derive.emit.notation import Notation
 from handgrad.derive.explain.definitions import used
 from handgrad.derive.explain.equations import tidied
 from handgrad.derive.explain.explanation import Prose, Quote
-from handgrad.derive.expr import Axis, Base, Delta, Expr, Factor, axes_of, element, opened, term
+from handgrad.derive.expr import Base, Delta, Expr, Factor, axes_of, element, opened, term
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import is_hidden
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.opening import instance
 from handgrad.derive.simplify.reasons import Reason
 from handgrad.derive.sweep import gradient_name
+from handgrad.derive.wording.products import connected
 from handgrad.derive.wording.rewording import Phrase, exponentials
-from handgrad.derive.wording.search import connected
 from handgrad.derive.wording.tree import Add, Leaf, Mul, Sum, Tree, leaves
 
 

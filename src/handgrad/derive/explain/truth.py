@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import torch
 
-from handgrad.derive.expr import Axis, Delta, Expr, Form, extent, plain_order, term
+from handgrad.derive.expr import Delta, Expr, term
+from handgrad.derive.indices import Axis, Form, extent, plain_order
 from handgrad.derive.lower.graph import Graph, Indexed
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program

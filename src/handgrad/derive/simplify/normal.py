@@ -1,6 +1,7 @@
 """The normal form: products of names that are no products, without deltas and sums that can go."""
 
-from handgrad.derive.expr import ZERO, Axis, Expr, Number, Product, axes_of, merged, opened, term
+from handgrad.derive.expr import ZERO, Expr, Number, Product, axes_of, merged, opened, term
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.simplify.deltas import Factors, contract, masked
 from handgrad.derive.simplify.folding import fold
