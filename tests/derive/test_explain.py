@@ -64,7 +64,11 @@ def test_every_equation_is_right_at_other_values(case):
     try:
         explanation = explain(program, program.inputs)
     except DeriveError as error:
-        assert "a step of the derivation" not in str(error)
+        refused = str(error)
+    else:
+        refused = ""
+    assert "a step of the derivation" not in refused
+    if refused:
         return
     assert {step.variable for step in explanation.steps} >= set(program.inputs)
     if program.library == "torch" and not program.drawn:

@@ -1,6 +1,7 @@
 """What the checker found, as plain data, as text and as JSON."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,8 @@ class Diagnosis:
     """Why a line is wrong: its kind, one sentence, and the line as it should be, where one edit repairs it.
 
     `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
-    `around` is what else stands on these lines, before and after, and stays.
+    `around` is what else stands on these lines, before and after, and stays. `left_over` says what the line has too
+    much or lacks, and which path that belongs to, where that is short.
     """
 
     kind: str
@@ -41,10 +43,11 @@ class Diagnosis:
     start: int = 0
     end: int = 0
     around: tuple[str, str] = ("", "")
+    left_over: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
-        return {"kind": self.kind, "message": self.message, "fix": self.fix}
+        return {"kind": self.kind, "message": self.message, "fix": self.fix, "left_over": self.left_over}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Hazard:
 
 @dataclass
 class VariableReport:
-    """One row of the table."""
+    """One row of the table; `proof` says whether its line can be proven right."""
 
     name: str
     gradient: str
@@ -81,6 +84,12 @@ class VariableReport:
     text: str = ""
     chain_place: Place | None = None
     tensors: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
+    proof: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+
+    @functools.cached_property
+    def proven(self) -> bool:
+        """Whether the line is right whatever the numbers, by algebra; it is looked for when it is first asked for."""
+        return self.proof is not None and self.proof()
 
     @property
     def line(self) -> int | None:
@@ -100,6 +109,7 @@ class VariableReport:
             "maxdiff": _finite(self.maxdiff),
             "relative_error": _finite(self.relative_error),
             "cause": self.cause,
+            "proven": self.proven,
             "diagnosis": [d.to_json() for d in self.diagnosis],
         }
 
@@ -210,6 +220,7 @@ class Report:
         lines = [head]
         for one in diagnosis:
             lines.append(f"    {word} ({one.kind}): {one.message}")
+            lines += [f"    left over: {one.left_over}"] if one.left_over else []
             if one.fix and (self.hint >= 3 or self.show_fix):
                 lines += [
                     f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))

@@ -1,12 +1,12 @@
 """From the judgements of one region to the rows and hazards of the report."""
 
 import ast
+import functools
 import re
 from dataclasses import replace
 
 from torch import Tensor
 
-from handgrad.checker import mappings
 from handgrad.checker.blame import Judgement, rounding
 from handgrad.checker.chains import Chain
 from handgrad.checker.compare import Comparison, as_tensor, compare
@@ -16,8 +16,10 @@ from handgrad.checker.flat.spelling import DOT, number_of
 from handgrad.checker.hazards import in_place_hazard, shadow_hazard, stale_hazard
 from handgrad.checker.judging import Judging, about
 from handgrad.checker.loops import narrowed, suspects
+from handgrad.checker.notes import losses_of, notes
 from handgrad.checker.reference import Value
 from handgrad.checker.report import Diagnosis, Hazard, VariableReport
+from handgrad.checker.residual import Residuals
 from handgrad.checker.source import Place, Statement, segment
 from handgrad.checker.trace import Region, Step, Trace
 from handgrad.checker.values import storage_of
@@ -36,6 +38,7 @@ class Rows:
         self.loss: float | None = None
         self.unsound: set[str] = set()
         self.in_vain: dict[tuple[Step | ast.stmt, ...], list[Diagnosis]] = {}
+        self.residuals = Residuals(self.judge)
         if judging.unfit is not None:
             self.notes.append(judging.unfit)
             return
@@ -58,50 +61,9 @@ class Rows:
             elif judgement.fault:
                 self.unsound.add(chain.name)
         self._list_missing()
-        self._name_what_is_not_judged({chain.name for chain, _ in self.judged})
-        self._name_the_loss([chain for chain, _ in self.judged])
-        self._name_the_functions()
-
-    def _name_what_is_not_judged(self, names: set[str]) -> None:
-        """A note for what is put where gradients are, and is that of nothing known."""
-        places: dict[Place, list[str]] = {}
-        for name, step in mappings.unjudged(self.judge, self.trace.mappings, names).items():
-            places.setdefault(step.statement.place, []).append(self.trace.shown(name))
-        for place, left in places.items():
-            several = "are" if len(left) > 1 else "is"
-            self.notes.append(f"{place}: {', '.join(left)} {several} not judged: no variable is known for it.")
-
-    def _name_the_loss(self, chains: list[Chain]) -> None:
-        """Keep the loss's value; where several scalars may be the loss, say which most gradients belong to."""
-        losses = self.judge.truth.losses(self.judge.truth.own)
-        taken = [self.judge.truth.located(chain)[0].name for chain in chains]
-        names = {self.trace.shown(loss.name) for loss in losses}
-        if len(names) > 1 and taken and not names & self.trace.evident:
-            name = max(taken, key=taken.count)
-            losses.sort(key=lambda loss: loss.name != name)
-            name = self.trace.shown(name)
-            others = ", ".join(other for loss in losses[1:] if (other := self.trace.shown(loss.name)) != name)
-            self.notes.append(f"{name} is taken to be the loss, not {others} (--loss NAME).")
+        self.notes += notes(trace, judging)
+        losses = losses_of(trace, judging)
         self.loss = float(losses[0].data) if losses else None
-        truth = self.judge.truth
-        for whole in truth.wholes:
-            known = set(self.trace.losses) - whole.names.keys()
-            parts = [v for v in truth.forward.ancestors(whole) if v.names.keys() & known]
-            one, other = self.trace.shown(whole.name), " and ".join(sorted(self.trace.shown(v.name) for v in parts))
-            if not truth.assumptions.wholes:
-                one, other = other, one
-            self.notes.append(f"{one} is taken to be the loss, not {other} (--loss NAME).")
-
-    def _name_the_functions(self) -> None:
-        """Say where a backward half of the user's is not what follows from its forward half."""
-        truth = self.judge.truth
-        if doubted := truth.doubted_functions():
-            names = ", ".join(sorted(doubted))
-            judged_by = "forward" if truth.assumptions.derived else "backward"
-            self.notes.append(
-                f"the backward of {names} is not the derivative of its forward; gradients are judged by its "
-                f"{judged_by} (handgrad.check tells more)."
-            )
 
     def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
         reference = judgement.want if judgement.true is None else judgement.true
@@ -124,6 +86,7 @@ class Rows:
         if judgement.fault:
             row.cause = "own"
             found = self.found[chain]
+            found = [replace(found[0], left_over=self._left_over(chain, judgement)), *found[1:]]
             statements = [self._statement_at(chain, one.place) for one in found]
             row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
             row.place, row.text = found[0].place or row.place, statements[0].text
@@ -131,7 +94,12 @@ class Rows:
                 row.cause, row.diagnosis = "inherited", []
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
+        row.proof = functools.partial(self.residuals.proven, judgement)
         return row
+
+    def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
+        with about(chain):
+            return self.residuals.left_over(judgement)
 
     def _diagnosed(self, chain: Chain, judgement: Judgement) -> list[Diagnosis]:
         """Why the chain is at fault; what was searched for in vain in the same lines of a loop is searched for once."""
@@ -185,14 +153,17 @@ class Rows:
 
     def _in_the_users_words(self, found: Diagnosis, statement: Statement) -> Diagnosis:
         """No line can be added after a `return`, or in a call or a dict."""
-        fix = found.fix
-        if fix is not None:
-            adds = found.start > found.end
-            local = _locals(statement.spelled(ast.unparse(statement.node)))
-            spelled = statement.spelled(fix)
-            sayable = _locals(spelled) <= local and not (adds and _is_a_part(statement))
-            fix = self.trace.shown(spelled) if sayable else None
-        return replace(found, message=self.trace.shown(statement.spelled(found.message)), fix=fix)
+        adds = found.start > found.end
+        fix = None if adds and _is_a_part(statement) else self._sayable(found.fix, statement)
+        message = self.trace.shown(statement.spelled(found.message))
+        return replace(found, message=message, fix=fix, left_over=self._sayable(found.left_over, statement))
+
+    def _sayable(self, text: str | None, statement: Statement) -> str | None:
+        """A text as the user would spell it; None where it has local names of other calls."""
+        if text is None:
+            return None
+        local, spelled = _locals(statement.spelled(ast.unparse(statement.node))), statement.spelled(text)
+        return self.trace.shown(spelled) if _locals(spelled) <= local else None
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
         for step in [*reversed(chain.steps), *chain.region.steps]:

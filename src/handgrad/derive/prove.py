@@ -14,15 +14,17 @@ from handgrad.derive.emit.torch import assign
 from handgrad.derive.expr import Expr, Factor, Number, Product, ratio, term
 from handgrad.derive.indices import Axis, Form, Index, plain_order
 from handgrad.derive.lower import lower
-from handgrad.derive.lower.graph import Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.lines import settle
 from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.placing import lower_lines
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program
+from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.opening import expand
 from handgrad.derive.simplify.softmaxes import softmaxes
-from handgrad.derive.sweep import backward, cost, gradient_name, missing, shortened, upstream
+from handgrad.derive.sweep import UPSTREAM, backward, cost, gradient_name, missing, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -83,41 +85,63 @@ class Prover:
     def __init__(self, program: Program, end: str | None = None, gradients: Mapping[str, str] | None = None):
         """Put the program in index notation."""
         self.graph = lower(program)
-        self.words = Words(self.graph)
         self.end = end or program.output
         for name, variable in (gradients or {}).items():
             self.graph.gradients[variable] = name
-        self._draw = torch.Generator().manual_seed(0)
 
     def prove(self, expression: str, gradient_of: str) -> Proof:
         """Compare a formula with the right gradient of a variable."""
         if gradient_of not in self.graph.definitions or self.end not in self.graph.definitions:
             raise missing(self.graph, gradient_of)
+        return _Comparison(self.graph.copy(), self.end).proof(expression, gradient_of)
+
+
+class _Comparison:
+    """One formula beside the right one; what its lines say of sizes and numbers holds for both."""
+
+    def __init__(self, graph: Graph, end: str):
+        self.graph, self.words, self.end = graph, Words(graph), end
+        self._draw = torch.Generator().manual_seed(0)
+
+    def proof(self, expression: str, gradient_of: str) -> Proof:
         given = self._mentioned(expression)
         if gradient_of in given:
             return Proof("unknown", reason="the formula names the gradient that it is for")
         for name in {*given, self.end}:
             self._give(name)
-        right, form = self._right(gradient_of, given)
-        low = Lowering(self.graph)
-        low.values |= {gradient_name(self.graph, n): self.graph.values[gradient_name(self.graph, n)] for n in given}
         try:
-            theirs, shaped = onto(low, lower_lines(low, expression), form)
+            theirs, form, shaped = self._lowered(expression, gradient_of, given)
         except (UnsupportedError, SyntaxError) as reason:
             return Proof("unknown", reason=str(reason))
+        right = self._right(gradient_of, given)
         users = direct(self.graph, gradient_of) | given if given else set()
         for name in users - given:
             self._give(name)
-        near = self._right(gradient_of, users)[0] if users - given else right
+        near = self._right(gradient_of, users) if users - given else right
         proof = self._judged(normal(self.graph, theirs), [right, near], form, gradient_of)
         return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of))
 
-    def _right(self, variable: str, given: set[str]) -> tuple[Expr, Form]:
+    def _lowered(self, expression: str, variable: str, given: set[str]) -> tuple[Expr, Form, bool]:
+        """The formula over the indices of a variable's gradient, and whether it has just its shape."""
+        graph, low = self.graph, Lowering(self.graph)
+        low.values |= {gradient_name(graph, n): graph.values[gradient_name(graph, n)] for n in given}
+        made, axes = lower_lines(low, expression), form_of(graph, variable)
+        theirs, shaped = onto(low, made, axes)
+        name = graph.hidden()
+        graph.define(name, Definition(axes, (theirs,)))
+        settle(graph)
+        settled = graph.definitions.pop(name)
+        graph.numbered = {key: other for key, other in graph.numbered.items() if other != name}
+        graph.cache.clear()
+        form = form_of(graph, variable)
+        return settled.arguments[0].put(dict(unify_all(settled.axes, form, {}) or {})), form, shaped
+
+    def _right(self, variable: str, given: set[str]) -> Expr:
         """The right gradient of a variable, given those of others."""
         found = backward(self.words, self.end, [variable], given)
         if variable not in found:
             raise DeriveError(f"`{self.end}` does not depend on `{variable}`")
-        return found[variable].short, found[variable].form
+        return found[variable].short
 
     def _mentioned(self, expression: str) -> set[str]:
         """The variables whose gradients a formula names."""
@@ -126,7 +150,7 @@ class Prover:
             names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
             read |= {n.id for n in names if isinstance(n.ctx, ast.Load)} - made
             made |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
-        return {name for name, d in list(self.graph.definitions.items()) if d.user and d.line < 10**6
+        return {name for name, d in list(self.graph.definitions.items()) if d.user and d.line < UPSTREAM
                 and d.function != "constant" and gradient_name(self.graph, name) in read}  # fmt: skip
 
     def _give(self, name: str) -> None:
@@ -152,19 +176,16 @@ class Prover:
 
     def _vanishes(self, difference: Expr, right: Expr, form: Form) -> bool:
         """Whether a difference is nothing in numbers."""
-        given = [
-            n
-            for n in difference.names() | right.names()
-            if n in self.graph.values and n not in self.graph.program.values
-        ]
+        graph = self.graph
+        known = {name: made for name, made in graph.values.items() if name in graph.definitions}
+        given = {name: made for name, made in known.items() if graph.definitions[name].line == UPSTREAM}
+        kept = {n: made for n, made in known.items() if graph.definitions[n].user or graph.definitions[n].given}
+        axes = tuple(dict.fromkeys(a for i in form for a in plain_order(i)))
         for _ in range(DRAWS):
-            for name in given:
-                if self.graph.definitions[name].line == 10**6:
-                    old = self.graph.values[name]
-                    self.graph.values[name] = torch.randn(old.shape, generator=self._draw, dtype=torch.float64)
-            axes = tuple(dict.fromkeys(a for i in form for a in plain_order(i)))
-            off = value(self.graph, Indexed(difference, axes)).abs().max()
-            if off > TOLERANCE * max(1e-30, float(value(self.graph, Indexed(right, axes)).abs().max())):
+            drawn = {n: torch.randn(v.shape, generator=self._draw, dtype=torch.float64) for n, v in given.items()}
+            graph.values = {**kept, **drawn}
+            off, size = (value(graph, Indexed(e, axes)).abs().max() for e in (difference, right))
+            if off > TOLERANCE * max(1e-30, float(size)):
                 return False
         return True
 

@@ -23,6 +23,10 @@ PLACE = 4.0
 """What it costs to send something to a place by itself."""
 
 
+UPSTREAM = 10**6
+"""The line of gradients that are given."""
+
+
 class Gradient(NamedTuple):
     """The gradient of a name over the indices of its form: as the chain rule gives it, and in its shortest form."""
 
@@ -46,7 +50,7 @@ def upstream(graph: Graph, name: str) -> Expr:
     said = gradient_name(graph, name)
     if said not in graph.definitions:
         definition = graph.definitions[name]
-        graph.define(said, Definition(definition.axes, (), "constant", user=True, line=10**6, text=said))
+        graph.define(said, Definition(definition.axes, (), "constant", user=True, line=UPSTREAM, text=said))
     return element(said, form_of(graph, name))
 
 
@@ -187,7 +191,7 @@ def reaches(graph: Graph, name: str, other: str) -> bool:
 
 def missing(graph: Graph, name: str) -> DeriveError:
     """The error for a name that has no gradient."""
-    known = [n for n, d in graph.definitions.items() if d.user and d.function != "constant" and d.line < 10**6]
+    known = [n for n, d in graph.definitions.items() if d.user and d.function != "constant" and d.line < UPSTREAM]
     return DeriveError(
         f"nothing is known of `{name}`", expected=f"one of {', '.join(known)}", next_step="Name a float tensor of it."
     )

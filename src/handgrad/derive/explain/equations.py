@@ -37,7 +37,7 @@ class Equation(NamedTuple):
         return out
 
     def laid_beside(self) -> tuple[str, ...]:
-        """The variables whose gradients lie beside each other in this one, along its last axis, if it is one of those."""
+        """The variables whose gradients lie beside each other in this one, along its last axis, if any do."""
         places: list[tuple[int, int, str]] = []
         for share in self.shares:
             piece = _piece(share.expr)

@@ -1,8 +1,9 @@
 """Definitions in index notation: each name of the program, and each hidden one, in terms of others."""
 
+import copy
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -100,6 +101,12 @@ class Graph:
     reasons: list[Any] = field(default_factory=list)
     line: int = -1
     _counter: Iterator[int] = field(default_factory=itertools.count)
+
+    def copy(self) -> "Graph":
+        """The same knowledge, to which more can be added apart."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        apart = {name: copy.copy(kept) for name, kept in own.items() if isinstance(kept, dict | set | list)}
+        return replace(self, **{**apart, "sizes": self.sizes.copy(), "cache": {}})
 
     def define(self, name: str, definition: Definition) -> None:
         """Give a name its meaning."""

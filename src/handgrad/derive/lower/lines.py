@@ -254,7 +254,7 @@ def _summed_over(graph: Graph, name: str, number: int) -> list[Any]:
     """The sizes of this number of the axes that a line that reads the name sums over."""
     found = []
     for d in graph.definitions.values():
-        line = graph.program.lines[d.line] if d.line >= 0 else None
+        line = graph.program.lines[d.line] if 0 <= d.line < len(graph.program.lines) else None
         if isinstance(line, Line) and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(line.value)):
             for argument in d.arguments:
                 found += [graph.sizes.find(a.size) for product, _ in argument for a in product.bound]

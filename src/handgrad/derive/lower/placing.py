@@ -4,6 +4,7 @@ import ast
 
 from handgrad.derive.expr import Expr, delta
 from handgrad.derive.indices import Index, plain_order
+from handgrad.derive.lower import values
 from handgrad.derive.lower.arithmetic import plus, power, times
 from handgrad.derive.lower.graph import Indexed, UnsupportedError
 from handgrad.derive.lower.indexing import subscripted
@@ -23,8 +24,8 @@ def lower_lines(low: Lowering, source: str) -> Indexed:
     last: Indexed | None = None
     for node in ast.parse(source).body:
         match node:
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), method), arguments)) if name in made:
-                last = made[name] = _added(low, made, name, method, arguments)
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), method), given)) if name in made and method[-1] == "_":
+                last = made[name] = _added(low, made, name, method, given)
             case ast.Expr(value):
                 last = _value(low, value, made)
             case ast.Assign([ast.Name(name)], value):
@@ -47,11 +48,13 @@ def _value(low: Lowering, node: ast.expr, made: dict[str, Indexed]) -> Indexed:
     """An expression, in which names that lines before it made stand for what they made."""
     if isinstance(node, ast.Name) and node.id in made:
         return low.refreshed(made[node.id])
+    low.forget()
+    for name in {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & made.keys():
+        low.know(name, made[name])
+        low.values[name] = values.value(low.graph, made[name])
     call = call_of(node, low.values)
     if call is not None and call.name in ("zeros_like", "zeros"):
         return Indexed(Expr(), low.tensor(call["x"]).axes)
-    for name, known in made.items():
-        low.know(name, known)
     lowered = low.tensor(node)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
         raise UnsupportedError(f"`{ast.unparse(node)}` changes a tensor inside an expression")

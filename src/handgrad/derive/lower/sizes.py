@@ -26,6 +26,13 @@ class Sizes:
         self._sayings: dict[Size, list[Saying]] = {}
         self._by_tag: dict[int, Size] = {}
 
+    def copy(self) -> "Sizes":
+        """The same knowledge, to which more can be added apart."""
+        made = Sizes()
+        made._parent, made._by_tag = dict(self._parent), dict(self._by_tag)
+        made._sayings = {size: list(sayings) for size, sayings in self._sayings.items()}
+        return made
+
     def find(self, size: Size) -> Size:
         """The size that stands for all that are the same as this one."""
         while size in self._parent:
