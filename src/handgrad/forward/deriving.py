@@ -5,7 +5,7 @@ import builtins
 import contextlib
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
         return found
 
 
-def read_forward(forward: Forward, inputs: list[str] | None = None) -> Program:
+def read_forward(forward: Forward, inputs: Sequence[str] | None = None) -> Program:
     """Forward lines that have been found, in single assignment, by `inputs` or by all; to be called where they hold.
 
     Raises:
