@@ -8,7 +8,8 @@ from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, in_place, standing, styled
+from handgrad.derive.placing import in_place, standing
+from handgrad.derive.styling import compared, styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
 from handgrad.derive.read.steps import names_made
-from handgrad.derive.styling import exchanged
+from handgrad.derive.placing import exchanged
 from handgrad.errors import DeriveError
 
 _NUMBERS = itertools.count(1)

@@ -1,7 +1,7 @@
 """Undo loops: what rounds do is undone round by round, from the last to the first."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from handgrad.derive.emit.source import written
@@ -11,8 +11,8 @@ from handgrad.derive.lines.overwriting import overwritten_reads
 from handgrad.derive.lines.remembering import Remembered
 from handgrad.derive.lines.running import example_like, shape_of
 from handgrad.derive.lines.sizes import Sizes
-from handgrad.derive.lines.steps import Round, Step, Term, named, uses
-from handgrad.derive.lines.terms import variable
+from handgrad.derive.lines.steps import Round, Step, Term, uses
+from handgrad.derive.lines.terms import rebuilt, variable
 from handgrad.derive.read.program import Carried, Loop
 from handgrad.derive.rules import UncoveredError
 from handgrad.errors import DeriveError
@@ -88,27 +88,28 @@ def _turned(
     shared: Sequence[Carried],
 ) -> Round:
     """The loop of the backward pass."""
-    remembered = Remembered(outer, loop, [step for _, step in _flat(steps)])
+    remembered = Remembered(outer, loop, [step for _, step in steps])
     following = {c.leaving: c.entering for c in passed}
     same = {c.leaving for c in shared}
     made = made_in(loop)
     return Round(
         f"for {loop.variable} in {written(loop.backwards)}:",
         tuple(remembered.opening),
-        tuple(_with_values(steps, remembered.places)),
+        tuple(_with_values(steps, remembered)),
         tuple(names),
         tuple((name, following.get(name, "")) for name in names if name in made and name not in same),
         remembered.likes,
     )
 
 
-def _with_values(steps: Iterable[Done], swap: Mapping[str, ast.expr]) -> Iterator[Done]:
+def _with_values(steps: Iterable[Done], remembered: Remembered) -> Iterator[Done]:
     """Steps that read what rounds did where it was kept."""
     for part, step in steps:
         if isinstance(step, Round):
-            yield part, replace(step, steps=tuple(_with_values(step.steps, swap)))
+            opening = tuple((names, rebuilt(value, remembered.read)) for names, value in step.opening)
+            yield part, replace(step, opening=opening, steps=tuple(_with_values(step.steps, remembered)))
         else:
-            yield part, step.rebuilt(named(swap.get))
+            yield part, step.rebuilt(remembered.read)
 
 
 def _flat(steps: Iterable[Done]) -> Iterator[tuple[object, Step]]:

@@ -1,6 +1,7 @@
 """Steps as lines of source."""
 
 import ast
+import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -67,7 +68,9 @@ class Writer:
                 new = f"{gradient}.clone()" if name == self.given else self._start(name, turn.likes)
                 yield f"{gradient} = {new}"
         yield turn.header
-        yield from (f"    {line}" for line in (*turn.opening, *self._round(turn)))
+        opening = (f"{', '.join(names)} = {written(value)}" for names, value in turn.opening)
+        for text in (*opening, *self._round(turn)):
+            yield textwrap.indent(text, "    ")
 
     def _round(self, turn: Round) -> Iterator[str]:
         times = Counter(name for _, step in turn.steps for name in names_of(step))
