@@ -66,15 +66,18 @@ def _given_later(loop: Loop, block: Block, given: Sequence[str]) -> Iterator[str
 def _may_share(block: Block, carried: Carried) -> bool:
     """Whether the gradient of what a round found can have the name of that of what it left behind.
 
-    That is so where the second is not needed any more when the first is begun.
+    That is so where the second is not needed any more when the first is begun, or, where the first begins as the
+    second, when it is changed.
     """
     old = block.gradients.of(carried.leaving)
     steps = [step for _, step in _flat(block.steps)]
-    first = next(k for k, step in enumerate(steps) if step.name == carried.entering)
+    first, *others = (k for k, step in enumerate(steps) if step.name == carried.entering)
+    value = steps[first].value
+    begun = steps[first].place is None and isinstance(value, ast.Name) and value.id == old
+    change = next(iter(others), len(steps)) if begun else first
     return not any(
-        step.name == carried.leaving or (k > first and any(uses(part, old) for part in step.expressions()))
+        (step.name == carried.leaving and k > first) or (k > change and any(uses(p, old) for p in step.expressions()))
         for k, step in enumerate(steps)
-        if k > first
     )
 
 

@@ -69,7 +69,7 @@ def finished(
         drawn=drawn,
         notes=tuple(reader.notes),
         kept=_kept(reader, names),
-        lasting={name: own for own, name in _last(reader, names).items() if name != own},
+        lasting=_lasting(reader, names),
         statements=statements,
     )
     short = all(len(line.rounds) <= WRITTEN_OUT for line in program.lines if isinstance(line, Loop))
@@ -90,6 +90,13 @@ def _last(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
     """For each of the user's own names, the name of its last value."""
     scope = reader.frames[0].scope
     return {name: names.get(term.name, term.name) for name, term in scope.items() if term.name is not None}
+
+
+def _lasting(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
+    """The user's own name for the last value of each that was assigned again, or changed in place."""
+    changed = {name: names.get(t.name, t.name) for name, t in reader.current.items() if t.name and not isinstance(t, Stale)}
+    last = {**changed, **_last(reader, names)}
+    return {name: own for own, name in last.items() if name != own != "_"}
 
 
 def _output(reader: Reader, term: Term, wanted: str) -> str:

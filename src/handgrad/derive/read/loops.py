@@ -13,7 +13,7 @@ from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
 
-LITERAL = 8
+LITERAL = 2
 """Up to how many rounds a loop over numbers of the source is written out."""
 
 
@@ -111,7 +111,7 @@ NEXT = f"Let every round do the same, or derive it with at most {WRITTEN_OUT} ro
 
 def rounds_of(reader: Reader, target: ast.expr, over: ast.expr) -> Rounds:
     """What a loop `for target in over` runs over."""
-    name = _index_name(target, over)
+    name = _index_name(target, over).strip("_")
     index = name or next(letter for letter in "tijk" if letter not in reader.taken)
     mark = f"{index}·{id(over)}"
     range_, places, items = _stepped(reader, over, mark)
