@@ -1,6 +1,7 @@
 """A derived backward pass, checked: its source, where it comes from, and how it compares with autograd."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,15 @@ def write_and_check(
     if not program.inputs:
         what = f"{program.output} depends on no float tensor that is not a constant"
         raise DeriveError(what, next_step="Name those to differentiate by.")
+    if form == "lines" and program.with_loops() is not program:
+        with suppress(DeriveError):
+            return _written_and_checked(program.with_loops(), form, style, None)
+    return _written_and_checked(program, form, style, run)
+
+
+def _written_and_checked(
+    program: Program, form: Form, style: Style | None, run: Program | None
+) -> "tuple[Backward, Verification]":
     lines = _written(program, form)
     shown = styled(program, lines, style)
     if style is None or style == program.library:

@@ -1,8 +1,9 @@
 """A backward pass where the user puts it: below their own lines, or with the forward pass in the place of those."""
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 from handgrad.derive.backward import Backward
@@ -56,7 +57,8 @@ def _in_words(lines: Backward, words: Mapping[str, str], made: Collection[str]) 
 
 def _with_forward(program: Program, lines: Backward, words: Mapping[str, str]) -> Backward:
     """The lines below the forward pass in these words."""
-    forward = replace(program, statements=tuple(_with_words(program, words)))
+    modules = {name: text for name, text in program.bindings.items() if isinstance(program.values[name], ModuleType)}
+    forward = replace(program, statements=tuple(in_words(program.statements, words)), bindings=modules)
     return replace(lines, recomputed=(f"{IN_THE_PLACE}\n{forward.source}\n",))
 
 
@@ -96,9 +98,9 @@ def _words(program: Program, read: set[str]) -> Iterator[tuple[str, str]]:
                 yield left, start
 
 
-def _with_words(program: Program, words: Mapping[str, str]) -> Iterator[Line | Loop]:
-    """The statements with other names, in which a round that needs what it found no more writes over it."""
-    for statement in program.statements:
+def in_words(statements: Iterable[Line | Loop], words: Mapping[str, str]) -> Iterator[Line | Loop]:
+    """Statements with other names, in which a round that needs what it found no more writes over it."""
+    for statement in statements:
         step = statement
         if isinstance(statement, Loop):
             entering = {c.entering: c.leaving for c in statement.carried if _is_written_over(statement, c)}

@@ -41,6 +41,8 @@ class Remembered:
                 raise DeriveError(f"the rounds do not keep {', '.join(missing)}", where=loop.where)
             outer.below, changed = keeping(outer.below, loop, missing)
             found = kept(outer.below, changed)
+            if gone := sorted(needed - found.keys()):
+                raise DeriveError(f"what {', '.join(gone)} was in a round cannot be kept", where=loop.where)
         self.likes = self._likes(found)
         chosen = {name: place for name, place in found.items() if name in needed}
         self.places = {name: place for name, place in chosen.items() if not isinstance(place, ast.IfExp)}

@@ -146,7 +146,7 @@ class Rolled:
                 start = name_of(str(first.name))
             original = self._original(start)
             self.out[start.id] = original.id
-            start = original
+            start = self.starts[place] = original
             leaving = self.names[1][place]
             carried.append(Carried(start.id, self.entering[place], leaving))
             reader.starts.add(start.id)
