@@ -20,6 +20,8 @@ from handgrad.errors import DeriveError
 
 DIRECTIONS = 2
 STEP = 2e-4
+USUAL = 1e3
+"""Elements larger than so many times what most are, such as the -1e9 of a mask, are moved no farther than these."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,9 @@ def _slopes(
         return np.nan if failure else float((np.asarray(values[output]) * cotangent).sum())
 
     scale = np.abs(given)
-    scale = np.where(scale == 0, scale.mean() or 1.0, scale) / (np.sqrt(np.square(scale).sum()) or 1.0)
+    scale = np.where(scale == 0, scale.mean() or 1.0, scale)
+    scale = np.minimum(scale, USUAL * np.quantile(scale, 0.25) if scale.size else 0)
+    scale = scale / (np.sqrt(np.square(scale).sum()) or 1.0)
     found: list[tuple[np.ndarray, float, float]] = []
     for attempt in range(4 * DIRECTIONS):
         step = STEP * 10.0 ** -(attempt // DIRECTIONS)
