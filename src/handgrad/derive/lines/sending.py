@@ -187,8 +187,9 @@ class Sending:
             return
         whole, value = None, self.scope.value(node)
         if isinstance(term.example, list | tuple):
+            gradient = variable(GRADIENT)
+            self.steps.append(Step(node.id, self._with_list(node.id, gradient, term.source), sets=True))
             self.examples.setdefault(node.id, term.example)
-            self.steps.append(Step(node.id, term.source))
             return
         narrow = term.constant or shape_of(term.example) != shape_of(value)
         self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
@@ -200,8 +201,17 @@ class Sending:
     def _add_to_list(self, name: ast.Name, index: ast.expr, term: Term) -> None:
         place = ast.Subscript(variable(GRADIENT), index, ast.Load())
         values = self.scope.value(name)
-        self.steps.append(Step(name.id, term.source, place=place, zeros=zeros(name, values), adds=True))
+        source, several = term.source, isinstance(term.example, list | tuple)
+        if several:
+            source = self._with_list(name.id, place, source)
+        self.steps.append(Step(name.id, source, place=place, zeros=zeros(name, values), adds=True, sets=several))
         self.examples.setdefault(name.id, values)
+
+    def _with_list(self, name: str, there: ast.expr, more: ast.expr) -> ast.expr:
+        """The gradients of several values, added to those that are there where a list has some."""
+        if name not in (*self.seen, *self.examples):
+            return more
+        return filled("[a + b for a, b in zip(there, more)]", {"there": there, "more": more})
 
     def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
         swap = named({f"d{argument}": variable(GRADIENT)}.get)

@@ -116,13 +116,22 @@ def as_lines(step: Step, gradient: str, *, first: bool, changed: Collection[str]
     if step.sets or (first and not step.adds):
         viewed = _viewed(value) if step.place is None else None
         shared = viewed is not None and viewed != gradient and (gradient in changed or viewed in changed)
-        text = written(filled("x.clone()", {"x": value}) if shared else value)
+        template = "[part.clone() for part in x]" if _is_several(value) else "x.clone()"
+        text = written(filled(template, {"x": value}) if shared else value)
         if text != target:
             yield f"{target} = {text}"
     elif negated(value):
         yield f"{target} -= {written(positive(value))}"
     else:
         yield f"{target} += {written(value)}"
+
+
+def _is_several(node: ast.expr) -> bool:
+    """Whether a value is a tensor taken apart."""
+    match node:
+        case ast.Call(ast.Attribute(_, method)):
+            return method in ("unbind", "split", "chunk")
+    return False
 
 
 def _viewed(node: ast.expr) -> str | None:

@@ -167,9 +167,10 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
 
 
 def _over_elements(reader: Reader, term: Term, mark: str) -> tuple[ast.expr | None, tuple[int, ...], list[Term]]:
-    """A loop over a tensor, or over a list that rounds have made, by the index of its elements."""
+    """A loop over a tensor, a list that rounds have made or one of whole numbers, by the index of its elements."""
     made = isinstance(term.value, list) and term.name in reader.made
-    if is_array(term.value) or made:
+    numbers = type(term.value) in (list, tuple) and {type(part) for part in term.value} == {int}
+    if is_array(term.value) or made or (numbers and isinstance(term.node, ast.Name)):
         count = reader.run(len, term.value)
         items = [element(reader, term, Term(ast.Constant(i, mark), i)) for i in range(count)]
         size: ast.expr = ast.Call(ast.Name("len", ast.Load()), [term.node], [])
