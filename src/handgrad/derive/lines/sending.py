@@ -142,8 +142,9 @@ class Sending:
                     return self.reference(sources[name])
             return None
 
-        def fill(template: str) -> ast.expr:
-            return rebuilt(parsed(template), swap)
+        def fill(template: str, gradient: str = "") -> ast.expr:
+            own = named({gradient: variable(GRADIENT)}.get)
+            return rebuilt(parsed(template), lambda piece: own(piece) or swap(piece))
 
         for temporary, template in back.where.items():
             examples[temporary] = run(template, examples)
@@ -213,9 +214,8 @@ class Sending:
             return more
         return filled("[a + b for a, b in zip(there, more)]", {"there": there, "more": more})
 
-    def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
-        swap = named({f"d{argument}": variable(GRADIENT)}.get)
-        place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
+    def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[..., ast.expr]) -> None:
+        place, call = (fill(t, f"d{argument}") if t else None for t in (into.place, into.call))
         value, start = (fill(t) if t else None for t in (into.value, into.start))
         example = example_like(self.scope.value(part))
         name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None

@@ -177,10 +177,11 @@ def by_autograd(
 
     found: dict[str, torch.Tensor] = {}
     named: set[int] = set()
-    for name in forward.program.inputs:
-        found[name] = values[name].detach().clone().requires_grad_()
-        values[name] = found[name].clone()
-        named.add(id(values[name]))
+    with torch.enable_grad():
+        for name in forward.program.inputs:
+            found[name] = values[name].detach().clone().requires_grad_()
+            values[name] = found[name].clone()
+            named.add(id(values[name]))
 
     def between(k: int) -> None:
         for name in forward.steps[k - 1].makes if k else ():
