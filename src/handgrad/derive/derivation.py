@@ -44,7 +44,7 @@ class Derivation:
         """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return (*self.program.notes, *self.facts, *unchecked)
+        return (*(self.written.below or self.program).notes, *self.facts, *unchecked)
 
     @property
     def check(self) -> "tuple[Check, ...]":

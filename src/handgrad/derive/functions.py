@@ -99,7 +99,7 @@ class FunctionDerivation(Derivation):
         return namespace["backward"]
 
     def _function(self, lines: str) -> str:
-        forward = _needed(self.program, lines)
+        forward = _needed(self.written.below or self.program, lines)
         parameters = [*filter(None, [self.written.upstream]), *self._parameters([*forward, lines])]
         gradients = [self.written.gradients.get(n, f"torch.zeros_like({n})") for n in self.program.inputs]
         recomputed = [line for line in forward if line not in self.written.recomputed]

@@ -259,7 +259,9 @@ def _cleared(graph: Graph, expr: Expr) -> Expr:
     for product, _ in expr:
         for base, power in product.factors:
             definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
-            if definition is None or definition.expr is None or len(definition.expr) < 2:
+            if not isinstance(base, Factor) or definition is None:
+                continue
+            if definition.expr is None or len(definition.expr) < 2:
                 continue
             if power < 0 and isinstance(power, int) and not set(base.indices) & set(product.bound):
                 least[base] = min(least.get(base, 0), power)
@@ -276,7 +278,7 @@ def _factor(graph: Graph, theirs: Expr, right: Expr) -> Expr | None:
         left = {b: p for b, p in powers.items() if p}
         if any(not isinstance(b, Factor) or b.indices for b in left):
             continue
-        factor = Expr([term((), left, ratio(k, c))])
+        factor = Expr([term((), left.items(), ratio(k, c))])
         if not is_zero(graph, theirs - right * factor):
             return factor
     return None

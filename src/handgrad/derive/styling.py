@@ -49,12 +49,12 @@ def in_place(program: Program, lines: Backward) -> Backward:
 
 def standing(program: Program, lines: Backward) -> Backward:
     """The lines with the forward pass before them, where they need values that are gone below the user's own lines."""
+    program = lines.below or program
     made = set(names_made(program.lines))
     read = {node.id for node in ast.walk(ast.parse(lines.source)) if isinstance(node, ast.Name)}
     if read & made <= program.kept:
         return lines
-    forward = program.source.splitlines()
-    return replace(lines, recomputed=(IN_THE_PLACE, *forward, ""))
+    return replace(lines, recomputed=(f"{IN_THE_PLACE}\n{program.source}\n",))
 
 
 def exchanged(source: str, words: Mapping[str, str]) -> str:

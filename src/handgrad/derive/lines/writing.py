@@ -57,14 +57,14 @@ class Writer:
             yield from self._loop(step, begun)
             return
         name = step.name if step.hint else self.gradients.of(step.name)
-        changed = {self.gradients.of(other) for other in added}
+        changed = {self.gradients.names.get(other, other) for other in added}
         yield from as_lines(step, name, first=step.name not in begun, changed=changed)
 
     def _loop(self, turn: Round, begun: Collection[str]) -> Iterator[str]:
         for name in turn.names:
             if name not in begun:
                 gradient = self.gradients.of(name)
-                new = f"{gradient}.clone()" if name == self.given else self._start(name)
+                new = f"{gradient}.clone()" if name == self.given else self._start(name, turn.likes)
                 yield f"{gradient} = {new}"
         yield turn.header
         yield from (f"    {line}" for line in (*turn.opening, *self._round(turn)))
@@ -77,12 +77,12 @@ class Writer:
             yield from self._text(step, begun, added)
             begun.update(names_of(step))
         for name, entering in turn.passed:
-            new = self.gradients.of(entering) if entering else self._start(name)
+            new = self.gradients.of(entering) if entering else self._start(name, turn.likes)
             yield f"{self.gradients.of(name)} = {new}"
 
-    def _start(self, name: str) -> str:
+    def _start(self, name: str, likes: Mapping[str, ast.expr]) -> str:
         """A gradient before anything is added to it."""
-        return written(zeros(variable(name), self.values.get(name)))
+        return written(zeros(likes.get(name, variable(name)), self.values.get(name)))
 
 
 def names_of(step: Step | Round) -> Collection[str]:

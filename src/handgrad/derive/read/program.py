@@ -188,7 +188,9 @@ class Program:
 
     def with_loops(self) -> "Program":
         """The program with its loops, if it has any."""
-        return self.looped or self
+        if self.looped is None or self.output not in self.looped.values:
+            return self
+        return replace(self.looped, inputs=self.inputs, output=self.output)
 
     def _uncopied(self) -> Iterator[Line | Loop]:
         """The statements, where loops write into the tensors that they start from if nothing else reads those."""
