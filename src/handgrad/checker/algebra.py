@@ -1,7 +1,7 @@
 """Hand chains to the algebra: the forward pass, read once, and beside it each chain's own lines."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class Algebra:
             return None
         names = self._meanings(chain.last.index)
         steps = [*temporaries(self.judge, plan), *plan.steps]
-        lines = _needed([line for step in steps for line in _simple(step.statement.node)], chain.name, names)
+        lines = _needed(list(_simple(step.statement.node for step in steps)), chain.name, names)
         if any(not isinstance(line, ast.Assign | ast.AugAssign | ast.Expr) for line in lines):
             return None
         try:
@@ -123,15 +123,21 @@ class Algebra:
             yield from ((name, value) for value in self.forward.versions(variable)[:1] if value in self.within)
 
 
-def _simple(node: ast.stmt) -> Iterator[ast.stmt]:
-    """A statement; where it assigns several values to as many names, an assignment of each."""
-    match node:
-        case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
-            yield from (ast.Assign([name], value) for name, value in zip(names, values, strict=True))
-        case ast.Assign([target, *more], value) if more:
-            yield from (ast.Assign([name], value) for name in (target, *more))
-        case _:
-            yield node
+def _simple(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements; in the place of one that assigns several values to as many names, an assignment of each."""
+    tuples: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Tuple(values)):
+                tuples[name] = values
+            case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
+                yield from (ast.Assign([name], value) for name, value in zip(names, values, strict=True))
+            case ast.Assign([ast.Tuple(names)], ast.Name(name)) if len(names) == len(tuples.get(name, ())):
+                yield from (ast.Assign([name], value) for name, value in zip(names, tuples[name], strict=True))
+            case ast.Assign([target, *more], value) if more:
+                yield from (ast.Assign([name], value) for name in (target, *more))
+            case _:
+                yield node
 
 
 def _needed(lines: list[ast.stmt], name: str, known: dict[str, str]) -> list[ast.stmt]:
