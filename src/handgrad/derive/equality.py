@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import replace
 
-from handgrad.derive.expr import Base, Expr, Factor, Number, ratio, term
+from handgrad.derive.expr import ONE, Base, Expr, Factor, Number, ratio, term
 from handgrad.derive.indices import Form, Index
 from handgrad.derive.lower.graph import Graph, Indexed, UnsupportedError, is_hidden
 from handgrad.derive.lower.lowering import Lowering
@@ -121,14 +121,14 @@ def factor_between(graph: Graph, theirs: Expr, right: Expr) -> Expr | None:
     return None
 
 
-def gathered(graph: Graph, expr: Expr) -> Expr:
-    """Terms that are one product but for numbers and sizes, as that product times their sum."""
+def gathered(graph: Graph, expr: Expr) -> tuple[Expr, Expr]:
+    """An expression as a product: where its terms differ in numbers and sizes alone, one term and the sum of these."""
     parts: dict[Expr, list] = {}
     for product, c in expr:
         plain = [(b, p) for b, p in product.factors if isinstance(b, Factor) and not b.indices]
         rest = [(b, p) for b, p in product.factors if not (isinstance(b, Factor) and not b.indices)]
         parts.setdefault(Expr([term(product.bound, rest)]), []).append(term((), plain, c))
     if len(parts) > 1 or len(expr) < 2:
-        return expr
+        return expr, ONE
     ((whole, scalars),) = parts.items()
-    return whole * graph.name(Indexed(Expr(scalars))).expr
+    return whole, graph.name(Indexed(Expr(scalars))).expr

@@ -172,7 +172,8 @@ class _Comparison:
             return Proof("proven")
         if self._vanishes(theirs - right, right, form):
             return Proof("equal")
-        options = [shortened(self.words, form, gathered(self.graph, d)) for d in differences]
+        products = [gathered(self.graph, d) for d in differences]
+        options = [shortened(self.words, form, whole) * scalar for whole, scalar in products]
         left = min(options, key=lambda d: cost(self.words, form, d))
         factor = factor_between(self.graph, theirs, right)
         said = self._said(factor, (), variable) if factor is not None else ""
