@@ -44,6 +44,17 @@ class Proof:
         right: the right formula, in the gradients that the person's names.
         shaped: whether the formula has the shape of the variable.
         reason: why it is unknown.
+        facts: what was seen in numbers only: which whole numbers of the formula are taken for sizes.
+
+    Example:
+        >>> Proof("different", "x / n", factor="2", right="x / n")
+        different
+        2 times the right gradient
+        too much by: x / n
+        right: x / n
+        >>> Proof("proven", facts=("n is x.shape[0]",))
+        proven
+        in numbers only: n is x.shape[0]
     """
 
     verdict: str
@@ -52,6 +63,18 @@ class Proof:
     right: str = ""
     shaped: bool = True
     reason: str = ""
+    facts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """What came of it, in lines to read."""
+        said = {"equal": "equal in numbers, not proven", "unknown": f"unknown: {self.reason}"}
+        lines = [said.get(self.verdict, self.verdict) + ("" if self.shaped else ", of another shape")]
+        if self.verdict == "different":
+            lines += [f"{self.factor} times the right gradient"] if self.factor else []
+            lines += [f"too much by: {self.difference}"] if self.difference else []
+            lines += [f"right: {self.right}"] if self.right else []
+        lines += [f"in numbers only: {fact}" for fact in self.facts]
+        return "\n".join(lines)
 
 
 def prove(
@@ -119,7 +142,8 @@ class _Comparison:
             self._give(name)
         near = self._right(gradient_of, users) if users - given else right
         proof = self._judged(normal(self.graph, theirs), [right, near], form, gradient_of)
-        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of))
+        facts = tuple(fact for name, fact in self.graph.ties.items() if name in names_in(expression))
+        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of), facts=facts)
 
     def _lowered(self, expression: str, variable: str, given: set[str]) -> tuple[Expr, Form, bool]:
         """The formula over the indices of a variable's gradient, and whether it has just its shape."""
@@ -210,9 +234,9 @@ class _Comparison:
 
 
 def names_in(source: str) -> set[str]:
-    """The names that an expression reads; none where it is none."""
+    """The names in source; none where it cannot be read."""
     try:
-        return {node.id for node in ast.walk(ast.parse(source, mode="eval")) if isinstance(node, ast.Name)}
+        return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
     except SyntaxError:
         return set()
 
