@@ -13,6 +13,7 @@ from .command import refused
 SHORT = ("--steps", "6", "--batch-size", "4")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_a_family_is_trained_shown_and_used(handgrad, work, name):
     ended = handgrad("train", "names.txt", "--model", name, "--out", name, *SHORT, folder=work)

@@ -46,6 +46,7 @@ def settings_of(config: TrainConfig, path) -> Settings:
     return Settings(config, corpus.vocabulary, TextReference.to(corpus))
 
 
+@pytest.mark.one_in(4)
 @EACH
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names, name, optimizer):
@@ -86,6 +87,7 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         assert np.abs(mine - reference).max() <= 2e-2 * np.abs(reference - before).max(), key
 
 
+@pytest.mark.one_in(4)
 @EACH
 def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_path, name):
     """Stopped by Ctrl-C and gone on with it ends in the same bits; the folder names its family."""
@@ -112,6 +114,7 @@ def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_pat
     assert set(handgrad.evaluate(loaded)) == {"train", "val", "test"}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["gru", "wavenet"])
 def test_several_seeds_are_each_the_same_as_alone(some_names, tmp_path, name, monkeypatch):
     alone = handgrad.train(some_names, tiny(name, seed=6, steps=10), out=tmp_path / "alone")
@@ -123,6 +126,7 @@ def test_several_seeds_are_each_the_same_as_alone(some_names, tmp_path, name, mo
             assert value.tobytes() == {**again.parameters, **again.buffers}[key].tobytes(), key
 
 
+@pytest.mark.one_in(9)
 @EACH
 def test_each_family_learns(some_names, tmp_path, name):
     """After some steps it writes its text better than at first, and than guessing."""
