@@ -14,7 +14,7 @@ from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Program
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import cost, gradient_name, reaches, shortened, upstream
+from handgrad.derive.sweep import cost, gradient_name, missing, reaches, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -38,8 +38,11 @@ def shortest(program: Program) -> Backward:
     """
     graph = lower(program)
     words = Words(graph)
-    order, known = equations(graph, program.output)
-    for name in (program.output, *order):
+    output = program.output
+    if output not in graph.definitions or graph.definitions[output].function == "constant":
+        raise missing(graph, output)
+    order, known = equations(graph, output)
+    for name in (output, *order):
         if name in graph.errors and any(reaches(graph, x, name) for x in program.inputs):
             raise graph.errors[name]
     kept = eliminate(words, list(order), dict(known), {n for n in order if graph.definitions[n].function == "input"})
@@ -47,7 +50,6 @@ def shortest(program: Program) -> Backward:
         lines = said(words, [name for name in order if name in kept], kept)
     except UnsayableError as reason:
         raise DeriveError(f"there is no short source for all gradients: {reason}") from None
-    output = program.output
     start = gradient_name(graph, output) if graph.definitions[output].axes else None
     return Backward(tuple(lines), {n: gradient_name(graph, n) for n in kept}, start)
 
