@@ -70,10 +70,10 @@ def derived(source: str, spec: str) -> Backward:
     return lines_backward(read(source, spec))
 
 
-def after(program: Program, values: dict[str, object], *, loops: bool) -> dict[str, object]:
-    """Every name when the lines have run, with loops or with all rounds written out."""
+def after(program: Program, values: dict[str, object]) -> dict[str, object]:
+    """Every name when the lines have run."""
     names = {**program.values, **values}
-    for line in (program.with_loops() if loops else program).lines:
+    for line in program.lines:
         exec(line.source, names)
     return names
 
@@ -82,14 +82,14 @@ def differences(source: str, backward: Backward, spec: str, sizes: dict[str, int
     """By variable, how far its gradient is from autograd's, relative to its largest; nan where it is no gradient."""
     program, values = read(source, spec, sizes, seed), inputs(spec, sizes, seed)
     leaves = {n: v.clone().requires_grad_() if n in backward.gradients else v for n, v in values.items()}
-    names = after(program, leaves, loops=False)
+    names = after(program, leaves)
     floats = [n for n in backward.gradients if torch.is_tensor(names.get(n)) and n != program.output]
     out = names[program.output]
     upstream = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(seed + 7))
     if backward.upstream is None:
         upstream = torch.ones_like(out)
     right = torch.autograd.grad(out, [names[n] for n in floats], upstream, allow_unused=True)
-    run = detached(after(read(source, spec), values, loops=True))
+    run = detached(after(backward.below or read(source, spec), values))
     if backward.upstream is not None:
         run[backward.upstream] = upstream.clone()
     exec(backward.source, run)

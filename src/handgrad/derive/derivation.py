@@ -1,6 +1,7 @@
 """A derived backward pass, checked: its source, where it comes from, and how it compares with autograd."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,8 @@ from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, in_place, standing, styled
+from handgrad.derive.placing import in_place, standing
+from handgrad.derive.styling import compared, styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Derivation:
         """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return (*self.program.notes, *self.facts, *unchecked)
+        return (*(self.written.below or self.program).notes, *self.facts, *unchecked)
 
     @property
     def check(self) -> "tuple[Check, ...]":
@@ -138,6 +140,15 @@ def write_and_check(
     if not program.inputs:
         what = f"{program.output} depends on no float tensor that is not a constant"
         raise DeriveError(what, next_step="Name those to differentiate by.")
+    if form == "lines" and program.with_loops() is not program:
+        with suppress(DeriveError):
+            return _written_and_checked(program.with_loops(), form, style, None)
+    return _written_and_checked(program, form, style, run)
+
+
+def _written_and_checked(
+    program: Program, form: Form, style: Style | None, run: Program | None
+) -> "tuple[Backward, Verification]":
     lines = _written(program, form)
     shown = styled(program, lines, style)
     if style is None or style == program.library:

@@ -19,7 +19,7 @@ from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
 from handgrad.derive.read.steps import names_made
-from handgrad.derive.styling import exchanged
+from handgrad.derive.placing import exchanged, in_words
 from handgrad.errors import DeriveError
 
 _NUMBERS = itertools.count(1)
@@ -99,7 +99,7 @@ class FunctionDerivation(Derivation):
         return namespace["backward"]
 
     def _function(self, lines: str) -> str:
-        forward = _needed(self.program, lines)
+        forward = _needed(self.written.below or self.program, lines)
         parameters = [*filter(None, [self.written.upstream]), *self._parameters([*forward, lines])]
         gradients = [self.written.gradients.get(n, f"torch.zeros_like({n})") for n in self.program.inputs]
         recomputed = [line for line in forward if line not in self.written.recomputed]
@@ -123,7 +123,7 @@ class FunctionDerivation(Derivation):
 def _needed(program: Program, lines: str) -> list[str]:
     """The forward lines that make what the backward pass reads."""
     needed, found = _names(lines), []
-    for line in reversed(program.lines):
+    for line in reversed(tuple(in_words(program.lines, {}))):
         if needed & set(names_made([line])):
             found.append(line.source)
             needed |= _names(found[-1])

@@ -58,7 +58,7 @@ def gradient_name(graph: Graph, name: str) -> str:
     if name in graph.gradients:
         return graph.gradients[name]
     said = f"d{name}"
-    while said in _used(graph):
+    while said in _used(graph) or said in graph.gradients.values():
         said = f"d_{said[1:]}"
     graph.gradients[name] = said
     return said

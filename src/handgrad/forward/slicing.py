@@ -45,7 +45,7 @@ def from_parameters(ran: Sequence[Ran]) -> Origins:
     """Origins where the leaves are the tensors that require gradients, and what comes of them out of sight."""
 
     def is_leaf(one: Ran, name: str, through: Set[str]) -> bool:
-        out_of_sight = not through and getattr(one.held[name], "requires_grad", False)
+        out_of_sight = not through and getattr(one.after[name], "requires_grad", False)
         return one.is_parameter(name) or out_of_sight
 
     return _origins(ran, is_leaf)

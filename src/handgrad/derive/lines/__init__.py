@@ -1,14 +1,13 @@
 """The form `lines`: the backward pass of a program, line by line in reverse."""
 
-from collections.abc import Iterator
+from contextlib import suppress
 
 from handgrad.derive.backward import Backward
-from handgrad.derive.lines.block import Block, Done
+from handgrad.derive.lines.block import Block
 from handgrad.derive.lines.naming import Gradients
 from handgrad.derive.lines.running import given, on_one_thread, shape_of
 from handgrad.derive.lines.scope import Scope, has_floats
 from handgrad.derive.lines.sizes import Sizes
-from handgrad.derive.lines.steps import Round
 from handgrad.derive.lines.terms import variable
 from handgrad.derive.lines.writing import Writer
 from handgrad.derive.read.calls import is_array
@@ -39,11 +38,9 @@ def lines_backward(program: Program) -> Backward:
         db = da.sum(0)
     """
     with on_one_thread():
-        if program.with_loops() is not program:
-            try:
+        if program.looped is not None:
+            with suppress(DeriveError):
                 return _backward(program.with_loops())
-            except DeriveError:
-                return _backward(program)
         return _backward(program)
 
 
@@ -61,16 +58,10 @@ def _backward(program: Program) -> Backward:
         tuple(writer.lines(block.steps)),
         {name: gradient for name, gradient in block.gradients.names.items() if name not in rounds},
         upstream,
-        tuple(_recomputed(block.steps)),
+        below=block.below if any(isinstance(line, Loop) for line in program.lines) else None,
     )
 
 
 def _of_rounds(loop: Loop) -> set[str]:
     """The names whose gradients are not, below the backward pass, what they were."""
     return {*names_made(loop.body), *(c.entering for c in loop.carried), *(s.name for s in loop.stored)}
-
-
-def _recomputed(steps: list[Done]) -> Iterator[str]:
-    for _, step in reversed(steps):
-        if isinstance(step, Round) and step.recomputed:
-            yield step.recomputed

@@ -32,6 +32,7 @@ class Block:
         gradients: the names of gradients and temporaries.
         examples: an example of each gradient that there is.
         loops: the loops in whose rounds the lines are, the innermost last.
+        below: the program, its loops keeping what undoing them reads.
         steps: what was done so far.
     """
 
@@ -39,6 +40,7 @@ class Block:
         self, scope: Scope, sizes: Sizes, gradients: Gradients, examples: dict[str, Any], loops: tuple[Loop, ...] = ()
     ):
         self.scope, self.sizes, self.gradients, self.examples, self.loops = scope, sizes, gradients, examples, loops
+        self.below = scope.program
         self.steps: list[Done] = []
         self._own = {
             name for loop in loops[-1:] for name in (*names_made(loop.body), *(c.entering for c in loop.carried))

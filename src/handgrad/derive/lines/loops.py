@@ -1,23 +1,21 @@
 """Undo loops: what rounds do is undone round by round, from the last to the first."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from handgrad.derive.emit.source import written
 from handgrad.derive.lines.block import Block, Done, made_in
 from handgrad.derive.lines.broadcast import summed
 from handgrad.derive.lines.overwriting import overwritten_reads
+from handgrad.derive.lines.remembering import Remembered
 from handgrad.derive.lines.running import example_like, shape_of
 from handgrad.derive.lines.sizes import Sizes
 from handgrad.derive.lines.steps import Round, Step, Term, uses
-from handgrad.derive.lines.terms import variable
-from handgrad.derive.read.keeping import keeping, kept
-from handgrad.derive.read.program import Carried, Loop, Program
+from handgrad.derive.lines.terms import rebuilt, variable
+from handgrad.derive.read.program import Carried, Loop
 from handgrad.derive.rules import UncoveredError
 from handgrad.errors import DeriveError
-
-SHAPES = ("zeros_like", "ones_like", "full_like", "expand_as", "view_as")
-"""Functions to which only the shape of an argument matters."""
 
 
 def undo_loop(outer: Block, loop: Loop) -> None:
@@ -69,15 +67,18 @@ def _given_later(loop: Loop, block: Block, given: Sequence[str]) -> Iterator[str
 def _may_share(block: Block, carried: Carried) -> bool:
     """Whether the gradient of what a round found can have the name of that of what it left behind.
 
-    That is so where the second is not needed any more when the first is begun.
+    That is so where the second is not needed any more when the first is begun, or, where the first begins as the
+    second, when it is changed.
     """
     old = block.gradients.of(carried.leaving)
     steps = [step for _, step in _flat(block.steps)]
-    first = next(k for k, step in enumerate(steps) if step.name == carried.entering)
+    first, *others = (k for k, step in enumerate(steps) if step.name == carried.entering)
+    value = steps[first].value
+    begun = steps[first].place is None and isinstance(value, ast.Name) and value.id == old
+    change = next(iter(others), len(steps)) if begun else first
     return not any(
-        step.name == carried.leaving or (k > first and any(uses(part, old) for part in step.expressions()))
+        (step.name == carried.leaving and k > first) or (k > change and any(uses(p, old) for p in step.expressions()))
         for k, step in enumerate(steps)
-        if k > first
     )
 
 
@@ -91,88 +92,28 @@ def _turned(
     shared: Sequence[Carried],
 ) -> Round:
     """The loop of the backward pass."""
-    program, recomputed = outer.scope.program, ""
-    needed = _needed(block, loop, steps)
-    places = kept(program, loop) if any(part is loop for part in program.lines) else {}
-    if needed - set(places):
-        recomputed, places = _keeping(program, loop, needed, places)
-    opening = []
-    swap: dict[str, ast.expr] = {}
-    for name in sorted(needed):
-        if isinstance(places[name], ast.IfExp):
-            opening.append(f"{name} = {written(places[name])}")
-        else:
-            swap[name] = places[name]
+    remembered = Remembered(outer, loop, [step for _, step in steps])
     following = {c.leaving: c.entering for c in passed}
     same = {c.leaving for c in shared}
     made = made_in(loop)
     return Round(
         f"for {loop.variable} in {written(loop.backwards)}:",
-        tuple(opening),
-        tuple(_with_values(steps, swap)),
+        tuple(remembered.opening),
+        tuple(_with_values(steps, remembered)),
         tuple(names),
         tuple((name, following.get(name, "")) for name in names if name in made and name not in same),
-        recomputed,
+        remembered.likes,
     )
 
 
-def _keeping(
-    program: Program, loop: Loop, needed: Collection[str], places: Mapping[str, ast.expr]
-) -> tuple[str, dict[str, ast.expr]]:
-    """The loop as source where it keeps what names were, and where to find them."""
-    missing = sorted(needed - places.keys())
-    if not any(part is loop for part in program.lines):
-        raise DeriveError(f"the rounds do not keep {', '.join(missing)}", where=loop.where)
-    before = {c.entering: c.leaving for c in loop.carried}
-    wanted = [name for name in dict.fromkeys(before.get(name, name) for name in missing) if name not in places]
-    more, changed = keeping(program, loop, wanted)
-    found = kept(more, changed)
-    if needed - found.keys():
-        more, changed = keeping(more, changed, sorted(needed - found.keys()))
-        found = kept(more, changed)
-    return changed.source, found
-
-
-def _indices(loop: Loop) -> Iterator[str]:
-    yield loop.variable
-    for part in loop.body:
-        if isinstance(part, Loop):
-            yield from _indices(part)
-
-
-def _needed(block: Block, loop: Loop, steps: Sequence[Done]) -> set[str]:
-    """The names of a round's values that undoing it reads, other than for their shapes."""
-    made = made_in(loop) - set(_indices(loop))
-    below = block.scope.program.kept
-    found: set[str] = set()
-
-    def look(node: ast.AST) -> None:
-        match node:
-            case ast.Attribute(ast.Name(name), "shape" | "dtype" | "device") if name in below:
-                return
-            case ast.Call(ast.Attribute(_, function), [ast.Name(name), *rest]) if function in SHAPES and name in below:
-                for part in rest:
-                    look(part)
-                return
-            case ast.Name(name) if name in made:
-                found.add(name)
-        for part in ast.iter_child_nodes(node):
-            look(part)
-
-    for _, step in _flat(steps):
-        for part in step.expressions():
-            look(part)
-    return found
-
-
-def _with_values(steps: Iterable[Done], swap: dict[str, ast.expr]) -> Iterator[Done]:
+def _with_values(steps: Iterable[Done], remembered: Remembered) -> Iterator[Done]:
     """Steps that read what rounds did where it was kept."""
     for part, step in steps:
         if isinstance(step, Round):
-            inner = tuple(_with_values(step.steps, swap))
-            yield part, Round(step.header, step.opening, inner, step.names, step.passed, step.recomputed)
+            opening = tuple((names, rebuilt(value, remembered.read)) for names, value in step.opening)
+            yield part, replace(step, opening=opening, steps=tuple(_with_values(step.steps, remembered)))
         else:
-            yield part, step.rebuilt(lambda node: swap.get(node.id) if isinstance(node, ast.Name) else None)
+            yield part, step.rebuilt(remembered.read)
 
 
 def _flat(steps: Iterable[Done]) -> Iterator[tuple[object, Step]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
+from handgrad.derive.read.running import in_float64
 from handgrad.derive.rules.adjoint import UncoveredError
 
 
@@ -58,7 +59,11 @@ def run(template: str, examples: Mapping[str, Any]) -> Any:
     """
     try:
         with numbers_in("float32"):
-            return eval(_compiled(template), modules(), dict(examples))
+            try:
+                return eval(_compiled(template), modules(), dict(examples))
+            except RuntimeError:  # what the program casts is of another kind than what it was read in
+                wide = {name: in_float64(example) for name, example in examples.items()}
+                return eval(_compiled(template), modules(), wide)
     except NotImplementedError as error:  # of complex values, say
         raise UncoveredError(f"the rule does not hold here: {error}".rstrip(".")) from error
 

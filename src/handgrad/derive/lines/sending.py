@@ -142,8 +142,9 @@ class Sending:
                     return self.reference(sources[name])
             return None
 
-        def fill(template: str) -> ast.expr:
-            return rebuilt(parsed(template), swap)
+        def fill(template: str, gradient: str = "") -> ast.expr:
+            own = named({gradient: variable(GRADIENT)}.get)
+            return rebuilt(parsed(template), lambda piece: own(piece) or swap(piece))
 
         for temporary, template in back.where.items():
             examples[temporary] = run(template, examples)
@@ -187,8 +188,9 @@ class Sending:
             return
         whole, value = None, self.scope.value(node)
         if isinstance(term.example, list | tuple):
+            gradient = variable(GRADIENT)
+            self.steps.append(Step(node.id, self._with_list(node.id, gradient, term.source), sets=True))
             self.examples.setdefault(node.id, term.example)
-            self.steps.append(Step(node.id, term.source))
             return
         narrow = term.constant or shape_of(term.example) != shape_of(value)
         self.examples.setdefault(node.id, example_like(value) if narrow else term.example)
@@ -200,12 +202,20 @@ class Sending:
     def _add_to_list(self, name: ast.Name, index: ast.expr, term: Term) -> None:
         place = ast.Subscript(variable(GRADIENT), index, ast.Load())
         values = self.scope.value(name)
-        self.steps.append(Step(name.id, term.source, place=place, zeros=zeros(name, values), adds=True))
+        source, several = term.source, isinstance(term.example, list | tuple)
+        if several:
+            source = self._with_list(name.id, place, source)
+        self.steps.append(Step(name.id, source, place=place, zeros=zeros(name, values), adds=True, sets=several))
         self.examples.setdefault(name.id, values)
 
-    def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[[str], ast.expr]) -> None:
-        swap = named({f"d{argument}": variable(GRADIENT)}.get)
-        place, call = (rebuilt(fill(t), swap) if t else None for t in (into.place, into.call))
+    def _with_list(self, name: str, there: ast.expr, more: ast.expr) -> ast.expr:
+        """The gradients of several values, added to those that are there where a list has some."""
+        if name not in (*self.seen, *self.examples):
+            return more
+        return filled("[a + b for a, b in zip(there, more)]", {"there": there, "more": more})
+
+    def _add_into(self, part: ast.expr, argument: str, into: Into, fill: Callable[..., ast.expr]) -> None:
+        place, call = (fill(t, f"d{argument}") if t else None for t in (into.place, into.call))
         value, start = (fill(t) if t else None for t in (into.value, into.start))
         example = example_like(self.scope.value(part))
         name = part.id if isinstance(part, ast.Name) and part.id not in self._arrived else None

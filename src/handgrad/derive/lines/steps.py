@@ -1,8 +1,8 @@
 """What a backward pass is made of before it is written: gradients, and the steps that make them."""
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from handgrad.derive.lines.terms import Replacement, filled, rebuilt
@@ -76,19 +76,19 @@ class Round:
 
     Attributes:
         header: the loop's first line.
-        opening: lines with which a round begins.
+        opening: what a round begins with: names, and what they are given.
         steps: what a round does, each with what it undoes.
         names: the variables whose gradients have a value when a round begins: what it adds to, and what it is given.
         passed: the names of gradients that a round gives the next one, and the names under which that finds them.
-        recomputed: the loop of the forward pass, where it has to keep what it did not.
+        likes: what has the shape of variables that have no name of the program's own below its loop.
     """
 
     header: str
-    opening: tuple[str, ...]
+    opening: tuple[tuple[tuple[str, ...], ast.expr], ...]
     steps: "tuple[tuple[Line | Loop | Store, Step | Round], ...]"
     names: tuple[str, ...]
     passed: tuple[tuple[str, str], ...] = ()
-    recomputed: str = ""
+    likes: Mapping[str, ast.expr] = field(default_factory=dict)
 
 
 def gradient_of(variable: str) -> ast.Name:

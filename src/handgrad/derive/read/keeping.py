@@ -44,6 +44,9 @@ def kept(program: Program, loop: Loop) -> dict[str, ast.expr]:
 def keeping(program: Program, loop: Loop, names: Iterable[str]) -> tuple[Program, Loop]:
     """The program with a loop that keeps, in lists, what names of its rounds were; and that loop.
 
+    What a round is given is kept in the list of what the round before has left, which begins with what the loop starts
+    from.
+
     Args:
         program: a program with loops.
         loop: one of its lines.
@@ -51,14 +54,15 @@ def keeping(program: Program, loop: Loop, names: Iterable[str]) -> tuple[Program
     """
     body, stored = list(loop.body), list(loop.stored)
     values = dict(program.values)
-    for name in names:
-        several = f"{name}s"
-        plain = name[-1] not in "s0123456789" and not keyword.iskeyword(several) and not hasattr(builtins, several)
-        container = _free(several if plain else f"{name}_all", values)
-        values[container] = [values_of[name] for values_of in loop.rounds]
+    found = {c.entering: c for c in loop.carried}
+    starts = {found[name].leaving: found[name].start for name in names if name in found}
+    for name in dict.fromkeys(found[name].leaving if name in found else name for name in names):
+        container = _container(program.renamed.get(name, name), values)
+        first = [starts[name]] if name in starts else []
+        values[container] = [*(values[start] for start in first), *(values_of[name] for values_of in loop.rounds)]
         at = next((i + 1 for i, step in enumerate(body) if name in names_made([step])), 0)
         body.insert(at, Store(container, None, name_of(name), f"{container}.append({name})", loop.number))
-        stored.append(Stored(container, ast.List([], ast.Load())))
+        stored.append(Stored(container, ast.List([name_of(start) for start in first], ast.Load())))
     more = replace(loop, body=tuple(body), stored=tuple(stored))
 
     def replaced(steps: Iterable[Line | Loop]) -> tuple[Line | Loop, ...]:
@@ -66,6 +70,13 @@ def keeping(program: Program, loop: Loop, names: Iterable[str]) -> tuple[Program
 
     lines, statements = replaced(program.lines), replaced(program.statements)
     return replace(program, lines=lines, statements=statements, values=values), more
+
+
+def _container(word: str, taken: Mapping[str, Any]) -> str:
+    """A name for a list of what a name was: `hs` of `h`, `i_all` of `i`."""
+    several = f"{word}s"
+    plain = word[-1] not in "s0123456789" and not keyword.iskeyword(several) and not hasattr(builtins, several)
+    return several if plain and several not in taken else _free(f"{word}_all", taken)
 
 
 def _free(wanted: str, taken: Mapping[str, Any]) -> str:

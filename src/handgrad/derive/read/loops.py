@@ -13,7 +13,7 @@ from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
 
-LITERAL = 8
+LITERAL = 2
 """Up to how many rounds a loop over numbers of the source is written out."""
 
 
@@ -111,7 +111,7 @@ NEXT = f"Let every round do the same, or derive it with at most {WRITTEN_OUT} ro
 
 def rounds_of(reader: Reader, target: ast.expr, over: ast.expr) -> Rounds:
     """What a loop `for target in over` runs over."""
-    name = _index_name(target, over)
+    name = _index_name(target, over).strip("_")
     index = name or next(letter for letter in "tijk" if letter not in reader.taken)
     mark = f"{index}·{id(over)}"
     range_, places, items = _stepped(reader, over, mark)
@@ -167,9 +167,10 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
 
 
 def _over_elements(reader: Reader, term: Term, mark: str) -> tuple[ast.expr | None, tuple[int, ...], list[Term]]:
-    """A loop over a tensor, or over a list that rounds have made, by the index of its elements."""
+    """A loop over a tensor, a list that rounds have made or one of whole numbers, by the index of its elements."""
     made = isinstance(term.value, list) and term.name in reader.made
-    if is_array(term.value) or made:
+    numbers = type(term.value) in (list, tuple) and {type(part) for part in term.value} == {int}
+    if is_array(term.value) or made or (numbers and isinstance(term.node, ast.Name)):
         count = reader.run(len, term.value)
         items = [element(reader, term, Term(ast.Constant(i, mark), i)) for i in range(count)]
         size: ast.expr = ast.Call(ast.Name("len", ast.Load()), [term.node], [])

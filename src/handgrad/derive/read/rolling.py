@@ -146,7 +146,7 @@ class Rolled:
                 start = name_of(str(first.name))
             original = self._original(start)
             self.out[start.id] = original.id
-            start = original
+            start = self.starts[place] = original
             leaving = self.names[1][place]
             carried.append(Carried(start.id, self.entering[place], leaving))
             reader.starts.add(start.id)
@@ -239,9 +239,11 @@ def _is_summed(carried: Carried, body: list[Step]) -> bool:
         name == carried.entering for part in parts_of(body) if isinstance(part, ast.expr) for name in _names(part)
     )
     for step in body:
-        if isinstance(step, Line) and step.targets == (carried.leaving,) and isinstance(step.value, ast.BinOp):
-            left, op = step.value.left, step.value.op
-            return isinstance(op, ast.Add) and isinstance(left, ast.Name) and left.id == carried.entering and uses == 1
+        if isinstance(step, Line) and step.targets == (carried.leaving,):
+            first = step.value
+            while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add | ast.Sub):
+                first = first.left
+            return isinstance(first, ast.Name) and first.id == carried.entering and uses == 1
     return False
 
 

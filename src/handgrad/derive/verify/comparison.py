@@ -118,8 +118,7 @@ def verify(program: Program, backward: Backward, *, against: Sequence[Reference]
         >>> verify(program, Backward((lines[0], wrong), {"x": "dx", "w": "dw"}, "dy")).wrong[0].problem
         'shape (1, 3) where the variable has (3,)'
     """
-    if "\nfor " in f"\n{backward.source}":
-        program = program.with_loops()
+    program = backward.below or program
     known = references(program, kinds=bool(backward.facts)) if against is None else against
     try:
         tree = ast.parse(backward.source)
