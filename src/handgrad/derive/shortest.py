@@ -16,7 +16,7 @@ from handgrad.derive.lower.graph import Definition, Graph, is_hidden
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.steps import names_used
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import cost, gradient_name, shortened, upstream
+from handgrad.derive.sweep import cost, gradient_name, missing, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -63,6 +63,8 @@ def _shortest(program: Program, others: Container[str]) -> Backward:
     graph = lower(program)
     words = Words(graph)
     output = program.output
+    if output not in graph.definitions or graph.definitions[output].function == "constant":
+        raise missing(graph, output)
     apart = undone_apart(graph, output, program.inputs, others)
     order, known = equations(graph, output, apart=apart)
     wanted = {n for n in order if n in apart or graph.definitions[n].function == "input"}
