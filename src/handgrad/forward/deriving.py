@@ -166,6 +166,7 @@ def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     with _placed(forward), forward.holding():
         inputs = None if lines.containers else lines.inputs
         program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
+        program = program.noting(lines.notes)
         found = derived(program, wish.form, wish.style)
         _require_names(found, forward.machine.namespace)
         return found

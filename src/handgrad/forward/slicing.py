@@ -32,6 +32,7 @@ class Slice:
     """The statements of a forward pass, what names were before it, and by which of these to differentiate.
 
     `containers` are the lists, dicts and objects that the statements read parameters from: those require gradients.
+    `notes` say what was chosen of several.
     """
 
     statements: tuple[Statement, ...]
@@ -39,6 +40,7 @@ class Slice:
     inputs: tuple[str, ...]
     output: str
     containers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def from_parameters(ran: Sequence[Ran]) -> Origins:
