@@ -1,5 +1,5 @@
 # Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the tests, one case of each kind;
-# 'make test-all' runs every case.
+# 'make test-all' runs every case; 'make docs' writes the derivation pages anew.
 # Another Python: make names PYTHON=python3.12
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 FILES := pyproject.toml constraints.txt
 
-.PHONY: names test test-all lint clean
+.PHONY: names test test-all lint docs clean
 
 names: .venv/installed
 	$(BIN)/handgrad train
@@ -22,6 +22,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyrefly check
+
+docs: .venv/installed-dev
+	$(BIN)/python docs/derivation_pages.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -52,6 +52,12 @@ def test_a_right_program(check, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+def test_right_lines_that_are_proven(check):
+    ended = check(program("lecture_chunked"), "--prove")
+    assert ended.out.endswith("All 26 gradients are right, 25 proven.\n")
+    assert [row.split()[0] for row in ended.out.splitlines()[1:27] if not row.endswith("(proven)")] == ["C"]
+
+
 def test_a_wrong_line_is_named_and_nothing_else(check):
     ended = check(WRONG.source)
     assert (ended.code, ended.err) == (1, "")
@@ -109,9 +115,9 @@ def test_fix_alone_changes_nothing(check, tmp_path):
 VARIABLE = {
     "name": str, "gradient": str, "shape": list, "line": (int, type(None)), "verdict": str, "exact": bool,
     "approximate": bool, "maxdiff": (float, type(None)), "relative_error": (float, type(None)),
-    "cause": (str, type(None)), "diagnosis": list,
+    "cause": (str, type(None)), "proven": bool, "diagnosis": list,
 }  # fmt: skip
-DIAGNOSIS = {"kind": str, "message": str, "fix": (str, type(None))}
+DIAGNOSIS = {"kind": str, "message": str, "fix": (str, type(None)), "left_over": (str, type(None))}
 HAZARD = {"kind": str, "variable": str, "line": int, "message": str}
 
 
@@ -138,6 +144,8 @@ def test_json_field_for_field(check):
     assert (bndiff["verdict"], bndiff["cause"], bndiff["exact"]) == ("wrong", "own", False)
     assert [d["kind"] for d in bndiff["diagnosis"]] == ["wrong-variable"]
     assert bndiff["diagnosis"][0]["fix"] == "dbndiff += (2 * bndiff) * dbndiff2"
+    assert bndiff["diagnosis"][0]["left_over"] == "too much by 2 * bndiff * dbndiff2 * (bndiff - 1)."
+    assert (bndiff["proven"], rows["h"]["proven"], b1["proven"]) == (False, True, False)
     assert 0 < bndiff["maxdiff"] < 1
     assert (logits["verdict"], logits["cause"], logits["diagnosis"]) == ("exact", None, [])
     assert (b1["verdict"], b1["cause"], b1["line"], b1["maxdiff"]) == ("missing", None, None, None)

@@ -6,13 +6,14 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent))
 import cases
 import kinds_table
 
-from handgrad.checker import check
+from handgrad.checker import Report, check
 from handgrad.checker.messages import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker.md"
@@ -32,12 +33,20 @@ def test_the_report_on_the_page_is_the_report_of_its_program(tmp_path):
     (tmp_path / "wrong.py").write_text(program.removeprefix("python\n"))
     shown = check(tmp_path / "wrong.py")
     shown.show_fix = True
-    console = Console(file=io.StringIO(), width=100)
-    console.print(shown, soft_wrap=True)
-    assert _without_rounding(report.split("--fix\n")[1]) == _without_rounding(console.file.getvalue())
+    assert _without_rounding(report.split("--fix\n")[1]) == _without_rounding(_printed(shown))
+    shown.show_proofs = True
+    table, summary = PAGE.read_text().split("--prove\n")[1].split("```")[0].split("...\n")
+    assert _without_rounding(table) == _without_rounding(_printed(shown))[:7]
+    assert summary == f"{shown.summary()}\n"
     (row,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL))
-    (b2,) = (v.to_json() for v in shown.variables if v.name == "b2")
-    assert row == b2
+    (hpre,) = (v.to_json() for v in shown.variables if v.name == "hpre")
+    assert row == {**hpre, **{name: pytest.approx(hpre[name], rel=1e-3) for name in ("maxdiff", "relative_error")}}
+
+
+def _printed(report: Report) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(report, soft_wrap=True)
+    return console.file.getvalue()
 
 
 def _without_rounding(report: str) -> list[list[str]]:

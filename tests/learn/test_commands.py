@@ -57,6 +57,8 @@ def test_one_exercise_by_commands(handgrad, workspace, course):
     assert "It should be" in shown
     assert "Add --yes" in handgrad("solution", "used_twice", code=2)
     assert "da = b * dc + 2 * a * db" in handgrad("solution", "used_twice", "--yes")
+    assert "Add --yes" in handgrad("derivation", "used_twice", code=2)
+    assert "= bᵢ · dcᵢ + 2 aᵢ · dbᵢ" in handgrad("derivation", "used_twice", "--yes")
     path.write_text(path.read_text().replace("da = b * dc", "da = b * dc + 2 * a * db"))
     solved = handgrad("run", "used_twice").partition("\n\n")[2]
     assert "Solved." in solved
@@ -107,7 +109,8 @@ def test_a_chapter_as_a_notebook(workspace, course, capfd):
     chapter = [(e, e.solution) for e in course.exercises if e.chapter == "ch01_scalars"]
     book = notebook("Scalars", [(wrong, wrong.solution.replace(" + 2 * a * db", "")), *chapter])
     book.cells[4:4] = [
-        nbformat.v4.new_code_cell(source) for source in ("%hint", "%solution", "%solution anyway", "print(db.shape)")
+        nbformat.v4.new_code_cell(source)
+        for source in ("%hint", "%solution", "%solution anyway", "%derivation anyway", "print(db.shape)")
     ]
     NotebookClient(book, timeout=120, resources={"metadata": {"path": str(workspace.folder)}}).execute()
     shown = ["".join(map(plain, cell.outputs)) for cell in book.cells if cell.cell_type == "code"]
@@ -115,8 +118,9 @@ def test_a_chapter_as_a_notebook(workspace, course, capfd):
     assert "Hint 1" in shown[2]
     assert "is not solved yet" in shown[3]
     assert "2 * a * db" in shown[4]
-    assert "torch.Size([5])" in shown[5]
-    assert all("Solved." in text for text in shown[6:])
+    assert "= bᵢ · dcᵢ + 2 aᵢ · dbᵢ" in shown[5]
+    assert "torch.Size([5])" in shown[6]
+    assert all("Solved." in text for text in shown[7:])
     assert workspace.progress().solved == {exercise.name for exercise, _ in chapter}
     capfd.readouterr()
 

@@ -80,6 +80,8 @@ def test_a_session(tmp_path, course):
         assert "Why" in child.see("1 of 49 solved")
         child.send("s")
         child.see(r"da = b \* dy")
+        child.send("d")
+        assert "put in" in child.see("✓ as autograd, exactly")
         child.send("l")
         assert "Scalars and the chain rule: 1 of 4" in child.see("A variable used twice")
         child.send("n")

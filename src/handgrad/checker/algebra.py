@@ -1,7 +1,7 @@
 """Hand chains to the algebra: the forward pass, read once, and beside it each chain's own lines."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,12 @@ class Algebra:
         """What can be proven of a chain; None where its lines, or those of the forward pass, cannot be read."""
         chain, plan = judgement.chain, judgement.plan
         _, value = self.judge.truth.located(chain)
-        if self._prover is None or plan.shadowed or chain.goes_on or value is self.loss or value not in self._names:
+        if self._prover is None or chain.goes_on or value is self.loss or value not in self._names:
             return None
-        names = self._meanings(chain.last.index)
+        names, shadowed = self._meanings(chain.last.index), set() if plan.clean else {*plan.shadowed}
         steps = [*temporaries(self.judge, plan), *plan.steps]
-        lines = _needed([line for step in steps for line in _simple(step.statement.node)], chain.name, names)
-        if any(not isinstance(line, ast.Assign | ast.AugAssign | ast.Expr) for line in lines):
+        lines, read = _needed(list(_simple(step.statement.node for step in steps)), chain.name, names.keys() - shadowed)
+        if read & shadowed or any(not isinstance(line, ast.Assign | ast.AugAssign | ast.Expr) for line in lines):
             return None
         try:
             return self._prover.prove("\n".join(_text(line, names) for line in lines), self._names[value])
@@ -123,26 +123,32 @@ class Algebra:
             yield from ((name, value) for value in self.forward.versions(variable)[:1] if value in self.within)
 
 
-def _simple(node: ast.stmt) -> Iterator[ast.stmt]:
-    """A statement; where it assigns several values to as many names, an assignment of each."""
-    match node:
-        case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
-            yield from (ast.Assign([name], value) for name, value in zip(names, values, strict=True))
-        case ast.Assign([target, *more], value) if more:
-            yield from (ast.Assign([name], value) for name in (target, *more))
-        case _:
-            yield node
+def _simple(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements; in the place of one that assigns several values to as many names, an assignment of each."""
+    tuples: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Tuple(values)):
+                tuples[name] = values
+            case ast.Assign([ast.Tuple(names)], ast.Tuple(values)) if len(names) == len(values):
+                yield from (ast.Assign([name], value) for name, value in zip(names, values, strict=True))
+            case ast.Assign([ast.Tuple(names)], ast.Name(name)) if len(names) == len(tuples.get(name, ())):
+                yield from (ast.Assign([name], value) for name, value in zip(names, tuples[name], strict=True))
+            case ast.Assign([target, *more], value) if more:
+                yield from (ast.Assign([name], value) for name in (target, *more))
+            case _:
+                yield node
 
 
-def _needed(lines: list[ast.stmt], name: str, known: dict[str, str]) -> list[ast.stmt]:
-    """The lines that make a name, without those that make what is known."""
+def _needed(lines: list[ast.stmt], name: str, known: Set[str]) -> tuple[list[ast.stmt], set[str]]:
+    """The lines that make a name, without those that make what is known; and what they read that none of them makes."""
     wanted, kept = {name}, []
     for line in reversed(lines):
         found = uses(line)
         if (found.binds | found.changes) & wanted:
             kept.append(line)
-            wanted |= found.reads - known.keys()
-    return kept[::-1]
+            wanted = wanted - (found.binds - found.changes) | found.reads - known
+    return kept[::-1], wanted
 
 
 class _Renamed(ast.NodeTransformer):

@@ -136,6 +136,7 @@ class Report:
     strict: bool = False
     hint: int = 2
     show_fix: bool = False
+    show_proofs: bool = False
     file: str | None = None
 
     @property
@@ -186,17 +187,20 @@ class Report:
 
     def summary(self) -> str:
         """The last line: how many are right, and what is to be done."""
-        right = sum(v.verdict in ("exact", "close") for v in self.variables)
+        right_ones = [v for v in self.variables if v.verdict in ("exact", "close")]
+        right = len(right_ones)
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         lines = {(v.place, *v.diagnosis) if v.diagnosis else v.gradient for v in self.variables if self.is_fault(v)}
         faults = len(lines) + len(self.hazards) + len(self.faults)
         gradients = "gradient is" if checked == 1 else "gradients are"
+        said = f"{right} of {checked} {gradients} right"
         if not faults and right == checked:
-            return "The gradient is right." if right == 1 else f"All {right} gradients are right."
-        if not faults:
-            return f"{right} of {checked} {gradients} right."
-        at_fault = "line is" if faults == 1 else "lines are"
-        return f"{right} of {checked} {gradients} right; {faults} {at_fault} at fault."
+            said = "The gradient is right" if right == 1 else f"All {right} gradients are right"
+        if self.show_proofs:
+            said += f", {sum(v.proven for v in right_ones)} proven"
+        if faults:
+            said += f"; {faults} {'line is' if faults == 1 else 'lines are'} at fault"
+        return f"{said}."
 
     def explanations(self) -> list[str]:
         """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
@@ -230,7 +234,8 @@ class Report:
     def table_rows(self) -> Iterator[tuple[str, ...]]:
         """Name, shape, exact, approximate, maxdiff, verdict."""
         for v in self.variables:
-            verdict = v.verdict + (f" ({v.cause})" if v.cause else "")
+            more = v.cause or ("proven" if self.show_proofs and v.proven else "")
+            verdict = v.verdict + (f" ({more})" if more else "")
             shape = "×".join(map(str, v.shape)) or "scalar"
             if v.verdict == "missing":
                 yield v.name, shape, "", "", "", verdict

@@ -84,7 +84,7 @@ class Residuals:
         made = _evaluated(judge, case, text)
         if made is None or not agrees(-made if lacks else made, difference, case.noise, EXACTLY):
             return ""
-        return f"missing {text}" if lacks else f"too much by {text}"
+        return f"too little by {text}" if lacks else f"too much by {text}"
 
 
 def _difference(judge: Judge, judgement: Judgement, case: Case) -> Tensor | None:
@@ -100,7 +100,7 @@ def _evaluated(judge: Judge, case: Case, text: str) -> Tensor | None:
     precisely = InDouble() if case.double else contextlib.nullcontext()
     with judge.machine.holding(names), torch.no_grad(), precisely:
         try:
-            made = as_tensor(judge.machine.evaluate(expression(text), "<left over>"), case.want)
+            made = as_tensor(judge.machine.evaluate(ast.parse(text, mode="eval").body, "<left over>"), case.want)
             return made.expand(case.want.shape) if made is not None else None
         except Exception:  # it names what is not at hand
             return None

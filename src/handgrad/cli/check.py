@@ -27,6 +27,7 @@ def check(
     hint: Literal[1, 2, 3] = 2,
     fix: bool = False,
     write: bool = False,
+    prove: bool = False,
     strict: bool = False,
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0,
     watch: bool = False,
@@ -49,6 +50,7 @@ def check(
         hint: How much to give away: 1 the line, 2 what kind of mistake too, 3 the answer too.
         fix: Show each wrong line as it should be.
         write: With '--fix', write these lines into the file; the old file is kept beside it.
+        prove: Say which right lines are right whatever the numbers, by algebra.
         strict: A gradient that is not there, or whose shape only broadcasts, is a fault too.
         timeout: How long the program may run.
         watch: Check again each time the file, or a module beside it that it imports, is saved, until Ctrl-C.
@@ -64,7 +66,7 @@ def check(
 
         with unheard():
             report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
-        report.hint, report.show_fix = hint, fix
+        report.hint, report.show_fix, report.show_proofs = hint, fix, prove
         try:
             _show(report, json)
         except BrokenPipeError:  # the reader, 'head' say, has had enough

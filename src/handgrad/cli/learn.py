@@ -38,7 +38,7 @@ def watch(*, notebook: bool = False, yes: bool = False) -> int | None:
       handgrad learn hint used_twice
 
     other commands (each has '--help'):
-      run NAME, hint NAME, solution NAME, reset NAME, list, status, check-all
+      run NAME, hint NAME, solution NAME, derivation NAME, reset NAME, list, status, check-all
 
     Args:
         notebook: Write the course as Jupyter notebooks instead, one a chapter.
@@ -96,14 +96,17 @@ def solution(name: Name, *, yes: bool = False) -> int:
         name: An exercise, or an unmistakable part of its name.
         yes: Show it without asking.
     """
-    workspace = _workspace()
-    exercise = workspace.course.find(name)
-    if not (
-        exercise.name in workspace.progress().solved or yes or _confirm(f"{exercise.name} is not solved. Show it?")
-    ):
-        return 1
-    _console().print(screen.solution(exercise))
-    return 0
+    return _answer(name, yes, lambda exercise, _: screen.solution(exercise))
+
+
+def derivation(name: Name, *, yes: bool = False) -> int:
+    """Show how the gradients of a solved exercise come about, step by step, or after a confirmation.
+
+    Args:
+        name: An exercise, or an unmistakable part of its name.
+        yes: Show it without asking.
+    """
+    return _answer(name, yes, lambda exercise, workspace: screen.derivation(exercise, workspace.folder))
 
 
 def reset(name: Name) -> None:
@@ -147,6 +150,18 @@ def check_all() -> int:
             workspace.note(f"solved {exercise.name}")
     console.print(f"{right} of {len(exercises)} solved")
     return 0 if right == len(exercises) else 1
+
+
+def _answer(name: str, yes: bool, answer: Callable[[Exercise, Workspace], Text]) -> int:
+    """Show what gives an exercise away, where it is solved or was agreed to."""
+    workspace = _workspace()
+    exercise = workspace.course.find(name)
+    if not (
+        exercise.name in workspace.progress().solved or yes or _confirm(f"{exercise.name} is not solved. Show it?")
+    ):
+        return 1
+    _console().print(answer(exercise, workspace), soft_wrap=True)
+    return 0
 
 
 def _run(workspace: Workspace, exercise: Exercise) -> int:
@@ -221,8 +236,8 @@ def _console() -> Console:
 
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
-    "run": run, "hint": hint, "solution": solution, "reset": reset, "list": show_list, "status": status,
-    "check-all": check_all,
+    "run": run, "hint": hint, "solution": solution, "derivation": derivation, "reset": reset, "list": show_list,
+    "status": status, "check-all": check_all,
 }  # fmt: skip
 
 

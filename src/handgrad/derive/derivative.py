@@ -1,10 +1,11 @@
 """What the gradient of a name gives to the gradients of the names in its definition."""
 
 import ast
+import itertools
 from collections.abc import Container
 
 from handgrad.derive.expr import Expr, Factor, delta, element, exact, merged, term
-from handgrad.derive.indices import Axis, Form, Index, Merged, fresh, merge, plain_order, put_index
+from handgrad.derive.indices import Axis, Form, Index, Merged, Size, fresh, merge, plain_order, put_index
 from handgrad.derive.lower.graph import Definition, Graph, Indexed
 from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.sizes import is_size
@@ -33,23 +34,26 @@ def form_of(graph: Graph, name: str) -> Form:
             if split is not None and isinstance(index, Axis):
                 out.append(merge(fresh(size) for size in split))
             else:
-                out.append(put_index(index, {a: fresh(a.size) for a in plain_order(index)}))
+                own: dict[Index, Index] = {a: fresh(a.size) for a in plain_order(index)}
+                out.append(put_index(index, own))
         graph.cache[key] = tuple(out)
         graph.views.update(index.indices for index in out if isinstance(index, Merged))
     return graph.cache[key]
 
 
-def _splits(graph: Graph) -> dict:
+def _splits(graph: Graph) -> dict[tuple[str, int], tuple[Size, ...]]:
     """The axes of named tensors that are somewhere read as several, and the sizes of these."""
     if "splits" not in graph.cache:
-        found: dict = {}
-        for definition in graph.definitions.values():
-            for argument in definition.arguments:
-                for product, _ in argument:
-                    for base, _ in product.factors:
-                        for d, index in enumerate(base.indices if isinstance(base, Factor) else ()):
-                            if isinstance(index, Merged) and all(isinstance(i, Axis) for i in index.indices):
-                                found.setdefault((base.name, d), tuple(i.size for i in index.indices))
+        found: dict[tuple[str, int], tuple[Size, ...]] = {}
+        arguments = itertools.chain.from_iterable(d.arguments for d in graph.definitions.values())
+        for product, _ in itertools.chain.from_iterable(arguments):
+            for base, _ in product.factors:
+                if not isinstance(base, Factor):
+                    continue
+                for d, index in enumerate(base.indices):
+                    axes = [i for i in index.indices if isinstance(i, Axis)] if isinstance(index, Merged) else []
+                    if isinstance(index, Merged) and len(axes) == len(index.indices):
+                        found.setdefault((base.name, d), tuple(a.size for a in axes))
         graph.cache["splits"] = found
     return graph.cache["splits"]
 
@@ -79,7 +83,7 @@ def send(graph: Graph, name: str, gradient: Expr, out: Gradients, only: Containe
                 if only is not None and base.name not in only:
                     continue
                 rest = merged([*product.factors, (base, -1)])
-                made = here * Expr([term((), rest, exact(c * power))])
+                made = here * Expr([term((), rest.items(), exact(c * power))])
                 for index, place in zip(form_of(graph, base.name), base.indices, strict=True):
                     if index is not None and place is not None:
                         made = made * delta(index, place)

@@ -86,14 +86,14 @@ def merged(factors: Iterable[tuple[Base, Number]]) -> dict[Base, Number]:
 
 
 def term(
-    bound: Iterable[Axis], factors: Mapping[Base, Number] | Iterable[tuple[Base, Number]], coefficient: Number = 1
+    bound: Iterable[Axis], factors: Iterable[tuple[Base, Number]], coefficient: Number = 1
 ) -> tuple[Product, Number]:
     """A product in canonical form, and its coefficient: whole powers of numbers are taken into it."""
-    powers = merged(factors.items() if isinstance(factors, Mapping) else factors)
-    for base in [b for b in powers if b[0].__class__ is str and b[0][0].isdigit()]:
+    powers = merged(factors)
+    for base in [b for b in powers if isinstance(b, Factor) and b.name[0].isdigit()]:
         whole = powers[base] // 1
         if whole:
-            coefficient = exact(coefficient * Fraction(int(base[0])) ** whole)
+            coefficient = exact(coefficient * Fraction(int(base.name)) ** whole)
             powers[base] = exact(powers[base] - whole)
             if not powers[base]:
                 del powers[base]
@@ -106,11 +106,12 @@ def _canonical(bound: frozenset[Axis], powers: frozenset[tuple[Base, Number]]) -
     best_bound: tuple[Axis, ...] = ()
     best_key = None
     for order in _orders(bound, powers):
-        mapping = {axis: Axis(axis.size, -k) for k, axis in enumerate(order, 1)}
+        places = tuple(Axis(axis.size, -k) for k, axis in enumerate(order, 1))
+        mapping: dict[Index, Index] = dict(zip(order, places, strict=True))
         made = tuple(sorted(((_turned(put_base(b, mapping)), p) for b, p in powers), key=lambda f: sort_key(f[0])))
         key = tuple((sort_key(b), p) for b, p in made)
         if best_key is None or key < best_key:
-            best, best_bound, best_key = made, tuple(mapping.values()), key
+            best, best_bound, best_key = made, places, key
     assert best is not None
     return Product(best_bound, best)
 
@@ -130,7 +131,7 @@ def _orders(bound: frozenset[Axis], powers: frozenset[tuple[Base, Number]]) -> I
     hidden = {axis: Axis(axis.size, 0) for axis in bound}
     looks: dict[Axis, str] = {}
     for axis in bound:
-        mapping = {**hidden, axis: Axis(axis.size, -1)}
+        mapping: dict[Index, Index] = {**hidden, axis: Axis(axis.size, -1)}
         seen = [f"{put_base(b, mapping)}{p}" for b, p in powers if axis in axes_of(b)]
         looks[axis] = f"{axis.size}{sorted(seen)}"
     groups: dict[str, list[Axis]] = {}
@@ -242,8 +243,9 @@ def opened(product: Product) -> Product:
     """The product with indices of its own for its bound ones."""
     if not product.bound:
         return product
-    mapping = {axis: fresh(axis.size) for axis in product.bound}
-    return Product(tuple(mapping.values()), tuple((put_base(b, mapping), p) for b, p in product.factors))
+    bound = tuple(fresh(axis.size) for axis in product.bound)
+    mapping: dict[Index, Index] = dict(zip(product.bound, bound, strict=True))
+    return Product(bound, tuple((put_base(b, mapping), p) for b, p in product.factors))
 
 
 def free(product: Product) -> frozenset[Axis]:

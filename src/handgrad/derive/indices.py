@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 
 class Size(NamedTuple):
@@ -94,6 +94,14 @@ def plain_order(index: Index | None) -> tuple[Axis, ...]:
         case Affine(terms):
             inside = tuple(part for _, part in terms)
     return tuple(dict.fromkeys(itertools.chain.from_iterable(map(plain_order, inside))))
+
+
+@overload
+def put_index(index: Index, mapping: Mapping[Index, Index]) -> Index: ...
+
+
+@overload
+def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | None: ...
 
 
 def put_index(index: Index | None, mapping: Mapping[Index, Index]) -> Index | None:

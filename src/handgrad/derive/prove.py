@@ -1,7 +1,6 @@
 """Whether a person's formula for a gradient is right: proven, equal in numbers, or off by what is left over."""
 
 import ast
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,8 +10,9 @@ from handgrad.derive.derivative import form_of
 from handgrad.derive.emit import helpers
 from handgrad.derive.emit.layout import UnsayableError
 from handgrad.derive.emit.torch import assign
-from handgrad.derive.expr import Expr, Factor, Number, Product, ratio, term
-from handgrad.derive.indices import Axis, Form, Index, plain_order
+from handgrad.derive.equality import direct, factor_between, gathered, left_of, merge, onto
+from handgrad.derive.expr import Expr
+from handgrad.derive.indices import Form, plain_order
 from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError
 from handgrad.derive.lower.lines import settle
@@ -20,10 +20,9 @@ from handgrad.derive.lower.lowering import Lowering
 from handgrad.derive.lower.placing import lower_lines
 from handgrad.derive.lower.values import value
 from handgrad.derive.read.program import Program
+from handgrad.derive.read.running import float64
 from handgrad.derive.simplify.matching import unify_all
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.simplify.opening import expand
-from handgrad.derive.simplify.softmaxes import softmaxes
 from handgrad.derive.sweep import UPSTREAM, backward, cost, gradient_name, missing, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
@@ -45,6 +44,17 @@ class Proof:
         right: the right formula, in the gradients that the person's names.
         shaped: whether the formula has the shape of the variable.
         reason: why it is unknown.
+        facts: what was seen in numbers only: which whole numbers of the formula are taken for sizes.
+
+    Example:
+        >>> Proof("different", "x / n", factor="2", right="x / n")
+        different
+        2 times the right gradient
+        too much by: x / n
+        right: x / n
+        >>> Proof("proven", facts=("n is x.shape[0]",))
+        proven
+        in numbers only: n is x.shape[0]
     """
 
     verdict: str
@@ -53,6 +63,18 @@ class Proof:
     right: str = ""
     shaped: bool = True
     reason: str = ""
+    facts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """What came of it, in lines to read."""
+        said = {"equal": "equal in numbers, not proven", "unknown": f"unknown: {self.reason}"}
+        lines = [said.get(self.verdict, self.verdict) + ("" if self.shaped else ", of another shape")]
+        if self.verdict == "different":
+            lines += [f"{self.factor} times the right gradient"] if self.factor else []
+            lines += [f"too much by: {self.difference}"] if self.difference else []
+            lines += [f"right: {self.right}"] if self.right else []
+        lines += [f"in numbers only: {fact}" for fact in self.facts]
+        return "\n".join(lines)
 
 
 def prove(
@@ -93,7 +115,8 @@ class Prover:
         """Compare a formula with the right gradient of a variable."""
         if gradient_of not in self.graph.definitions or self.end not in self.graph.definitions:
             raise missing(self.graph, gradient_of)
-        return _Comparison(self.graph.copy(), self.end).proof(expression, gradient_of)
+        with float64():
+            return _Comparison(self.graph.copy(), self.end).proof(expression, gradient_of)
 
 
 class _Comparison:
@@ -119,19 +142,24 @@ class _Comparison:
             self._give(name)
         near = self._right(gradient_of, users) if users - given else right
         proof = self._judged(normal(self.graph, theirs), [right, near], form, gradient_of)
-        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of))
+        facts = tuple(fact for name, fact in self.graph.ties.items() if name in names_in(expression))
+        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of), facts=facts)
 
     def _lowered(self, expression: str, variable: str, given: set[str]) -> tuple[Expr, Form, bool]:
         """The formula over the indices of a variable's gradient, and whether it has just its shape."""
         graph, low = self.graph, Lowering(self.graph)
-        low.values |= {gradient_name(graph, n): graph.values[gradient_name(graph, n)] for n in given}
+        gradients, known = {gradient_name(graph, n) for n in given}, set(graph.definitions)
+        low.values |= {name: graph.values[name] for name in gradients}
         made, axes = lower_lines(low, expression), form_of(graph, variable)
+        for text in graph.definitions.keys() - known:
+            if graph.definitions[text].function == "constant" and gradients - {text} & names_in(text):
+                raise UnsupportedError(f"`{text}` makes a constant of a gradient")
         theirs, shaped = onto(low, made, axes)
         name = graph.hidden()
         graph.define(name, Definition(axes, (theirs,)))
         settle(graph)
+        merge(graph, name)
         settled = graph.definitions.pop(name)
-        graph.numbered = {key: other for key, other in graph.numbered.items() if other != name}
         graph.cache.clear()
         form = form_of(graph, variable)
         return settled.arguments[0].put(dict(unify_all(settled.axes, form, {}) or {})), form, shaped
@@ -163,14 +191,15 @@ class _Comparison:
 
     def _judged(self, theirs: Expr, rights: list[Expr], form: Form, variable: str) -> Proof:
         right = rights[0]
-        differences = [is_zero(self.graph, theirs - r) for r in rights]
+        differences = [left_of(self.graph, theirs - r) for r in rights]
         if not all(differences):
             return Proof("proven")
         if self._vanishes(theirs - right, right, form):
             return Proof("equal")
-        options = [shortened(self.words, form, d) for d in differences]
+        products = [gathered(self.graph, d) for d in differences]
+        options = [shortened(self.words, form, whole) * scalar for whole, scalar in products]
         left = min(options, key=lambda d: cost(self.words, form, d))
-        factor = _factor(self.graph, theirs, right)
+        factor = factor_between(self.graph, theirs, right)
         said = self._said(factor, (), variable) if factor is not None else ""
         return Proof("different", self._said(left, form, variable), said)
 
@@ -204,82 +233,12 @@ class _Comparison:
         return "\n".join([*before.values(), *(line.replace("x", target, 1) for line in lines)])
 
 
-def direct(graph: Graph, variable: str) -> set[str]:
-    """The names of the program that are made of a variable, without others of its names between."""
-    found: set[str] = set()
-    todo = [variable]
-    while todo:
-        here = todo.pop()
-        for name, definition in graph.definitions.items():
-            if name not in found and any(here in e.names() for e in definition.arguments):
-                if not definition.user:
-                    todo.append(name)
-                found.add(name)
-    return {name for name in found if graph.definitions[name].user}
+def names_in(source: str) -> set[str]:
+    """The names in source; none where it cannot be read."""
+    try:
+        return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    except SyntaxError:
+        return set()
 
 
-def onto(low: Lowering, made: Indexed, form: Form) -> tuple[Expr, bool]:
-    """A value over the indices of a form, as broadcasting has it, and whether it has just the form's shape.
-
-    Raises:
-        UnsupportedError: it has axes that the form does not have.
-    """
-    if len(made.axes) > len(form):
-        raise UnsupportedError("the formula has more axes than the variable")
-    mapping: dict[Index, Index] = {}
-    shaped = len(made.axes) == len(form)
-    for own, index in zip(made.axes[::-1], form[::-1], strict=False):
-        if own is None:
-            shaped &= index is None
-        elif index is None:
-            raise UnsupportedError("the formula has an axis where the variable has one of length one")
-        else:
-            low.meet(index, own, mapping, {})
-    return made.expr.put(mapping), shaped
-
-
-def is_zero(graph: Graph, expr: Expr) -> Expr:
-    """What is left of an expression: nothing where it can be proven to be zero."""
-    left = normal(graph, expr)
-    for which in (lambda _, d: not d.user, lambda *_: True):
-        if left:
-            made = normal(graph, expand(graph, left, which))
-            left = made if len(made) < len(left) or not made else left
-    if left:
-        cleared = normal(graph, expand(graph, _cleared(graph, left), lambda *_: True, (1, 2, 3, 4)))
-        left = cleared if not cleared else left
-    if left and not normal(graph, softmaxes(graph, left)):
-        return Expr()
-    return left
-
-
-def _cleared(graph: Graph, expr: Expr) -> Expr:
-    """An expression times the sums that it is divided by: it is zero where the other is."""
-    least: dict[Factor, Number] = {}
-    for product, _ in expr:
-        for base, power in product.factors:
-            definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
-            if definition is None or definition.expr is None or len(definition.expr) < 2:
-                continue
-            if power < 0 and isinstance(power, int) and not set(base.indices) & set(product.bound):
-                least[base] = min(least.get(base, 0), power)
-    factor = Expr([term((), [(b, -p) for b, p in least.items()])])
-    return expr * factor if least else expr
-
-
-def _factor(graph: Graph, theirs: Expr, right: Expr) -> Expr | None:
-    """What the right expression has to be multiplied by to be another, where that is a single number or size."""
-    for (one, k), (other, c) in itertools.product(list(theirs)[:1], right):
-        powers = dict(one.factors)
-        for base, power in other.factors:
-            powers[base] = powers.get(base, 0) - power
-        left = {b: p for b, p in powers.items() if p}
-        if any(not isinstance(b, Factor) or b.indices for b in left):
-            continue
-        factor = Expr([term((), left, ratio(k, c))])
-        if not is_zero(graph, theirs - right * factor):
-            return factor
-    return None
-
-
-__all__ = ["Axis", "Product", "Proof", "Prover", "prove"]
+__all__ = ["Proof", "Prover", "prove"]

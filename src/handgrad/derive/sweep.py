@@ -1,8 +1,7 @@
 """Gradients in index notation, from the end of a program back to its beginning."""
 
-import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from handgrad.derive.derivative import Gradients, form_of, send
@@ -10,7 +9,7 @@ from handgrad.derive.emit.scatter import scatters
 from handgrad.derive.expr import ONE, Expr, Factor, element
 from handgrad.derive.indices import Form
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, is_hidden
-from handgrad.derive.read.program import Line
+from handgrad.derive.read.steps import names_made, names_used
 from handgrad.derive.simplify.folding import variants
 from handgrad.derive.simplify.normal import normal
 from handgrad.derive.simplify.reasons import Reason
@@ -59,7 +58,7 @@ def gradient_name(graph: Graph, name: str) -> str:
     if name in graph.gradients:
         return graph.gradients[name]
     said = f"d{name}"
-    while said in _used(graph):
+    while said in _used(graph) or said in graph.gradients.values():
         said = f"d_{said[1:]}"
     graph.gradients[name] = said
     return said
@@ -68,10 +67,7 @@ def gradient_name(graph: Graph, name: str) -> str:
 def _used(graph: Graph) -> set[str]:
     """The names that the lines of a program make or read."""
     if "used" not in graph.cache:
-        lines = graph.program.lines
-        nodes = [n for line in lines if isinstance(line, Line) for n in ast.walk(line.value)]
-        names = {n.id for n in nodes if isinstance(n, ast.Name)}
-        graph.cache["used"] = names | {t for line in lines if isinstance(line, Line) for t in line.targets}
+        graph.cache["used"] = {*names_used(graph.program.lines), *names_made(graph.program.lines)}
     return graph.cache["used"]
 
 
@@ -169,15 +165,9 @@ def cost(words: Words, form: Form, expr: Expr) -> float:
 
 def reaches(graph: Graph, name: str, other: str) -> bool:
     """Whether a name is used on the way to another."""
-    uses: dict[str, set[str]] = {}
-    for line in graph.program.lines:
-        if isinstance(line, Line):
-            read = {n.id for n in ast.walk(line.value) if isinstance(n, ast.Name)}
-            for target in line.targets:
-                uses[target] = read
-        else:
-            for target in line.carried.values():
-                uses[target] = set(line.carried) | {n.id for n in ast.walk(line.over) if isinstance(n, ast.Name)}
+    if "uses" not in graph.cache:
+        graph.cache["uses"] = {name: names_used([line]) for line in graph.program.lines for name in names_made([line])}
+    uses: Mapping[str, set[str]] = graph.cache["uses"]
     seen, todo = set(), [other]
     while todo:
         here = todo.pop()

@@ -9,6 +9,10 @@ from typing import Any
 
 import numba
 import numba.extending
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
 
 
 @functools.cache
@@ -25,18 +29,54 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
 
 
-def is_compiled(function: str = "training._steps") -> bool:
-    """Whether a function has been compiled and kept, so that it starts without a wait of some seconds."""
+def is_compiled(family: str = "mlp") -> bool:
+    """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
+    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}._steps")
     return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
 """A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one."""
+_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Only compiled code calls it."""
+_FROM_PYTHON: dict[str, Any] = {"no_cfunc_wrapper": True}
+"""Python calls it, nothing written in C."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function that other compiled functions call."""
-    return numba.njit(**_OPTIONS)(function)
+    """Compile a function that other compiled functions call; Python cannot."""
+    return numba.njit(**_OPTIONS, **_WITHIN)(function)
+
+
+class _LowerApart(Lower):
+    def pre_lower(self) -> None:
+        super().pre_lower()
+        self.builder.function.attributes.add("noinline")
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LoweringApart(NativeLowering):
+    _name = "lowering_apart"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        return _LowerApart
+
+
+class _CompilerApart(CompilerBase):
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [(_LoweringApart if kind is NativeLowering else kind, why) for kind, why in passes.passes]
+        passes.finalize()
+        return [passes]
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Like `compiled`, for a function that works for microseconds: it does not become part of its caller.
+
+    Else LLVM would optimise it anew at each place where it is called, which is most of the time that compiling takes.
+    """
+    return numba.njit(pipeline_class=_CompilerApart, **_OPTIONS, **_WITHIN)(function)
 
 
 def composed(function: Callable[..., Any]) -> Any:
@@ -57,7 +97,7 @@ def entry_point(function: Callable[..., Any]) -> Any:
     config: Any = numba.config
     before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)
+        return numba.njit(cache=True, **_OPTIONS, **_FROM_PYTHON)(function)
     except RuntimeError:  # no folder can be written to
         return numba.njit(**_OPTIONS)(function)
     finally:

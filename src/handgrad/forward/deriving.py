@@ -5,7 +5,7 @@ import builtins
 import contextlib
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, derived
 from handgrad.derive.explain import Explanation
 from handgrad.derive.functions import FunctionDerivation, derive_function
+from handgrad.derive.read.program import Program
 from handgrad.derive.read.statements import read_program
 from handgrad.derive.read.steps import names_used
 from handgrad.errors import ConfigError, DeriveError, HandgradError
@@ -132,8 +133,11 @@ def explained(derivation: Derivation, forward: Forward | None) -> Explanation:
         DeriveError: a line on the way has no index notation.
     """
     found = derivation.explain()
-    if forward is None:
-        return found
+    return found if forward is None else placed(found, forward)
+
+
+def placed(found: Explanation, forward: Forward) -> Explanation:
+    """The same derivation, its lines with the numbers that they have in the program."""
     steps = [
         replace(step, uses=tuple(replace(use, number=forward.place_of(use.number).line) for use in step.uses))
         for step in found.steps
@@ -162,14 +166,21 @@ def derive_target(target: Target, wish: Wish, *, data: Path | None = None, timeo
 
 def derive_forward(forward: Forward, wish: Wish) -> Derivation:
     """Derive the backward pass of forward lines that have been found."""
-    lines = forward.lines
     with _placed(forward), forward.holding():
-        inputs = None if lines.containers else lines.inputs
-        program = read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
-        program = program.noting(lines.notes)
-        found = derived(program, wish.form, wish.style)
+        found = derived(read_forward(forward), wish.form, wish.style)
         _require_names(found, forward.machine.namespace)
         return found
+
+
+def read_forward(forward: Forward, inputs: Sequence[str] | None = None) -> Program:
+    """Forward lines that have been found, in single assignment, by `inputs` or by all; to be called where they hold.
+
+    Raises:
+        DeriveError: a line that cannot be read.
+    """
+    lines = forward.lines
+    inputs = inputs or (None if lines.containers else lines.inputs)
+    return read_program(forward.source, lines.before, inputs=inputs, output=lines.output).noting(lines.notes)
 
 
 def _require_names(found: Derivation, namespace: Mapping[str, Any]) -> None:

@@ -51,8 +51,10 @@ class _Recollection(Runner):
         found = uses(statement.node)
         return Done(found.binds, found.changes)
 
-    def _contexts(self, statement: Statement) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - none is run
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def _contexts(self, statement: Statement) -> Iterator[None]:
+        del statement  # its contexts are gone
+        yield
 
     def _rounds(self, statement: Statement) -> Iterator[None]:
         if hasattr(statement.node, "target"):

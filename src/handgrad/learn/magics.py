@@ -1,5 +1,6 @@
 """The course in a notebook: a cell magic that checks an exercise, and line magics that help with it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
@@ -17,7 +18,7 @@ RUNS = ("right", "unwritten", "unfinished", "wrong", "long")
 
 @magics_class
 class CourseMagics(Magics):
-    """`%%exercise NAME`, `%hint [NAME]`, `%solution [NAME]`; without a name, the exercise checked last."""
+    """`%%exercise NAME`, `%hint`, `%solution` and `%derivation`; without a NAME, of the exercise checked last."""
 
     def __init__(self, shell):  # noqa: D107
         super().__init__(shell)
@@ -56,15 +57,24 @@ class CourseMagics(Magics):
     @line_magic
     def solution(self, line: str) -> None:
         """Show the solution once the exercise is solved; with 'anyway' after the name, before."""
+        self._answer("solution", line, screen.solution)
+
+    @line_magic
+    def derivation(self, line: str) -> None:
+        """Show how the gradients come about once the exercise is solved; with 'anyway' after the name, before."""
+        self._answer("derivation", line, lambda exercise: screen.derivation(exercise, self.workspace.folder))
+
+    def _answer(self, what: str, line: str, answer: Callable[[Exercise], RenderableType]) -> None:
+        """Show what gives an exercise away, where it is solved or 'anyway' is said."""
         name, _, anyway = line.strip().partition(" ")
         if name == "anyway":
             name, anyway = "", "anyway"
         if (exercise := self._find(name)) is None:
             return
         if exercise.name in self.workspace.progress().solved or anyway.strip() == "anyway":
-            self._print(screen.solution(exercise))
+            self._print(answer(exercise))
         else:
-            print(f"{exercise.name} is not solved yet. '%solution {exercise.name} anyway' shows it all the same.")
+            print(f"{exercise.name} is not solved yet. '%{what} {exercise.name} anyway' shows it all the same.")
 
     def _find(self, name: str) -> Exercise | None:
         try:

@@ -113,6 +113,13 @@ def solution(exercise: Exercise) -> Text:
     return Text("\n".join(f"    {line.rstrip()}" for line in parts.answer.strip("\n").split("\n")))
 
 
+def derivation(exercise: Exercise, folder: Path) -> Text:
+    """How the gradients of an exercise come about, step by step."""
+    from handgrad.learn.derivation import derivation
+
+    return Text(derivation(exercise, folder))
+
+
 def course_list(course: Course, progress: Progress) -> Group:
     """All exercises by chapter."""
     parts: list[RenderableType] = []
@@ -152,11 +159,11 @@ def file_line(workspace: Workspace, exercise: Exercise) -> Text:
 
 def keys(verdict: Verdict | None, hints: int) -> Text:
     """What can be pressed now."""
-    offers = (
-        [("n", "next")] if verdict is not None and verdict.solved else [("h", f"hint ({hints} of 3)"), ("n", "next")]
-    )
-    offers += [("l", "list"), ("r", "reset"), ("s", "solution"), ("q", "quit")]
-    return Text("  ").join(Text.assemble((key, "bold"), f" {what}") for key, what in offers)
+    solved = verdict is not None and verdict.solved
+    offers = [] if solved else [("h", f"hint ({hints} of 3)")]
+    offers += [("n", "next"), ("l", "list"), ("r", "reset"), ("s", "solution")]
+    offers += [("d", "derivation")] if solved else []
+    return Text("  ").join(Text.assemble((key, "bold"), f" {what}") for key, what in [*offers, ("q", "quit")])
 
 
 def _indented(text: str) -> Padding:

@@ -19,6 +19,7 @@ from handgrad.learn.verdict import Verdict
 from handgrad.learn.workspace import Workspace
 
 HINTS = 3
+ANSWERS = {"s": "solution", "d": "derivation"}
 DEBOUNCE_MS = 100
 STEP_MS = 20
 LOOK_AGAIN_MS = 500
@@ -65,7 +66,7 @@ class Watcher:
         self.verdict: Verdict | None = None
         self.text: str | None = None
         self.remark = remark
-        self.asking = False
+        self.asked: Key | None = None
         self.exercise = workspace.course.current(workspace.progress().solved)
 
     def run(self) -> None:
@@ -107,9 +108,9 @@ class Watcher:
             self._saved(event.path)
         elif isinstance(event, Judged):
             self._judged(event)
-        elif self.asking:
-            self.asking = False
-            self._show(screen.solution(self.exercise) if event.name in "yY" else None)
+        elif self.asked is not None:
+            asked, self.asked = self.asked, None
+            self._show(self._answer(asked) if event.name in "yY" else None)
         else:
             self._key(event.name)
 
@@ -155,13 +156,19 @@ class Watcher:
         elif key == "r":
             backup = self.workspace.reset(self.exercise)
             self._start_check(f"Reset. Your file is in {backup}." if backup else "Written anew.")
-        elif key == "s":
-            self.asking = not solved and name not in progress.solved
-            self._show(
-                Text("Show the solution? [y/n]", style="bold") if self.asking else screen.solution(self.exercise)
-            )
+        elif key in ANSWERS:
+            self.asked = None if solved or name in progress.solved else Key(key)
+            question = Text(f"Show the {ANSWERS[key]}? [y/n]", style="bold")
+            self._show(self._answer(Key(key)) if self.asked is None else question)
         else:
             self._show()
+
+    def _answer(self, key: Key) -> RenderableType:
+        """The solution, or its derivation."""
+        if key.name == "s":
+            return screen.solution(self.exercise)
+        self._show(Text("deriving ...", style="dim"))
+        return screen.derivation(self.exercise, self.workspace.folder)
 
     def _go_on(self, solved: set[str]) -> None:
         following = self.workspace.course.after(self.exercise.name, solved)
@@ -174,7 +181,7 @@ class Watcher:
 
     def _start_check(self, remark: str = "") -> None:
         self._cancel()
-        self.verdict, self.asking, self.remark = None, False, remark
+        self.verdict, self.asked, self.remark = None, None, remark
         check = self.check = Check(self.exercise)
         text = self.text = self.workspace.read(self.exercise)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction as Ratio
-from typing import Any, Union
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -127,24 +127,24 @@ class Transposed:
     body: "Formula"
 
 
-Formula = Union[  # noqa: UP007
-    Number,
-    Letter,
-    Symbol,
-    Code,
-    Group,
-    Times,
-    Fraction,
-    Power,
-    Minus,
-    Plus,
-    Sigma,
-    Apply,
-    Where,
-    Relation,
-    Transposed,
-    Beside,
-]
+Formula = (
+    Number
+    | Letter
+    | Symbol
+    | Code
+    | Group
+    | Times
+    | Fraction
+    | Power
+    | Minus
+    | Plus
+    | Sigma
+    | Apply
+    | Where
+    | Relation
+    | Transposed
+    | Beside
+)
 
 SUM, PRODUCT, SIGN, ATOM = range(4)
 """How tightly a formula binds."""
@@ -210,8 +210,8 @@ def walk(formula: Formula) -> Iterator[Formula]:
     for field in fields(formula):
         value = getattr(formula, field.name)
         for part in value if isinstance(value, tuple) else (value,):
-            if is_dataclass(part):
-                yield from walk(part)  # type: ignore[arg-type]
+            if isinstance(part, Formula):
+                yield from walk(part)
 
 
 def broken(formula: Formula, width: int, length: Callable[[Formula], int]) -> list[Formula]:

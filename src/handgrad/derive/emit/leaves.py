@@ -185,10 +185,10 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
             code = code.then(f".unfold({d}, {said_size(speaker, window)}, {step})", ())
             indices[d] = place
             indices.append(window)
-    slices = [rendered(speaker, i.text) if _slices_view(i) else ":" for i in indices]
+    slices = [rendered(speaker, i.text) if isinstance(i, Affine) and _of_view(i) else ":" for i in indices]
     if any(s != ":" for s in slices):
         code = code.then(f"[{', '.join(slices)}]", ())
-        indices = [i.terms[0][1] if isinstance(i, Affine) and _slices_view(i) else i for i in indices]
+        indices = [i.terms[0][1] if isinstance(i, Affine) and _of_view(i) else i for i in indices]
     indices = [_strided(speaker, i) for i in indices]
     if any(isinstance(i, Merged) for i in indices):
         sizes: list[str] = []
@@ -207,9 +207,9 @@ def _moved(speaker: Speaker, code: Code, indices: list[Index | None]) -> tuple[C
     return code, indices
 
 
-def _slices_view(index: Index | None) -> bool:
-    """Whether an index is a slice of an axis, of which a view is taken."""
-    return isinstance(index, Affine) and len(index.terms) == 1 and isinstance(index.terms[0][1], Merged)
+def _of_view(index: Affine) -> bool:
+    """Whether a slice is of an axis of which a view is taken."""
+    return len(index.terms) == 1 and isinstance(index.terms[0][1], Merged)
 
 
 def _strided(speaker: Speaker, index: Index | None) -> Index | None:

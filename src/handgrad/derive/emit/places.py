@@ -50,7 +50,7 @@ class Places:
                 start = self._start(offset, text, whole)
                 return plus(*([] if start == Number(0) and steps else [start]), *steps)
             case Gathered(table, parts):
-                return self._gathered(table, tuple(self.index(part, names) for part in parts), index, names)
+                return self._gathered(table, tuple(self.index(part, names) for part in parts), names)
 
     def _start(self, offset: int, text: str, whole: Index | None) -> Formula:
         """Where a slice begins, in the words of the program."""
@@ -67,16 +67,17 @@ class Places:
             begin = begin.replace(mark, word)
         return quoted(begin, (), self.graph.program.values, {words[m]: made for m, made in sizes.items()})
 
-    def _gathered(self, table: str, parts: tuple[Formula, ...], index: Gathered, names: Names) -> Formula:  # noqa: ARG002
+    def _gathered(self, table: str, parts: tuple[Formula, ...], names: Names) -> Formula:
         known = self.graph.tables[table]
         if found := ARGMAX.fullmatch(known.text):
             inner, function, d = found.groups()
             definition = self.graph.definitions.get(inner)
             if definition is not None and definition.user:
                 axes = [a for a in definition.axes if a is not None]
-                at = axes.index(definition.axes[int(d)]) if d else 0
-                run = self.letters.free(axes[at], names.values()) if isinstance(axes[at], Axis) else "k"
-                if d:
+                along = definition.axes[int(d)] if d else None
+                if along is not None:
+                    at = axes.index(along)
+                    run = self.letters.free(along, names.values()) if isinstance(along, Axis) else "k"
                     indices = (*parts[:at], Letter(run), *parts[at:])
                     return Apply(function, (Symbol(inner, indices),), (Letter(run),))
         if known.method:

@@ -28,8 +28,8 @@ from handgrad.derive.emit.formula import (
 )
 from handgrad.derive.emit.numerals import decimal, scientific
 
-BELOW = dict(zip("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
-ABOVE = dict(zip("-0123456789/", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᐟ", strict=True))
+BELOW: dict[str, str] = dict(zip("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+ABOVE: dict[str, str] = dict(zip("-0123456789/", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᐟ", strict=True))
 SIGNS = {"@": " ", "*": " ⊙ ", "!=": " ≠ ", "<=": " ≤ ", ">=": " ≥ ", "==": " = "}
 
 

@@ -117,7 +117,9 @@ class Speaker:
         for yes, no in (parts, parts[::-1]):
             mask, one = self._under_mask(yes)
             rest, other = self._under_mask(no)
-            if not mask or self.graph.masks.get(mask.name) != (rest and rest.name) or mask.indices != rest.indices:
+            if mask is None or rest is None or self.graph.masks.get(mask.name) != rest.name:
+                continue
+            if mask.indices != rest.indices:
                 continue
             if str(mask.name).startswith("~") or (isinstance(one, Num) and isinstance(other, Num)):
                 continue

@@ -21,7 +21,9 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     """
     groups = list(dict.fromkeys(_groups(tree, whole)))
     units = {group: fresh(_product(speaker, group)) for group in groups}
-    final = tuple(units[tuple(i.indices)] if isinstance(i, Merged) else i for i in whole)
+    final: Group = ()
+    for index in whole:
+        final += (units[_group(index)],) if isinstance(index, Merged) else plain_order(index)
     options: list[Code] = []
     for chosen in _subsets(groups):
         try:
@@ -36,8 +38,12 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
 def _groups(tree: Tree, whole: Sequence[Index]) -> Iterator[Group]:
     for index in [*whole, *(i for b in leaves(tree) for i in (b.indices if isinstance(b, Factor) else b))]:
         for inner in (index, *(i for _, i in index.terms)) if isinstance(index, Affine) else (index,):
-            if isinstance(inner, Merged) and all(isinstance(i, Axis) for i in inner.indices):
-                yield tuple(i for i in inner.indices if isinstance(i, Axis))
+            if isinstance(inner, Merged) and len(group := _group(inner)) == len(inner.indices):
+                yield group
+
+
+def _group(index: Merged) -> Group:
+    return tuple(i for i in index.indices if isinstance(i, Axis))
 
 
 def _subsets(groups: list[Group]) -> Iterator[tuple[Group, ...]]:
@@ -55,7 +61,7 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
         made = as_one(made, group, axis)
     order: Group = ()
     for index in whole:
-        group = tuple(index.indices) if isinstance(index, Merged) else ()
+        group = _group(index) if isinstance(index, Merged) else ()
         order += (units[group],) if group in chosen else plain_order(index)
     lacking = [i.indices for i in whole if isinstance(i, Merged) and not set(i.indices) <= free(tree)]
     for group in lacking:
@@ -72,31 +78,31 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
                     code = _apart(speaker, code, group, axis, order)
             code = fit(code, order)
             for index in whole:
-                if isinstance(index, Merged) and tuple(index.indices) not in chosen:
-                    code = _closed(speaker, code, index.indices, units[tuple(index.indices)])
+                if isinstance(index, Merged) and (group := _group(index)) not in chosen:
+                    code = _closed(speaker, code, group, units[group])
             yield code
         except UnsayableError:
             continue
 
 
-def _closed(speaker: Speaker, code: Code, group: Sequence[Index], axis: Axis) -> Code:
+def _closed(speaker: Speaker, code: Code, group: Group, axis: Axis) -> Code:
     """The source with the axes of a group as one; none of them where it has none."""
     have = [a for a in group if a in code.axes]
     if not have:
         return code
     if len(have) < len(group):
         return _repeated(speaker, code, group, have, axis)
-    return flattened(code, [i for i in group if isinstance(i, Axis)], axis)
+    return flattened(code, group, axis)
 
 
-def _repeated(speaker: Speaker, code: Code, group: Sequence[Index], have: Sequence[Index], axis: Axis) -> Code:
+def _repeated(speaker: Speaker, code: Code, group: Group, have: Sequence[Axis], axis: Axis) -> Code:
     """The source with an axis for a group of which it has only the first ones, or the last: each element repeated."""
     start = code.axes.index(have[0])
     if tuple(code.axes[start : start + len(have)]) != tuple(have):
         raise UnsayableError("axes that are not next to each other")
     count = " * ".join(said_size(speaker, a) for a in group if a not in have)
     if len(have) > 1:
-        code = flattened(code, [a for a in have if isinstance(a, Axis)], axis)
+        code = flattened(code, have, axis)
     axes = tuple(axis if a == have[0] else a for a in code.axes)
     if tuple(group[: len(have)]) == tuple(have):
         return code.then(f".repeat_interleave({count}, {start})", axes)

@@ -141,7 +141,8 @@ def tidied(graph: Graph, expr: Expr) -> Expr:
                 break
             powers = left
         else:
-            out.append(term(*without_free_sums(graph, over, powers), c))
+            over, powers = without_free_sums(graph, over, powers)
+            out.append(term(over, powers.items(), c))
     return Expr(out)
 
 
@@ -168,6 +169,6 @@ def _without(graph: Graph, equation: Equation, passed: str, by: Equation) -> Equ
 
 def _refuse_unknown(graph: Graph, shares: Mapping[str, list[Share]], targets: Collection[str]) -> None:
     for name in shares:
-        if graph.definitions[name].function == "unknown":  # noqa: SIM102
-            if any(target != name and reaches(graph, target, name) for target in targets):
-                raise graph.errors[name]
+        unknown = graph.definitions[name].function == "unknown"
+        if unknown and any(target != name and reaches(graph, target, name) for target in targets):
+            raise graph.errors[name]

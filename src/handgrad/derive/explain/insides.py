@@ -1,9 +1,9 @@
 """Name what a function is of where that is worth a name: h = tanh(x @ W + b) as h_pre = x @ W + b, h = tanh(h_pre)."""
 
 import ast
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from handgrad.derive.read.calls import call_of, evaluated
 from handgrad.derive.read.program import Line, Loop, Program
@@ -33,9 +33,7 @@ def _split(line: Line | Loop, values: dict) -> Iterator[Line | Loop]:
         return
     names = [*(["logits"] if call.name in LOGITS else []), f"{line.targets[0]}_pre", f"{line.targets[0]}_inside"]
     name = next(n for n in names if n not in values)
-    copies: dict[int, ast.expr] = {}
-    value = copy.deepcopy(line.value, copies)  # type: ignore[arg-type]
-    outer = _Put(copies[id(inside)], name).visit(value)
+    outer = _put(line.value, inside, name)
     values[name] = evaluated(inside, values)
     for target, made in ((name, inside), (line.targets[0], outer)):
         yield Line((target,), made, f"{target} = {ast.unparse(made)}", line.number)
@@ -46,12 +44,16 @@ def _has_product(node: ast.expr, values: dict) -> bool:
     return any(call is not None and call.name in PRODUCTS for call in calls)
 
 
-class _Put(ast.NodeTransformer):
-    def __init__(self, node: ast.expr, name: str):
-        self.node, self.name = node, name
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        return ast.Name(self.name, ast.Load()) if node is self.node else self.generic_visit(node)
+def _put(node: Any, inside: ast.expr, name: str) -> Any:
+    """An expression with a name in place of a part of it."""
+    match node:
+        case list():
+            return [_put(part, inside, name) for part in node]
+        case ast.AST() if node is inside:
+            return ast.Name(name, ast.Load())
+        case ast.AST():
+            return type(node)(**{field: _put(value, inside, name) for field, value in ast.iter_fields(node)})
+    return node
 
 
 __all__ = ["with_insides"]

@@ -191,8 +191,8 @@ def _refreshed(tree: Tree) -> Tree:
     """The tree with indices of its own for those that it sums over."""
     match tree:
         case Sum(over, body):
-            mapping: dict[Index, Index] = {axis: fresh(axis.size) for axis in over}
-            return Sum(tuple(mapping.values()), put_tree(_refreshed(body), mapping))  # type: ignore[arg-type]
+            own = tuple(fresh(axis.size) for axis in over)
+            return Sum(own, put_tree(_refreshed(body), dict(zip(over, own, strict=True))))
         case Add(parts):
             return Add(tuple(map(_refreshed, parts)))
         case Mul(coefficient, parts):

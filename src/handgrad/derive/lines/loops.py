@@ -17,6 +17,7 @@ from handgrad.derive.read.program import Carried, Loop
 from handgrad.derive.rules import UncoveredError
 from handgrad.errors import DeriveError
 
+
 def undo_loop(outer: Block, loop: Loop) -> None:
     """Undo a loop of a block, and send back what comes to what it starts from."""
     if gone := overwritten_reads(outer.scope.program, loop):

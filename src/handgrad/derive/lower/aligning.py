@@ -54,5 +54,5 @@ class Aligning:
         if isinstance(i, Axis) and isinstance(j, Axis):
             self.graph.sizes.unify(i.size, j.size)
         elif isinstance(i, Merged) and isinstance(j, Merged):
-            for p, q in zip(i.indices, j.indices, strict=True):
-                self.graph.sizes.unify(p.size, q.size)
+            for p, q in zip(i.sizes, j.sizes, strict=True):
+                self.graph.sizes.unify(p, q)

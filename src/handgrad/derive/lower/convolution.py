@@ -35,8 +35,8 @@ def _convolution(low: Lowering, call: Call) -> Indexed:
     for d in range(rank):
         place, axis = _window(x.axes[d + 2], weight.axes[d + 2], shape[d + 2], stride[d], dilation[d])
         places.append(place)
-        if axis is not None:
-            windows[x.axes[d + 2]] = axis
+        if axis is not None and (whole := x.axes[d + 2]) is not None:
+            windows[whole] = axis
     made = x.expr.put(windows) * weight.expr
     over = [a for i in weight.axes[1:] for a in plain_order(i)]
     batch = x.axes[0]

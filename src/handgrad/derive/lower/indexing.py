@@ -75,7 +75,7 @@ def _slice(low: Lowering, out: _Subscript, axis: Index | None, part: ast.Slice) 
         out.mapping[axis] = Affine((), start, first if step > 0 else str(start))
         out.axes.append(None)
         return
-    first = part.lower is None and part.upper is not None and step == 1 and bounds[1] > 0
+    first = part.lower is None and step == 1 and bounds[1] is not None and bounds[1] > 0
     new = low.axis(count, part.upper if first else None)
     out.mapping[axis] = Affine(((step, new),), start, text)
     out.axes.append(new)
@@ -154,8 +154,8 @@ def _gather_along(low: Lowering, call: Call) -> Indexed:
             raise UnsupportedError("gathering from a part of a tensor has no index notation here")
         low.graph.sizes.unify(old.size, new.size)
         mapping[old] = new
-    if isinstance(made.axes[d], Axis):
-        mapping[made.axes[d]] = index
+    if isinstance(axis := made.axes[d], Axis):
+        mapping[axis] = index
     return Indexed(low.graph.name(made).expr.put(mapping), axes)
 
 

@@ -2,12 +2,13 @@
 
 import ast
 import re
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from handgrad.derive.expr import Delta, Expr, Factor, term
-from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, fresh, symbol
+from handgrad.derive.expr import Base, Delta, Expr, Factor, Number, term
+from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, fresh, symbol
 from handgrad.derive.lower import (
     arithmetic,
     convolution,
@@ -135,8 +136,6 @@ def _adoptable(graph: Graph, name: str) -> bool:
 def adopt(graph: Graph, hidden: str, name: str) -> None:
     """Give a hidden definition of this line the name that the line gives it."""
     found = graph.definitions.pop(hidden)
-    from dataclasses import replace
-
     graph.define(name, replace(found, user=True, text=name))
     renamed = {hidden: name}
     for other, definition in list(graph.definitions.items()):
@@ -145,9 +144,11 @@ def adopt(graph: Graph, hidden: str, name: str) -> None:
             graph.definitions[other] = replace(definition, arguments=arguments)
     graph.numbered = {k: renamed.get(n, n) for k, n in graph.numbered.items()}
     graph.words.pop(hidden, None)
-    for table in (graph.filled, graph.values, graph.masks):
-        if hidden in table:
-            table[name] = table.pop(hidden)
+    for words in (graph.filled, graph.masks):
+        if hidden in words:
+            words[name] = words.pop(hidden)
+    if hidden in graph.values:
+        graph.values[name] = graph.values.pop(hidden)
 
 
 def rename(expr: Expr, names: dict[str, str]) -> Expr:
@@ -194,7 +195,7 @@ def settle(graph: Graph) -> None:
     sizes = graph.sizes
     names = {name: sizes.factor(size).name for name, size in graph.named.items() if name in graph.definitions}
 
-    def settled(index: Index | None) -> Index | None:
+    def settled(index: Index) -> Index:
         match index:
             case Axis(size, tag):
                 return Axis(sizes.find(size), tag)
@@ -205,28 +206,28 @@ def settle(graph: Graph) -> None:
             case Affine(terms):
                 text = re.sub(r"#\d+", lambda m: sizes.factor(sizes.of_factor(m[0])).name, index.text)
                 return index._replace(terms=tuple((step, settled(part)) for step, part in terms), text=text)
-        return None
+
+    def all_settled(form: Form) -> Form:
+        return tuple(None if index is None else settled(index) for index in form)
 
     def one(expr: Expr) -> Expr:
         out = []
         for (bound, factors), c in expr:
-            made = []
+            made: list[tuple[Base, Number]] = []
             for base, power in factors:
                 if isinstance(base, Factor):
                     name = names.get(base.name, base.name)
                     name = sizes.factor(sizes.of_factor(name)).name if is_size(name) else name
-                    made.append((Factor(name, tuple(map(settled, base.indices))), power))
+                    made.append((Factor(name, all_settled(base.indices)), power))
                 else:
-                    made.append((Delta(*map(settled, base)), power))
+                    made.append((Delta(settled(base.left), settled(base.right)), power))
             out.append(term([Axis(sizes.find(a.size), a.tag) for a in bound], made, c))
         return Expr(out)
 
-    from dataclasses import replace
-
     for name, d in list(graph.definitions.items()):
         over = tuple(Axis(sizes.find(a.size), a.tag) for a in d.over)
-        axes = tuple(settled(a) for a in d.axes)
-        graph.definitions[name] = replace(d, axes=axes, over=over, arguments=tuple(map(one, d.arguments)))
+        axes, arguments = all_settled(d.axes), tuple(map(one, d.arguments))
+        graph.definitions[name] = replace(d, axes=axes, over=over, arguments=arguments)
     for name in names:
         graph.definitions.pop(name, None)
     graph.settled = {name for name in graph.named if isinstance(graph.program.values.get(name), int)}

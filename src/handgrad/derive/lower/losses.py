@@ -67,9 +67,8 @@ def _at(low: Lowering, made: Indexed, d: int, target: ast.expr) -> Indexed:
     index, form = low.index(target)
     others = tuple(a for k, a in enumerate(made.axes) if k != d)
     back, mapping, axes = low.maps(others, form)
-    index = put_index(index, mapping)
     named = low.graph.name(made).put(back)
-    return Indexed(named.expr.put({axis: index}), axes)
+    return Indexed(named.expr.put({axis: put_index(index, mapping)}), axes)
 
 
 def _over_rows(low: Lowering, call: Call, losses: Indexed, weights: Indexed | None) -> Indexed:

@@ -4,7 +4,7 @@ import ast
 
 import torch
 
-from handgrad.derive.expr import Expr
+from handgrad.derive.expr import Expr, element
 from handgrad.derive.lower.arithmetic import plus, times
 from handgrad.derive.lower.graph import Indexed, UnsupportedError
 from handgrad.derive.lower.lowering import Lowering, lowers, source
@@ -19,8 +19,7 @@ def condition(low: Lowering, node: ast.expr) -> tuple[Indexed, Indexed]:
     mask = low.graph.constant(low.said(node), made.bool(), user=isinstance(node, ast.Name))
     single = mask.expr.single()
     assert single is not None
-    other = low.graph.use(low.graph.complement(single.name))
-    return mask, Indexed(other.expr.put(dict(zip(other.axes, mask.axes, strict=True))), mask.axes)
+    return mask, Indexed(element(low.graph.complement(single.name), mask.axes), mask.axes)
 
 
 def chosen(low: Lowering, node: ast.expr, yes: Indexed, no: Indexed) -> Indexed:

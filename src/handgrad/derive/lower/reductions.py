@@ -114,10 +114,12 @@ def _median(low: Lowering, call: Call) -> Indexed:
     if len(dims) != 1 or made.axes[dims[0]] is None:
         raise UnsupportedError("a median of all elements has no index notation here")
     made, (d,) = low.graph.name(low.flat(made)), dims
+    axis = made.axes[d]
+    assert axis is not None
     others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
     values = low.value(call["x"]).median(d).indices
     table = low.graph.table(f"{low.said(call['x'])}.median({d}).indices", values)
-    return Indexed(made.expr.put({made.axes[d]: Gathered(table, others)}), kept(made.axes, dims, keep))
+    return Indexed(made.expr.put({axis: Gathered(table, others)}), kept(made.axes, dims, keep))
 
 
 @lowers("sort", "topk")
@@ -127,11 +129,13 @@ def _sort(low: Lowering, call: Call) -> list[Indexed]:
     values = low.value(call.node)
     text = ast.unparse(call.node)
     axis = made.axes[d]
+    if axis is None:
+        raise UnsupportedError(f"`{call.name}` along an axis of length one has no index notation here")
     table = low.graph.table(f"{text}.indices", values.indices)
     axes = list(made.axes)
     if call.name == "topk":
-        axes[d] = fresh(symbol(values.indices.shape[d]))
-        low.graph.sizes.say(axes[d].size, ast.unparse(call["k"]))
+        axes[d] = first = fresh(symbol(values.indices.shape[d]))
+        low.graph.sizes.say(first.size, ast.unparse(call["k"]))
     index = Gathered(table, tuple(a for a in axes if a is not None))
     return [Indexed(made.expr.put({axis: index}), tuple(axes)), Indexed(Expr(), tuple(axes))]
 

@@ -82,7 +82,7 @@ def _view(low: Lowering, call: Call) -> Indexed:
 
 def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr | None]) -> Indexed:
     """The same elements over axes of other lengths; `said` is what the program calls the lengths."""
-    mapping: dict[Index, Index] = {}
+    mapping: dict[Axis, tuple[Axis, Axis]] = {}
     left = [axis for index in made.axes for axis in plain_order(index)]
     axes: list[Index | None] = []
     for count, node in zip(shape, itertools.chain(said, itertools.repeat(None)), strict=False):
@@ -97,7 +97,7 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
             elif have % missing == 0:
                 first = low.axis(missing, None if parts else node)
                 second = fresh(low.rest(axis, first, have // missing))
-                mapping[axis] = merge((first, second))
+                mapping[axis] = first, second
                 parts.append(first)
                 left.insert(0, second)
                 missing = 1
@@ -109,19 +109,14 @@ def viewed(low: Lowering, made: Indexed, shape: list[int], said: list[ast.expr |
     return _resolved(Indexed(made.expr, tuple(axes)), mapping)
 
 
-def _resolved(made: Indexed, mapping: dict[Index, Index]) -> Indexed:
+def _resolved(made: Indexed, mapping: dict[Axis, tuple[Axis, Axis]]) -> Indexed:
     """Put splits in, and splits of splits; merged indices in merged ones are one list."""
-    flat: dict[Index, Index] = {}
-    for axis in mapping:
-        flat[axis] = merge(_leaves(axis, mapping))
+    flat: dict[Index, Index] = {axis: merge(_leaves(axis, mapping)) for axis in mapping}
     return Indexed(made.expr.put(flat), made.axes)
 
 
-def _leaves(axis: Axis, mapping: dict[Index, Index]) -> list[Axis]:
-    whole = mapping.get(axis)
-    if not isinstance(whole, Merged):
-        return [axis]
-    return [leaf for part in whole.indices for leaf in _leaves(part, mapping)]
+def _leaves(axis: Axis, mapping: dict[Axis, tuple[Axis, Axis]]) -> list[Axis]:
+    return [leaf for part in mapping[axis] for leaf in _leaves(part, mapping)] if axis in mapping else [axis]
 
 
 @lowers("expand", "expand_as", "broadcast_to")
@@ -132,8 +127,8 @@ def _expand(low: Lowering, call: Call) -> Indexed:
     for d, number in enumerate(shape):
         if axes[d] is None and number > 1:
             sizes = call.arguments.get("sizes", call.arguments.get("size"))
-            written = isinstance(sizes, ast.Tuple) and len(sizes.elts) == len(shape)
-            axes[d] = low.axis(number, sizes.elts[d] if written else None)
+            written = sizes.elts if isinstance(sizes, ast.Tuple) else []
+            axes[d] = low.axis(number, written[d] if len(written) == len(shape) else None)
             other = low.tensor(call["other"]).axes[d] if "other" in call.arguments else None
             axes[d] = fresh(other.size) if isinstance(other, Axis) else axes[d]
     return Indexed(made.expr, tuple(axes))
@@ -143,7 +138,7 @@ def _expand(low: Lowering, call: Call) -> Indexed:
 def _like(low: Lowering, call: Call) -> Indexed:
     axes = low.tensor(call["x"]).axes
     if call.name == "full_like":
-        return Indexed(low.tensor(call.arguments.get("value", call.arguments.get("fill_value"))).expr, axes)
+        return Indexed(low.tensor(call["value" if "value" in call.arguments else "fill_value"]).expr, axes)
     return Indexed(ONE if call.name == "ones_like" else Expr(), axes)
 
 
@@ -229,13 +224,14 @@ def joined(low: Lowering, parts: list[Indexed], d: int) -> Indexed:
     parts = [low.one(low.flat(part) if isinstance(part.axes[d], Merged) else part) for part in parts]
     whole = fresh(symbol(sum(extent(p.axes[d]) for p in parts)))
     stripped, axes = low.together([Indexed(p.expr, (*p.axes[:d], None, *p.axes[d + 1 :])) for p in parts])
-    low.graph.sizes.say(whole.size, joined_size(low, [p.axes[d] for p in parts]))
+    lengths = [p.axes[d] for p in parts]
+    said = [low.graph.sizes.said(index) for index in lengths]
+    low.graph.sizes.say(whole.size, joined_size(low, lengths))
     total, at = Expr(), 0
     before: list[str] = []
-    lengths = [p.axes[d] for p in parts]
     for k, (part, had) in enumerate(zip(stripped, lengths, strict=True)):
         start = " + ".join(before)
-        before.append("1" if had is None else low.graph.sizes.factor(had.size).name)
+        before.append(said[k])
         stop = "" if k == len(parts) - 1 else " + ".join(before)
         place = Affine(
             ((1, had),) if had is not None else (),
@@ -253,9 +249,7 @@ def joined_size(low: Lowering, lengths: list[Index | None]) -> str:
     """How long tensors are one after the other, as source."""
     if all(index is None for index in lengths):
         return str(len(lengths))
-    return " + ".join(
-        "1" if i is None else low.graph.sizes.factor(i.size).name for i in lengths if not isinstance(i, Merged)
-    )
+    return " + ".join(map(low.graph.sizes.said, lengths))
 
 
 def _at(axes: Form, d: int, index: Index) -> Form:

@@ -66,6 +66,10 @@ class Sizes:
         self._by_tag[root.tag] = root
         return Factor(f"#{root.tag}", ())
 
+    def said(self, index: Index | None) -> str:
+        """How many places an index runs over, in factors' names."""
+        return " * ".join(self.factor(axis.size).name for axis in plain_order(index)) or "1"
+
     def of_factor(self, name: str) -> Size:
         """The size that a factor's name stands for."""
         return self.find(self._by_tag[int(name[1:])])

@@ -94,7 +94,9 @@ def _last(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
 
 def _lasting(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
     """The user's own name for the last value of each that was assigned again, or changed in place."""
-    changed = {name: names.get(t.name, t.name) for name, t in reader.current.items() if t.name and not isinstance(t, Stale)}
+    changed = {
+        name: names.get(t.name, t.name) for name, t in reader.current.items() if t.name and not isinstance(t, Stale)
+    }
     last = {**changed, **_last(reader, names)}
     return {name: own for own, name in last.items() if name != own != "_"}
 

@@ -107,11 +107,13 @@ def masked(graph: Graph, factors: Factors) -> Factors | None:
 
     None is zero. A softmax of what is -inf outside of a mask needs the mask no more.
     """
-    out = {}
+    out: Factors = {}
     for base, power in factors.items():
-        if isinstance(base, Factor):
-            base = Factor(base.name, tuple(tidy_index(graph, i) for i in base.indices))
-        is_mask = isinstance(base, Factor) and base.name in graph.masks and power > 0
+        if isinstance(base, Delta):
+            out[base] = exact(out.get(base, 0) + power)
+            continue
+        base = Factor(base.name, tuple(tidy_index(graph, i) for i in base.indices))
+        is_mask = base.name in graph.masks and power > 0
         if is_mask and power != 1:
             graph.reasons.append(
                 Reason("own square", base.name, Expr([term((), [(base, power)])]), Expr([term((), [(base, 1)])]))

@@ -109,7 +109,7 @@ def complement(graph: Graph, expr: Expr, known: Sum, which: int) -> Expr:
         for k, (others, q) in enumerate(known.terms):
             if k != which:
                 put = {put_base(b, places): p for b, p in others.items()}
-                total.append(term((), put, exact(-Fraction(q) / coefficient)))
+                total.append(term((), put.items(), exact(-Fraction(q) / coefficient)))
         bound, rest = product
         kept = merged([*rest, (base, -1)])
         for extra, k in total:
@@ -121,8 +121,8 @@ def _rest(known: Sum, which: int) -> Reason:
     """That a term of a sum is the sum without the others."""
     factors, coefficient = known.terms[which]
     whole = Expr([term((), [(Factor(known.name, known.definition.axes), 1)])])
-    others = Expr(term((), f, c) for k, (f, c) in enumerate(known.terms) if k != which)
-    return Reason("rest", known.name, Expr([term((), factors, coefficient)]), whole - others)
+    others = Expr(term((), f.items(), c) for k, (f, c) in enumerate(known.terms) if k != which)
+    return Reason("rest", known.name, Expr([term((), factors.items(), coefficient)]), whole - others)
 
 
 def _beside(known: Sum, pattern: Base, product: Product) -> tuple[Base, Places] | None:

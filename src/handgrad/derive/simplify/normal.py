@@ -35,7 +35,8 @@ def multiplied_out(graph: Graph, expr: Expr) -> Expr:
     for product, c in reduce(graph, expr).opened():
         made = _contracted(graph, product, c)
         if made is not None:
-            out.append(term(*made))
+            bound, factors, c = made
+            out.append(term(bound, factors.items(), c))
     return Expr(out)
 
 
@@ -69,7 +70,7 @@ def _product(graph: Graph, product: Product, coefficient: Number, depth: int) ->
     if done is None and bound and depth < DEPTH:
         done = by_definition(graph, bound, factors, coefficient, normal, depth)
     if done is None:
-        return Expr([term(bound, factors, coefficient)])
+        return Expr([term(bound, factors.items(), coefficient)])
     made, reason = done
     graph.reasons.append(reason)
     return normal(graph, made, depth)

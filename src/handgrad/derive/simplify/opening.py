@@ -82,7 +82,7 @@ def reduce_product(
         open_ones = (b for b in factors if b not in closed and isinstance(b, Factor) and _opens(graph, b.name, hidden))
         found = next(open_ones, None)
         if found is None:
-            return term(product.bound, factors, coefficient)
+            return term(product.bound, factors.items(), coefficient)
         assert isinstance(found, Factor)
         inside, power = body(graph, found.name), factors[found]
         assert inside is not None

@@ -21,7 +21,7 @@ def softmaxes(graph: Graph, expr: Expr) -> Expr:
             if made is not None:
                 gone, here = made
                 powers = merged([*powers.items(), *((b, -p) for b, p in gone.items()), here])
-        out.append(term(bound, powers, c))
+        out.append(term(bound, powers.items(), c))
     return Expr(out)
 
 
@@ -29,8 +29,10 @@ def _softmax(
     graph: Graph, base: Base, power: Number, powers: dict[Base, Number]
 ) -> tuple[dict[Base, Number], tuple[Factor, Number]] | None:
     """What of a product a softmax is in place of, and the softmax."""
-    definition = graph.definitions.get(base.name) if isinstance(base, Factor) else None
-    if definition is None or definition.function != "exp" or power < 1 or base not in powers:
+    if not isinstance(base, Factor) or power < 1 or base not in powers:
+        return None
+    definition = graph.definitions.get(base.name)
+    if definition is None or definition.function != "exp":
         return None
     over = sums_to_one(graph, base.name)
     gone: dict[Base, Number] = {base: power}

@@ -1,6 +1,6 @@
 """Sums that the program has a name for, and sums that come to something short by a definition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from handgrad.derive.expr import (
@@ -17,23 +17,25 @@ from handgrad.derive.expr import (
     ratio,
     term,
 )
-from handgrad.derive.indices import Axis, plain_order
+from handgrad.derive.indices import Axis, Form, Index, plain_order, put_index
 from handgrad.derive.lower.graph import Graph
 from handgrad.derive.lower.signs import is_positive
 from handgrad.derive.simplify.deltas import Factors
-from handgrad.derive.simplify.matching import matches, unify_all
+from handgrad.derive.simplify.matching import Places, matches, unify_all
 from handgrad.derive.simplify.opening import depends, instance, reduce
 from handgrad.derive.simplify.reasons import Reason
+
+Elements = tuple[tuple[Factor, Number], ...]
 
 
 class NamedSum(NamedTuple):
     """A name that stands for a sum of one product: what is summed over, inside and in front of it."""
 
     name: str
-    axes: tuple
+    axes: Form
     bound: tuple[Axis, ...]
-    inner: tuple[tuple[Base, Number], ...]
-    outer: tuple[tuple[Base, Number], ...]
+    inner: Elements
+    outer: Elements
     coefficient: Number
 
 
@@ -56,10 +58,11 @@ def _named_sum(graph: Graph, name: str) -> NamedSum | None:
         return None
     ((product, coefficient),) = reduced
     bound, factors = opened(product)
-    if not bound or not all(isinstance(b, Factor) for b, _ in factors):
+    elements = [(b, p) for b, p in factors if isinstance(b, Factor)]
+    if not bound or len(elements) < len(factors):
         return None
-    inner = tuple((b, p) for b, p in factors if depends(b, frozenset(bound)))
-    outer = tuple((b, p) for b, p in factors if not depends(b, frozenset(bound)))
+    inner = tuple((b, p) for b, p in elements if depends(b, frozenset(bound)))
+    outer = tuple((b, p) for b, p in elements if not depends(b, frozenset(bound)))
     return NamedSum(name, definition.axes, bound, inner, outer, coefficient)
 
 
@@ -74,13 +77,13 @@ def with_name(
         if len(known.bound) > len(bound) or not all(b.name in names for b, _ in known.inner):
             continue
         for places, used in matches(known.inner, factors, {}):
-            over = [places.get(i) for i in known.bound]
-            if len(set(over)) < len(over) or not set(over) <= bound:
+            over = [i for axis in known.bound if isinstance(i := places.get(axis), Axis)]
+            if len(set(over)) < len(known.bound) or not set(over) <= bound:
                 continue
             rest = {b: p for b, p in factors.items() if b not in used}
             if any(depends(b, frozenset(over)) for b in rest) or not _placed(known, places, over):
                 continue
-            here = tuple(None if i is None else put_base(Factor("", (i,)), places).indices[0] for i in known.axes)
+            here = tuple(put_index(i, places) for i in known.axes)
             outer = [(put_base(b, places), -p) for b, p in known.outer]
             if any(p < 0 and not is_positive(graph, b) and factors.get(b, 0) > p for b, p in outer):
                 continue  # a division that was not there might be by zero
@@ -95,10 +98,10 @@ def with_name(
 
 def summed_names(graph: Graph) -> set[str]:
     """The names that are in some sum that has a name: no other sum over one of a given tensor's indices goes away."""
-    return {b.name for known in named_sums(graph) for b, _ in known.inner if isinstance(b, Factor)}
+    return {b.name for known in named_sums(graph) for b, _ in known.inner}
 
 
-def _placed(known: NamedSum, places, over) -> bool:
+def _placed(known: NamedSum, places: Places, over: Iterable[Axis]) -> bool:
     needed = {a for i in known.axes for a in plain_order(i)}
     needed |= {a for b, _ in known.outer for a in axes_of(b)}
     if not all(a in places for a in needed):
@@ -109,22 +112,24 @@ def _placed(known: NamedSum, places, over) -> bool:
 def to_one(graph: Graph, bound: frozenset[Axis], factors: Factors, coefficient: Number) -> tuple[Expr, Reason] | None:
     """The product without the sum of a softmax, which is one."""
     for axis in bound:
-        on = [(b, p) for b, p in factors.items() if axis in axes_of(b)]
-        if len(on) != 1 or on[0][1] != 1 or not isinstance(on[0][0], Factor):
+        on = [b for b in factors if axis in axes_of(b)]
+        base = on[0] if len(on) == 1 else None
+        if not isinstance(base, Factor) or factors[base] != 1:
             continue
-        ((base, _),) = on
         over = sums_to_one(graph, base.name)
         if not over:
             continue
         places = unify_all(graph.definitions[base.name].axes, base.indices, {})
         if places is None or {places.get(a) for a in over} - bound or axis not in {places.get(a) for a in over}:
             continue
-        gone = {places[a] for a in over}
+        gone = {place for a in over if isinstance(place := places[a], Axis)}
+        if len(gone) < len(over):
+            continue
         if any(depends(b, frozenset(gone)) for b in factors if b != base):
             continue
         rest = {b: p for b, p in factors.items() if b != base}
         reason = Reason("sums to one", base.name, Expr([term(gone, [(base, 1)])]), ONE)
-        return Expr([term(bound - gone, rest, coefficient)]), reason
+        return Expr([term(bound - gone, rest.items(), coefficient)]), reason
     return None
 
 
@@ -152,7 +157,9 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         if c != -1 or product.bound or len(product.factors) != 1:
             continue
         ((base, power),) = product.factors
-        total = graph.definitions.get(base.name) if isinstance(base, Factor) and power == 1 else None
+        if not isinstance(base, Factor) or power != 1:
+            continue
+        total = graph.definitions.get(base.name)
         if total is None or total.function != "logsumexp":
             continue
         rest = exponent + element(base.name, base.indices)
@@ -162,17 +169,17 @@ def _sums_to_one(graph: Graph, name: str) -> tuple[Axis, ...]:
         inside = reduce(graph, total.arguments[0].put(places))
         if inside == rest:  # over the same indices already
             return total.over
-        for over in _orders(definition.axes, base.indices, total.over):
-            if inside.put(dict(zip(total.over, over, strict=True))) == rest:
-                return over
+        over = _lacking(definition.axes, base.indices)
+        renamed: dict[Index, Index] = dict(zip(total.over, over, strict=False))
+        if len(over) == len(total.over) and inside.put(renamed) == rest:
+            return over
     return ()
 
 
-def _orders(axes, taken, over) -> Iterator[tuple[Axis, ...]]:
-    """The indices of a tensor that a sum may have been over."""
-    free = [a for i in axes for a in plain_order(i) if a not in {b for j in taken for b in plain_order(j)}]
-    if len(free) == len(over):
-        yield tuple(free)
+def _lacking(axes: Form, taken: Form) -> tuple[Axis, ...]:
+    """The indices of a tensor that a sum over it has no more."""
+    gone = {a for i in taken for a in plain_order(i)}
+    return tuple(a for i in axes for a in plain_order(i) if a not in gone)
 
 
 Normal = Callable[[Graph, Expr, int], Expr]
@@ -193,11 +200,11 @@ def by_definition(
         made = instance(definition, base)
         if made is None:
             continue
-        rest = Expr([term((), {b: p for b, p in factors.items() if b != base}, coefficient)])
+        rest = Expr([term((), ((b, p) for b, p in factors.items() if b != base), coefficient)])
         told = len(graph.reasons)
         result = normal(graph, (made * rest).sum(bound), depth + 1)
         if len(result) <= 1 and not any(product.bound for product, _ in result):
-            before = Expr([term(bound, factors, coefficient)])
+            before = Expr([term(bound, factors.items(), coefficient)])
             return result, Reason(
                 "zero by definition" if not result else "simple by definition", base.name, before, result
             )

@@ -51,7 +51,7 @@ def _monomial(product: Product, units: list[Unit]) -> Monomial:
     powers: dict[int, Number] = {}
     for over, group in connected(frozenset(bound), dict(factors)):
         if over:
-            (closed, _) = term(over, group)
+            (closed, _) = term(over, group.items())
             parts = [(Unit(closed.bound, closed.factors), 1)]
         else:
             parts = [(Unit((), ((b, 1),)), p) for b, p in group.items()]

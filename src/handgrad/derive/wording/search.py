@@ -17,7 +17,7 @@ from handgrad.derive.expr import (
     sort_key,
     term,
 )
-from handgrad.derive.indices import Axis, fresh
+from handgrad.derive.indices import Axis, Index, fresh
 from handgrad.derive.wording.factoring import factored
 from handgrad.derive.wording.products import product_tree, summed
 from handgrad.derive.wording.tree import Add, Num, Tree, times
@@ -74,7 +74,7 @@ def _contents(expr: Expr) -> list[Number]:
     c = _least(expr)
     values = {abs(v) for _, v in expr}
     negative = sum(v < 0 for _, v in expr)
-    signs = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
+    signs: list[Number] = [-1] if negative == len(expr) else [1, -1] if 2 * negative > len(expr) or c < 0 else [1]
     if len(expr) > MANY:
         return signs[:1]
     return [
@@ -139,7 +139,8 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
     for pivot, (first, _) in enumerate(terms):
         if not first.bound or pivot in done:
             continue
-        mapping = words.opened.setdefault(first, {axis: fresh(axis.size) for axis in first.bound})
+        over = words.opened.setdefault(first, tuple(fresh(axis.size) for axis in first.bound))
+        mapping: dict[Index, Index] = dict(zip(first.bound, over, strict=True))
         have = {put_base(b, mapping) for b, _ in first.factors if not axes_of(b).isdisjoint(first.bound)}
         inside, rest = [], []
         for k, (p, c) in enumerate(terms):
@@ -151,7 +152,7 @@ def _one_sum(words: Words, terms: list[tuple[Product, Number]]) -> Iterator[Tree
                 inside.append(term((), put, c))
         if len(inside) < 2:
             continue
-        made = summed(tuple(mapping.values()), tree(words, Expr(inside)))
+        made = summed(over, tree(words, Expr(inside)))
         yield made if not rest else _add(tree(words, Expr(rest)), made)
 
 

@@ -48,12 +48,13 @@ class Words:
     helpers: dict[str, str] = field(default_factory=dict)
     literals: frozenset[Number] = frozenset()
     inner: dict[tuple[Base, Index], Axis] = field(default_factory=dict)
-    opened: dict[Product, dict[Axis, Axis]] = field(default_factory=dict)
+    opened: dict[Product, tuple[Axis, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know the numbers that the program has."""
         nodes = (n for line in self.graph.program.lines if isinstance(line, Line) for n in ast.walk(line.value))
-        numbers = [n.value for n in nodes if isinstance(n, ast.Constant) and type(n.value) in (int, float)]
+        values = [n.value for n in nodes if isinstance(n, ast.Constant)]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
         self.literals = frozenset(Fraction(repr(n)) for n in numbers if math.isfinite(n))
 
     def name(self, name: str) -> float:
@@ -174,7 +175,8 @@ class Words:
     def means(self, parts: tuple[tuple[Tree, Number], ...]) -> float:
         """What is saved where a sum divided by how many there are is a mean."""
         saved = 0.0
-        sizes = [part.base.name for part, power in parts if power == -1 and isinstance(part, Leaf) and _size_leaf(part)]
+        leaves = [part.base for part, power in parts if power == -1 and isinstance(part, Leaf)]
+        sizes = [base.name for base in leaves if isinstance(base, Factor) and is_size(base.name)]
         for part, power in parts:
             if isinstance(part, Sum) and power == 1:
                 names = [self.graph.sizes.factor(axis.size).name for axis in part.over]
@@ -188,10 +190,6 @@ class Words:
 def plain(text: str) -> str:
     """The source of a hidden name with a word for each size and name in it."""
     return re.sub(r"«[^»]*»|#\d+", "x", text)
-
-
-def _size_leaf(leaf: Leaf) -> bool:
-    return isinstance(leaf.base, Factor) and is_size(leaf.base.name)
 
 
 def numeral(value: Number) -> float:

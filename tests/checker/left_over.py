@@ -1,0 +1,125 @@
+"""Whether a sentence about what is left over is true, told without the checker.
+
+The program is run in float64 as it stands. After the line that makes the gradient, what the sentence says is taken off
+it, and what is left has to be autograd's.
+"""
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from handgrad.checker.report import VariableReport
+
+SENTENCE = re.compile(
+    r"(?:(?P<way>too much by|too little by) (?P<formula>.*?)(?:: |\.$))?"
+    r"(?:the path through (?P<through>[^ ]+)(?: \([^)]*\))? (?P<what>.*?)|it is (?P<times>.*) the right gradient)?\.?$"
+)
+FACTORS = {"is missing": "0", "is there twice": "2", "has the wrong sign": "-1"}
+LOSSES = ("loss", "total_loss", "total", "cost", "J", "L", "nll", "objective", "energy")
+CLOSE = 1e-7
+NOTHING = 1e-12
+"""A gradient that is zero but for rounding, such as that of a bias before batch norm, is not larger."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a sentence says: a formula that a line has too much, or lacks; and a share that comes out `factor` times."""
+
+    formula: str | None = None
+    lacks: bool = False
+    through: str | None = None
+    factor: str | None = None
+
+
+def read(sentence: str) -> Said:
+    """What a sentence says."""
+    found = SENTENCE.fullmatch(sentence)
+    assert found is not None, sentence
+    what, times = found["what"], found["times"]
+    if what:
+        factor = FACTORS.get(what) or what.removeprefix("comes out ").removesuffix(" times as large")
+    else:
+        factor = "-1" if times == "minus" else times and times.removesuffix(" times")
+    said = Said(found["formula"], found["way"] == "too little by", found["through"], factor)
+    assert said.formula or said.factor, sentence
+    return said
+
+
+def holds(sentence: str, source: str, row: VariableReport) -> bool | None:
+    """Whether a sentence about a row of the report is true; None where the program cannot be run to tell."""
+    said, place = read(sentence), row.chain_place
+    lines = source.split("\n")
+    if place is None or place.cell:
+        return None
+    indent, last = _below(lines, place.line)
+    tried = f"{indent}_tried_({row.gradient}, lambda: {row.name}"
+    tried += f", lambda: {said.formula or 0}, lambda: {said.through or row.name}, lambda: {said.factor or 1})"
+    trial = _Trial(said)
+    names: dict[str, Any] = {"__name__": "__main__", "_tried_": trial}
+    program = "\n".join([*lines[:last], tried, *lines[last:]])
+    trial.names = names
+    with _graphs_are_kept(), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            exec(compile(program, "<program>", "exec"), names)
+        except Exception as error:
+            trial.why = trial.why or f"{type(error).__name__}: {error}"
+    return trial.answer
+
+
+@contextlib.contextmanager
+def _graphs_are_kept():
+    """All is recorded in float64, and nothing is freed."""
+    backward, without = torch.Tensor.backward, torch.no_grad
+    keeping = lambda self, *args, **words: backward(self, *args, **{**words, "retain_graph": True})  # noqa: E731
+    torch.Tensor.backward, torch.no_grad = keeping, torch.enable_grad
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.Tensor.backward, torch.no_grad = backward, without
+
+
+def _below(lines: list[str], first: int) -> tuple[str, int]:
+    """The indentation of a statement, and the number of its last line."""
+    import ast
+
+    inside = [n for n in ast.walk(ast.parse("\n".join(lines))) if isinstance(n, ast.stmt) and n.lineno == first]
+    statement = inside[-1]
+    return " " * statement.col_offset, statement.end_lineno or first
+
+
+class _Trial:
+    """Compares, where the program calls it, a gradient without what is left over with autograd's."""
+
+    def __init__(self, said: Said):
+        self.said, self.answer, self.why = said, None, ""
+        self.names: dict[str, Any] = {}
+
+    def __call__(self, made, variable, formula, through, factor) -> None:
+        """Judge a gradient where the program has just made it; the last time counts."""
+        value = variable()
+        made = torch.as_tensor(made, dtype=torch.float64)
+        loss = next(self.names[n] for n in LOSSES if n in self.names)
+        (want,) = torch.autograd.grad(loss, value, retain_graph=True)
+        answers = []
+        if self.said.formula:
+            part = formula()
+            answers.append(_close(made + part if self.said.lacks else made - part, want))
+        if self.said.factor:
+            share = want if self.said.through is None else _share(loss, through(), value)
+            answers.append(_close(made - (factor() - 1) * share, want))
+        self.answer = all(answers)
+
+
+def _share(loss, middle, value):
+    (behind,) = torch.autograd.grad(loss, middle, retain_graph=True)
+    return torch.autograd.grad(middle, value, behind, retain_graph=True)[0]
+
+
+def _close(made: torch.Tensor, want: torch.Tensor) -> bool:
+    return bool(((made - want).abs() <= CLOSE * want.abs().max() + NOTHING).all())
