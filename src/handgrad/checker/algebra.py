@@ -33,9 +33,7 @@ class Algebra:
             return None
         names, shadowed = self._meanings(chain.last.index), set() if plan.clean else {*plan.shadowed}
         steps = [*temporaries(self.judge, plan), *plan.steps]
-        lines, read = _needed(
-            list(_simple(step.statement.node for step in steps)), chain.name, names.keys() - shadowed
-        )
+        lines, read = _needed(list(_simple(step.statement.node for step in steps)), chain.name, names.keys() - shadowed)
         if read & shadowed or any(not isinstance(line, ast.Assign | ast.AugAssign | ast.Expr) for line in lines):
             return None
         try:
