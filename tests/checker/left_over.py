@@ -67,7 +67,8 @@ def holds(sentence: str, source: str, row: VariableReport) -> bool | None:
     if place is None or place.cell:
         return None
     lines = source.split("\n")
-    indent, last = _below(lines, place.line)
+    statement = _statement(lines, place.line)
+    indent, last = " " * statement.col_offset, statement.end_lineno or place.line
     asked = [row.name, said.formula or "0", said.through or row.name, said.number]
     tried = f"{indent}_tried_({row.gradient}, {', '.join(f'lambda: {text}' for text in asked)})"
     trial = _Trial(said)
@@ -79,18 +80,17 @@ def holds(sentence: str, source: str, row: VariableReport) -> bool | None:
 
 
 def mends(sentence: str, source: str, row: VariableReport, check: Callable[[str], Report]) -> bool | None:
-    """Whether a line is no longer blamed where what a sentence says is taken off it; None where it says no formula."""
-    said, place = read(sentence), row.chain_place
-    if place is None or place.cell or not said.formula:
+    """Whether a line is no longer blamed where what a sentence says is taken off it; None where no line can do that."""
+    said, place, lines = read(sentence), row.chain_place, source.split("\n")
+    statement = _statement(lines, place.line) if place is not None and not place.cell else None
+    if not isinstance(statement, ast.Assign | ast.AugAssign) or not (said.formula or said.through is None):
         return None
-    lines = source.split("\n")
-    indent, last = _below(lines, place.line)
-    if lines[last - 1].lstrip().startswith("return"):
-        return None
-    lines.insert(last, f"{indent}{row.gradient} = {row.gradient} {'+' if said.lacks else '-'} ({said.formula})")
-    return not any(
-        other.gradient == row.gradient and other.verdict != "shape" for other in check("\n".join(lines)).blamed
-    )
+    target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
+    made, indent = ast.unparse(target), " " * statement.col_offset
+    off = f"{'+' if said.lacks else '-'} ({said.formula})" if said.formula else f"/ ({said.number})"
+    lines.insert(statement.end_lineno or place.line, f"{indent}{made} = {made} {off}")
+    blamed = check("\n".join(lines)).blamed
+    return not any(other.gradient == row.gradient and other.verdict != "shape" for other in blamed)
 
 
 @contextlib.contextmanager
@@ -107,11 +107,9 @@ def _graphs_are_kept():
         torch.Tensor.backward, torch.no_grad = backward, without
 
 
-def _below(lines: list[str], first: int) -> tuple[str, int]:
-    """The indentation of a statement, and the number of its last line."""
-    inside = [n for n in ast.walk(ast.parse("\n".join(lines))) if isinstance(n, ast.stmt) and n.lineno == first]
-    statement = inside[-1]
-    return " " * statement.col_offset, statement.end_lineno or first
+def _statement(lines: list[str], first: int) -> ast.stmt:
+    """The innermost statement that begins in a line."""
+    return [n for n in ast.walk(ast.parse("\n".join(lines))) if isinstance(n, ast.stmt) and n.lineno == first][-1]
 
 
 class _Trial:
