@@ -86,7 +86,8 @@ def mends(sentence: str, source: str, row: VariableReport, check: Callable[[str]
     if not isinstance(statement, ast.Assign | ast.AugAssign) or not (said.formula or said.through is None):
         return None
     target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
-    made, indent = ast.unparse(target), " " * statement.col_offset
+    made = row.gradient if isinstance(target, ast.Tuple) else ast.unparse(target)
+    indent = " " * statement.col_offset
     off = f"{'+' if said.lacks else '-'} ({said.formula})" if said.formula else f"/ ({said.number})"
     lines.insert(statement.end_lineno or place.line, f"{indent}{made} = {made} {off}")
     blamed = check("\n".join(lines)).blamed

@@ -24,7 +24,7 @@ MOST = 8
 EXACTLY = 1e-6
 """Relative difference up to which a formula is what is left over."""
 SMALL = 4
-"""Whole numbers above this one may be sizes, which are others in small sizes."""
+"""Whole numbers above this one may be sizes, which are others in small sizes; up to it they are like others."""
 
 
 class Residuals:
@@ -116,16 +116,17 @@ def _own_gradients(judge: Judge, judgement: Judgement, value: Value) -> set[str]
 
 
 def _numbers(judgement: Judgement, case: Case) -> Iterator[tuple[str, int]]:
-    """The program's whole numbers, those that the line uses first, then those that are called by one name alone.
+    """The program's whole numbers, but for what loops count: those that the line uses, then those that are no others.
 
-    What a loop counts is none of them.
+    A small number that the line does not use may be so by chance.
     """
-    counters = set().union(*(uses(step.statement.node).counters for step in judgement.chain.region.steps))
+    steps = judgement.chain.region.steps
+    apart = {*case.gradients}.union(*(uses(step.statement.node).counters for step in steps))
     used = set().union(*(step.reads for step in judgement.plan.steps))
-    named = {name: value for name, value in case.values.items() if type(value) is int and name not in case.gradients}
-    named = {name: value for name, value in named.items() if name not in counters}
+    named = {name: value for name, value in case.values.items() if type(value) is int and name not in apart}
     yield from ((name, value) for name, value in named.items() if name in used)
-    yield from ((name, value) for name, value in named.items() if list(named.values()).count(value) == 1)
+    alone = ((name, value) for name, value in named.items() if list(named.values()).count(value) == 1)
+    yield from ((name, value) for name, value in alone if value > SMALL)
 
 
 def _unspread(node: ast.expr) -> ast.expr:
