@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.philox import philox
 from handgrad.engine.vectors import WIDE, load, store
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@kernel
+@compiled
 def draw_mask(mask, n_columns, share, key0, key1, place):
     """A mask that is 0 with probability `share`, else 1 / (1 − share); columns from `n_columns` on are left."""
     kept, threshold = np.float32(1) / np.float32(1 - share), np.uint64(share * 2.0**32)
@@ -25,7 +25,7 @@ def draw_mask(mask, n_columns, share, key0, key1, place):
                         row, column = row + 1, 0
 
 
-@kernel
+@compiled
 def dropout(y, x, mask):
     """`y = mask * x`, forward as backward; `y` may be `x`."""
     for n in range(y.shape[0]):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.vectors import WIDE, load, spread, store
 
 
-@kernel
+@compiled
 def take_rows(out, x, rows):
     """`out = x[rows]`."""
     for n in range(out.shape[0]):
@@ -15,7 +15,7 @@ def take_rows(out, x, rows):
             store(to_row, j, load(from_row, j))
 
 
-@kernel
+@compiled
 def add_rows(out, rows, x):
     """`out[rows] += x`, a row as often as it is named: the backward of `take_rows`."""
     for n in range(x.shape[0]):
@@ -24,7 +24,7 @@ def add_rows(out, rows, x):
             store(to_row, j, load(to_row, j) + load(from_row, j))
 
 
-@kernel
+@compiled
 def clear_rows(x):
     """`x[:] = 0`."""
     for n in range(x.shape[0]):
