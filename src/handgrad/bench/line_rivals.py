@@ -144,24 +144,23 @@ def _by_cells(network: Recurrent, p: dict[str, Any], X: Any) -> Any:
     """The states after each place, (N, T, H), by the layers of [x, h] that makemore's cells have."""
     import torch
 
-    both = _layers(p)
+    layers = _layers(network, p)
     state, states = tuple(p[name].expand(len(X), -1) for name in network.first), []
     for now in X.unbind(1):
-        state = _CELLS[network.name](both, p["C"][now], state)
+        state = _CELLS[network.name](layers, p["C"][now], state)
         states.append(state[0])
     return torch.stack(states, 1)
 
 
-def _layers(p: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Weights and bias of each layer of [x, h]."""
+def _layers(network: Recurrent, p: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Weights and bias of each layer of [x, h]: three of a GRU, else one."""
     import torch
 
-    recurrent = [p[name] for name in ("Whzr", "Whh") if name in p]
-    widths = [weight.shape[1] for weight in recurrent]
-    inputs, biases = p["Wxh"].split(widths, 1), p["bh"].split(widths)
-    return [
-        (torch.cat([wide, deep]).T, bias) for wide, deep, bias in zip(inputs, recurrent, biases, strict=True)
-    ]
+    deep = torch.cat([p[name] for name in network.recurrent_shapes], 1)
+    whole = torch.cat([p["Wxh"], deep]).T
+    if network.name != "gru":
+        return [(whole, p["bh"])]
+    return list(zip(whole.split(network.n_hidden), p["bh"].split(network.n_hidden), strict=True))
 
 
 def _rnn_cell(layers: list[tuple[Any, Any]], x: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -176,8 +175,9 @@ def _gru_cell(layers: list[tuple[Any, Any]], x: Any, state: tuple[Any, ...]) -> 
     from torch.nn import functional as F
 
     (h,) = state
-    z, r = torch.sigmoid(F.linear(torch.cat([x, h], 1), *layers[0])).chunk(2, 1)
-    hbar = torch.tanh(F.linear(torch.cat([x, r * h], 1), *layers[1]))
+    both = torch.cat([x, h], 1)
+    z, r = torch.sigmoid(F.linear(both, *layers[0])), torch.sigmoid(F.linear(both, *layers[1]))
+    hbar = torch.tanh(F.linear(torch.cat([x, r * h], 1), *layers[2]))
     return ((1 - z) * h + z * hbar,)
 
 

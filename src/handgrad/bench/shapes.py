@@ -5,7 +5,6 @@ from typing import Literal
 
 from handgrad.training.config import TrainConfig
 
-
 Compared = Literal["mlp", "rnn", "gru", "lstm"]
 """The families of which there are rivals."""
 

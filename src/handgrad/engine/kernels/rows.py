@@ -30,3 +30,13 @@ def clear_rows(x):
     for n in range(x.shape[0]):
         for j in range(0, x.shape[1], WIDE):
             store(x[n], j, spread(np.float32(0)))
+
+
+@compiled
+def sum_rows(out, x):
+    """`out = x.sum(0)`."""
+    for j in range(0, out.size, WIDE):
+        total = spread(np.float32(0))
+        for n in range(x.shape[0]):
+            total += load(x[n], j)
+        store(out, j, total)
