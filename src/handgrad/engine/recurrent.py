@@ -74,7 +74,7 @@ def work_for(network: Recurrent, n_targets: int, dropping: bool) -> Work:
         logits=aligned_zeros(n_targets, vocab),
         logit_maxes=aligned_zeros(n_targets),
         counts_sum=aligned_zeros(n_targets),
-        mask=rows_apart(n_dropped, hidden),
+        mask=aligned_zeros((n_dropped + 1) * hidden),
         seen=rows_apart(n_dropped, hidden),
         dseen=rows_apart(n_dropped, hidden),
         each=np.arange(n_targets, dtype=np.int32),
@@ -123,9 +123,9 @@ def scores(w, d, p, n, targets, n_hidden, dropping, step):
     seen, dseen, rows, counts = h, dh, places, w.tree.counts[:n]
     if drops:
         seen, dseen, rows, counts = w.seen[:m], w.dseen[:m], w.each[:m], w.ones[:m]
-        draw_mask(w.mask[:m], n_hidden, dropping.share, dropping.seed, dropping.first + step, dropping.place)
+        draw_mask(w.mask, m * n_hidden, dropping.share, dropping.seed, dropping.first + step, dropping.place)
         take_rows(seen, h, places)
-        dropout(seen, seen, w.mask)
+        dropout(seen, seen, w.mask, n_hidden)
     logits = w.logits[: counts.size]
     matmul(logits, seen, p.Why)
     bias_forward(logits, p.by)
@@ -137,7 +137,7 @@ def scores(w, d, p, n, targets, n_hidden, dropping, step):
     matmul(dseen, logits, w.Why_transposed)
     clear_rows(w.dh[: n + 1 if drops else 1])
     if drops:
-        dropout(dseen, dseen, w.mask)
+        dropout(dseen, dseen, w.mask, n_hidden)
         add_rows(dh, places, dseen)
     return loss
 
