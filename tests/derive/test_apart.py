@@ -5,6 +5,7 @@ import torch
 
 from handgrad.derive.derivation import derived
 from handgrad.derive.read.statements import read_program
+from handgrad.errors import DeriveError
 
 
 def shortest(lines: str, **shapes: tuple[int, ...]):
@@ -39,12 +40,9 @@ def test_numbers_without_dimensions(lines):
 
 def test_line_by_line_where_nothing_shorter_is_found(monkeypatch):
     def refuse(program):
-        raise DeriveError("too long")
+        raise DeriveError("too long", where=program.output)
 
-    from handgrad.derive import shortest as module
-    from handgrad.errors import DeriveError
-
-    monkeypatch.setattr(module, "shortest", refuse)
+    monkeypatch.setattr("handgrad.derive.shortest.shortest", refuse)
     found = shortest("y = torch.tanh(x)", x=(4, 5))
     assert found.source == "dx = (1 - y**2) * dy"
     assert found.notes == ("Nothing shorter was found than line by line: too long.",)

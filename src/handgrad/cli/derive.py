@@ -118,7 +118,9 @@ def to_json(error: DeriveError) -> dict[str, Any]:
     5
     """
     where = str(error.where or "")
-    found = re.fullmatch(r"(?P<file>.*?)(?:, )?(?:cell (?P<cell>\d+), )?line (?P<line>\d+)[^:]*(?:: (?P<text>.*))?", where)
+    found = re.fullmatch(
+        r"(?P<file>.*?)(?:, )?(?:cell (?P<cell>\d+), )?line (?P<line>\d+)[^:]*(?:: (?P<text>.*))?", where
+    )
     place = found.groupdict() if found else {"file": where, "cell": None, "line": None, "text": None}
     numbers = {key: int(place[key]) if place[key] else None for key in ("cell", "line")}
     return {"what": error.what, **place, **numbers, "next": error.next_step or None}

@@ -13,6 +13,7 @@ from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
 
+
 @dataclass(frozen=True)
 class Rounds:
     """What a loop runs over: a term for each round, and, where that is by an index, what the index runs over.
