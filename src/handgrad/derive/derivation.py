@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
+from handgrad.derive.placing import in_place, standing
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.placing import in_place, standing
 from handgrad.derive.styling import compared, styled
 from handgrad.errors import DeriveError
 

@@ -33,6 +33,7 @@ def styled(program: Program, lines: Backward, style: Style | None = None) -> Bac
 
 
 def changed(lines: Backward, change: Callable[[str], str]) -> Backward:
+    """The lines with their source changed."""
     return replace(
         lines,
         lines=tuple(replace(line, source=change(line.source)) for line in lines.lines),

@@ -187,7 +187,9 @@ def _cut(source: Source, run: Run, part: Part) -> Slice:
     if changed:
         return sliced(run, floats, changed)
     names = ", ".join((*found.inputs, *found.containers))
-    return replace(found, notes=(f"no tensor requires a gradient: all floats are differentiated by, {names}; {CHOOSE}",))
+    return replace(
+        found, notes=(f"no tensor requires a gradient: all floats are differentiated by, {names}; {CHOOSE}",)
+    )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import ast
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from handgrad.derive.read import blocks, containers, expressions, rolling, storing, targets
 from handgrad.derive.read.calls import is_array
@@ -12,6 +11,7 @@ from handgrad.derive.read.finishing import WRITTEN_OUT
 from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
+
 
 @dataclass(frozen=True)
 class Rounds:

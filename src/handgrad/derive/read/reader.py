@@ -105,7 +105,9 @@ class Reader(Outside):
         """Note that a line draws what it keeps under no name."""
         _, number, within = self.quoted
         place = f"line {number}{f' of {within}' if within else ''}"
-        self.notes[f"{place} draws random numbers that it does not keep: they are '{what}' in a line of their own"] = None
+        self.notes[f"{place} draws random numbers that it does not keep: they are '{what}' in a line of their own"] = (
+            None
+        )
 
     def new(self, base: str, value: Any, *, own: bool | None = None) -> Term:
         """A name that nothing else has."""
