@@ -10,7 +10,7 @@ from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.placing import in_place, standing
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, styled
+from handgrad.derive.styling import compared, styled, with_forward_styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, in_place(program, standing(program, lines)), form, verification)
+    placed = with_forward_styled(program, standing(program, lines), style)
+    return Derivation(program, in_place(program, placed), form, verification)
 
 
 def write_and_check(

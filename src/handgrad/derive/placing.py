@@ -35,7 +35,7 @@ def standing(program: Program, lines: Backward) -> Backward:
         return lines
     words = {name: own for name, own in program.lasting.items() if name in read and own not in read}
     below = _in_words(lines, words, made)
-    values = program.values | {own: program.values[name] for name, own in words.items()}
+    values = {**program.values, **{own: program.values[name] for name, own in words.items()}}
     if read & made - words.keys() <= program.kept and _same_gradients(program, lines, below, values):
         return below
     words = dict(_words(program, read))

@@ -46,7 +46,9 @@ class Remembered:
         self.likes = self._likes(found)
         chosen = {name: place for name, place in found.items() if name in needed}
         self.places = {name: place for name, place in chosen.items() if not isinstance(place, ast.IfExp)}
-        self.opening = [((name,), chosen[name]) for name in sorted(chosen.keys() - self.places.keys())]
+        self.opening: list[tuple[tuple[str, ...], ast.expr]] = [
+            ((name,), chosen[name]) for name in sorted(chosen.keys() - self.places.keys())
+        ]
         self.opening += [(line.targets, rebuilt(line.value, named(self.places.get))) for line in again]
 
     def _needed(self, steps: Sequence[Step | Round]) -> set[str]:

@@ -4,7 +4,6 @@ import ast
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from handgrad.derive.read import blocks, containers, expressions, rolling, storing, targets
 from handgrad.derive.read.calls import is_array
