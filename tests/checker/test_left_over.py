@@ -175,9 +175,10 @@ def test_nothing_is_left_over_of_what_is_not_there(check_text):
 
 
 def test_of_a_single_number_no_chance_ratio_is_said(check_text):
-    lines = "s = torch.tensor(0.7318, requires_grad=True)\ny = x * s\nloss = (y**3).sum()\ndy = 3 * y**2\nds = (dy * y).sum()"
-    assert said(check_text(HEAD + lines)) == ["too much by (dy * (y - x)).sum()."]
-    assert said(check_text(HEAD + lines.replace("dy * y", "2 * dy * x"))) == ["it is 2 times the right gradient."]
+    scaled = "s = torch.tensor(0.7318, requires_grad=True)\ny = x * s\nloss = (y**3).sum()\n"
+    lines = HEAD + scaled + "dy = 3 * y**2\nds = (dy * y).sum()"
+    assert said(check_text(lines)) == ["too much by (s - 1) * (x * dy).sum()."]
+    assert said(check_text(lines.replace("dy * y", "2 * dy * x"))) == ["it is 2 times the right gradient."]
 
 
 def test_in_small_sizes_no_number_stands_for_a_size(check_text):
