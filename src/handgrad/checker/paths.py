@@ -81,7 +81,7 @@ def told(part: Share, sizes: Sequence[tuple[str, int]]) -> str:
 
 
 def _times(factor: float, sizes: Sequence[tuple[str, int]]) -> str:
-    """A factor in terms of the program's whole numbers: `(n - 1) / n`, `1 / n`, or the number itself."""
+    """A factor in terms of the program's whole numbers: `(n - 1) / n`, `1 / n`, or the number to four digits."""
     for name, n in sizes:
         known = {name: n, f"1 / {name}": 1 / n, f"{name} - 1": n - 1} if n > 2 else {}
         known |= {f"({name} - 1) / {name}": (n - 1) / n, f"{name} / ({name} - 1)": n / (n - 1)} if n > 2 else {}
@@ -89,4 +89,4 @@ def _times(factor: float, sizes: Sequence[tuple[str, int]]) -> str:
             if math.isclose(factor, number, rel_tol=EXACTLY):
                 return text
     close = Fraction(factor).limit_denominator(100)
-    return str(close) if math.isclose(factor, close, rel_tol=EXACTLY) else f"{factor:.6g}"
+    return str(close) if math.isclose(factor, close, rel_tol=EXACTLY) else f"about {factor:.4g}"

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
+from handgrad.derive.placing import in_place, standing
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.placing import in_place, standing
 from handgrad.derive.styling import compared, styled
 from handgrad.errors import DeriveError
 
@@ -46,7 +46,7 @@ class Derivation:
         """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return (*(self.written.below or self.program).notes, *self.facts, *unchecked)
+        return (*(self.written.below or self.program).notes, *self.facts, *self.written.notes, *unchecked)
 
     @property
     def check(self) -> "tuple[Check, ...]":
@@ -143,6 +143,13 @@ def write_and_check(
     if form == "lines" and program.with_loops() is not program:
         with suppress(DeriveError):
             return _written_and_checked(program.with_loops(), form, style, None)
+    if form == "shortest":
+        try:
+            return _written_and_checked(program, form, style, run)
+        except DeriveError as error:
+            lines, verification = write_and_check(program, "lines", style, run)
+            note = f"Nothing shorter was found than line by line: {error.what}."
+            return replace(lines, notes=(*lines.notes, note)), verification
     return _written_and_checked(program, form, style, run)
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, write_and_check
+from handgrad.derive.placing import exchanged, in_words
 from handgrad.derive.prove import Proof, prove
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
 from handgrad.derive.read.steps import names_made
-from handgrad.derive.placing import exchanged, in_words
 from handgrad.errors import DeriveError
 
 _NUMBERS = itertools.count(1)

@@ -29,7 +29,7 @@ def in_place(program: Program, lines: Backward) -> Backward:
 def standing(program: Program, lines: Backward) -> Backward:
     """The lines with the forward pass before them, where they need values that are gone below the user's own lines."""
     program = lines.below or program
-    made = set(names_made(program.lines))
+    made = set(names_made(program.statements))
     read = {node.id for node in ast.walk(ast.parse(lines.source)) if isinstance(node, ast.Name)}
     if read & made <= program.kept:
         return lines

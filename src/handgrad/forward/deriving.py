@@ -180,7 +180,7 @@ def read_forward(forward: Forward, inputs: Sequence[str] | None = None) -> Progr
     """
     lines = forward.lines
     inputs = inputs or (None if lines.containers else lines.inputs)
-    return read_program(forward.source, lines.before, inputs=inputs, output=lines.output)
+    return read_program(forward.source, lines.before, inputs=inputs, output=lines.output).noting(lines.notes)
 
 
 def _require_names(found: Derivation, namespace: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-from handgrad.derive.read.running import in_float64
 from handgrad.derive.rules.adjoint import UncoveredError
 
 
@@ -62,10 +61,15 @@ def run(template: str, examples: Mapping[str, Any]) -> Any:
             try:
                 return eval(_compiled(template), modules(), dict(examples))
             except RuntimeError:  # what the program casts is of another kind than what it was read in
-                wide = {name: in_float64(example) for name, example in examples.items()}
+                wide = {name: _wide(example) for name, example in examples.items()}
                 return eval(_compiled(template), modules(), wide)
     except NotImplementedError as error:  # of complex values, say
         raise UncoveredError(f"the rule does not hold here: {error}".rstrip(".")) from error
+
+
+def _wide(value: Any) -> Any:
+    """Numbers in float64, as NumPy computes with whole ones."""
+    return value.double() if hasattr(value, "is_complex") and not value.is_complex() else value
 
 
 def example_like(value: Any) -> Any:

@@ -13,9 +13,6 @@ from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
 
-LITERAL = 2
-"""Up to how many rounds a loop over numbers of the source is written out."""
-
 
 @dataclass(frozen=True)
 class Rounds:
@@ -117,13 +114,7 @@ def rounds_of(reader: Reader, target: ast.expr, over: ast.expr) -> Rounds:
     range_, places, items = _stepped(reader, over, mark)
     if range_ is None:
         return Rounds(items)
-    literal = not any(isinstance(n, ast.Name) and n.id not in ROUNDING for n in ast.walk(range_))
-    if literal and len(items) <= LITERAL:
-        return Rounds([_unmarked(item) for item in items])
     return Rounds(items, range_, mark, places, bool(name))
-
-
-ROUNDING = ("range", "reversed", "len")
 
 
 def _index_name(target: ast.expr, over: ast.expr) -> str:
@@ -185,13 +176,3 @@ def _count(i: int, start: Term | None, mark: str | None) -> Term:
     if start is None:
         return plain
     return Term(ast.BinOp(plain.node, ast.Add(), start.node), i + start.value)
-
-
-def _unmarked(term: Any) -> Any:
-    """A term in which the index is a plain number."""
-    if isinstance(term, Parts):
-        assert isinstance(term.parts, list)
-        return Parts(term.of, [_unmarked(part) for part in term.parts])
-    if isinstance(term.node, ast.Constant):
-        return Term(ast.Constant(term.node.value), term.value)
-    return term

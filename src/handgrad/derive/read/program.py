@@ -188,6 +188,11 @@ class Program:
         notes = (*self.notes, *notes)
         return replace(self, lines=lines, statements=statements, notes=notes, looped=self)
 
+    def noting(self, notes: tuple[str, ...]) -> "Program":
+        """The program with more notes."""
+        looped = self.looped.noting(notes) if self.looped is not None else None
+        return replace(self, notes=(*self.notes, *notes), looped=looped)
+
     def with_loops(self) -> "Program":
         """The program with its loops, if it has any."""
         if self.looped is None or self.output not in self.looped.values:

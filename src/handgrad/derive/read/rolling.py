@@ -67,13 +67,11 @@ class Rolled:
         names: dict[str, str] = {}
         for k, steps in enumerate(self.rounds):
             steps = renamed_steps(steps, names, {})
-            inside = names_made(steps)
-            for step in list(steps):
-                match step:
-                    case Line((target,), ast.Name(source)) if source in inside:
-                        names[target] = source
-                        self.aliases[source] = made[target].base
-                        steps = renamed_steps([s for s in steps if s is not step], {target: source}, {})
+            while (alias := _alias(steps)) is not None:
+                at, target, source = alias
+                names |= {name: source for name, other in names.items() if other == target} | {target: source}
+                self.aliases[source] = made[target].base
+                steps = renamed_steps([*steps[:at], *steps[at + 1 :]], {target: source}, {})
             self.rounds[k] = steps
         self.out.update(names)
         for holder, key, term in self.reader.held():
@@ -218,6 +216,16 @@ class Rolled:
                 holder[key] = Stale(term.node, term.value, "it is of an earlier round", "Keep it in a list.")
             elif not isinstance(term, Parts | Closure) and (used & last.keys() or is_marked(term.node)):
                 holder[key] = replace(term, node=renamed(term.node, names, {self.header.mark: index}))
+
+
+def _alias(steps: list[Step]) -> tuple[int, str, str] | None:
+    """The first line that gives another name to what a line before it made: its place, that name, and the old one."""
+    inside = names_made(steps)
+    for at, step in enumerate(steps):
+        match step:
+            case Line((target,), ast.Name(source)) if source in inside:
+                return at, target, source
+    return None
 
 
 def _last(over: ast.expr) -> ast.expr:
