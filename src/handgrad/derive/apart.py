@@ -8,6 +8,7 @@ from handgrad.derive.backward import GradientLine
 from handgrad.derive.derivative import form_of
 from handgrad.derive.expr import Expr, element
 from handgrad.derive.lines import lines_backward
+from handgrad.derive.lower.containers import taken_apart
 from handgrad.derive.lower.graph import Definition, Graph, fitting
 from handgrad.derive.read.program import Line
 from handgrad.derive.read.steps import names_used
@@ -37,6 +38,10 @@ def undone_apart(graph: Graph, end: str, inputs: Iterable[str], others: Containe
         DeriveError: there is one that cannot be undone by itself, as one that makes several tensors.
     """
     found = {}
+    made = {name for name, _ in graph.program.makers()}
+    for name in graph.errors.keys() - made:
+        if reaches(graph, name, end) and any(reaches(graph, given, name) for given in inputs):
+            raise graph.errors[name]
     for name, line in graph.program.makers():
         if (name in graph.errors or name in others) and any(reaches(graph, given, name) for given in inputs):
             found[name] = _undone(graph, line, name, end, [*inputs])
@@ -44,6 +49,7 @@ def undone_apart(graph: Graph, end: str, inputs: Iterable[str], others: Containe
 
 
 def _undone(graph: Graph, line: Line, name: str, end: str, inputs: list[str]) -> Apart:
+    line = replace(line, value=taken_apart(line.value, graph.containers))
     known = [n for n in sorted(names_used([line])) if n in graph.definitions]
     read = [n for n in known if n in inputs or any(reaches(graph, given, n) for given in inputs)]
     scalar = not graph.definitions[name].axes and name != end

@@ -200,6 +200,8 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     from handgrad.derive.verify import verify
 
     found = verify(program, written)
+    if found.right and form == "shortest" and found.missing:
+        raise DeriveError(f"the lines that were derived ({form}) lack {', '.join(found.missing)}")
     if found.right:
         return found
     report = "Please report it, with the forward lines: no wrong line is shown."

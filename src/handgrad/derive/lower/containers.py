@@ -35,8 +35,6 @@ def _element(node: ast.Subscript) -> ast.expr | None:
         case ast.List(parts) | ast.Tuple(parts) if isinstance(key, int) and -len(parts) <= key < len(parts):
             return None if any(isinstance(part, ast.Starred) for part in parts) else parts[key]
         case ast.Dict(keys, parts):
-            found = [
-                part for k, part in zip(keys, parts, strict=True) if isinstance(k, ast.Constant) and k.value == key
-            ]
-            return found[-1] if found and None not in keys else None
+            named = {k.value: part for k, part in zip(keys, parts, strict=True) if isinstance(k, ast.Constant)}
+            return named.get(key) if len(named) == len(keys) else None
     return None

@@ -76,10 +76,10 @@ def _unknown(graph: Graph, name: str, error: Any) -> None:
 
 def _lower_line(low: Lowering, line: Line) -> None:
     graph, values = low.graph, low.graph.program.values
-    if low.containers:
-        line = replace(line, value=taken_apart(line.value, low.containers))
+    if graph.containers:
+        line = replace(line, value=taken_apart(line.value, graph.containers))
     if isinstance(line.value, LITERALS) and len(line.targets) == 1 and not is_array(values.get(line.targets[0])):
-        low.containers[line.targets[0]] = line.value
+        graph.containers[line.targets[0]] = line.value
         return
     targets = [(name, values.get(name)) for name in line.targets]
     lost = [n for n in names_used([line]) if n in graph.errors and n not in graph.definitions]

@@ -54,7 +54,6 @@ class Lowering(Aligning, Sizing):
         self.graph = graph
         self.values: dict[str, Any] = {"torch": torch, "math": math, **graph.program.values}
         self.relus: dict[Any, str] = {}
-        self.containers: dict[str, ast.expr] = {}
         self._memo: dict[str, Indexed] = {}
         self._several: dict[str, Lowered] = {}
 

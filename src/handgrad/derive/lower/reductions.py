@@ -163,7 +163,8 @@ def spread(axes: Form) -> Form:
 
 @lowers("log_softmax", "softmax", "softmin")
 def _softmax(low: Lowering, call: Call) -> Indexed:
-    made = low.graph.name(low.tensor(call["x"]))
+    made = low.tensor(call["x"])
+    made = Indexed(low.graph.name(Indexed(made.expr, spread(made.axes))).expr, made.axes)
     if call.name == "softmin":
         made = Indexed(made.expr.scale(-1), made.axes)
     (d,) = low.dims(call["dim"], len(made.axes))
