@@ -75,7 +75,8 @@ class Derivation:
     @property
     def summary(self) -> str:
         """One line about the check."""
-        return summary(self.verification)
+        judge = "autograd's" if self.program.library == "torch" else "central differences"
+        return summary(self.verification, judge)
 
     def to_json(self) -> dict[str, Any]:
         """All of it for a program."""
@@ -217,7 +218,7 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     raise DeriveError(f"the lines that were derived ({form}) are not right: {wrong}", next_step=report)
 
 
-def summary(found: "Verification") -> str:
+def summary(found: "Verification", judge: str) -> str:
     """How many gradients were compared with what, and how far off they are at most."""
     count = len(found.checks)
     gradients = "the gradient equals" if count == 1 else f"all {count} gradients equal"
@@ -225,7 +226,7 @@ def summary(found: "Verification") -> str:
     sizes = f"at its own sizes and {others} other{'s' * (others > 1)}" if others else "at its own sizes"
     largest = max(check.error for check in found.checks)
     off = f"off by at most {largest:.0e}" if largest else "bit for bit"
-    return f"{gradients} autograd's in float64, {sizes}: {off}"
+    return f"{gradients} {judge} in float64, {sizes}: {off}"
 
 
 def _line_to_json(line: GradientLine) -> dict[str, Any]:
