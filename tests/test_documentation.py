@@ -86,6 +86,7 @@ def test_readme_exercise_4_is_what_comes_out(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == shown
 
 
+@pytest.mark.slow
 def test_readme_commands_are_accepted(tmp_path):
     """Every '$ handgrad …' line of the README runs, with fewer steps, on a small text, and nothing compiled in C++."""
     towns = [f"new{a}{b}town" for a in "abcdefghijklmnopqrstuvwxyz" for b in "xyzw"]

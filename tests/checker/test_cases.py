@@ -41,6 +41,7 @@ def by_id(rows, *fields):
     return parameters
 
 
+@pytest.mark.one_in(24)
 @pytest.mark.parametrize("mistake", by_id(cases.MISTAKES + cases.SECOND.mistakes, "kind", "program"))
 def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     report = check_text(mistake.source)
@@ -58,6 +59,7 @@ def test_a_mistake_is_found_blamed_and_explained(mistake, check_text):
     assert kinds & {mistake.kind, *mistake.also, AS_RIGHT.get(mistake.id)}
 
 
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("several", by_id(cases.SEVERAL + cases.SECOND.several, "program"))
 def test_several_mistakes_are_each_blamed_on_their_own_line(several, check_text):
     report = check_text(several.source)
@@ -65,7 +67,7 @@ def test_several_mistakes_are_each_blamed_on_their_own_line(several, check_text)
     assert {h.variable for h in report.hazards} == {e.variable for e in several.edits if e.hazard}
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(24)
 @pytest.mark.parametrize(
     "spelling", by_id([*cases.PROGRAMS, *cases.SPELLINGS, *cases.SECOND.programs, *cases.SECOND.spellings])
 )

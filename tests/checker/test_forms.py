@@ -727,7 +727,7 @@ WRONG = (
 )
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.program}: {w.wrong}")
 def test_the_inner_line_is_named_and_mended(wrong, tmp_path):
     text, _ = PROGRAMS[wrong.program]

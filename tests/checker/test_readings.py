@@ -226,6 +226,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("id", PROGRAMS)
 def test_a_right_program_gives_no_alarm(id, check_text):
     report = check_text(START + PROGRAMS[id])
@@ -273,6 +274,7 @@ WRONG = (
 )
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.program}: {w.wrong}")
 def test_the_wrong_line_is_named_and_no_other(wrong, check_text):
     text = START + PROGRAMS[wrong.program]
@@ -296,6 +298,7 @@ NOTES = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("id", PROGRAMS)
 def test_what_was_taken_for_granted_is_said_and_nothing_else(id, check_text):
     notes = check_text(START + PROGRAMS[id]).notes

@@ -53,7 +53,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("right", "wrong", "kind"), MISTAKES)
 def test_a_large_line_is_explained_with_little_work(right, wrong, kind, check_text, monkeypatch):
     """Less is computed than by a dozen runs of the line in its own size."""

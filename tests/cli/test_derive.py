@@ -172,7 +172,22 @@ NOT_COVERED = MINE.replace("torch.tanh(a)", "torch.linalg.lstsq(a, a).solution")
 
 def test_what_cannot_be_differentiated_is_refused_by_line(derive):
     assert_refused(derive(NOT_COVERED), "mine.py, line 6: h = torch.linalg.lstsq(a, a).solution", "lstsq")
-    assert_refused(derive(DROPS), "mine.py", "would need mask", "mask = ...")
+
+
+def test_a_mask_that_is_not_kept_is_made_in_a_line_of_its_own(derive):
+    ended = derive(DROPS)
+    assert "\nmask = torch.nn.functional.dropout(torch.ones_like(a))\nh = a * mask\n" in ended.out
+    assert "\nda = mask * dh " in ended.out
+    assert "line 6 draws random numbers that it does not keep" in ended.err
+
+
+def test_a_refusal_as_json_has_what_where_and_what_next(derive):
+    ended = derive(NOT_COVERED, "--json")
+    error = json.loads(ended.out)["error"]
+    assert (error["line"], error["text"]) == (6, "h = torch.linalg.lstsq(a, a).solution")
+    assert "lstsq" in error["what"]
+    assert error["next"]
+    assert ended.code == 2
 
 
 BAD_WORDS = {

@@ -13,6 +13,7 @@ from .command import SMALL, assert_refused, listing
 SAYS = ("no longer a finite number", "The learning rate 1e+30 is likely too high", "try --lr")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("every", ["10s", "1"])
 def test_it_stops_at_once(handgrad, work, every):
     flags = (*SMALL, "--lr", "1e30", "--checkpoint-every", every)

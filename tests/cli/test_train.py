@@ -121,7 +121,7 @@ TEXTS = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("content", "lines", "prefix"), TEXTS.values(), ids=list(TEXTS))
 def test_text_as_people_have_it(handgrad, tmp_path, content, lines, prefix):
     (tmp_path / "text.txt").write_bytes(content)

@@ -24,6 +24,7 @@ def without_torch(folder, *words):
     return subprocess.run([sys.executable, "-c", WITHOUT, *words], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_main_job_needs_none(tmp_path):
     for words in ([*SMALL, "--out", "run"], ["sample", "run", "-n", "3", "--new-only"], ["evaluate", "run"]):
         ended = without_torch(tmp_path, *words)

@@ -11,6 +11,7 @@ derivation_pages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(derivation_pages)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", derivation_pages.PAGES)
 def test_a_page_is_written_by_its_lines(name):
     page = (derivation_pages.FOLDER / f"{name}.md").read_text(encoding="utf-8")

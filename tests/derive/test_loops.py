@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .forward import SIZES, check, derived, inputs, read
+from .forward import SIZES, check, derived, inputs
 
 RNN = "x:tnc Wx:ch Wh:hh b:h h0:nh"
 

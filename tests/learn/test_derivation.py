@@ -9,6 +9,7 @@ COURSE = Course.load()
 LOOPS = {"ch11_recurrent/04_recurrence"}
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("exercise", [e for e in COURSE.exercises if e.name not in LOOPS], ids=lambda e: e.name)
 def test_every_gradient_that_is_asked_for_is_derived(exercise, workspace):
     shown = derivation(exercise, workspace.folder)

@@ -34,7 +34,7 @@ def test_an_unsolved_exercise_is_not_written_yet_and_nothing_else(exercise):
     assert found.message == f"Write {', '.join(exercise.gradients)} below '# YOUR CODE HERE', and save."
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m['exercise']}: {m['wrong']}")
 def test_a_typical_mistake_is_diagnosed(mistake, verdict):
     exercise = COURSE.by_name[mistake["exercise"]]

@@ -147,6 +147,7 @@ def test_exercise_4_learns(lecture, trained):
     assert np.array_equal(np.concatenate([newest for _, newest in trained.told]), losses)
 
 
+@pytest.mark.slow
 def test_exercise_4_takes_the_lectures_steps(lecture, names_txt):
     """Its loop spelled out, with autograd in place of the gradients by hand."""
     Xtr, Ytr = by_the_lecture(names_txt)

@@ -33,6 +33,7 @@ def test_backward_equals_autograd(case, size):
     assert disagreement(gradients(case, args, dout), by_autograd(case.oracle, args, dout)) <= EXACT
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("case", "size"), SIZED)
 def test_backward_equals_central_differences(case, size):
     args, dout = case.arguments(size)
@@ -40,6 +41,7 @@ def test_backward_equals_central_differences(case, size):
     assert disagreement(gradients(case, args, dout), reference) <= DIFFERENCES
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("case", "mistake"), MISTAKES)
 @pytest.mark.parametrize("reference", [by_autograd, by_central_differences], ids=lambda f: f.__name__)
 def test_a_mistake_is_noticed(case, mistake, reference):

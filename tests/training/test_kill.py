@@ -147,6 +147,7 @@ def deaths(some_names, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @ON_UNIX
 def test_dead_before_any_line_that_makes_a_run_it_can_be_made_or_gone_on_with(deaths):
     settings = checkpoint.read_settings(deaths / "old")

@@ -53,7 +53,7 @@ def assert_as_alone(folder: Path, alone: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
 def test_each_run_is_the_one_its_seed_trains_alone(some_names, alone, tmp_path, monkeypatch, threads):
     monkeypatch.setenv("HANDGRAD_THREADS", threads)

@@ -1,19 +1,21 @@
 """`handgrad derive`."""
 
 import json as json_format
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from handgrad.cli.parse import call
 from handgrad.derive import Form, Style
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, DeriveError
 
 if TYPE_CHECKING:
     from handgrad.derive.derivation import Derivation
 
+_PLACE = re.compile(r"(?P<file>.*?)(?:, )?(?:cell (?P<cell>\d+), )?line (?P<line>\d+)[^:]*(?:: (?P<text>.*))?")
 _Several = tyro.conf.UseAppendAction[tuple[str, ...]]
 _NAME = tyro.conf.arg(metavar="NAME", help_behavior_hint="")
 
@@ -80,15 +82,19 @@ def derive(
 
     part = Part(of, end, tuple(start.split(",")) if start else (), Lines.parse(first, last))
     wish = Wish(form, style, part, Given.parse(shape, arg))
-    with unheard():
-        found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
+    try:
+        with unheard():
+            found = derive_target(Target.parse(program), wish, data=data, timeout=timeout)
+    except DeriveError as error:
+        if json:
+            _print_json({"program": program, "error": to_json(error)})
+        raise
     steps = found.explained(as_text=sys.stdout.isatty()) if explain else None
     derivation = found.derivation
     text = derivation.source if no_quotes else derivation.quoted()
     backup = found.write(text) if write else None
     if json:
-        ascii_only = "utf" not in sys.stdout.encoding.lower()
-        print(json_format.dumps(found.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
+        _print_json(found.to_json())
     else:
         _show(text if steps is None else steps, as_python=steps is None)
         if check:
@@ -104,6 +110,24 @@ def derive(
 def main(words: list[str]) -> int | None:
     """Parse and run the command."""
     return call(derive, "handgrad derive", words)
+
+
+def to_json(error: DeriveError) -> dict[str, Any]:
+    """What went wrong, where, and what to do about it: the file, cell and line, and the text of that.
+
+    >>> to_json(DeriveError("no rule covers `f`", where="net.py, line 5: y = f(x)", next_step="Leave it out."))["line"]
+    5
+    """
+    where = str(error.where or "")
+    found = _PLACE.fullmatch(where)
+    place = found.groupdict() if found else {"file": where, "cell": None, "line": None, "text": None}
+    numbers = {key: int(place[key]) if place[key] else None for key in ("cell", "line")}
+    return {"what": error.what, **place, **numbers, "next": error.next_step or None}
+
+
+def _print_json(fields: dict[str, Any]) -> None:
+    ascii_only = "utf" not in sys.stdout.encoding.lower()
+    print(json_format.dumps(fields, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def _show(text: str, as_python: bool) -> None:

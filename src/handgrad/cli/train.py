@@ -185,7 +185,7 @@ def _remark(run: "Run", began: TrainConfig) -> None:
     if config.chosen_engine == "compiled":
         from handgrad.engine import is_compiled
 
-        if not is_compiled("ngram._count" if run.settings.model.counted else "training._steps"):
+        if not is_compiled(config.model):
             loops = "counting" if run.settings.model.counted else "training"
             remark = f"Compiling the {loops} loop: some ten seconds, this first time only."
             console(stderr=True).print(remark, style="dim")

@@ -1,14 +1,16 @@
 """A derived backward pass, checked: its source, where it comes from, and how it compares with autograd."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.backward import Backward, GradientLine
+from handgrad.derive.placing import in_place, standing
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, in_place, standing, styled
+from handgrad.derive.styling import compared, styled, with_forward_styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Derivation:
         """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return (*(self.written.below or self.program).notes, *self.facts, *unchecked)
+        return (*(self.written.below or self.program).notes, *self.facts, *self.written.notes, *unchecked)
 
     @property
     def check(self) -> "tuple[Check, ...]":
@@ -118,7 +120,8 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, in_place(program, standing(program, lines)), form, verification)
+    placed = with_forward_styled(program, standing(program, lines), style)
+    return Derivation(program, in_place(program, placed), form, verification)
 
 
 def write_and_check(
@@ -138,6 +141,22 @@ def write_and_check(
     if not program.inputs:
         what = f"{program.output} depends on no float tensor that is not a constant"
         raise DeriveError(what, next_step="Name those to differentiate by.")
+    if form == "lines" and program.with_loops() is not program:
+        with suppress(DeriveError):
+            return _written_and_checked(program.with_loops(), form, style, None)
+    if form == "shortest":
+        try:
+            return _written_and_checked(program, form, style, run)
+        except DeriveError as error:
+            lines, verification = write_and_check(program, "lines", style, run)
+            note = f"Nothing shorter was found than line by line: {error.what}."
+            return replace(lines, notes=(*lines.notes, note)), verification
+    return _written_and_checked(program, form, style, run)
+
+
+def _written_and_checked(
+    program: Program, form: Form, style: Style | None, run: Program | None
+) -> "tuple[Backward, Verification]":
     lines = _written(program, form)
     shown = styled(program, lines, style)
     if style is None or style == program.library:
@@ -181,6 +200,8 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     from handgrad.derive.verify import verify
 
     found = verify(program, written)
+    if found.right and form == "shortest" and found.missing:
+        raise DeriveError(f"the lines that were derived ({form}) lack {', '.join(found.missing)}")
     if found.right:
         return found
     report = "Please report it, with the forward lines: no wrong line is shown."

@@ -14,12 +14,12 @@ from typing import Any
 
 from handgrad.derive import Form, Style
 from handgrad.derive.derivation import Derivation, write_and_check
+from handgrad.derive.placing import exchanged, in_words
 from handgrad.derive.prove import Proof, prove
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import read_function
 from handgrad.derive.read.steps import names_made
-from handgrad.derive.styling import exchanged
 from handgrad.errors import DeriveError
 
 _NUMBERS = itertools.count(1)
@@ -123,7 +123,7 @@ class FunctionDerivation(Derivation):
 def _needed(program: Program, lines: str) -> list[str]:
     """The forward lines that make what the backward pass reads."""
     needed, found = _names(lines), []
-    for line in reversed(program.lines):
+    for line in reversed(tuple(in_words(program.lines, {}))):
         if needed & set(names_made([line])):
             found.append(line.source)
             needed |= _names(found[-1])

@@ -25,18 +25,23 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NUMBA_CACHE_DIR") or pooch.os_cache("handgrad")) / f"compiled-{digest[:12]}"
 
 
-def is_compiled(function: str = "training._steps") -> bool:
-    """Whether a function has been compiled and kept, so that it starts without a wait of some seconds."""
+def is_compiled(family: str = "mlp") -> bool:
+    """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
+    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}._steps")
     return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
 """A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one."""
+_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Only compiled code calls it."""
+_FROM_PYTHON: dict[str, Any] = {"no_cfunc_wrapper": True}
+"""Python calls it, nothing written in C."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function that other compiled functions call."""
-    return numba.njit(**_OPTIONS)(function)
+    """Compile a function that other compiled functions call; Python cannot."""
+    return numba.njit(**_OPTIONS, **_WITHIN)(function)
 
 
 def composed(function: Callable[..., Any]) -> Any:
@@ -57,7 +62,7 @@ def entry_point(function: Callable[..., Any]) -> Any:
     config: Any = numba.config
     before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)
+        return numba.njit(cache=True, **_OPTIONS, **_FROM_PYTHON)(function)
     except RuntimeError:  # no folder can be written to
         return numba.njit(**_OPTIONS)(function)
     finally:

@@ -1,4 +1,4 @@
-"""exp and tanh in float32 of numbers or of vectors, without branches or calls, so that many are computed at a time."""
+"""exp, tanh and sigmoid in float32 of numbers or of vectors, without branches, so that many are computed at a time."""
 
 import math
 
@@ -52,3 +52,9 @@ def exp(x):
 def tanh(x):
     r"""The hyperbolic tangent, within 2e-7 of it: $1 - 2 / (e^{2x} + 1)$."""
     return _ONE - _TWO / (_exp2(_clip(x * _TWICE_LOG2_E, -_TANH_IS_ONE, _TANH_IS_ONE)) + _ONE)
+
+
+@compiled
+def sigmoid(x):
+    r"""$1 / (1 + e^{-x})$, within 2e-7 of it."""
+    return _ONE / (_exp2(_clip(x * -_LOG2_E, _LOWEST, _HIGHEST)) + _ONE)

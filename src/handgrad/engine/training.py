@@ -15,7 +15,7 @@ Arrays = Mapping[str, np.ndarray]
 PRODUCTS_A_CALL = 1e9
 """Multiplications, about, in a call of compiled code, which Ctrl-C cannot interrupt: some hundredths of a second."""
 BETA1, BETA2, EPS = 0.9, 0.99, 1e-8
-_MOMENTS = ("mean", "square")
+MOMENTS = ("mean", "square")
 _NO_MOMENTS = [np.empty(0, np.float32)] * 2
 
 
@@ -82,18 +82,18 @@ def adam_steps(
     """
     sizes, done = Sizes.of(parameters), int(moments["steps"])
     flat = pack(parameters, NEVER)
-    flat_moments = [pack({name: moments[f"{moment}_{name}"] for name in parameters}) for moment in _MOMENTS]
+    flat_moments = [pack({name: moments[f"{moment}_{name}"] for name in parameters}) for moment in MOMENTS]
     gradient = np.zeros_like(flat)
     losses = _take_steps(parameters, flat, gradient, flat_moments, contexts, targets, rates, done, weight_decay)
     new_moments = {"steps": np.array(done + len(losses))}
-    for moment, values in zip(_MOMENTS, flat_moments, strict=True):
+    for moment, values in zip(MOMENTS, flat_moments, strict=True):
         new_moments |= {f"{moment}_{name}": value for name, value in unpack(values, sizes).items()}
     return unpack(flat, sizes), new_moments, losses
 
 
 def no_moments(parameters: Arrays) -> dict[str, np.ndarray]:
     """What `adam_steps` starts from: for each parameter two arrays of zeros, and the number of steps, 0."""
-    zeros = {f"{moment}_{name}": np.zeros_like(value) for moment in _MOMENTS for name, value in parameters.items()}
+    zeros = {f"{moment}_{name}": np.zeros_like(value) for moment in MOMENTS for name, value in parameters.items()}
     return {**zeros, "steps": np.array(0)}
 
 

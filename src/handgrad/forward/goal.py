@@ -26,6 +26,8 @@ class Goal(Protocol):
     """What a program is run up to."""
 
     losses: Losses
+    others: list[str]
+    """What may be meant as well."""
 
     def is_inside(self, statement: Statement) -> bool:
         """Whether it is reached by going through the blocks of a statement, or the body of a function it calls."""
@@ -52,6 +54,9 @@ class LossGoal:
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
         self.found: str | None = None
+        self.others: list[str] = []
+        self._scalars: dict[str, None] = {}
+        self._read: set[str] = set()
         self.any_scalar = not any(self._makes(s.node) for s in source.statements)
 
     def is_inside(self, statement: Statement) -> bool:
@@ -72,7 +77,21 @@ class LossGoal:
         for name in ran.writes:
             if self._is_loss(name, ran):
                 self.found = name
-        return self.found if self.found and not self._goes_on(self.found, rest) else None
+                self._scalars[name] = None
+        self._read |= ran.reads if ran.writes else set()
+        if not self.found or self._goes_on(self.found, rest):
+            return None
+        if self.chosen is None:
+            unread = [name for name in self._scalars if name not in self._read and name != self.found]
+            self.others = unread if self.any_scalar else list(self._further(self.found, rest))
+        return self.found
+
+    def _further(self, name: str, rest: Sequence[Statement]) -> Iterator[str]:
+        """Losses that later statements make, before a gradient is computed."""
+        for statement in self._before_gradients(rest):
+            for other in sorted(uses(statement.node).binds - {name}):
+                if self.losses.are_bound_anew({other}, set()) and not self.losses.is_spelled_like_a_gradient(other):
+                    yield other
 
     def _is_loss(self, name: str, ran: Ran) -> bool:
         value = ran.held.get(name)
@@ -158,6 +177,7 @@ class LineGoal:
     def __init__(self, losses: Losses, lines: Lines):
         """Look for the statements in `lines`, the last of which is given."""
         self.losses, self.lines = losses, lines
+        self.others: list[str] = []
 
     def is_inside(self, statement: Statement) -> bool:
         """Whether the range ends inside a block of the statement, or in a function that it calls."""

@@ -23,6 +23,7 @@ from handgrad.forward.slicing import Run, Slice, all_leaves, from_floats, from_n
 from handgrad.forward.updates import updated
 
 RAISED = "The program itself raises this."
+CHOOSE = "--in NAME,NAME names others"
 NO_FILE = "--data FOLDER names a folder with the file."
 
 
@@ -162,7 +163,11 @@ def forward_of_run(source: Source, runner: Runner, part: Part) -> Forward:
     lines = part.lines
     within = (lambda statement: lines.hold(statement.place)) if lines else lambda _: True
     run = Run(runner.ran[: last + 1], output, runner.machine.namespace, within)
-    return Forward(source.path, _cut(source, run, part), runner.machine)
+    found = _cut(source, run, part)
+    if others := runner.goal.others:
+        note = f"the loss is {output}, though {', '.join(others)} may be one too; --of NAME names another"
+        found = replace(found, notes=(*found.notes, note))
+    return Forward(source.path, found, runner.machine)
 
 
 def _cut(source: Source, run: Run, part: Part) -> Slice:
@@ -179,7 +184,12 @@ def _cut(source: Source, run: Run, part: Part) -> Slice:
     floats = from_floats(run.ran)
     found = sliced(run, floats, all_leaves(floats))
     changed = updated(source, run.ran) & {*found.inputs, *found.containers}
-    return sliced(run, floats, changed) if changed else found
+    if changed:
+        return sliced(run, floats, changed)
+    names = ", ".join((*found.inputs, *found.containers))
+    return replace(
+        found, notes=(f"no tensor requires a gradient: all floats are differentiated by, {names}; {CHOOSE}",)
+    )
 
 
 @contextlib.contextmanager

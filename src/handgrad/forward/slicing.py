@@ -32,6 +32,7 @@ class Slice:
     """The statements of a forward pass, what names were before it, and by which of these to differentiate.
 
     `containers` are the lists, dicts and objects that the statements read parameters from: those require gradients.
+    `notes` say what was chosen of several.
     """
 
     statements: tuple[Statement, ...]
@@ -39,16 +40,25 @@ class Slice:
     inputs: tuple[str, ...]
     output: str
     containers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def from_parameters(ran: Sequence[Ran]) -> Origins:
     """Origins where the leaves are the tensors that require gradients, and what comes of them out of sight."""
 
     def is_leaf(one: Ran, name: str, through: Set[str]) -> bool:
-        out_of_sight = not through and getattr(one.held[name], "requires_grad", False)
+        if through and _is_other_name(one):
+            return False
+        out_of_sight = not through and getattr(one.after[name], "requires_grad", False)
         return one.is_parameter(name) or out_of_sight
 
     return _origins(ran, is_leaf)
+
+
+def _is_other_name(one: Ran) -> bool:
+    """Whether a statement only gives another name to what has one."""
+    node = one.statement.node
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
 
 
 def from_floats(ran: Sequence[Ran]) -> Origins:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from handgrad.models.registry import COMPILED
+from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
     from handgrad.models.family import Family
@@ -51,7 +51,7 @@ def form_of(name: str) -> Form:
     Raises:
         ModuleNotFoundError: it is PyTorch's, which is not installed.
     """
-    module: Any = importlib.import_module(
-        f"handgrad.engine.models.{name}" if name in COMPILED else "handgrad.models.torch_form"
-    )
+    of_lines = "lines" if family(name).reads == "lines" else name
+    path = f"handgrad.engine.models.{of_lines}" if name in COMPILED else "handgrad.models.torch_form"
+    module: Any = importlib.import_module(path)
     return cast(Form, module)

@@ -10,6 +10,7 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
+from handgrad.training.masks import place_of
 from handgrad.training.schedule import learning_rate, minibatch_positions
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tup
     config, steps = settings.config, range(state.step, stop)
     rates = [learning_rate(step, config) for step in steps]
     if config.chosen_engine == "compiled":
-        return _compiled(state, config, split, steps, rates)
+        compiled = _of_contexts if settings.model.reads == "contexts" else _of_lines
+        return compiled(state, settings, split, steps, rates)
     from handgrad.training.torch_steps import TorchSteps
 
     torch = TorchSteps(settings.model, config.device, config.seed, state.step)
@@ -83,17 +85,34 @@ def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tup
     return torch.adam_steps(state.parameters, state.moments, batches, rates, config.weight_decay)
 
 
-def _compiled(
-    state: "State", config: TrainConfig, split: Dataset, steps: range, rates: list[float]
+def _of_contexts(
+    state: "State", settings: "Settings", split: Dataset, steps: range, rates: list[float]
 ) -> tuple[Arrays, Arrays, np.ndarray]:
     from handgrad import engine
 
+    config = settings.config
     positions = minibatch_positions(config.seed, steps, config.batch_size, len(split))
     contexts, targets = engine.read_batches(split.tokens, positions, config.block_size)
     if config.optimizer == "sgd":
         parameters, losses = engine.sgd_steps(state.parameters, contexts, targets, rates)
         return parameters, {}, losses
     return engine.adam_steps(state.parameters, state.moments, contexts, targets, rates, config.weight_decay)
+
+
+def _of_lines(
+    state: "State", settings: "Settings", split: Dataset, steps: range, rates: list[float]
+) -> tuple[Arrays, Arrays, np.ndarray]:
+    from handgrad.engine.lines import Dropping, read_lines
+    from handgrad.engine.models.lines import compiled_lines
+
+    config, model = settings.config, compiled_lines(settings.model)
+    numbers = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines)
+    lines = read_lines(split.tokens, split.starts, numbers)
+    dropping = Dropping(config.dropout, config.seed, place_of("h"), state.step)
+    if config.optimizer == "sgd":
+        parameters, losses = model.sgd_steps(state.parameters, lines, rates, dropping)
+        return parameters, {}, losses
+    return model.adam_steps(state.parameters, state.moments, lines, rates, config.weight_decay, dropping)
 
 
 def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:

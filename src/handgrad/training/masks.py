@@ -49,7 +49,12 @@ def dropout_mask(share: float, key: tuple[int, int], name: str, shape: tuple[int
         (array([0.   , 1.333], dtype=float32), 0.25)
     """
     size = int(np.prod(shape))
-    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-    stream = np.random.Philox(key=np.array(key, np.uint64), counter=np.array([0, 0, place, 1], np.uint64))
+    counter = np.array([0, 0, place_of(name), 1], np.uint64)
+    stream = np.random.Philox(key=np.array(key, np.uint64), counter=counter)
     words = stream.random_raw(-(-size // 2)).view(np.uint32)[:size]
     return ((words >= np.uint32(share * 2**32)) / np.float32(1 - share)).astype(np.float32).reshape(shape)
+
+
+def place_of(name: str) -> int:
+    """Where among the random numbers of a step those of a mask begin."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

@@ -38,7 +38,7 @@ def lines_backward(program: Program) -> Backward:
         db = da.sum(0)
     """
     with on_one_thread():
-        if program.with_loops() is not program:
+        if program.looped is not None:
             with suppress(DeriveError):
                 return _backward(program.with_loops())
         return _backward(program)

@@ -85,6 +85,9 @@ def _sum(left: ast.expr, right: ast.expr) -> ast.expr:
         return binary(ast.Sub(), left, positive(right))
     if negated(left):
         return ast.BinOp(right, ast.Sub(), positive(left))
+    match left, right:
+        case ast.Constant(int(one)), ast.Constant(int(other)):
+            return ast.Constant(one + other)
     return ast.BinOp(left, ast.Add(), right)
 
 

@@ -19,6 +19,8 @@ from handgrad.derive.read.steps import names_in, names_made
 from handgrad.derive.rules import UncoveredError
 from handgrad.errors import DeriveError
 
+NEXT = "Write it with other functions, or take a part of the program without this line (--from, --to)."
+
 Done = tuple[Line | Loop | Store, Step | Round]
 """A step, or a loop, of a backward pass, and what it undoes."""
 
@@ -73,7 +75,7 @@ class Block:
             else:
                 sending.send_each(line.value, line.targets, terms)
         except UncoveredError as error:
-            raise DeriveError(str(error), where=line.where) from error
+            raise DeriveError(str(error), where=line.where, next_step=NEXT) from error
         self.take(line, sending)
 
     def _undo_store(self, store: Store) -> None:
@@ -89,7 +91,7 @@ class Block:
             try:
                 sending.send(store.value, term)
             except UncoveredError as error:
-                raise DeriveError(str(error), where=f"line {store.number}: {store.text}") from error
+                raise DeriveError(str(error), where=f"line {store.number}: {store.text}", next_step=NEXT) from error
         if self._is_lost(store):
             target = ast.Subscript(variable(GRADIENT), place.slice, ast.Load())
             sending.steps.append(Step(store.container, parsed("0"), place=target, sets=True))

@@ -1,7 +1,7 @@
 """Undo loops: what rounds do is undone round by round, from the last to the first."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from handgrad.derive.emit.source import written
@@ -11,8 +11,8 @@ from handgrad.derive.lines.overwriting import overwritten_reads
 from handgrad.derive.lines.remembering import Remembered
 from handgrad.derive.lines.running import example_like, shape_of
 from handgrad.derive.lines.sizes import Sizes
-from handgrad.derive.lines.steps import Round, Step, Term, named, uses
-from handgrad.derive.lines.terms import variable
+from handgrad.derive.lines.steps import Round, Step, Term, uses
+from handgrad.derive.lines.terms import rebuilt, variable
 from handgrad.derive.read.program import Carried, Loop
 from handgrad.derive.rules import UncoveredError
 from handgrad.errors import DeriveError
@@ -38,7 +38,7 @@ def undo_loop(outer: Block, loop: Loop) -> None:
     if steps:
         names = [*given, *dict.fromkeys(name for name in _variables(steps) if name not in made)]
         outer.gradients = block.gradients
-        outer.steps.append((loop, _turned(outer, block, loop, steps, names, passed, shared)))
+        outer.steps.append((loop, _turned(outer, loop, steps, names, passed, shared)))
         outer.examples.update({name: block.examples[name] for name in names})
     _send_to_starts(outer, loop, [*passed, *sums])
 
@@ -67,21 +67,23 @@ def _given_later(loop: Loop, block: Block, given: Sequence[str]) -> Iterator[str
 def _may_share(block: Block, carried: Carried) -> bool:
     """Whether the gradient of what a round found can have the name of that of what it left behind.
 
-    That is so where the second is not needed any more when the first is begun.
+    That is so where the second is not needed any more when the first is begun, or, where the first begins as the
+    second, when it is changed.
     """
     old = block.gradients.of(carried.leaving)
     steps = [step for _, step in _flat(block.steps)]
-    first = next(k for k, step in enumerate(steps) if step.name == carried.entering)
+    first, *others = (k for k, step in enumerate(steps) if step.name == carried.entering)
+    value = steps[first].value
+    begun = steps[first].place is None and isinstance(value, ast.Name) and value.id == old
+    change = next(iter(others), len(steps)) if begun else first
     return not any(
-        step.name == carried.leaving or (k > first and any(uses(part, old) for part in step.expressions()))
+        (step.name == carried.leaving and k > first) or (k > change and any(uses(p, old) for p in step.expressions()))
         for k, step in enumerate(steps)
-        if k > first
     )
 
 
 def _turned(
     outer: Block,
-    block: Block,
     loop: Loop,
     steps: Sequence[Done],
     names: Sequence[str],
@@ -89,27 +91,28 @@ def _turned(
     shared: Sequence[Carried],
 ) -> Round:
     """The loop of the backward pass."""
-    remembered = Remembered(outer, loop, [step for _, step in _flat(steps)])
+    remembered = Remembered(outer, loop, [step for _, step in steps])
     following = {c.leaving: c.entering for c in passed}
     same = {c.leaving for c in shared}
     made = made_in(loop)
     return Round(
         f"for {loop.variable} in {written(loop.backwards)}:",
         tuple(remembered.opening),
-        tuple(_with_values(steps, remembered.places)),
+        tuple(_with_values(steps, remembered)),
         tuple(names),
         tuple((name, following.get(name, "")) for name in names if name in made and name not in same),
         remembered.likes,
     )
 
 
-def _with_values(steps: Iterable[Done], swap: Mapping[str, ast.expr]) -> Iterator[Done]:
+def _with_values(steps: Iterable[Done], remembered: Remembered) -> Iterator[Done]:
     """Steps that read what rounds did where it was kept."""
     for part, step in steps:
         if isinstance(step, Round):
-            yield part, replace(step, steps=tuple(_with_values(step.steps, swap)))
+            opening = tuple((names, rebuilt(value, remembered.read)) for names, value in step.opening)
+            yield part, replace(step, opening=opening, steps=tuple(_with_values(step.steps, remembered)))
         else:
-            yield part, step.rebuilt(named(swap.get))
+            yield part, step.rebuilt(remembered.read)
 
 
 def _flat(steps: Iterable[Done]) -> Iterator[tuple[object, Step]]:
@@ -127,13 +130,6 @@ def _variables(steps: Iterable[Done]) -> Iterator[str]:
             yield from step.names
         elif not step.hint:
             yield step.name
-
-
-def _as_wide_as(start: ast.expr, carried: Carried, outer: Block) -> Term:
-    """What comes back to what a loop starts from, to which its rounds may have broadcast something."""
-    left = variable(carried.leaving)
-    shapes = shape_of(outer.scope.value(left)), shape_of(outer.scope.value(start))
-    return summed(outer.upstream(carried.leaving), *shapes, lambda d: outer.sizes.of(left, d))
 
 
 def _send_to_starts(outer: Block, loop: Loop, carried: Sequence[Carried]) -> None:

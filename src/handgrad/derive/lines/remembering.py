@@ -1,11 +1,10 @@
 """What undoing a loop reads of its rounds: where it was kept, or how it is made again."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from handgrad.derive.emit.source import written
 from handgrad.derive.lines.block import Block, made_in
-from handgrad.derive.lines.steps import Step, named
+from handgrad.derive.lines.steps import Round, Step, named
 from handgrad.derive.lines.terms import rebuilt
 from handgrad.derive.lines.writing import VIEWS
 from handgrad.derive.read.keeping import keeping, kept
@@ -24,14 +23,14 @@ class Remembered:
 
     Attributes:
         places: where the values of names were kept.
-        opening: lines that a round begins with, which make others again.
+        opening: what a round begins with: names that are made again, and what they are given.
         likes: what has the shape of names that are not the program's own below the loop.
 
     Raises:
         DeriveError: a loop inside of another does not keep what is read.
     """
 
-    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step]):  # noqa: D107
+    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step | Round]):  # noqa: D107
         self.loop, self.below = loop, outer.below.kept
         is_line = any(part is loop for part in outer.below.lines)
         found = kept(outer.below, loop) if is_line else {}
@@ -42,22 +41,45 @@ class Remembered:
                 raise DeriveError(f"the rounds do not keep {', '.join(missing)}", where=loop.where)
             outer.below, changed = keeping(outer.below, loop, missing)
             found = kept(outer.below, changed)
+            if gone := sorted(needed - found.keys()):
+                raise DeriveError(f"what {', '.join(gone)} was in a round cannot be kept", where=loop.where)
         self.likes = self._likes(found)
         chosen = {name: place for name, place in found.items() if name in needed}
         self.places = {name: place for name, place in chosen.items() if not isinstance(place, ast.IfExp)}
-        self.opening = [f"{name} = {written(chosen[name])}" for name in sorted(chosen.keys() - self.places.keys())]
-        for line in again:
-            value = rebuilt(line.value, named(self.places.get))
-            self.opening.append(f"{', '.join(line.targets)} = {written(value)}")
+        self.opening: list[tuple[tuple[str, ...], ast.expr]] = [
+            ((name,), chosen[name]) for name in sorted(chosen.keys() - self.places.keys())
+        ]
+        self.opening += [(line.targets, rebuilt(line.value, named(self.places.get))) for line in again]
 
-    def _needed(self, steps: Sequence[Step]) -> set[str]:
+    def _needed(self, steps: Sequence[Step | Round]) -> set[str]:
         """The names of a round's values that undoing it reads, other than for their shapes."""
+        found: set[str] = set()
+        for step in steps:
+            if isinstance(step, Round):
+                inside = self._needed([inner for _, inner in step.steps])
+                found |= inside - {name for names, _ in step.opening for name in names}
+                found |= self._read([value for _, value in step.opening])
+            else:
+                found |= self._read(step.expressions())
+        return found
+
+    def read(self, node: ast.expr) -> ast.expr | None:
+        """Where a name's value was kept; shapes, which are the same in all rounds, are read of the name itself."""
+        return node if self._is_shape(node) else self.places.get(node.id) if isinstance(node, ast.Name) else None
+
+    def _is_shape(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Attribute(ast.Name(name), "shape" | "dtype" | "device"):
+                return name in self.below
+        return False
+
+    def _read(self, parts: Iterable[ast.expr]) -> set[str]:
         made = made_in(self.loop) - set(_indices(self.loop))
         found: set[str] = set()
 
         def look(node: ast.AST) -> None:
             match node:
-                case ast.Attribute(ast.Name(name), "shape" | "dtype" | "device") if name in self.below:
+                case ast.Attribute() if self._is_shape(node):
                     return
                 case ast.Call(ast.Attribute(_, function), [ast.Name(name), *rest]) if function in SHAPES and (
                     name in self.below
@@ -70,9 +92,8 @@ class Remembered:
             for part in ast.iter_child_nodes(node):
                 look(part)
 
-        for step in steps:
-            for part in step.expressions():
-                look(part)
+        for part in parts:
+            look(part)
         return found
 
     def _made_again(self, needed: set[str], found: dict[str, ast.expr]) -> list[Line]:

@@ -58,9 +58,18 @@ def run(template: str, examples: Mapping[str, Any]) -> Any:
     """
     try:
         with numbers_in("float32"):
-            return eval(_compiled(template), modules(), dict(examples))
+            try:
+                return eval(_compiled(template), modules(), dict(examples))
+            except RuntimeError:  # what the program casts is of another kind than what it was read in
+                wide = {name: _wide(example) for name, example in examples.items()}
+                return eval(_compiled(template), modules(), wide)
     except NotImplementedError as error:  # of complex values, say
         raise UncoveredError(f"the rule does not hold here: {error}".rstrip(".")) from error
+
+
+def _wide(value: Any) -> Any:
+    """Numbers in float64, as NumPy computes with whole ones."""
+    return value.double() if hasattr(value, "is_complex") and not value.is_complex() else value
 
 
 def example_like(value: Any) -> Any:

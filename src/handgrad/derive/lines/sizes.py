@@ -65,7 +65,10 @@ class Sizes:
         """The same, by sizes, where no variable has the shape."""
         node = self.scope.resolved(node)
         active = (part for part in ast.walk(node) if isinstance(part, ast.Name) and self.scope.active(part))
-        names = {"x": next(active), "c": term.source, "s": self.shape(node)}
+        like: ast.expr = next(active)
+        if isinstance(self.scope.value(like), list | tuple):
+            like = ast.Subscript(like, ast.Constant(0), ast.Load())
+        names = {"x": like, "c": term.source, "s": self.shape(node)}
         if not term.constant:
             return filled("c.expand(s)", names)
         for number, function in ((0, "x.new_zeros(s)"), (1, "x.new_ones(s)")):

@@ -76,7 +76,7 @@ class Round:
 
     Attributes:
         header: the loop's first line.
-        opening: lines with which a round begins.
+        opening: what a round begins with: names, and what they are given.
         steps: what a round does, each with what it undoes.
         names: the variables whose gradients have a value when a round begins: what it adds to, and what it is given.
         passed: the names of gradients that a round gives the next one, and the names under which that finds them.
@@ -84,7 +84,7 @@ class Round:
     """
 
     header: str
-    opening: tuple[str, ...]
+    opening: tuple[tuple[tuple[str, ...], ast.expr], ...]
     steps: "tuple[tuple[Line | Loop | Store, Step | Round], ...]"
     names: tuple[str, ...]
     passed: tuple[tuple[str, str], ...] = ()

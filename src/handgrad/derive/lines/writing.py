@@ -1,6 +1,7 @@
 """Steps as lines of source."""
 
 import ast
+import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -67,7 +68,9 @@ class Writer:
                 new = f"{gradient}.clone()" if name == self.given else self._start(name, turn.likes)
                 yield f"{gradient} = {new}"
         yield turn.header
-        yield from (f"    {line}" for line in (*turn.opening, *self._round(turn)))
+        opening = (f"{', '.join(names)} = {written(value)}" for names, value in turn.opening)
+        for text in (*opening, *self._round(turn)):
+            yield textwrap.indent(text, "    ")
 
     def _round(self, turn: Round) -> Iterator[str]:
         times = Counter(name for _, step in turn.steps for name in names_of(step))
@@ -113,13 +116,22 @@ def as_lines(step: Step, gradient: str, *, first: bool, changed: Collection[str]
     if step.sets or (first and not step.adds):
         viewed = _viewed(value) if step.place is None else None
         shared = viewed is not None and viewed != gradient and (gradient in changed or viewed in changed)
-        text = written(filled("x.clone()", {"x": value}) if shared else value)
+        template = "[part.clone() for part in x]" if _is_several(value) else "x.clone()"
+        text = written(filled(template, {"x": value}) if shared else value)
         if text != target:
             yield f"{target} = {text}"
     elif negated(value):
         yield f"{target} -= {written(positive(value))}"
     else:
         yield f"{target} += {written(value)}"
+
+
+def _is_several(node: ast.expr) -> bool:
+    """Whether a value is a tensor taken apart."""
+    match node:
+        case ast.Call(ast.Attribute(_, method)):
+            return method in ("unbind", "split", "chunk")
+    return False
 
 
 def _viewed(node: ast.expr) -> str | None:

@@ -126,4 +126,5 @@ def _dropped(reader: Reader, callee: Term, arguments: list[Term], keywords: Keyw
     rest = {k: v for k, v in keywords.items() if k != "input"}
     made = reader.draws.seen(Term(call_node(callee.node, [ones, *arguments[1:]], rest), drawn))
     mask = reader.emit("mask", made, own=False)
+    reader.note_draw("mask")
     return expressions.operated(reader, ast.Mult(), x, mask)

@@ -131,10 +131,22 @@ def index(reader: Reader, node: ast.expr) -> Term:
     return expression(reader, node)
 
 
+def _asks_for_none(test: ast.expr) -> bool:
+    """Whether a condition only asks if something is given, which does not hang on its values."""
+    match test:
+        case ast.Compare(_, [ast.Is() | ast.IsNot()], [ast.Constant(None)]):
+            return True
+        case ast.BoolOp(_, parts):
+            return all(map(_asks_for_none, parts))
+        case ast.UnaryOp(ast.Not(), part):
+            return _asks_for_none(part)
+    return False
+
+
 def decided(reader: Reader, term: Term, test: ast.expr) -> bool:
     """Which way a condition went when the lines ran; that it was so is noted where it is no constant."""
     value = bool(reader.run(bool, term.value))
-    if not isinstance(term.node, ast.Constant) and reader.frame.quote:
+    if not isinstance(term.node, ast.Constant) and reader.frame.quote and not _asks_for_none(test):
         _, number, within = reader.quoted
         place = f"line {number}{f' of {within}' if within else ''}"
         reader.notes[f"{place}: '{ast.unparse(test)}' is {'true' if value else 'false'}"] = None

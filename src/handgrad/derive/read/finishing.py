@@ -69,6 +69,7 @@ def finished(
         drawn=drawn,
         notes=tuple(reader.notes),
         kept=_kept(reader, names),
+        lasting=_lasting(reader, names),
         statements=statements,
     )
     short = all(len(line.rounds) <= WRITTEN_OUT for line in program.lines if isinstance(line, Loop))
@@ -78,11 +79,26 @@ def finished(
 def _kept(reader: Reader, names: Mapping[str, str]) -> frozenset[str]:
     """The names that have the same value below the user's own lines."""
     scope = reader.frames[0].scope
-    last = {name: names.get(term.name, term.name) for name, term in scope.items() if term.name is not None}
+    last = _last(reader, names)
     changed = {name for name, term in {**reader.current, **scope}.items() if isinstance(term, Stale)}
     changed |= {name for name in reader.current if name not in last}
     own = {name for name, value in last.items() if value == name}
     return frozenset((own | (reader.namespace.keys() - scope.keys())) - changed)
+
+
+def _last(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
+    """For each of the user's own names, the name of its last value."""
+    scope = reader.frames[0].scope
+    return {name: names.get(term.name, term.name) for name, term in scope.items() if term.name is not None}
+
+
+def _lasting(reader: Reader, names: Mapping[str, str]) -> dict[str, str]:
+    """The user's own name for the last value of each that was assigned again, or changed in place."""
+    changed = {
+        name: names.get(t.name, t.name) for name, t in reader.current.items() if t.name and not isinstance(t, Stale)
+    }
+    last = {**changed, **_last(reader, names)}
+    return {name: own for own, name in last.items() if name != own != "_"}
 
 
 def _output(reader: Reader, term: Term, wanted: str) -> str:

@@ -4,7 +4,6 @@ import ast
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from handgrad.derive.read import blocks, containers, expressions, rolling, storing, targets
 from handgrad.derive.read.calls import is_array
@@ -12,9 +11,6 @@ from handgrad.derive.read.finishing import WRITTEN_OUT
 from handgrad.derive.read.objects import element
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.terms import Parts, Term
-
-LITERAL = 8
-"""Up to how many rounds a loop over numbers of the source is written out."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +107,13 @@ NEXT = f"Let every round do the same, or derive it with at most {WRITTEN_OUT} ro
 
 def rounds_of(reader: Reader, target: ast.expr, over: ast.expr) -> Rounds:
     """What a loop `for target in over` runs over."""
-    name = _index_name(target, over)
+    name = _index_name(target, over).strip("_")
     index = name or next(letter for letter in "tijk" if letter not in reader.taken)
     mark = f"{index}·{id(over)}"
     range_, places, items = _stepped(reader, over, mark)
     if range_ is None:
         return Rounds(items)
-    literal = not any(isinstance(n, ast.Name) and n.id not in ROUNDING for n in ast.walk(range_))
-    if literal and len(items) <= LITERAL:
-        return Rounds([_unmarked(item) for item in items])
     return Rounds(items, range_, mark, places, bool(name))
-
-
-ROUNDING = ("range", "reversed", "len")
 
 
 def _index_name(target: ast.expr, over: ast.expr) -> str:
@@ -167,9 +157,10 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
 
 
 def _over_elements(reader: Reader, term: Term, mark: str) -> tuple[ast.expr | None, tuple[int, ...], list[Term]]:
-    """A loop over a tensor, or over a list that rounds have made, by the index of its elements."""
+    """A loop over a tensor, a list that rounds have made or one of whole numbers, by the index of its elements."""
     made = isinstance(term.value, list) and term.name in reader.made
-    if is_array(term.value) or made:
+    numbers = type(term.value) in (list, tuple) and {type(part) for part in term.value} == {int}
+    if is_array(term.value) or made or (numbers and isinstance(term.node, ast.Name)):
         count = reader.run(len, term.value)
         items = [element(reader, term, Term(ast.Constant(i, mark), i)) for i in range(count)]
         size: ast.expr = ast.Call(ast.Name("len", ast.Load()), [term.node], [])
@@ -184,13 +175,3 @@ def _count(i: int, start: Term | None, mark: str | None) -> Term:
     if start is None:
         return plain
     return Term(ast.BinOp(plain.node, ast.Add(), start.node), i + start.value)
-
-
-def _unmarked(term: Any) -> Any:
-    """A term in which the index is a plain number."""
-    if isinstance(term, Parts):
-        assert isinstance(term.parts, list)
-        return Parts(term.of, [_unmarked(part) for part in term.parts])
-    if isinstance(term.node, ast.Constant):
-        return Term(ast.Constant(term.node.value), term.value)
-    return term

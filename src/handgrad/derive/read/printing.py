@@ -45,8 +45,9 @@ def loop_source(loop: "Loop") -> str:
         for name, start in starts.items()
         if start not in (name, f"{name}.clone()", f"{name}.copy()")
     ]
-    head += [f"{c.leaving} = {c.start}" for c in loop.carried]
-    body = [*(f"{c.entering} = {c.leaving}" for c in loop.carried), *(part.source for part in loop.body)]
+    head += [f"{c.leaving} = {c.start}" for c in loop.carried if c.leaving != c.start]
+    found = [f"{c.entering} = {c.leaving}" for c in loop.carried if c.entering != c.leaving]
+    body = [*found, *(part.source for part in loop.body)]
     header = f"for {loop.variable} in {written(loop.over)}:"
     return "\n".join([*head, header, textwrap.indent("\n".join(body), "    ")])
 

@@ -151,6 +151,7 @@ class Program:
         library: "torch" or "numpy".
         kept: the names that have, below the user's own lines, the value that they have here. Where a backward pass
             needs others, `source` has to stand in the place of the user's lines.
+        lasting: for the last value of a name that was assigned again, that name: below the user's own lines it has it.
         statements: the lines, and those that draw among them.
         looped: the program with its loops, where this one has them written out.
     """
@@ -169,6 +170,7 @@ class Program:
     kept: frozenset[str] = frozenset()
     statements: tuple[Line | Loop, ...] = ()
     looped: "Program | None" = None
+    lasting: Mapping[str, str] = field(default_factory=dict)
 
     def makers(self) -> Iterator[tuple[str, Line]]:
         """Each name that a plain line makes, and the line."""
@@ -186,6 +188,11 @@ class Program:
         notes = (*self.notes, *notes)
         return replace(self, lines=lines, statements=statements, notes=notes, looped=self)
 
+    def noting(self, notes: tuple[str, ...]) -> "Program":
+        """The program with more notes."""
+        looped = self.looped.noting(notes) if self.looped is not None else None
+        return replace(self, notes=(*self.notes, *notes), looped=looped)
+
     def with_loops(self) -> "Program":
         """The program with its loops, if it has any."""
         if self.looped is None or self.output not in self.looped.values:
@@ -199,7 +206,8 @@ class Program:
         uses = Counter(name for step in self.statements for name in names_used([step]))
         uses.update((*self.inputs, *self.outputs))
         loops = [step for step in self.statements if isinstance(step, Loop)]
-        names = {started(one): one.name for loop in loops for one in loop.stored if uses[started(one)] == 1}
+        firsts = ((started(one), one.name) for loop in loops for one in loop.stored)
+        names = {first: name for first, name in firsts if uses[first] == 1 and first not in self.before}
         for step in renamed_steps(self.statements, {name: word for name, word in names.items() if name}):
             assert not isinstance(step, Store)
             yield step

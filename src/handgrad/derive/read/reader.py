@@ -90,6 +90,7 @@ class Reader(Outside):
         """A line that gives each part of a value a name."""
         if calls := self.draws.inside(term, self.values):
             names = {id(call.node): self.emit("noise", call, own=False).node for call in calls}
+            self.note_draw("noise")
             term = Term(replaced(term.node, names), term.value)
         targets = [self.new(base, value, own=own) for base, value in zip(bases, values, strict=True)]
         if self.draws.is_drawn(term):
@@ -99,6 +100,14 @@ class Reader(Outside):
         text, number, within = self.quoted
         self.lines.append(Line(tuple(str(t.name) for t in targets), term.node, text, number, within))
         return targets
+
+    def note_draw(self, what: str) -> None:
+        """Note that a line draws what it keeps under no name."""
+        _, number, within = self.quoted
+        place = f"line {number}{f' of {within}' if within else ''}"
+        self.notes[f"{place} draws random numbers that it does not keep: they are '{what}' in a line of their own"] = (
+            None
+        )
 
     def new(self, base: str, value: Any, *, own: bool | None = None) -> Term:
         """A name that nothing else has."""

@@ -67,13 +67,11 @@ class Rolled:
         names: dict[str, str] = {}
         for k, steps in enumerate(self.rounds):
             steps = renamed_steps(steps, names, {})
-            inside = names_made(steps)
-            for step in list(steps):
-                match step:
-                    case Line((target,), ast.Name(source)) if source in inside:
-                        names[target] = source
-                        self.aliases[source] = made[target].base
-                        steps = renamed_steps([s for s in steps if s is not step], {target: source}, {})
+            while (alias := _alias(steps)) is not None:
+                at, target, source = alias
+                names |= {name: source for name, other in names.items() if other == target} | {target: source}
+                self.aliases[source] = made[target].base
+                steps = renamed_steps([*steps[:at], *steps[at + 1 :]], {target: source}, {})
             self.rounds[k] = steps
         self.out.update(names)
         for holder, key, term in self.reader.held():
@@ -146,7 +144,7 @@ class Rolled:
                 start = name_of(str(first.name))
             original = self._original(start)
             self.out[start.id] = original.id
-            start = original
+            start = self.starts[place] = original
             leaving = self.names[1][place]
             carried.append(Carried(start.id, self.entering[place], leaving))
             reader.starts.add(start.id)
@@ -220,6 +218,16 @@ class Rolled:
                 holder[key] = replace(term, node=renamed(term.node, names, {self.header.mark: index}))
 
 
+def _alias(steps: list[Step]) -> tuple[int, str, str] | None:
+    """The first line that gives another name to what a line before it made: its place, that name, and the old one."""
+    inside = names_made(steps)
+    for at, step in enumerate(steps):
+        match step:
+            case Line((target,), ast.Name(source)) if source in inside:
+                return at, target, source
+    return None
+
+
 def _last(over: ast.expr) -> ast.expr:
     """The last value of an index."""
     match over:
@@ -239,9 +247,11 @@ def _is_summed(carried: Carried, body: list[Step]) -> bool:
         name == carried.entering for part in parts_of(body) if isinstance(part, ast.expr) for name in _names(part)
     )
     for step in body:
-        if isinstance(step, Line) and step.targets == (carried.leaving,) and isinstance(step.value, ast.BinOp):
-            left, op = step.value.left, step.value.op
-            return isinstance(op, ast.Add) and isinstance(left, ast.Name) and left.id == carried.entering and uses == 1
+        if isinstance(step, Line) and step.targets == (carried.leaving,):
+            first = step.value
+            while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add | ast.Sub):
+                first = first.left
+            return isinstance(first, ast.Name) and first.id == carried.entering and uses == 1
     return False
 
 

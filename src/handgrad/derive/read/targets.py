@@ -1,6 +1,7 @@
 """Assign: to names, to several at once, to attributes and elements."""
 
 import ast
+import re
 import sys
 import types
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ def name_parts(reader: Reader, name: str, term: Parts) -> None:
     """Give each element of a list or dict that computes something a line and a name."""
     pairs = term.parts.items() if isinstance(term.parts, dict) else enumerate(term.parts)
     for key, part in list(pairs):
-        word = key if isinstance(key, str) and key.isidentifier() else f"{name}_{key}"
+        word = key if isinstance(key, str) and key.isidentifier() else re.sub(r"\W", "", f"{name}_{key}")
         if isinstance(part, Parts):
             name_parts(reader, word, part)
         elif is_array(part.value):

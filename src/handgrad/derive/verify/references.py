@@ -20,6 +20,8 @@ from handgrad.errors import DeriveError
 
 DIRECTIONS = 2
 STEP = 2e-4
+USUAL = 1e3
+"""Elements larger than so many times what most are, such as the -1e9 of a mask, are moved no farther than these."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +177,11 @@ def by_autograd(
 
     found: dict[str, torch.Tensor] = {}
     named: set[int] = set()
-    for name in forward.program.inputs:
-        found[name] = values[name].detach().clone().requires_grad_()
-        values[name] = found[name].clone()
-        named.add(id(values[name]))
+    with torch.enable_grad():
+        for name in forward.program.inputs:
+            found[name] = values[name].detach().clone().requires_grad_()
+            values[name] = found[name].clone()
+            named.add(id(values[name]))
 
     def between(k: int) -> None:
         for name in forward.steps[k - 1].makes if k else ():
@@ -258,7 +261,9 @@ def _slopes(
         return np.nan if failure else float((np.asarray(values[output]) * cotangent).sum())
 
     scale = np.abs(given)
-    scale = np.where(scale == 0, scale.mean() or 1.0, scale) / (np.sqrt(np.square(scale).sum()) or 1.0)
+    scale = np.where(scale == 0, scale.mean() or 1.0, scale)
+    scale = np.minimum(scale, USUAL * np.quantile(scale, 0.25) if scale.size else 0)
+    scale = scale / (np.sqrt(np.square(scale).sum()) or 1.0)
     found: list[tuple[np.ndarray, float, float]] = []
     for attempt in range(4 * DIRECTIONS):
         step = STEP * 10.0 ** -(attempt // DIRECTIONS)

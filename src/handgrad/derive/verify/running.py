@@ -17,6 +17,7 @@ import numpy as np
 
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Loop, Program
+from handgrad.derive.read.running import float64
 from handgrad.derive.read.steps import names_made, names_used
 
 FILE = "<forward>"
@@ -120,15 +121,15 @@ def quietly(seed: int = 0) -> Iterator[None]:
     """What is computed here prints nothing, warns of nothing, draws from seeded generators and leaves no trace."""
     torch = sys.modules.get("torch")
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    before = (torch.get_default_dtype(), torch.get_rng_state(), torch.get_num_threads()) if torch else None
+    before = (torch.get_rng_state(), torch.get_num_threads()) if torch else None
     with (
         contextlib.redirect_stdout(io.StringIO()),
         warnings.catch_warnings(action="ignore"),
         np.errstate(all="ignore"),
+        float64(),
     ):
         reseed(seed)
         if torch:
-            torch.set_default_dtype(torch.float64)
             torch.set_num_threads(1)
         try:
             yield
@@ -136,9 +137,8 @@ def quietly(seed: int = 0) -> Iterator[None]:
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
             if torch and before:
-                torch.set_default_dtype(before[0])
-                torch.set_rng_state(before[1])
-                torch.set_num_threads(before[2])
+                torch.set_rng_state(before[0])
+                torch.set_num_threads(before[1])
 
 
 def reseed(seed: int) -> None:
@@ -207,7 +207,7 @@ def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.expr 
             positions = list(frame.f_code.co_positions())[trace.tb_lasti // 2]
             node = step.expressions.get(positions)  # type: ignore[arg-type]
             depth.append(trace.tb_lasti)
-        elif depth and len(depth) < 8:
+        elif depth and len(depth) < 8 and frame.f_code.co_name != "__torch_function__":
             depth += [trace.tb_lineno, trace.tb_lasti]
         trace = trace.tb_next
     return tuple(depth), node

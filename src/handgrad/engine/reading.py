@@ -1,0 +1,185 @@
+"""Models in use that read lines from their beginning on: evaluated and sampled letter by letter.
+
+What a model makes of the beginning of a line depends on that beginning alone. So each distinct beginning among the
+lines at hand is read once, however many lines begin with it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from handgrad.data.dataset import Dataset
+from handgrad.engine.distributions import thresholds_of
+from handgrad.engine.sampler import draw_letters, flatten
+from handgrad.engine.vectors import padded
+from handgrad.errors import CorpusError
+from handgrad.models.trained import Model
+from handgrad.threads import share
+
+LINES_AT_ONCE = 2**10
+"""Read together; so many beginnings there may be."""
+
+
+class Reader(Protocol):
+    """Reads beginnings of lines, which grow by a token at a time.
+
+    What it returns are log-probabilities of the token that follows each beginning, float32, to be read before the next
+    call. A row does not depend on the others.
+    """
+
+    def begin(self) -> np.ndarray:
+        """Of what follows the boundary, (1, vocab_size)."""
+        ...
+
+    def read(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Of what follows each token, (N, vocab_size), read after the beginning of that row of the last call."""
+        ...
+
+
+NewReader = Callable[[], Reader]
+"""Makes one, for up to LINES_AT_ONCE beginnings at once, that no other thread uses."""
+
+
+class Beginnings:
+    """Beginnings of lines, which grow by a letter at a time.
+
+    Args:
+        reader: that reads them.
+        vocab_size: of the letters.
+        n: how many lines, at most LINES_AT_ONCE; all begin with their boundary.
+    """
+
+    def __init__(self, reader: Reader, vocab_size: int, n: int):  # noqa: D107
+        self._reader, self._vocab_size = reader, vocab_size
+        self.lines = np.arange(n)
+        """The lines that grow."""
+        self.rows = np.zeros(n, np.int32)
+        """Which row of `log_probabilities` belongs to each of them."""
+        self.log_probabilities = reader.begin()
+        """Of the next letter after each distinct beginning, (rows, vocab_size) float32."""
+
+    def grow(self, letters: np.ndarray) -> None:
+        """Append a letter to each line; one whose letter is 0 has come to its end, and grows no more."""
+        grows = letters != 0
+        pairs = self.rows[grows].astype(np.int64) * self._vocab_size + letters[grows]
+        self.lines = self.lines[grows]
+        distinct, rows = np.unique(pairs, return_inverse=True)
+        self.rows = rows.astype(np.int32)
+        if len(distinct):
+            self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
+
+
+def log_probabilities(model: Model, new_reader: NewReader, contexts: np.ndarray) -> np.ndarray:
+    """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
+    contexts = np.asarray(contexts)
+    n_lines, width = contexts.shape
+    _refuse_longer(model, width + 1)
+    begins = (contexts != 0).argmax(1)
+    begins[~(contexts != 0).any(1)] = width
+    logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), new_reader()
+    for begin in np.unique(begins):
+        (all_chosen,) = np.nonzero(begins == begin)
+        for chosen in np.split(all_chosen, range(LINES_AT_ONCE, len(all_chosen), LINES_AT_ONCE)):
+            beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
+            for place in range(begin, width):
+                beginnings.grow(contexts[chosen[beginnings.lines], place])
+            if len(beginnings.lines) < len(chosen):
+                raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
+            logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
+    return logprobs
+
+
+def mean_loss(model: Model, new_reader: NewReader, tokens: np.ndarray) -> float:
+    """Mean cross-entropy over all tokens of some lines, in nats."""
+    dataset, vocab_size = Dataset(tokens), model.config.vocab_size
+    _refuse_longer(model, int(np.diff(dataset.starts).max()))
+
+    def begin() -> Callable[[range], float]:
+        reader = new_reader()
+
+        def measure(part: range) -> float:
+            _, Y = dataset.lines(np.asarray(part))
+            beginnings, total = Beginnings(reader, vocab_size, len(part)), 0.0
+            for place in range(Y.shape[1]):
+                letters = Y[beginnings.lines, place]
+                total -= beginnings.log_probabilities[beginnings.rows, letters].sum(dtype=np.float64)
+                beginnings.grow(letters)
+            return float(total)
+
+        return measure
+
+    return sum(share(_parts(range(dataset.n_lines)), begin)) / len(tokens)
+
+
+class Sampler:
+    """Draws lines from a model; the same seed draws the same lines, however they are batched.
+
+    Each line's random numbers depend on nothing but the seed, the line's number and the place in it. No line is empty,
+    and none is longer than what the model can read.
+
+    Args:
+        model: that is drawn from.
+        new_reader: of it.
+        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
+        prefix: the tokens each line begins with.
+        max_length: tokens after which a line is cut off, those of the prefix included.
+    """
+
+    def __init__(  # noqa: D107
+        self,
+        model: Model,
+        new_reader: NewReader,
+        temperature: float,
+        prefix: Sequence[int] | np.ndarray,
+        max_length: int,
+    ):
+        _refuse_longer(model, len(prefix) + 1)
+        self._vocab_size, self._new_reader, self._temperature = model.config.vocab_size, new_reader, float(temperature)
+        self._prefix = np.asarray(prefix, np.int32)
+        self._max_length = min(max_length, model.config.longest or max_length)
+
+    def draw(self, seed: int, lines: range) -> np.ndarray:
+        """The lines of these numbers, each followed by one 0, flat, int32."""
+
+        def begin() -> Callable[[range], np.ndarray]:
+            reader = self._new_reader()
+            return lambda part: self._part(reader, seed, part)
+
+        return np.concatenate([*share(_parts(lines), begin), np.empty(0, np.int32)])
+
+    def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
+        letters = np.zeros((len(part), self._max_length + 1), np.int32)
+        letters[:, : len(self._prefix)] = self._prefix
+        beginnings = Beginnings(reader, self._vocab_size, len(part))
+        for place in range(self._max_length):
+            if not len(beginnings.lines):
+                break
+            if place >= len(self._prefix):
+                thresholds = self._thresholds(beginnings.log_probabilities, place)
+                growing = beginnings.lines.copy()  # is changed by `draw_letters`
+                settings = self._vocab_size - 1, np.uint64(seed), place, part.start
+                draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
+            if place + 1 < self._max_length:
+                beginnings.grow(letters[beginnings.lines, place])
+        return flatten(letters)
+
+    def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
+        thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
+        contexts = np.full((len(logprobs), 1), min(place, 1), np.int32)  # all 0 where no letter is known
+        thresholds_of(thresholds[:, : logprobs.shape[1] - 1], logprobs, contexts, self._temperature)
+        return thresholds
+
+
+def _parts(lines: range) -> list[range]:
+    starts = range(lines.start, lines.stop, LINES_AT_ONCE)
+    return [range(start, min(start + LINES_AT_ONCE, lines.stop)) for start in starts]
+
+
+def _refuse_longer(model: Model, length: int) -> None:
+    longest = model.config.longest
+    if longest is not None and length > longest:
+        raise CorpusError(
+            f"this {model.config.name} reads lines of at most {longest - 1:,} characters", got=f"{length - 1:,}",
+            next_step="Train it with a greater --block-size.",
+        )  # fmt: skip
