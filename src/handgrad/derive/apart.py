@@ -99,6 +99,6 @@ def settled(
 ) -> list[GradientLine]:
     """The lines with the gradient's own name for each part that is all of one; `known` are all gradients."""
     sent = [item for one in apart.values() for item in zip(one.parts.values(), one.sent(graph).items(), strict=True)]
-    names = {part: gradient_name(graph, name) for part, (name, expr) in sent if known[name] == expr}
+    names = {part: gradient_name(graph, name) for part, (name, expr) in sent if known.get(name) == expr}
     needless = {f"{gradient} = {part}" for part, gradient in names.items()}
     return [replace(line, source=renamed(line.source, names)) for line in lines if line.source not in needless]

@@ -53,6 +53,12 @@ class _Converter:
                 return [f"{'    ' * depth}for {written(target)} in {written(self.plain(over))}:", *inner]
             case ast.Expr(ast.Call(ast.Attribute(x, name), given, keywords)) if name.endswith("_"):
                 node = self._in_place(x, name, given, keywords)
+            case ast.Assign([ast.Name(made)], ast.Call(ast.Attribute(start, name), given, keywords)) if name.endswith(
+                "_"
+            ) and "zeros_like" in ast.unparse(start):
+                call = ast.Call(ast.Attribute(ast.Name(made, ast.Load()), name, ast.Load()), given, keywords)
+                lines = self.statement(ast.Assign(node.targets, start), depth)
+                return [*lines, *self.statement(ast.Expr(call), depth)]
             case ast.Assign() | ast.AugAssign() | ast.Expr():
                 node = copy.copy(node)
                 node.value = self.plain(node.value)
@@ -75,6 +81,8 @@ class _Converter:
                 return _call("np.bincount", [self.plain(i), self.plain(v), self.plain(size)])
             case ast.Call(ast.Attribute(x, "flatten"), [ast.Constant(int(start)), ast.Constant(int(end))]):
                 return self._flattened(self.plain(x), start, end)
+            case ast.Call(ast.Attribute(x, "flatten"), [ast.Constant(int(start))]):
+                return self._flattened(self.plain(x), start, -1)
             case ast.Call(function, given, keywords) if (path := self._path(function)) is not None:
                 return self._function(path, given, keywords)
             case ast.Call(ast.Attribute(x, name), given, keywords) if not self._in_module(x):

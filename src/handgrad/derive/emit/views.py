@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+from handgrad.derive.derivative import form_of
 from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError, fit, flattened, length
 from handgrad.derive.emit.leaves import said_size
 from handgrad.derive.emit.speaker import Speaker
@@ -27,7 +28,7 @@ def settle_views(speaker: Speaker, tree: Tree, whole: Sequence[Index]) -> tuple[
     options: list[Code] = []
     for chosen in _subsets(groups):
         try:
-            options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units)
+            options += _merged(speaker, tree, whole, {g: units[g] for g in chosen}, units, final)
         except UnsayableError:
             continue
     if not options:
@@ -55,7 +56,9 @@ def _subsets(groups: list[Group]) -> Iterator[tuple[Group, ...]]:
                 yield chosen
 
 
-def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units, units: Units) -> Iterator[Code]:
+def _merged(
+    speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units, units: Units, final: Group
+) -> Iterator[Code]:
     made = tree
     for group, axis in chosen.items():
         made = as_one(made, group, axis)
@@ -77,12 +80,26 @@ def _merged(speaker: Speaker, tree: Tree, whole: Sequence[Index], chosen: Units,
                 if axis in code.axes and axis not in order:
                     code = _apart(speaker, code, group, axis, order)
             code = fit(code, order)
+            if len(chosen) < len(units) and _shaped_as_variable(speaker, code, whole):
+                how = "view" if "@" in code.text else "reshape"
+                yield code.then(f".{how}({speaker.near[0]}.shape)", final)
+                if speaker.graph.program.library == "numpy":
+                    continue
             for index in whole:
                 if isinstance(index, Merged) and (group := _group(index)) not in chosen:
                     code = _closed(speaker, code, group, units[group])
             yield code
         except UnsayableError:
             continue
+
+
+def _shaped_as_variable(speaker: Speaker, code: Code, whole: Sequence[Index]) -> bool:
+    """Whether a source has all axes of a gradient, those of views one by one."""
+    if not speaker.near or speaker.near[0] not in speaker.graph.definitions:
+        return False
+    wide = [i for i in whole if not (isinstance(i, Axis) and i.size.number == 1)]
+    form = [i for i in form_of(speaker.graph, speaker.near[0]) if i is not None]
+    return wide == form and list(code.axes) == [a for i in wide for a in plain_order(i)]
 
 
 def _closed(speaker: Speaker, code: Code, group: Group, axis: Axis) -> Code:

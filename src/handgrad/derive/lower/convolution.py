@@ -159,7 +159,7 @@ def _largest(low: Lowering, call: Call) -> Indexed:
     text = low.said(call["x"]) + "".join(f".unfold({first + k}, {w}, {w})" for k, w in enumerate(kernel))
     text += f".flatten({first + rank})" if rank > 1 else ""
     values = low.value(ast.parse(text, mode="eval").body).argmax(-1)
-    table = low.graph.table(f"{text}.argmax({first + rank})", values.reshape([n for n in values.shape if n > 1]))
+    table = low.graph.table(f"{text}.argmax({first + rank})", values)
     index = Gathered(table, tuple(a for a in made.axes[:-rank] if a is not None))
     picked = delta(merge(windows) if rank > 1 else windows[0], index)
     return Indexed((made.expr * picked).sum(windows), made.axes[:-rank])

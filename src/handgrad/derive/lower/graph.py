@@ -199,9 +199,12 @@ class Graph:
         return self.masks[mask]
 
     def table(self, text: str, values: torch.Tensor, method: str = "", inverse: str = "") -> str:
-        """Note a map of places under the source that says it."""
+        """Note a map of places under the source that says it, without axes of length one."""
+        ones = [d for d, n in enumerate(values.shape) if n == 1]
+        if ones and text:
+            text = f"{text}.squeeze({ones[0] if len(ones) == 1 else tuple(ones)})"
         name = method or text
-        self.tables.setdefault(name, Table(text, values, method, inverse))
+        self.tables.setdefault(name, Table(text, values.squeeze(), method, inverse))
         return name
 
 

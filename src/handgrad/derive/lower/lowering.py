@@ -171,7 +171,7 @@ class Lowering(Aligning, Sizing):
         if single is None or definition is None or definition.function != "constant":
             raise UnsupportedError(f"`{ast.unparse(node)}` as a subscript has no index notation here")
         values = self.graph.values[single.name].long()
-        table = self.graph.table(single.name, values.reshape([n for n in values.shape if n > 1]))
+        table = self.graph.table(single.name, values)
         return Gathered(table, tuple(i for i in single.indices if i is not None)), made.axes
 
     def largest(self, node: ast.expr) -> tuple[Gathered, Form] | None:
@@ -191,7 +191,7 @@ class Lowering(Aligning, Sizing):
             return None
         values = self.value(node)
         d = dim % (values.dim() + 1)
-        table = self.graph.table(f"{self.said(owner)}.{word}({d})", values.reshape([n for n in values.shape if n > 1]))
+        table = self.graph.table(f"{self.said(owner)}.{word}({d})", values)
         axes = self.tensor(owner).axes
         kept = tuple(a for k, a in enumerate(axes) if k != d)
         return Gathered(table, tuple(a for a in kept if a is not None)), kept

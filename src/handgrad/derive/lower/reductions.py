@@ -94,7 +94,7 @@ def _max(low: Lowering, call: Call) -> Indexed:
         (d,) = dims
         others = tuple(a for k, a in enumerate(made.axes) if k != d and a is not None)
         values = getattr(numbers, which)(d)
-        table = low.graph.table(f"{said}.{which}({d})", values.reshape([n for n in values.shape if n > 1]))
+        table = low.graph.table(f"{said}.{which}({d})", values)
         mapping: dict[Index, Index] = {}
         axis = made.axes[d]
         if axis is None:
