@@ -164,3 +164,12 @@ def test_what_the_program_calls_otherwise_has_its_name_there(tmp_path):
                      "loss = (z**2).sum()\n").derivation.source  # fmt: skip
     assert "dz = 2 * z" in source
     assert "z2" not in source
+
+
+def test_the_gradients_of_a_list_of_parameters_are_a_list(tmp_path):
+    source = derived(tmp_path, BEGIN + "Ws = [torch.randn(k, k + 1, requires_grad=True) for k in range(5, 9)]\n"
+                     "bs = [torch.zeros(k + 1, requires_grad=True) for k in range(5, 9)]\nh = x[0]\n"
+                     "for W, b in zip(Ws, bs):\n    h = torch.tanh(h @ W + b)\nloss = h.sum()\n").derivation.source  # fmt: skip
+    assert "\nfor t in reversed(range(len(Ws))):\n" in source
+    assert "    dWs[t] += hs[t].T @ da\n" in source
+    assert "dWs_0" not in source

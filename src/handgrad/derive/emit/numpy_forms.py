@@ -22,7 +22,19 @@ SAME_METHODS = frozenset(
     {
         *("sum", "mean", "prod", "cumsum", "cumprod", "argmax", "argmin", "argsort", "reshape"),
         *("squeeze", "flatten", "copy", "dot", "astype", "ravel", "all", "any", "round"),
-        *("append", "items", "diagonal", "swapaxes", "tolist", "item", "take", "clip", "trace", "nonzero", "searchsorted"),
+        *(
+            "append",
+            "items",
+            "diagonal",
+            "swapaxes",
+            "tolist",
+            "item",
+            "take",
+            "clip",
+            "trace",
+            "nonzero",
+            "searchsorted",
+        ),
     }
 )
 """Methods that have the same name; their `dim` is `axis` and their `keepdim` is `keepdims`."""
