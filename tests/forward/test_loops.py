@@ -166,10 +166,18 @@ def test_what_the_program_calls_otherwise_has_its_name_there(tmp_path):
     assert "z2" not in source
 
 
+LAYERS = """
+Ws = [torch.randn(k, k + 1, requires_grad=True) for k in range(5, 9)]
+bs = [torch.zeros(k + 1, requires_grad=True) for k in range(5, 9)]
+h = x[0]
+for W, b in zip(Ws, bs):
+    h = torch.tanh(h @ W + b)
+loss = h.sum()
+"""
+
+
 def test_the_gradients_of_a_list_of_parameters_are_a_list(tmp_path):
-    source = derived(tmp_path, BEGIN + "Ws = [torch.randn(k, k + 1, requires_grad=True) for k in range(5, 9)]\n"
-                     "bs = [torch.zeros(k + 1, requires_grad=True) for k in range(5, 9)]\nh = x[0]\n"
-                     "for W, b in zip(Ws, bs):\n    h = torch.tanh(h @ W + b)\nloss = h.sum()\n").derivation.source  # fmt: skip
+    source = derived(tmp_path, BEGIN + LAYERS).derivation.source
     assert "\nfor t in reversed(range(len(Ws))):\n" in source
     assert "    dWs[t] += hs[t].T @ da\n" in source
     assert "dWs_0" not in source
