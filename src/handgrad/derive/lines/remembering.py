@@ -31,7 +31,8 @@ class Remembered:
         DeriveError: a loop inside of another does not keep what is read.
     """
 
-    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step | Round]):  # noqa: D107
+    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step | Round]):
+        """See the class."""
         self.loop, self.below = loop, outer.below.kept
         is_line = any(part is loop for part in outer.below.lines)
         found = kept(outer.below, loop) if is_line else {}

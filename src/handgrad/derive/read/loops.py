@@ -139,10 +139,10 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
         return over, values, [Term(ast.Constant(value, mark), value) for value in values]
     if plain and called == "reversed":
         over, values, items = _stepped(reader, arguments[0], mark)
-        if over is not None and over.func.id == "range":  # type: ignore[attr-defined]
+        if isinstance(over, ast.Call) and ast.unparse(over.func) == "range":
             return ast.Call(ast.Name("reversed", ast.Load()), [over], []), values[::-1], items[::-1]
         return None, (), items[::-1]
-    if plain and called == "enumerate" and not node.keywords and len(arguments) < 3:  # type: ignore[attr-defined]
+    if plain and called == "enumerate" and not getattr(node, "keywords", ()) and len(arguments) < 3:
         over, values, items = _stepped(reader, arguments[0], mark)
         start = expressions.expression(reader, arguments[1]) if len(arguments) > 1 else None
         counts = [_count(i, start, mark if over is not None else None) for i in range(len(items))]
