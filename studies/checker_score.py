@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "checker"))
 
 import cases
 from cases.third import PLANTED_LINES, PROVEN_PROGRAMS
-from left_over import holds
+from left_over import holds, mends
 
 from handgrad.checker import Report, check
+from handgrad.checker.report import VariableReport
 from handgrad.errors import HandgradError
 
 MISTAKES = {"first": cases.MISTAKES, "second": cases.SECOND.mistakes, "third": PLANTED_LINES}
@@ -98,10 +99,22 @@ def _tried(case: Any) -> Outcome:
         outcome.explained = bool(_kinds(report) & {case.kind, *case.also})
     for row in report.blamed:
         sentences = [said for d in row.diagnosis if (said := getattr(d, "left_over", None))]
-        outcome.said += [(said, holds(said, case.source, row)) for said in sentences]
+        outcome.said += [(said, _is_true(said, case.source, row)) for said in sentences]
     right = [row for row in report.variables if row.verdict in ("exact", "close")]
     outcome.right, outcome.proven = len(right), sum(getattr(row, "proven", False) for row in right)
     return outcome
+
+
+def _is_true(sentence: str, source: str, row: VariableReport) -> bool | None:
+    """Whether a sentence holds: told without the checker, or else by it, of the line that is mended by the sentence."""
+    told = holds(sentence, source, row)
+    return mends(sentence, source, row, _checked) if told is None else told
+
+
+def _checked(source: str) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "program.py").write_text(source)
+        return check(Path(folder) / "program.py")
 
 
 def _kinds(report: Report) -> set[str]:

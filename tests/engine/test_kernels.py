@@ -7,7 +7,7 @@ import pytest
 
 from handgrad.engine import flat, lines
 from handgrad.engine.compiling import entry_point
-from handgrad.engine.kernels.dropout import draw_mask
+from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask
 from handgrad.engine.kernels.tree import grow, tree_for
 from handgrad.training.masks import dropout_mask, place_of
 
@@ -18,8 +18,8 @@ def grow_tree(tree, text, starts):
 
 
 @entry_point
-def mask_of(mask, n_columns, share, seed, step, place):
-    draw_mask(mask, n_columns, share, seed, step, place)
+def mask_of(mask, size, share, seed, step, place):
+    draw_mask(mask, size, share, seed, step, place)
 
 
 @pytest.mark.parametrize("module", [flat, lines], ids=lambda m: m.__name__)
@@ -53,11 +53,11 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (40, 33)])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_masks_are_those_of_training(shape, share):
-    seed, step = 2**63 - 1, 12_345
-    mask = np.full((shape[0], shape[1] + 3), -1, np.float32)
-    mask_of(mask, shape[1], share, np.uint64(seed), step, np.uint64(place_of("h")))
-    assert np.array_equal(mask[:, : shape[1]], dropout_mask(share, (seed, step), "h", shape))
-    assert (mask[:, shape[1] :] == -1).all()
+    seed, step, size = 2**63 - 1, 12_345, shape[0] * shape[1]
+    mask = np.full(size + 2 * AT_ONCE, -1, np.float32)
+    mask_of(mask, size, share, np.uint64(seed), step, np.uint64(place_of("h")))
+    assert np.array_equal(mask[:size], dropout_mask(share, (seed, step), "h", shape).reshape(-1))
+    assert (mask[-AT_ONCE:] == -1).all()
 
 
 def test_parameters_come_back_as_they_went_and_are_padded_with_zeros():

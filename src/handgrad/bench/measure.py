@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad import ctrl_c
-from handgrad.bench.rivals import RIVALS, Arrays, Problem, Steps, UnavailableError, draw
+from handgrad.bench import line_rivals, rivals
+from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
-from handgrad.models.mlp import PARAMETERS
 
 SECONDS_A_TURN = 0.05
 FLOOR_SIZE = 1024
@@ -25,8 +25,10 @@ MOST_STEPS, MOST_EXAMPLES = 2_000, 100_000
 TOLERANCE, EPSILON = 1e-4, 1e-6
 """How far a parameter may be from the engine's: relative to the way from its start, and, for what rounding alone moves,
 to its size. Rounding stays below a third of that; a variance divided by N for N - 1 is far above it."""
+TOLERANCE_OF_ADAM = 2e-3
+"""Likewise: Adam divides by the size of a gradient, and so by rounding where there is next to none."""
 
-Rivals = Mapping[str, Callable[[Problem], Steps]]
+Rivals = Mapping[str, Callable[[Any], Steps]]
 
 
 class Round(NamedTuple):
@@ -52,26 +54,28 @@ class Measurement:
     done: list[Round] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)
 
-    def run(self, rounds: int, progress: Callable[[str], object] = lambda _: None, rivals: Rivals = RIVALS) -> None:
+    def run(
+        self, rounds: int, progress: Callable[[str], object] = lambda _: None, rivals: Rivals | None = None
+    ) -> None:
         """Prepare each rival, and time those that compute what the engine does.
 
         Args:
             rounds: how many.
             progress: called with what comes next before each rival is prepared, and before each round.
-            rivals: by name; the first is the engine.
+            rivals: by name; the first is the engine. By default all there are for the shape.
         """
         steps = int(np.clip(MOST_EXAMPLES / self.shape.batch_size, COMPARED_STEPS, MOST_STEPS))
-        problem = draw(self.shape, steps)
-        (name, engine), *others = rivals.items()
+        problem, floor = _of(self.shape).draw(self.shape, steps), operations(self.shape)
+        (name, engine), *others = (rivals or rivals_of(self.shape)).items()
         self._announce(progress, name)
         take = engine(problem)
-        expected = take(COMPARED_STEPS)
+        expected, tolerance = take(COMPARED_STEPS), TOLERANCE if self.shape.of_contexts else TOLERANCE_OF_ADAM
         turns = {name: (take, self._steps_a_turn(take, steps))}
         for name, rival in others:
             self._announce(progress, name)
             try:
                 take = rival(problem)
-                require_agreement(problem.parameters, expected, take(COMPARED_STEPS))
+                require_agreement(problem.parameters, expected, take(COMPARED_STEPS), tolerance)
                 turns[name] = take, self._steps_a_turn(take, steps)
             except UnavailableError as reason:
                 self.not_measured[name] = str(reason)
@@ -84,7 +88,7 @@ class Measurement:
         for number in range(1, rounds + 1):
             self._announce(progress, f"round {number} of {rounds}")
             times = {name: self._seconds(take, n) / n * 1e6 for name, (take, n) in turns.items()}
-            self.done.append(Round(operations(self.shape) / self._product_rate() * 1e6, times))
+            self.done.append(Round(floor / self._product_rate() * 1e6, times))
 
     def summary(self) -> dict[str, Any]:
         """Median and quartiles over the rounds: of the floor, and for each rival of its time and of its two ratios."""
@@ -126,23 +130,34 @@ class Measurement:
         progress(f"{self.shape}: {what}")
 
 
+def _of(shape: Shape) -> Any:
+    return rivals if shape.of_contexts else line_rivals
+
+
+def rivals_of(shape: Shape) -> Rivals:
+    """All there are, by name; the first is the engine."""
+    return _of(shape).RIVALS
+
+
 def operations(shape: Shape, vocab_size: int = 27) -> int:
-    """Floating-point operations of the six matrix products of a step, as the lecture multiplies them.
+    """Floating-point operations of the matrix products of a step: the lecture's six, or those of a recurrent network.
 
     Example:
         >>> from handgrad.bench.shapes import LECTURE
         >>> operations(LECTURE)
         2188800
     """
+    if not shape.of_contexts:
+        return line_rivals.operations(shape)
     return 6 * shape.batch_size * shape.n_hidden * (shape.block_size * shape.n_embd + vocab_size)
 
 
-def require_agreement(start: Arrays, expected: Arrays, got: Arrays) -> None:
+def require_agreement(start: Arrays, expected: Arrays, got: Arrays, tolerance: float = TOLERANCE) -> None:
     """Raise UnavailableError if a parameter differs from the engine's by more than rounding, or is not a number."""
-    for name in PARAMETERS:
+    for name in expected:
         way = np.abs(expected[name] - start[name]).max()
         apart = np.abs(got[name] - expected[name]).max()
-        if not apart <= TOLERANCE * way + EPSILON * np.abs(start[name]).max():
+        if not apart <= tolerance * way + EPSILON * np.abs(start[name]).max():
             found = (
                 f"after {COMPARED_STEPS} steps {name} is {apart:.2g} from the engine's, which has moved by {way:.2g}"
             )

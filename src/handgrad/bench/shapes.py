@@ -1,8 +1,12 @@
 """The sizes at which training steps are compared. No NumPy: threads are chosen before it is imported."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from handgrad.training.config import TrainConfig
+
+Compared = Literal["mlp", "rnn", "gru", "lstm"]
+"""The families of which there are rivals."""
 
 
 @dataclass(frozen=True)
@@ -18,19 +22,28 @@ class Shape:
     """
 
     batch_size: int = 32
-    """Characters predicted in a step."""
+    """Characters predicted in a step, or lines read."""
     n_hidden: int = 200
-    """Units of the hidden layer."""
+    """Units of the hidden layer, or of the state."""
     block_size: int = 3
-    """Characters of context."""
+    """Characters of context; nothing to those that read lines."""
     n_embd: int = 10
     """Features of a character's embedding."""
+    model: Compared = "mlp"
+    """The family; each has sizes of its own."""
 
     def __post_init__(self):  # noqa: D105
-        TrainConfig(**vars(self))
+        TrainConfig(**{name: value for name, value in vars(self).items() if name != "block_size" or self.of_contexts})
+
+    @property
+    def of_contexts(self) -> bool:
+        """Whether the family reads contexts, not lines."""
+        return self.model == "mlp"
 
     def __str__(self) -> str:
         """As tables show it: what is as in the lecture is left out, but for the two sizes that matter most."""
+        if not self.of_contexts:
+            return f"{self.model}, batch {self.batch_size}, hidden {self.n_hidden}, embedding {self.n_embd}"
         words = {"batch": "batch_size", "hidden": "n_hidden", "context": "block_size", "embedding": "n_embd"}
         shown = {word: getattr(self, name) for word, name in words.items()}
         usual = {"context": Shape.block_size, "embedding": Shape.n_embd}
@@ -39,3 +52,13 @@ class Shape:
 
 LECTURE = Shape()
 SHAPES = (LECTURE, *(Shape(batch_size, n_hidden) for batch_size in (256, 2048) for n_hidden in (64, 200, 1024)))
+
+
+def usual(model: Compared) -> Shape:
+    """The lecture's sizes, or makemore's.
+
+    Example:
+        >>> print(usual("gru"))
+        gru, batch 32, hidden 64, embedding 64
+    """
+    return LECTURE if model == "mlp" else Shape(n_hidden=64, n_embd=64, model=model)

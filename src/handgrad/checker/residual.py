@@ -13,6 +13,8 @@ from handgrad.checker.cases import Case, evaluate
 from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.edits.core import expression
 from handgrad.checker.machine import InDouble
+from handgrad.checker.measures import is_size
+from handgrad.checker.names import uses
 from handgrad.checker.paths import share, told
 from handgrad.checker.reference import Value
 
@@ -23,7 +25,7 @@ MOST = 8
 EXACTLY = 1e-6
 """Relative difference up to which a formula is what is left over."""
 SMALL = 4
-"""Whole numbers above this one may be sizes, which are others in small sizes."""
+"""Whole numbers above this one may be sizes, which are others in small sizes; up to it they are like others."""
 
 
 class Residuals:
@@ -39,7 +41,9 @@ class Residuals:
         if judgement.fault is not None or self.judge.truth.is_large:
             return False
         proof = self._algebra(self.judge, judgement).proof(judgement)
-        return proof is not None and proof.verdict == "proven" and proof.shaped
+        if proof is None or proof.verdict != "proven" or not proof.shaped:
+            return False
+        return all(is_size(self.judge.trace, name) for name in proof.sizes)
 
     def left_over(self, judgement: Judgement) -> str | None:
         """A sentence about what a wrong line has too much or lacks; None where there is none that is short."""
@@ -79,7 +83,9 @@ class Residuals:
         whole = _unspread(rebuilt(expression(proof.difference), lambda _: None))
         lacks = negated(whole)
         text = spelled(written(positive(whole) if lacks else whole), judge.machine.namespace)
-        if len(text) > LONGEST or (judge is not self.judge and _has_sizes(whole)):
+        if len(text) > LONGEST or (judge is not self.judge and _has_sizes(whole)) or _cancels(whole):
+            return ""
+        if uses(whole).reads & _own_gradients(judge, judgement, case.value):
             return ""
         made = _evaluated(judge, case, text)
         if made is None or not agrees(-made if lacks else made, difference, case.noise, EXACTLY):
@@ -106,12 +112,24 @@ def _evaluated(judge: Judge, case: Case, text: str) -> Tensor | None:
             return None
 
 
+def _own_gradients(judge: Judge, judgement: Judgement, value: Value) -> set[str]:
+    """The names of the gradient that a chain makes, by whatever name the program calls its variable."""
+    known = judge.truth.gradient_names.items()
+    return {judgement.chain.name, *(name for name, variable in known if variable in value.names)}
+
+
 def _numbers(judgement: Judgement, case: Case) -> Iterator[tuple[str, int]]:
-    """The program's whole numbers, those that the line uses first, then those that are called by one name alone."""
+    """The program's whole numbers, but for what loops count: those that the line uses, then those that are no others.
+
+    A small number that the line does not use may be so by chance.
+    """
+    steps = judgement.chain.region.steps
+    apart = {*case.gradients}.union(*(uses(step.statement.node).counters for step in steps))
     used = set().union(*(step.reads for step in judgement.plan.steps))
-    named = {name: value for name, value in case.values.items() if type(value) is int and name not in case.gradients}
+    named = {name: value for name, value in case.values.items() if type(value) is int and name not in apart}
     yield from ((name, value) for name, value in named.items() if name in used)
-    yield from ((name, value) for name, value in named.items() if list(named.values()).count(value) == 1)
+    alone = ((name, value) for name, value in named.items() if list(named.values()).count(value) == 1)
+    yield from ((name, value) for name, value in alone if value > SMALL)
 
 
 def _unspread(node: ast.expr) -> ast.expr:
@@ -122,6 +140,12 @@ def _unspread(node: ast.expr) -> ast.expr:
         case ast.UnaryOp(ast.USub(), ast.Call(ast.Attribute(inner, "expand_as"))):
             return ast.UnaryOp(ast.USub(), inner)
     return node
+
+
+def _cancels(node: ast.expr) -> bool:
+    """Whether a part is taken from itself, as it is where the algebra takes one index for two."""
+    differences = [p for p in ast.walk(node) if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub)]
+    return any(ast.dump(p.left) == ast.dump(p.right) for p in differences)
 
 
 def _has_sizes(node: ast.expr) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from handgrad.bench.shapes import LECTURE, SHAPES, Shape
+from handgrad.bench.shapes import LECTURE, SHAPES, Compared, Shape, usual
 from handgrad.cli.parse import parse
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer
@@ -34,6 +34,7 @@ class Bench:
     examples:
       handgrad bench
       handgrad bench --batch-size 256 --n-hidden 64 --png bench.png
+      handgrad bench --model gru
       handgrad bench --all --json > bench.json
       handgrad bench --from bench.json --markdown
     """
@@ -72,7 +73,7 @@ class Bench:
 
 def main(words: list[str]) -> None:
     """Parse, measure, and show what came of it."""
-    options = parse(Bench, PROGRAM, words, Bench())
+    options = parse(Bench, PROGRAM, words, Bench(shape=usual(_model(words))))
     options.check()
     if options.source:
         _show(_read(options.source), options)
@@ -91,6 +92,21 @@ def main(words: list[str]) -> None:
     _show(_result(options, done), options)
 
 
+def _model(words: list[str]) -> Compared:
+    """The family that the words name, on which the usual sizes depend."""
+    kept = []
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        flag, sign, _ = word.partition("=")
+        if flag == "--model":
+            kept += [word] if sign or following is None else [word, following]
+    return parse(_Model, PROGRAM, kept, _Model()).model
+
+
+@dataclass(frozen=True)
+class _Model:
+    model: Compared = "mlp"
+
+
 def _use_threads(threads: int) -> None:
     """Tell NumPy, PyTorch and JAX, which look when they are imported; and no accelerator, no server to compile."""
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
@@ -99,14 +115,14 @@ def _use_threads(threads: int) -> None:
 
 def _measure(options: Bench, done: "list[Measurement]") -> None:
     """Append one measurement after the other, so that after a Ctrl-C `done` has what there is."""
-    from handgrad.bench.measure import Measurement, choose_clock
-    from handgrad.bench.rivals import RIVALS
+    from handgrad.bench.measure import Measurement, choose_clock, rivals_of
 
     shapes = SHAPES if options.all else (options.shape,)
-    with _progress(shapes, options.rounds, len(shapes) * (len(RIVALS) + options.rounds)) as progress:
+    parts = sum(len(rivals_of(shape)) + options.rounds for shape in shapes)
+    with _progress(shapes, options.rounds, parts) as progress:
         for shape in shapes:
             done.append(Measurement(shape, choose_clock(options.threads)))
-            done[-1].run(options.rounds, progress, RIVALS)
+            done[-1].run(options.rounds, progress)
 
 
 @contextmanager

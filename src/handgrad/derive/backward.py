@@ -24,8 +24,9 @@ class Backward:
 
     `upstream` is the name of the gradient it starts from, None where that is the 1 of a scalar loss; `gradients` gives,
     for each variable of the program, the name of its gradient; `recomputed` are forward lines that have to run again
-    first, since a name they made was assigned again; `facts` what was seen in numbers only, and holds where they do.
-    `below` is the forward pass that it stands below, where that has loops, and keeps in lists what is read of them.
+    first, since a name they made was assigned again; `facts` what was seen in numbers only, and holds where they do;
+    `notes` what else is to be known of it. `below` is the forward pass that it stands below, where that has loops, and
+    keeps in lists what is read of them.
     """
 
     lines: tuple[GradientLine, ...]
@@ -33,6 +34,7 @@ class Backward:
     upstream: str | None
     recomputed: tuple[str, ...] = ()
     facts: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     below: Program | None = None
 
     @property

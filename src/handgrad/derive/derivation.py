@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from handgrad.derive import Form, Style
@@ -46,7 +46,7 @@ class Derivation:
         """What holds for this forward pass alone, what was only seen in numbers, and what was not compared."""
         left_out = self.verification.unchecked.items()
         unchecked = [f"{name} was not compared: {why}." for name, why in left_out if name.isidentifier()]
-        return (*(self.written.below or self.program).notes, *self.facts, *unchecked)
+        return (*(self.written.below or self.program).notes, *self.facts, *self.written.notes, *unchecked)
 
     @property
     def check(self) -> "tuple[Check, ...]":
@@ -75,7 +75,8 @@ class Derivation:
     @property
     def summary(self) -> str:
         """One line about the check."""
-        return summary(self.verification)
+        judge = "autograd's" if self.program.library == "torch" else "central differences"
+        return summary(self.verification, judge)
 
     def to_json(self) -> dict[str, Any]:
         """All of it for a program."""
@@ -144,6 +145,13 @@ def write_and_check(
     if form == "lines" and program.with_loops() is not program:
         with suppress(DeriveError):
             return _written_and_checked(program.with_loops(), form, style, None)
+    if form == "shortest":
+        try:
+            return _written_and_checked(program, form, style, run)
+        except DeriveError as error:
+            lines, verification = write_and_check(program, "lines", style, run)
+            note = f"Nothing shorter was found than line by line: {error.what}."
+            return replace(lines, notes=(*lines.notes, note)), verification
     return _written_and_checked(program, form, style, run)
 
 
@@ -193,6 +201,8 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     from handgrad.derive.verify import verify
 
     found = verify(program, written)
+    if found.right and form == "shortest" and found.missing:
+        raise DeriveError(f"the lines that were derived ({form}) lack {', '.join(found.missing)}")
     if found.right:
         return found
     report = "Please report it, with the forward lines: no wrong line is shown."
@@ -208,7 +218,7 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     raise DeriveError(f"the lines that were derived ({form}) are not right: {wrong}", next_step=report)
 
 
-def summary(found: "Verification") -> str:
+def summary(found: "Verification", judge: str) -> str:
     """How many gradients were compared with what, and how far off they are at most."""
     count = len(found.checks)
     gradients = "the gradient equals" if count == 1 else f"all {count} gradients equal"
@@ -216,7 +226,7 @@ def summary(found: "Verification") -> str:
     sizes = f"at its own sizes and {others} other{'s' * (others > 1)}" if others else "at its own sizes"
     largest = max(check.error for check in found.checks)
     off = f"off by at most {largest:.0e}" if largest else "bit for bit"
-    return f"{gradients} autograd's in float64, {sizes}: {off}"
+    return f"{gradients} {judge} in float64, {sizes}: {off}"
 
 
 def _line_to_json(line: GradientLine) -> dict[str, Any]:

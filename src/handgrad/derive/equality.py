@@ -1,6 +1,7 @@
 """Whether two expressions are one: what is left of their difference, and the factor between them."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 from handgrad.derive.expr import ONE, Base, Expr, Factor, Number, ratio, term
@@ -77,17 +78,19 @@ def onto(low: Lowering, made: Indexed, form: Form) -> tuple[Expr, bool]:
 
 def left_of(graph: Graph, expr: Expr) -> Expr:
     """What is left of an expression: nothing where it can be proven to be zero."""
-    left = normal(graph, expr)
+    left = _shorter(graph, normal(graph, expr), softmaxes)
     for which in (lambda _, d: not d.user, lambda *_: True):
-        if left:
-            made = normal(graph, expand(graph, left, which))
-            left = made if len(made) < len(left) or not made else left
+        left = _shorter(graph, left, lambda graph, e, which=which: expand(graph, e, which))
     if left:
         cleared = normal(graph, expand(graph, _cleared(graph, left), lambda *_: True, (1, 2, 3, 4)))
         left = cleared if not cleared else left
-    if left and not normal(graph, softmaxes(graph, left)):
-        return Expr()
-    return left
+    return _shorter(graph, left, softmaxes)
+
+
+def _shorter(graph: Graph, expr: Expr, rewritten: Callable[[Graph, Expr], Expr]) -> Expr:
+    """An expression as it is, or rewritten where that has fewer terms."""
+    made = normal(graph, rewritten(graph, expr)) if expr else expr
+    return made if len(made) < len(expr) else expr
 
 
 def _cleared(graph: Graph, expr: Expr) -> Expr:
@@ -108,14 +111,17 @@ def _cleared(graph: Graph, expr: Expr) -> Expr:
 
 def factor_between(graph: Graph, theirs: Expr, right: Expr) -> Expr | None:
     """What the right expression has to be multiplied by to be another, where that is a single number or size."""
-    for (one, k), (other, c) in itertools.product(list(theirs)[:1], right):
+    tried: set[Expr] = set()
+    theirs, right = (normal(graph, expand(graph, e, lambda _, d: not d.user)) for e in (theirs, right))
+    for (one, k), (other, c) in itertools.product(theirs, right):
         powers = dict(one.factors)
         for base, power in other.factors:
             powers[base] = powers.get(base, 0) - power
         left = {b: p for b, p in powers.items() if p}
-        if any(not isinstance(b, Factor) or b.indices for b in left):
-            continue
         factor = Expr([term((), left.items(), ratio(k, c))])
+        if factor in tried or any(not isinstance(b, Factor) or b.indices for b in left):
+            continue
+        tried.add(factor)
         if not left_of(graph, theirs - right * factor):
             return factor
     return None

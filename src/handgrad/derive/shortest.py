@@ -1,8 +1,9 @@
 """All gradients of a program in as few words as possible."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
+from handgrad.derive.apart import Apart, settled, undone_apart, with_parts
 from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.derivative import Gradients, form_of, send
 from handgrad.derive.emit import helpers
@@ -12,9 +13,10 @@ from handgrad.derive.expr import ONE, Expr, Factor, Product, opened, term
 from handgrad.derive.indices import Form, Index, Merged
 from handgrad.derive.lower import lower
 from handgrad.derive.lower.graph import Definition, Graph, is_hidden
-from handgrad.derive.read.program import Program
+from handgrad.derive.read.program import Line, Program
+from handgrad.derive.read.steps import names_used
 from handgrad.derive.simplify.normal import normal
-from handgrad.derive.sweep import cost, gradient_name, reaches, shortened, upstream
+from handgrad.derive.sweep import cost, gradient_name, missing, shortened, upstream
 from handgrad.derive.wording.words import Words
 from handgrad.errors import DeriveError
 
@@ -34,20 +36,42 @@ class Equations(NamedTuple):
 def shortest(program: Program) -> Backward:
     """The gradients of all inputs from that of the output, in the fewest words found.
 
-    A gradient that is used more than once, or makes the others shorter, has a line of its own.
+    A gradient that is used more than once, or makes the others shorter, has a line of its own; a forward line that has
+    no index notation is undone as it stands.
     """
+    others: set[str] = set()
+    while True:
+        try:
+            return _shortest(program, others)
+        except WithoutSourceError as found:
+            more = set(found.makers) - others
+            if not more:
+                raise DeriveError(f"there is no short source for all gradients: {found}") from None
+            others |= more
+
+
+class WithoutSourceError(UnsayableError):
+    """A gradient has no source: the lines that make `makers` have to be undone apart."""
+
+    def __init__(self, reason: UnsayableError, makers: Iterable[str]):
+        """Note which lines are in the way."""
+        super().__init__(str(reason))
+        self.makers = tuple(makers)
+
+
+def _shortest(program: Program, others: Container[str]) -> Backward:
     graph = lower(program)
     words = Words(graph)
-    order, known = equations(graph, program.output)
-    for name in (program.output, *order):
-        if name in graph.errors and any(reaches(graph, x, name) for x in program.inputs):
-            raise graph.errors[name]
-    kept = eliminate(words, list(order), dict(known), {n for n in order if graph.definitions[n].function == "input"})
-    try:
-        lines = said(words, [name for name in order if name in kept], kept)
-    except UnsayableError as reason:
-        raise DeriveError(f"there is no short source for all gradients: {reason}") from None
     output = program.output
+    if output not in graph.definitions or graph.definitions[output].function == "constant":
+        raise missing(graph, output)
+    apart = undone_apart(graph, output, program.inputs, others)
+    order, known = equations(graph, output, apart=apart)
+    wanted = {n for n in order if n in apart or graph.definitions[n].function == "input"}
+    kept = eliminate(words, list(order), dict(known), wanted)
+    lines = said(words, [name for name in order if name in kept], kept)
+    if apart:
+        lines = settled(graph, with_parts(graph, output, lines, apart), apart, known)
     start = gradient_name(graph, output) if graph.definitions[output].axes else None
     return Backward(tuple(lines), {n: gradient_name(graph, n) for n in kept}, start)
 
@@ -55,22 +79,34 @@ def shortest(program: Program) -> Backward:
 def said(words: Words, order: list[str], known: Mapping[str, Expr]) -> list[GradientLine]:
     """The source of each gradient, after the lines that make what it uses of the insides of calls."""
     graph = words.graph
-    before = helpers.lines(words, helpers.choose(words, [known[name] for name in order]))
+    program = graph.program
+    try:
+        before = helpers.lines(words, helpers.choose(words, [known[name] for name in order]))
+    except UnsayableError as reason:
+        line = None if reason.line is None else program.lines[reason.line]
+        raise WithoutSourceError(reason, line.targets if isinstance(line, Line) else ()) from None
     left = list(before)
     lines = []
     for name in order:
         target = gradient_name(graph, name)
-        made = assign(words, target, graph.words.get(name, name), form_of(graph, name), known[name])
+        try:
+            made = assign(words, target, graph.words.get(name, name), form_of(graph, name), known[name])
+        except UnsayableError as reason:
+            makers = (target for target, line in program.makers() if name in names_used([line]))
+            raise WithoutSourceError(reason, makers) from None
         if not lines:
             made = [*(before[n] for n in left), *made]
         lines.append(GradientLine(target, "\n".join(made)))
     return lines
 
 
-def equations(graph: Graph, end: str, variables: Container[str] | None = None) -> Equations:
+def equations(
+    graph: Graph, end: str, variables: Container[str] | None = None, apart: Mapping[str, Apart] | None = None
+) -> Equations:
     """The gradient of each variable in terms of those of the variables made of it.
 
-    The variables are the program's own names where they are left out, and the hidden ones that are worth a name.
+    The variables are the program's own names where they are left out, and the hidden ones that are worth a name. What
+    is undone `apart` sends back parts that have names.
     """
     names = [n for n, d in graph.definitions.items() if d.function != "constant"]
     if variables is None:
@@ -82,7 +118,10 @@ def equations(graph: Graph, end: str, variables: Container[str] | None = None) -
             continue
         order.append(name)
         definition = graph.definitions[name]
-        if definition.given:
+        undone = apart.get(name) if apart else None
+        for other, gradient in undone.sent(graph).items() if undone else ():
+            total[other] = total.get(other, Expr()) + gradient
+        if undone or definition.given:
             continue
         own = ONE if name == end and not form_of(graph, name) else upstream(graph, name)
         local: Gradients = {}

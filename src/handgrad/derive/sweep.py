@@ -113,7 +113,9 @@ def made_of(graph: Graph, names: set[str], given: set[str]) -> set[str]:
     for name, definition in graph.definitions.items():
         for used in {n for e in definition.arguments for n in e.names()}:
             users.setdefault(used, []).append(name)
-    found, todo = set(names), list(names)
+    lost = [name for name, definition in graph.definitions.items() if definition.function == "unknown"]
+    found = names | {name for name in lost if any(reaches(graph, other, name) for other in names)}
+    todo = list(found)
     while todo:
         here = todo.pop()
         if here in given and here not in names:
@@ -122,8 +124,7 @@ def made_of(graph: Graph, names: set[str], given: set[str]) -> set[str]:
             if user not in found:
                 found.add(user)
                 todo.append(user)
-    lost = [name for name, definition in graph.definitions.items() if definition.function == "unknown"]
-    return found | {name for name in lost if any(reaches(graph, other, name) for other in names)}
+    return found
 
 
 def named(graph: Graph, name: str, gradient: Expr) -> Expr:

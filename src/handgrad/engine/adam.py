@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 
 _NOTHING = np.float32(1e-30)
 
 
-@kernel
+@compiled
 def adam_update(flat, gradient, mean, square, rate, step, beta1, beta2, eps, decay):
     r"""Adam with weight decay: a step in units of the gradient's root mean square, and a little towards 0.
 

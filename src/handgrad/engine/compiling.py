@@ -9,10 +9,6 @@ from typing import Any
 
 import numba
 import numba.extending
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.lowering import Lower
-from numba.core.typed_passes import NativeLowering
 
 
 @functools.cache
@@ -46,37 +42,6 @@ _FROM_PYTHON: dict[str, Any] = {"no_cfunc_wrapper": True}
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function that other compiled functions call; Python cannot."""
     return numba.njit(**_OPTIONS, **_WITHIN)(function)
-
-
-class _LowerApart(Lower):
-    def pre_lower(self) -> None:
-        super().pre_lower()
-        self.builder.function.attributes.add("noinline")
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _LoweringApart(NativeLowering):
-    _name = "lowering_apart"
-
-    @property
-    def lowering_class(self) -> type[Lower]:
-        return _LowerApart
-
-
-class _CompilerApart(CompilerBase):
-    def define_pipelines(self) -> list[Any]:
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [(_LoweringApart if kind is NativeLowering else kind, why) for kind, why in passes.passes]
-        passes.finalize()
-        return [passes]
-
-
-def kernel(function: Callable[..., Any]) -> Any:
-    """Like `compiled`, for a function that works for microseconds: it does not become part of its caller.
-
-    Else LLVM would optimise it anew at each place where it is called, which is most of the time that compiling takes.
-    """
-    return numba.njit(pipeline_class=_CompilerApart, **_OPTIONS, **_WITHIN)(function)
 
 
 def composed(function: Callable[..., Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.engine.adam import adam_update
-from handgrad.engine.compiling import composed, entry_point, kernel
+from handgrad.engine.compiling import compiled, composed, entry_point
 from handgrad.engine.flat import Layout
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL, refuse_outside
 
@@ -86,7 +86,7 @@ def take_update(u, rate, step):
         _descend(u.flat, u.gradient, rate)
 
 
-@kernel
+@compiled
 def _descend(flat, gradient, rate):
     for i in range(flat.size):
         flat[i] -= rate * gradient[i]

@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from handgrad.engine.compiling import composed, intrinsic, kernel
+from handgrad.engine.compiling import compiled, composed, intrinsic
 from handgrad.engine.vectors import NARROW, WIDE
 
 TALL = 8 if WIDE == 32 else 6
@@ -134,7 +134,7 @@ def _gemm(out, a, b, alpha, beta):
     _gemm_at(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides, alpha, beta)
 
 
-@kernel
+@compiled
 def _gemm_at(out, a, b, sizes, strides, alpha, beta):
     """Of addresses: so it is compiled once, not once for each kind of array."""
     n_rows, n_columns, n_products = sizes
@@ -172,7 +172,7 @@ def _transposed_tile(_, out, x, out_row, x_row):
     return types.intp(*[types.intp] * 4), codegen
 
 
-@kernel
+@compiled
 def transpose(out, x):
     """`out = x.T`, rows and columns that only pad included."""
     for i in range(0, x.shape[0], NARROW):

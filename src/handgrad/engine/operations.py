@@ -10,7 +10,7 @@ import math
 import numba
 import numpy as np
 
-from handgrad.engine.compiling import compiled, composed, kernel
+from handgrad.engine.compiling import compiled, composed
 from handgrad.engine.elementary import exp, tanh
 from handgrad.engine.matmul import add_product, matmul
 from handgrad.engine.vectors import WIDE, load, spread, square_root, store
@@ -19,7 +19,7 @@ _EPS = np.float32(1e-5)
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@kernel
+@compiled
 def number_letters(rows, letters, starts, row_of, contexts):
     """Number the letters in use, place after place, in the order in which they come.
 
@@ -45,14 +45,14 @@ def number_letters(rows, letters, starts, row_of, contexts):
     starts[block_size] = count
 
 
-@kernel
+@compiled
 def embedding_forward(emb, C, letters):
     """`emb = C[letters]`."""
     for u in range(emb.shape[0]):
         copy(emb[u], C[letters[u]])
 
 
-@kernel
+@compiled
 def embedding_backward(dC, demb, letters, first, factor):
     """A letter's row of `dC` gains the sum over its uses, each in the columns of `demb` from `first` on."""
     for u in range(letters.size):
@@ -74,14 +74,14 @@ def linear_backward(dx, dweight, dy, x, weight_transposed, factor):
     add_product(dweight, x.T, dy, factor)
 
 
-@kernel
+@compiled
 def bias_forward(y, bias):
     """`y += bias`."""
     for n in range(y.shape[0]):
         add(y[n], bias)
 
 
-@kernel
+@compiled
 def bias_backward(dbias, dy, factor):
     """`dbias += factor * dy.sum(0)`."""
     for j in range(0, dbias.size, WIDE):
@@ -91,7 +91,7 @@ def bias_backward(dbias, dy, factor):
         store(dbias, j, load(dbias, j) + total * factor)
 
 
-@kernel
+@compiled
 def places_forward(y, contributions, rows):
     """What the letters at all places contribute to each example: `y = contributions[rows].sum(1)`."""
     for j in range(0, y.shape[1], WIDE):
@@ -102,7 +102,7 @@ def places_forward(y, contributions, rows):
             store(y[n], j, total)
 
 
-@kernel
+@compiled
 def places_backward(dcontributions, dy, rows):
     """A row's gradient is the sum over the examples that used it."""
     fill(dcontributions, _ZERO)
@@ -114,7 +114,7 @@ def places_backward(dcontributions, dy, rows):
                 store(row, j, load(row, j) + dy_here)
 
 
-@kernel
+@compiled
 def batchnorm_tanh_forward(h, bnraw, bnmean, bnvar_inv, gain, bias):
     """Normalise each column, then tanh; `bnraw` has the input at first, `bnmean` and `bnvar_inv` are results too."""
     n_rows, n_columns = bnraw.shape
@@ -136,7 +136,7 @@ def batchnorm_tanh_forward(h, bnraw, bnmean, bnvar_inv, gain, bias):
         store(bnvar_inv, j, scale)
 
 
-@kernel
+@compiled
 def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain, factor):
     """The closed form; `dx` has the cotangent of `h` at first. `dgain` may be `gain`."""
     n_rows, n_columns = dx.shape
@@ -156,7 +156,7 @@ def batchnorm_tanh_backward(dx, dgain, dbias, h, bnraw, bnvar_inv, gain, factor)
             store(dx[n], j, scale * (load(dx[n], j) - through_mean - through_variance * load(bnraw[n], j)))
 
 
-@kernel
+@compiled
 def batchnorm_inference(y, x, gain, bias, bnmean, bnvar):
     """With a given mean and variance."""
     for j in range(0, bnmean.size, WIDE):
@@ -166,7 +166,7 @@ def batchnorm_inference(y, x, gain, bias, bnmean, bnvar):
             store(y[n], j, load(x[n], j) * scale + shift)
 
 
-@kernel
+@compiled
 def tanh_forward(h):
     """In place."""
     for n in range(h.shape[0]):
@@ -174,7 +174,7 @@ def tanh_forward(h):
             store(h[n], j, tanh(load(h[n], j)))
 
 
-@kernel
+@compiled
 def softmax(logits, logit_maxes, counts_sum):
     """In place; each row's maximum and the sum of its exponentials are results too."""
     for n in range(logits.shape[0]):
@@ -200,7 +200,7 @@ def cross_entropy_forward(logits, targets, logit_maxes, counts_sum):
     return loss / logits.shape[0]
 
 
-@kernel
+@compiled
 def cross_entropy_backward(probs, targets):
     """In place: `(probs - onehot) / N`."""
     n_rows = probs.shape[0]
@@ -211,7 +211,7 @@ def cross_entropy_backward(probs, targets):
         flat[i] *= of_mean
 
 
-@kernel
+@compiled
 def log_softmax(logits):
     """In place."""
     for n in range(logits.shape[0]):
@@ -223,7 +223,7 @@ def log_softmax(logits):
             row[j] -= logarithm
 
 
-@kernel
+@compiled
 def fill(x, value):
     """`x[:] = value`."""
     flat = x.reshape(x.size)
@@ -231,14 +231,14 @@ def fill(x, value):
         flat[i] = value
 
 
-@kernel
+@compiled
 def copy(out, x):
     """`out[:] = x`, for vectors."""
     for i in range(out.size):
         out[i] = x[i]
 
 
-@kernel
+@compiled
 def add(out, x):
     """`out += x`, for rows."""
     for j in range(0, out.size, WIDE):
@@ -254,7 +254,7 @@ def sum_of(x):
     return total
 
 
-@kernel
+@compiled
 def greatest(x):
     """`x.max()`, NaN where there is one.
 

@@ -8,24 +8,13 @@ from handgrad.engine.compiling import composed
 from handgrad.engine.flat import Arrays, rows_apart
 from handgrad.engine.kernels.cross_entropy import cross_entropy
 from handgrad.engine.kernels.dropout import draw_mask, dropout
-from handgrad.engine.kernels.rows import add_rows, clear_rows, take_rows
+from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.kernels.tree import Tree, tree_for
 from handgrad.engine.lines import CompiledLines
-from handgrad.engine.matmul import transpose
-from handgrad.engine.operations import (
-    bias_backward,
-    bias_forward,
-    embedding_backward,
-    embedding_forward,
-    linear_backward,
-    linear_forward,
-    log_softmax,
-    number_letters,
-)
+from handgrad.engine.matmul import matmul, transpose
+from handgrad.engine.operations import bias_forward, embedding_forward, log_softmax, number_letters
 from handgrad.engine.vectors import aligned_zeros, padded
 from handgrad.models.recurrent import Recurrent
-
-_ONE = np.float32(1)
 
 
 class Work(NamedTuple):
@@ -85,7 +74,7 @@ def work_for(network: Recurrent, n_targets: int, dropping: bool) -> Work:
         logits=aligned_zeros(n_targets, vocab),
         logit_maxes=aligned_zeros(n_targets),
         counts_sum=aligned_zeros(n_targets),
-        mask=rows_apart(n_dropped, hidden),
+        mask=aligned_zeros((n_dropped + 1) * hidden),
         seen=rows_apart(n_dropped, hidden),
         dseen=rows_apart(n_dropped, hidden),
         each=np.arange(n_targets, dtype=np.int32),
@@ -97,13 +86,19 @@ def work_for(network: Recurrent, n_targets: int, dropping: bool) -> Work:
 
 @composed
 def inputs_forward(w, p, n):
-    """What the letter of each node contributes: `a = (C[letters] @ Wxh + bh)[rows]`."""
+    """What each letter in use contributes: `table = C[letters] @ Wxh + bh`."""
     number_letters(w.letter_rows[:n], w.letters, w.letter_starts, w.row_of, w.tree.tokens[:n])
     u = w.letter_starts[1]
     embedding_forward(w.emb[:u], p.C, w.letters)
-    linear_forward(w.table[:u], w.emb[:u], p.Wxh)
+    matmul(w.table[:u], w.emb[:u], p.Wxh)
     bias_forward(w.table[:u], p.bh)
-    take_rows(w.a[:n], w.table, w.letter_rows[:n, 0])
+
+
+@composed
+def enter(w, start, stop):
+    """What the letters of some nodes contribute, into `a`, and the states before them, into `before`."""
+    take_rows(w.a[start:stop], w.table, w.letter_rows[start:stop, 0])
+    take_rows(w.before[start:stop], w.h, w.tree.parents[start:stop])
 
 
 @composed
@@ -112,10 +107,12 @@ def inputs_backward(w, d, p, n):
     u = w.letter_starts[1]
     clear_rows(w.dtable[:u])
     add_rows(w.dtable, w.letter_rows[:n, 0], w.a[:n])
-    bias_backward(d.bh, w.dtable[:u], _ONE)
+    sum_rows(d.bh, w.dtable[:u])
+    matmul(d.Wxh, w.emb[:u].T, w.dtable[:u])
     transpose(w.Wxh_transposed, p.Wxh)
-    linear_backward(w.demb[:u], d.Wxh, w.dtable[:u], w.emb[:u], w.Wxh_transposed, _ONE)
-    embedding_backward(d.C, w.demb, w.letters[:u], 0, _ONE)
+    matmul(w.demb[:u], w.dtable[:u], w.Wxh_transposed)
+    clear_rows(d.C)
+    add_rows(d.C, w.letters[:u], w.demb[:u])
 
 
 @composed
@@ -126,20 +123,21 @@ def scores(w, d, p, n, targets, n_hidden, dropping, step):
     seen, dseen, rows, counts = h, dh, places, w.tree.counts[:n]
     if drops:
         seen, dseen, rows, counts = w.seen[:m], w.dseen[:m], w.each[:m], w.ones[:m]
-        draw_mask(w.mask[:m], n_hidden, dropping.share, dropping.seed, dropping.first + step, dropping.place)
+        draw_mask(w.mask, m * n_hidden, dropping.share, dropping.seed, dropping.first + step, dropping.place)
         take_rows(seen, h, places)
-        dropout(seen, seen, w.mask)
+        dropout(seen, seen, w.mask, n_hidden)
     logits = w.logits[: counts.size]
-    linear_forward(logits, seen, p.Why)
+    matmul(logits, seen, p.Why)
     bias_forward(logits, p.by)
     loss = cross_entropy(logits, counts, rows, targets, w.logit_maxes, w.counts_sum)
 
-    bias_backward(d.by, logits, _ONE)
+    sum_rows(d.by, logits)
+    matmul(d.Why, seen.T, logits)
     transpose(w.Why_transposed, p.Why)
-    linear_backward(dseen, d.Why, logits, seen, w.Why_transposed, _ONE)
+    matmul(dseen, logits, w.Why_transposed)
     clear_rows(w.dh[: n + 1 if drops else 1])
     if drops:
-        dropout(dseen, dseen, w.mask)
+        dropout(dseen, dseen, w.mask, n_hidden)
         add_rows(dh, places, dseen)
     return loss
 
@@ -148,7 +146,7 @@ def scores(w, d, p, n, targets, n_hidden, dropping, step):
 def log_probabilities_of(w, p, n):
     """Of what follows n states, in `logits`."""
     logits = w.logits[:n]
-    linear_forward(logits, w.h[1 : n + 1], p.Why)
+    matmul(logits, w.h[1 : n + 1], p.Why)
     bias_forward(logits, p.by)
     log_softmax(logits)
 

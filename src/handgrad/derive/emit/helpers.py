@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from handgrad.derive.emit.speaker import Speaker
+from handgrad.derive.emit.layout import UnsayableError
+from handgrad.derive.emit.speaker import Speaker, wrapped
 from handgrad.derive.expr import Expr, Factor
 from handgrad.derive.indices import Axis
 from handgrad.derive.wording.search import tree
@@ -57,7 +58,11 @@ def lines(words: Words, names: Iterable[str]) -> Mapping[str, str]:
             variable = next(v for v, g in words.graph.gradients.items() if g == said)
             out[name] = "\n".join(assign(words, said, variable, definition.axes, definition.arguments[0]))
         else:
-            out[name] = f"{said} = {leaf(speaker, Factor(name, definition.axes)).text}"
+            try:
+                text = leaf(speaker, Factor(name, definition.axes)).text
+            except UnsayableError as reason:
+                raise UnsayableError(str(reason), definition.line) from None
+            out[name] = f"{said} = {text[1:-1] if wrapped(text) else text}"
         words.helpers[name] = said
     return out
 

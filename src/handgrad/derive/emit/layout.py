@@ -13,7 +13,12 @@ Axes = tuple[Axis | None, ...]
 
 
 class UnsayableError(Exception):
-    """There is no way to say this with these axes."""
+    """There is no way to say this with these axes; `line` is which forward line makes it, where it is inside of one."""
+
+    def __init__(self, reason: str = "", line: int | None = None):
+        """Say why."""
+        super().__init__(reason)
+        self.line = line
 
 
 class Code(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from handgrad.derive.emit.layout import ADD, MULTIPLY, PRIMARY, UNARY, Code, UnsayableError, joined, length
-from handgrad.derive.emit.speaker import Speaker
+from handgrad.derive.emit.speaker import Speaker, wrapped
 from handgrad.derive.expr import Base, Delta, Factor
 from handgrad.derive.indices import Affine, Axis, Gathered, Index, Merged, Size, fresh, plain_order
 from handgrad.derive.lower.graph import Definition, is_hidden
@@ -126,11 +126,10 @@ def _subscripted(speaker: Speaker, code: Code, indices: Sequence[Index | None]) 
             case Axis():
                 subscripts.append(":")
                 axes.append(index)
-            case Gathered(table, parts):
-                if not all(isinstance(p, Axis) for p in parts):
-                    raise UnsayableError("a subscript in a subscript")
-                subscripts.append(speaker.graph.tables[table].text)
-                gathered += [p for p in parts if isinstance(p, Axis) and p not in gathered]
+            case Gathered():
+                text, parts = named_place(speaker, index)
+                subscripts.append(text)
+                gathered += [p for p in parts if p not in gathered]
                 at.append(len(subscripts) - 1)
             case Affine(terms, _, text):
                 subscripts.append(rendered(speaker, text))
@@ -151,6 +150,29 @@ def _subscripted(speaker: Speaker, code: Code, indices: Sequence[Index | None]) 
         subscripts.pop()
     made = code._replace(axes=tuple(axes))
     return code.then(f"[{', '.join(subscripts)}]", tuple(axes)) if subscripts else made
+
+
+def named_place(speaker: Speaker, index: Gathered) -> tuple[str, tuple[Axis, ...]]:
+    """The source of the places that a table names, and its axes."""
+    table, graph = speaker.graph.tables[index.table], speaker.graph
+    plain = tuple(p for p in index.indices if isinstance(p, Axis))
+    if len(plain) == len(index.indices):
+        return table.text, plain
+    parts = iter(index.indices)
+    axes = graph.definitions[table.text].axes if table.text in graph.definitions else index.indices
+    strength = PRIMARY if table.text.isidentifier() or table.text[-1] in ")]" else UNARY
+    code = Code(table.text, strength, (), "int")
+    made = _subscripted(speaker, code, [None if a is None else next(parts) for a in axes])
+    wide = tuple(a for a in made.axes if a is not None)
+    return (
+        made.then(f".view({', '.join(said_size(speaker, a) for a in wide)})", wide) if None in made.axes else made
+    ).text, wide
+
+
+def contiguous(speaker: Speaker, table: str) -> bool:
+    """Whether the elements of a tensor of the program stand one after the other."""
+    made = speaker.graph.program.values.get(table)
+    return made is not None and (not hasattr(made, "is_contiguous") or made.is_contiguous())
 
 
 def _along(speaker: Speaker, code: Code, indices: Sequence[Index | None]) -> Code:
@@ -228,7 +250,8 @@ def rendered(speaker: Speaker, text: str) -> str:
         if match[0].startswith("#"):
             return said_size(speaker, Axis(speaker.graph.sizes.of_factor(match[0]), 0))
         name = match[1]
-        return _named(speaker, Factor(name, speaker.graph.definitions[name].axes))[0].at(ADD)
+        said = _named(speaker, Factor(name, speaker.graph.definitions[name].axes))[0].text
+        return said[1:-1] if wrapped(said) else said
 
     return re.sub(r"#\d+|«([^»]*)»", word, re.sub(r"#\d+(?: \+ #\d+)+", _counted, text))
 
@@ -243,18 +266,17 @@ def _delta(speaker: Speaker, base: Delta) -> Code:
     i, j = (base.left, base.right) if isinstance(base.left, Axis | Merged) else (base.right, base.left)
     if isinstance(i, Axis) and isinstance(j, Axis):
         return Code(f"torch.eye({said_size(speaker, i)})", PRIMARY, (i, j))
-    if not isinstance(j, Gathered) or not all(isinstance(p, Axis) for p in j.indices):
+    if not isinstance(j, Gathered):
         raise UnsayableError("a delta that is no one-hot")
-    table = speaker.graph.tables[j.table]
-    if table.method:
+    if speaker.graph.tables[j.table].method:
         raise UnsayableError("a delta of a turn")
-    axes = tuple(p for p in j.indices if isinstance(p, Axis))
+    table, axes = named_place(speaker, j)
     if isinstance(i, Axis):
-        return Code(f"F.one_hot({table.text}, {said_size(speaker, i)})", PRIMARY, (*axes, i), "int")
+        return Code(f"F.one_hot({table}, {said_size(speaker, i)})", PRIMARY, (*axes, i), "int")
     if isinstance(i, Merged) and not axes and all(isinstance(p, Axis) for p in i.indices):
         parts = tuple(p for p in i.indices if isinstance(p, Axis))
         sizes = [said_size(speaker, p) for p in parts]
-        whole = f"F.one_hot({table.text}, {' * '.join(sizes)}).view({', '.join(sizes)})"
+        whole = f"F.one_hot({table}, {' * '.join(sizes)}).view({', '.join(sizes)})"
         return Code(whole, PRIMARY, parts, "int")
     raise UnsayableError("a delta of two views")
 

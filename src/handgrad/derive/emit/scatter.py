@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from handgrad.derive.emit.layout import PRIMARY, Code, UnsayableError
-from handgrad.derive.emit.leaves import rendered, said_size
+from handgrad.derive.emit.leaves import contiguous, named_place, rendered, said_size
 from handgrad.derive.emit.speaker import Speaker
 from handgrad.derive.expr import Delta, Expr, opened, put_base, term
 from handgrad.derive.indices import Affine, Axis, Form, Gathered, Index, Merged, extent, fresh, plain_order, put_index
@@ -105,14 +105,15 @@ def scattered(speaker: Speaker, target: str, variable: str, form: Form, sparse: 
         if isinstance(places[0].right, Gathered):
             lines.append(f"{target}{_added(speaker, form, places[0], made)}")
             continue
-        code, at = _sliced(speaker, form, places, made)
+        inner, at = _sliced(speaker, form, places)
+        code = _broadcasting(speaker, inner, made)
         sign = "-=" if code.text.startswith("-") and code.strength > 0 else "+="
         lines.append(f"{target}[{at}] {sign} {code.text.removeprefix('-') if sign == '-=' else code.text}")
     return lines
 
 
-def _sliced(speaker: Speaker, form: Form, places: Places, made: Expr) -> tuple[Code, str]:
-    """What goes to slices, and the subscript that says them."""
+def _sliced(speaker: Speaker, form: Form, places: Places) -> tuple[Form, str]:
+    """The axes of what goes to slices, and the subscript that says these."""
     inner: list[Index | None] = []
     subscripts: list[str] = []
     known = {place.left: place.right for place in places}
@@ -128,13 +129,19 @@ def _sliced(speaker: Speaker, form: Form, places: Places, made: Expr) -> tuple[C
         subscripts.append(rendered(speaker, place.text))
     while subscripts[-1] == ":":
         subscripts.pop()
-    return _body(speaker, inner, made), ", ".join(subscripts)
+    return tuple(inner), ", ".join(subscripts)
 
 
 def _body(speaker: Speaker, form: Sequence[Index | None], made: Expr) -> Code:
     from handgrad.derive.emit.torch import expression
 
     return expression(speaker, speaker.near[0], tuple(form), made)
+
+
+def _broadcasting(speaker: Speaker, form: Form, made: Expr) -> Code:
+    from handgrad.derive.emit.torch import broadcasting
+
+    return speaker.numeric(broadcasting(speaker, form, made)[0])
 
 
 def _pieces(speaker: Speaker, form: Form, sparse: Sparse) -> str | None:
@@ -157,7 +164,7 @@ def _pieces(speaker: Speaker, form: Form, sparse: Sparse) -> str | None:
     if at != extent(axis) or len(spans) < 2:
         return None
     d = form.index(axis)
-    codes = [_sliced(speaker, form, places, made)[0] for _, _, places, made in spans]
+    codes = [_body(speaker, _sliced(speaker, form, places)[0], made) for _, _, places, made in spans]
     single = [not places[0].right.terms for _, _, places, _ in spans if isinstance(places[0].right, Affine)]
     if any(single) and not all(single):
         return None
@@ -177,11 +184,8 @@ def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     """The call that adds rows to the places that a table names."""
     index = place.right
     assert isinstance(index, Gathered)
-    parts = index.indices
-    if not all(isinstance(p, Axis) for p in parts):
-        raise UnsayableError("a place that a table names in a slice")
     d = form.index(place.left)
-    table = speaker.graph.tables[index.table].text
+    table, parts = named_place(speaker, index)
     if set(parts) & set(form):
         shared = [p for p in parts if p not in form]
         inner = tuple(shared[0] if i == place.left else i for i in form) if len(shared) == 1 else ()
@@ -191,19 +195,20 @@ def _added(speaker: Speaker, form: Form, place: Delta, made: Expr) -> str:
     code = _body(speaker, (*form[:d], *parts, *form[d + 1 :]), made)
     if len(parts) == 1:
         return f".index_add_({d}, {table}, {code.text})"
-    return f".index_add_({d}, {table}.view(-1), {_rows(speaker, code, form, d)})"
+    how = "view" if contiguous(speaker, table) else "reshape"
+    return f".index_add_({d}, {table}.{how}(-1), {_rows(speaker, code, form, d)})"
 
 
 def _rows(speaker: Speaker, code: Code, form: Form, d: int) -> str:
     """The source with the axes of a table as one."""
     text = code.text
     sizes = ["-1" if k == d else said_size(speaker, i) if isinstance(i, Axis) else "1" for k, i in enumerate(form)]
-    for how in (".view(", ".reshape("):
-        head, found, tail = text.rpartition(how)
+    for how in ("view", "reshape"):
+        head, found, tail = text.rpartition(f".{how}(")
         if found and tail.endswith(")") and "(" not in tail and _balanced(head):
-            return f"{head}.view({', '.join(sizes)})"
+            return f"{head}.{how}({', '.join(sizes)})"
     simple = code.strength == PRIMARY
-    how = "view" if "@" in text else "reshape"
+    how = "view" if "@" in text and ".expand(" not in text else "reshape"
     return f"{text if simple else f'({text})'}.{how}({', '.join(sizes)})"
 
 

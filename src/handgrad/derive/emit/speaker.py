@@ -127,7 +127,7 @@ class Speaker:
             if "float" not in (codes[1].kind, codes[2].kind):
                 continue
             inside = ", ".join(
-                c.text.removeprefix("(").removesuffix(")") if k == 0 and _wrapped(c.text) else c.text
+                c.text.removeprefix("(").removesuffix(")") if k == 0 and wrapped(c.text) else c.text
                 for k, c in enumerate(codes)
             )
             return Code(f"torch.where({inside})", PRIMARY, joined([c.axes for c in codes]))
@@ -168,7 +168,7 @@ def shortest(ways: Sequence[Callable[[], Code | None]]) -> Code | None:
     return min(found, key=length) if found else None
 
 
-def _wrapped(text: str) -> bool:
+def wrapped(text: str) -> bool:
     """Whether parentheses are around the whole of a text."""
     if not text.startswith("("):
         return False

@@ -1,5 +1,6 @@
 """Definitions in index notation: each name of the program, and each hidden one, in terms of others."""
 
+import ast
 import copy
 import itertools
 from collections.abc import Iterable, Iterator
@@ -99,6 +100,7 @@ class Graph:
     views: set[tuple[Index, ...]] = field(default_factory=set)  # indices that a gradient has as one axis
     cache: dict[Any, Any] = field(default_factory=dict)
     reasons: list[Any] = field(default_factory=list)
+    containers: dict[str, ast.expr] = field(default_factory=dict)  # lists and dicts that lines make
     line: int = -1
     _counter: Iterator[int] = field(default_factory=itertools.count)
 

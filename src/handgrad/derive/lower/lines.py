@@ -21,6 +21,7 @@ from handgrad.derive.lower import (
     reductions,
     shapes,
 )
+from handgrad.derive.lower.containers import LITERALS, taken_apart
 from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError, is_hidden
 from handgrad.derive.lower.lowering import Lowering, refusal
 from handgrad.derive.lower.sizes import is_size
@@ -28,7 +29,7 @@ from handgrad.derive.lower.values import value
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.program import Line, Program
 from handgrad.derive.read.statements import is_float
-from handgrad.derive.read.steps import names_made
+from handgrad.derive.read.steps import names_made, names_used
 
 FAMILIES = (arithmetic, convolution, definitions, indexing, losses, masks, norms, products, reductions, shapes)
 """The modules whose rules are registered."""
@@ -47,7 +48,7 @@ def lower(program: Program) -> Graph:
     for k, line in enumerate(program.lines):
         graph.line = k
         if not isinstance(line, Line):
-            error = refusal("a loop has no index notation", line.text, line.number)
+            error = refusal(f"a loop of {len(line.rounds)} rounds has no index notation", line.text, line.number)
             for name in names_made([line]):
                 _unknown(graph, name, error)
             continue
@@ -67,15 +68,25 @@ def give(graph: Graph, name: str, array: Any, kind: str) -> None:
 
 
 def _unknown(graph: Graph, name: str, error: Any) -> None:
+    graph.errors[name] = error
     made = graph.program.values.get(name)
     if is_float(made):
         give(graph, name, made, "unknown")
-        graph.errors[name] = error
 
 
 def _lower_line(low: Lowering, line: Line) -> None:
     graph, values = low.graph, low.graph.program.values
+    if graph.containers:
+        line = replace(line, value=taken_apart(line.value, graph.containers))
+    if isinstance(line.value, LITERALS) and len(line.targets) == 1 and not is_array(values.get(line.targets[0])):
+        graph.containers[line.targets[0]] = line.value
+        return
     targets = [(name, values.get(name)) for name in line.targets]
+    lost = [n for n in names_used([line]) if n in graph.errors and n not in graph.definitions]
+    if lost:
+        for name in line.targets:
+            _unknown(graph, name, graph.errors[lost[0]])
+        return
     if not any(is_float(v) for _, v in targets):
         _note_numbers(low, line)
         return

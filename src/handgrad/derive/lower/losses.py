@@ -3,12 +3,12 @@
 import ast
 
 from handgrad.derive.expr import ONE
-from handgrad.derive.indices import Axis, plain_order, put_index
+from handgrad.derive.indices import Axis, Merged, plain_order, put_index
 from handgrad.derive.lower.arithmetic import plus, power, times
-from handgrad.derive.lower.graph import Indexed, UnsupportedError
+from handgrad.derive.lower.graph import Indexed, UnsupportedError, fitting, is_hidden
 from handgrad.derive.lower.lowering import Lowering, lowers
 from handgrad.derive.lower.masks import condition
-from handgrad.derive.lower.reductions import averaged, log_softmax, reduced
+from handgrad.derive.lower.reductions import averaged, log_softmax, reduced, spread
 from handgrad.derive.read.calls import Call
 
 IGNORED = -100
@@ -17,6 +17,8 @@ IGNORED = -100
 
 @lowers("cross_entropy", "nll_loss")
 def _cross_entropy(low: Lowering, call: Call) -> Indexed:
+    if call.name == "cross_entropy":
+        _remember(low, call["x"])
     made = low.tensor(call["x"])
     d = 1 if len(made.axes) > 1 else 0
     if call.name == "cross_entropy":
@@ -42,6 +44,17 @@ def _cross_entropy(low: Lowering, call: Call) -> Indexed:
     if weights is not None:
         losses = times(low, losses, weights)
     return _over_rows(low, call, losses, weights)
+
+
+def _remember(low: Lowering, node: ast.expr) -> None:
+    """Let logits that have no name have a line of their own, should they need one."""
+    made = low.tensor(node)
+    text = "" if any(isinstance(i, Merged) for i in made.axes) else low.said(node)
+    named = low.graph.name(Indexed(made.expr, spread(made.axes)), text=text)
+    single = named.expr.single()
+    if single is not None and is_hidden(single.name):
+        low.graph.words.setdefault(single.name, fitting(low.graph, "logits"))
+        low.keep(node, Indexed(named.expr, made.axes))
 
 
 def _negative(made: Indexed) -> Indexed:

@@ -43,7 +43,9 @@ def _sum(low: Lowering, call: Call) -> Indexed:
 
 @lowers("mean")
 def _mean(low: Lowering, call: Call) -> Indexed:
-    return averaged(low, *_read(low, call))
+    made, dims, keep = _read(low, call)
+    mean = averaged(low, made, dims, keep)
+    return low.graph.name(mean, text=source(call.node)) if keep else mean
 
 
 @lowers("var", "std")
@@ -161,7 +163,8 @@ def spread(axes: Form) -> Form:
 
 @lowers("log_softmax", "softmax", "softmin")
 def _softmax(low: Lowering, call: Call) -> Indexed:
-    made = low.graph.name(low.tensor(call["x"]))
+    made = low.tensor(call["x"])
+    made = Indexed(low.graph.name(Indexed(made.expr, spread(made.axes))).expr, made.axes)
     if call.name == "softmin":
         made = Indexed(made.expr.scale(-1), made.axes)
     (d,) = low.dims(call["dim"], len(made.axes))

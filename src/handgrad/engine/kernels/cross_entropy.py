@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.operations import softmax
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@kernel
+@compiled
 def cross_entropy(logits, counts, rows, targets, logit_maxes, counts_sum):
     """The mean loss over all targets; `logits` become their gradient.
 

@@ -2,32 +2,44 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.philox import philox
 from handgrad.engine.vectors import WIDE, load, store
 
-_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+AT_ONCE = 8
+"""So many numbers of 32 bits Philox makes at once."""
+_LOW, _HALF, _ZERO = np.uint64(0xFFFFFFFF), np.uint64(32), np.float32(0)
 
 
-@kernel
-def draw_mask(mask, n_columns, share, key0, key1, place):
-    """A mask that is 0 with probability `share`, else 1 / (1 − share); columns from `n_columns` on are left."""
+@compiled
+def draw_mask(mask, size, share, key0, key1, place):
+    """A mask that is 0 with probability `share`, else 1 / (1 − share).
+
+    Args:
+        mask: with room for `size` numbers, rounded up to a multiple of AT_ONCE.
+        size: how many are drawn.
+        share: below 1.
+        key0: the seed.
+        key1: the step.
+        place: of the mask's name among the random numbers.
+    """
     kept, threshold = np.float32(1) / np.float32(1 - share), np.uint64(share * 2.0**32)
-    row, column, counter = 0, 0, 0
-    while row < mask.shape[0]:
-        counter += 1
-        for word in philox(counter, key0, key1, place, 1):
-            for number in (word & _LOW, word >> _HALF):
-                if row < mask.shape[0]:
-                    mask[row, column] = kept if number >= threshold else np.float32(0)
-                    column += 1
-                    if column == n_columns:
-                        row, column = row + 1, 0
+    for start in range(0, size, AT_ONCE):
+        i = start
+        for word in philox(start // AT_ONCE + 1, key0, key1, place, 1):
+            mask[i] = kept if (word & _LOW) >= threshold else _ZERO
+            mask[i + 1] = kept if (word >> _HALF) >= threshold else _ZERO
+            i += 2
 
 
-@kernel
-def dropout(y, x, mask):
-    """`y = mask * x`, forward as backward; `y` may be `x`."""
+@compiled
+def dropout(y, x, mask, n_columns):
+    """`y = mask * x`, forward as backward; `y` may be `x`.
+
+    Rows of the mask lie close together, `n_columns` apart. What only pads is 0 in `x`, so it does not matter which
+    number of the mask it meets; there is one more row than in `x`.
+    """
     for n in range(y.shape[0]):
+        row = mask[n * n_columns : n * n_columns + y.shape[1]]
         for j in range(0, y.shape[1], WIDE):
-            store(y[n], j, load(mask[n], j) * load(x[n], j))
+            store(y[n], j, load(row, j) * load(x[n], j))

@@ -7,14 +7,14 @@ that of the state before. Between the two halves of each pass stands a product.
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import sigmoid, tanh
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@kernel
+@compiled
 def gates_forward(a, reset, before):
     """`z, r = sigmoid(z), sigmoid(r)` and `reset = r * before`."""
     size = before.shape[1]
@@ -27,7 +27,7 @@ def gates_forward(a, reset, before):
             store(reset[n], j, opened * load(before[n], j))
 
 
-@kernel
+@compiled
 def state_forward(h, a, before):
     """`hbar = tanh(hbar)` and `h = before + z * (hbar - before)`."""
     size = before.shape[1]
@@ -39,7 +39,7 @@ def state_forward(h, a, before):
             store(h[n], j, old + load(z, j) * (new - old))
 
 
-@kernel
+@compiled
 def state_backward(a, dh, before):
     """Gradients of what z and h̄ took in, and of `before` as it goes on."""
     size = before.shape[1]
@@ -53,7 +53,7 @@ def state_backward(a, dh, before):
             store(dh[n], j, coming - through)
 
 
-@kernel
+@compiled
 def gates_backward(a, dh, dreset, before):
     """Gradients of what r took in, and of `before` through the reset."""
     size = before.shape[1]

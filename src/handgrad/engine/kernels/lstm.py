@@ -6,14 +6,14 @@ memory before and after, `tanh_c` what of it the state shows.
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import sigmoid, tanh
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@kernel
+@compiled
 def state_forward(h, c, tanh_c, a, c_before):
     """`c = f * c_before + i * g` and `h = o * tanh(c)`."""
     size = h.shape[1]
@@ -33,7 +33,7 @@ def state_forward(h, c, tanh_c, a, c_before):
             store(h[n], j, shown * visible)
 
 
-@kernel
+@compiled
 def state_backward(a, dc, dh, tanh_c, c_before):
     """Gradients of what the gates took in, and in `dc` of the memory before, from those of state and memory."""
     size = dh.shape[1]

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import tanh
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@kernel
+@compiled
 def state_forward(h, a):
     """`h = tanh(a)`."""
     for n in range(h.shape[0]):
@@ -17,7 +17,7 @@ def state_forward(h, a):
             store(h[n], j, tanh(load(a[n], j)))
 
 
-@kernel
+@compiled
 def state_backward(a, dh, h):
     """The gradient of what the state took in, into `a`."""
     for n in range(h.shape[0]):

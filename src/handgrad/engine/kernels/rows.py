@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 from handgrad.engine.vectors import WIDE, load, spread, store
 
 
-@kernel
+@compiled
 def take_rows(out, x, rows):
     """`out = x[rows]`."""
     for n in range(out.shape[0]):
@@ -15,7 +15,7 @@ def take_rows(out, x, rows):
             store(to_row, j, load(from_row, j))
 
 
-@kernel
+@compiled
 def add_rows(out, rows, x):
     """`out[rows] += x`, a row as often as it is named: the backward of `take_rows`."""
     for n in range(x.shape[0]):
@@ -24,9 +24,19 @@ def add_rows(out, rows, x):
             store(to_row, j, load(to_row, j) + load(from_row, j))
 
 
-@kernel
+@compiled
 def clear_rows(x):
     """`x[:] = 0`."""
     for n in range(x.shape[0]):
         for j in range(0, x.shape[1], WIDE):
             store(x[n], j, spread(np.float32(0)))
+
+
+@compiled
+def sum_rows(out, x):
+    """`out = x.sum(0)`."""
+    for j in range(0, out.size, WIDE):
+        total = spread(np.float32(0))
+        for n in range(x.shape[0]):
+            total += load(x[n], j)
+        store(out, j, total)

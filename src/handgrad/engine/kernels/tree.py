@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.compiling import kernel
+from handgrad.engine.compiling import compiled
 
 
 class Tree(NamedTuple):
@@ -41,7 +41,7 @@ def tree_for(n_targets: int) -> Tree:
     return Tree(levels, np.zeros((n_targets, 1), np.int32), parents, children, siblings, counts, places)
 
 
-@kernel
+@compiled
 def grow(tree, text, starts):
     """Grow the tree of some lines.
 

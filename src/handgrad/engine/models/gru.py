@@ -7,16 +7,24 @@ import numpy as np
 from handgrad.engine.compiling import composed, entry_point
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels import gru
-from handgrad.engine.kernels.rows import add_rows, take_rows
+from handgrad.engine.kernels.rows import add_rows
 from handgrad.engine.kernels.tree import grow
 from handgrad.engine.lines import CompiledLines, take_update
 from handgrad.engine.matmul import add_product, matmul, transpose
-from handgrad.engine.operations import copy, fill
-from handgrad.engine.recurrent import Work, inputs_backward, inputs_forward, log_probabilities_of, scores, work_for
+from handgrad.engine.operations import copy
+from handgrad.engine.recurrent import (
+    Work,
+    enter,
+    inputs_backward,
+    inputs_forward,
+    log_probabilities_of,
+    scores,
+    work_for,
+)
 from handgrad.engine.vectors import padded
 from handgrad.models.gru import GRU
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 
 
 class Parameters(NamedTuple):
@@ -62,7 +70,7 @@ def compiled_lines(network: GRU) -> CompiledLines:
 def recur(w, own, p, start, stop):
     """The states of the nodes of a depth."""
     size, a, before, reset = p.Whh.shape[0], w.a[start:stop], w.before[start:stop], own.reset[start:stop]
-    take_rows(before, w.h, w.tree.parents[start:stop])
+    enter(w, start, stop)
     add_product(a[:, : 2 * size], before, p.Whzr, _ONE)
     gru.gates_forward(a, reset, before)
     add_product(a[:, 2 * size :], reset, p.Whh, _ONE)
@@ -73,7 +81,7 @@ def recur(w, own, p, start, stop):
 def recur_backward(w, own, start, stop):
     """From the gradient of the states of a depth that of what their gates took in; the states before gain theirs."""
     size, a, before = w.before.shape[1], w.a[start:stop], w.before[start:stop]
-    dh, dreset = w.dh[start + 1 : stop + 1], own.dreset[start:stop]
+    dh, dreset = w.dh[start + 1 : stop + 1], own.dreset[: stop - start]
     gru.state_backward(a, dh, before)
     matmul(dreset, a[:, 2 * size :], own.Whh_transposed)
     gru.gates_backward(a, dh, dreset, before)
@@ -86,7 +94,6 @@ def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, own, n_hidden = work
     size = p.Whh.shape[0]
     for step in range(rates.size):
-        fill(u.gradient, _ZERO)
         n, depth = grow(w.tree, text, starts[step])
         targets = text[starts[step, 0] : starts[step, -1]]
 
@@ -101,8 +108,8 @@ def _steps(u, p, d, work, text, starts, rates, losses, dropping):
         for level in range(depth - 1, -1, -1):
             recur_backward(w, own, w.tree.levels[level], w.tree.levels[level + 1])
         copy(d.h0, w.dh[0])
-        add_product(d.Whzr, w.before[:n].T, w.a[:n, : 2 * size], _ONE)
-        add_product(d.Whh, own.reset[:n].T, w.a[:n, 2 * size :], _ONE)
+        matmul(d.Whzr, w.before[:n].T, w.a[:n, : 2 * size])
+        matmul(d.Whh, own.reset[:n].T, w.a[:n, 2 * size :])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
 

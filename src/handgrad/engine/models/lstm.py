@@ -11,12 +11,20 @@ from handgrad.engine.kernels.rows import add_rows, clear_rows, take_rows
 from handgrad.engine.kernels.tree import grow
 from handgrad.engine.lines import CompiledLines, take_update
 from handgrad.engine.matmul import add_product, matmul, transpose
-from handgrad.engine.operations import copy, fill
-from handgrad.engine.recurrent import Work, inputs_backward, inputs_forward, log_probabilities_of, scores, work_for
+from handgrad.engine.operations import copy
+from handgrad.engine.recurrent import (
+    Work,
+    enter,
+    inputs_backward,
+    inputs_forward,
+    log_probabilities_of,
+    scores,
+    work_for,
+)
 from handgrad.engine.vectors import padded
 from handgrad.models.lstm import LSTM
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 
 
 class Parameters(NamedTuple):
@@ -61,7 +69,7 @@ def compiled_lines(network: LSTM) -> CompiledLines:
 def recur(w, own, p, start, stop):
     """The states and memories of the nodes of a depth."""
     a, before, c_before = w.a[start:stop], w.before[start:stop], own.c_before[start:stop]
-    take_rows(before, w.h, w.tree.parents[start:stop])
+    enter(w, start, stop)
     take_rows(c_before, own.c, w.tree.parents[start:stop])
     add_product(a, before, p.Whh, _ONE)
     h, c = w.h[start + 1 : stop + 1], own.c[start + 1 : stop + 1]
@@ -82,7 +90,6 @@ def recur_backward(w, own, start, stop):
 def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, own, n_hidden = work
     for step in range(rates.size):
-        fill(u.gradient, _ZERO)
         n, depth = grow(w.tree, text, starts[step])
         targets = text[starts[step, 0] : starts[step, -1]]
 
@@ -99,7 +106,7 @@ def _steps(u, p, d, work, text, starts, rates, losses, dropping):
             recur_backward(w, own, w.tree.levels[level], w.tree.levels[level + 1])
         copy(d.h0, w.dh[0])
         copy(d.c0, own.dc[0])
-        add_product(d.Whh, w.before[:n].T, w.a[:n], _ONE)
+        matmul(d.Whh, w.before[:n].T, w.a[:n])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
 

@@ -7,16 +7,24 @@ import numpy as np
 from handgrad.engine.compiling import composed, entry_point
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels import rnn
-from handgrad.engine.kernels.rows import add_rows, take_rows
+from handgrad.engine.kernels.rows import add_rows
 from handgrad.engine.kernels.tree import grow
 from handgrad.engine.lines import CompiledLines, take_update
 from handgrad.engine.matmul import add_product, matmul, transpose
-from handgrad.engine.operations import copy, fill
-from handgrad.engine.recurrent import Work, inputs_backward, inputs_forward, log_probabilities_of, scores, work_for
+from handgrad.engine.operations import copy
+from handgrad.engine.recurrent import (
+    Work,
+    enter,
+    inputs_backward,
+    inputs_forward,
+    log_probabilities_of,
+    scores,
+    work_for,
+)
 from handgrad.engine.vectors import padded
 from handgrad.models.rnn import RNN
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 
 
 class Parameters(NamedTuple):
@@ -48,7 +56,7 @@ def compiled_lines(network: RNN) -> CompiledLines:
 def recur(w, p, start, stop):
     """The states of the nodes of a depth."""
     a, before = w.a[start:stop], w.before[start:stop]
-    take_rows(before, w.h, w.tree.parents[start:stop])
+    enter(w, start, stop)
     add_product(a, before, p.Whh, _ONE)
     rnn.state_forward(w.h[start + 1 : stop + 1], a)
 
@@ -66,7 +74,6 @@ def recur_backward(w, Whh_transposed, start, stop):
 def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, Whh_transposed, n_hidden = work
     for step in range(rates.size):
-        fill(u.gradient, _ZERO)
         n, depth = grow(w.tree, text, starts[step])
         targets = text[starts[step, 0] : starts[step, -1]]
 
@@ -80,7 +87,7 @@ def _steps(u, p, d, work, text, starts, rates, losses, dropping):
         for level in range(depth - 1, -1, -1):
             recur_backward(w, Whh_transposed, w.tree.levels[level], w.tree.levels[level + 1])
         copy(d.h0, w.dh[0])
-        add_product(d.Whh, w.before[:n].T, w.a[:n], _ONE)
+        matmul(d.Whh, w.before[:n].T, w.a[:n])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
 
