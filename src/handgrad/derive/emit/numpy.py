@@ -162,11 +162,11 @@ class _Converter:
                 return ast.Expr(_call("np.add.at", [arguments[0], index, self.plain(added)]))
             case "add_", ast.Call(ast.Attribute(matrix, "diagonal"), []), [value]:
                 diagonal = _with('np.einsum("...ii->...i", x)[...]', {"x": matrix})
-                return ast.AugAssign(diagonal, ast.Add(), self.plain(value))  # type: ignore[arg-type]
+                return _added(diagonal, self.plain(value))
         entry = entries(IN_PLACE).get(name)
         if entry is not None and entry.template.startswith("x += "):
             added = Entry(entry.arguments, entry.template.removeprefix("x += "), entry.first)
-            return ast.AugAssign(arguments[0], ast.Add(), self._filled(added, name, arguments, named))  # type: ignore[arg-type]
+            return _added(arguments[0], self._filled(added, name, arguments, named))
         return ast.Expr(self._filled(entry, f".{name}()", arguments, named))
 
     def _flattened(self, x: ast.expr, start: int, end: int) -> ast.expr:
@@ -234,6 +234,11 @@ def _with(template: str, known: Mapping[str, ast.expr]) -> ast.expr:
     if isinstance(filled, ast.Call):
         filled.keywords = [k for k in filled.keywords if ast.unparse(k.value) not in ("None", "False")]
     return filled
+
+
+def _added(target: ast.expr, value: ast.expr) -> ast.stmt:
+    """`target += value`."""
+    return ast.parse(f"{written(target)} += {written(value)}").body[0]
 
 
 def _method_of(arguments: list[ast.expr], name: str, named: Mapping[str, ast.expr]) -> ast.expr:

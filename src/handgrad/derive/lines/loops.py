@@ -50,8 +50,7 @@ def _round(outer: Block, loop: Loop, given: Iterable[str], shared: Iterable[Carr
     for carried in shared:
         gradients.share(carried.entering, carried.leaving)
     examples = dict(outer.examples)
-    for name in given:
-        examples.setdefault(name, example_like(scope.value(variable(name))))
+    examples.update({name: example_like(scope.value(variable(name))) for name in given})
     block = Block(scope, Sizes(scope, outer.sizes), gradients, examples, (*outer.loops, loop))
     block.undo(loop.body)
     return block

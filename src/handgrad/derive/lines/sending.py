@@ -21,7 +21,8 @@ from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definitio
 class Sending:
     """What one forward line sends back, as steps in their order."""
 
-    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):  # noqa: D107
+    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):
+        """See the class."""
         self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
         self.examples: dict[str, Any] = {}
