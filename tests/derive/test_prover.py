@@ -9,6 +9,7 @@ import torch.nn.functional as F
 import handgrad
 from handgrad.derive.prove import Proof, Prover
 from handgrad.derive.read.statements import read_program
+from handgrad.errors import DeriveError
 
 FORWARD = """
 emb = C[Xb]
@@ -224,3 +225,15 @@ def scaled(x):
 )
 def test_numbers_are_taken_in_float64_and_gradients_for_no_numbers(formula, verdict):
     assert handgrad.derive.prove(formula, scaled, torch.randn(3, 2), gradient_of="x").verdict == verdict
+
+
+def mean_and_inverse(x):
+    mean = x.mean(1)
+    odd = torch.linalg.inv(x @ x.T).sum(1)
+    both = mean + odd
+    return both  # noqa: RET504 (its gradient is dboth)
+
+
+def test_a_path_without_index_notation_is_not_left_out():
+    with pytest.raises(DeriveError, match="inv"):
+        handgrad.derive.prove("dmean[:, None].expand_as(x) / 3", mean_and_inverse, torch.randn(3, 3), gradient_of="x")
