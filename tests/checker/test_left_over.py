@@ -141,17 +141,30 @@ def test_it_is_shown_below_what_is_wrong_but_not_with_the_first_hint(check_text)
     assert "left over" not in str(report)
 
 
-@pytest.mark.parametrize("difference", ["dhpreact", "-dhpreact", "bngain * nowhere", "dhprebn", "h - h"])
-def test_a_formula_that_does_not_come_to_what_is_left_over_is_not_said(difference, check_text, monkeypatch):
+WHAT_IS_TOO_MUCH = "bngain * bnvar_inv * dhpreact.sum(0) / 32"
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        *(
+            "dhpreact",
+            f"-{WHAT_IS_TOO_MUCH}",
+            "bngain * nowhere",
+            f"{WHAT_IS_TOO_MUCH} + 1e-5",
+            f"x = 1\n{WHAT_IS_TOO_MUCH}",
+        ),
+        *(f"{WHAT_IS_TOO_MUCH} + 0 * dhprebn", f"{WHAT_IS_TOO_MUCH} + (h - h)"),
+    ],
+)
+def test_a_formula_that_is_not_what_is_left_over_or_explains_nothing_is_not_said(difference, check_text, monkeypatch):
     monkeypatch.setattr(Prover, "prove", lambda *_: Proof("different", difference))
     assert said(check_text(planted("fused, no mean"))) == [f"{MEAN} is missing."]
 
 
 def test_a_formula_that_does_is_said_whatever_it_is(check_text, monkeypatch):
-    monkeypatch.setattr(Prover, "prove", lambda *_: Proof("different", "bngain * bnvar_inv * dhpreact.sum(0) / 32"))
-    assert said(check_text(planted("fused, no mean"))) == [
-        f"too much by bngain * bnvar_inv * dhpreact.sum(0) / 32: {MEAN} is missing."
-    ]
+    monkeypatch.setattr(Prover, "prove", lambda *_: Proof("different", WHAT_IS_TOO_MUCH))
+    assert said(check_text(planted("fused, no mean"))) == [f"too much by {WHAT_IS_TOO_MUCH}: {MEAN} is missing."]
 
 
 def test_a_long_formula_is_not_said(check_text, monkeypatch):
@@ -179,6 +192,12 @@ def test_of_a_single_number_no_chance_ratio_is_said(check_text):
     lines = HEAD + scaled + "dy = 3 * y**2\nds = (dy * y).sum()"
     assert said(check_text(lines)) == ["too much by (s - 1) * (x * dy).sum()."]
     assert said(check_text(lines.replace("dy * y", "2 * dy * x"))) == ["it is 2 times the right gradient."]
+
+
+def test_what_a_loop_counts_is_no_size(check_text):
+    text = HEAD + "for t in range(8):\n    u = t\nloss = (x**2).sum()\ndx = 14 * x"
+    assert said(check_text(text.replace("    u = t", "    pass"))) == ["it is 7 times the right gradient."]
+    assert said(check_text(text.replace("    u = t", "    u = 8 - t"))) == ["it is 7 times the right gradient."]
 
 
 def test_in_small_sizes_no_number_stands_for_a_size(check_text):
@@ -303,3 +322,9 @@ def test_a_name_that_is_given_anew_stands_for_what_it_was_given(check_text):
     right = HEAD + "y = x * x\nloss = (y**2).sum()\ndy = 2 * y\nX = 2 * x\ndx = X * dy"
     assert {row.name: row.proven for row in check_text(right).variables}["x"]
     assert said(check_text(right.replace("X = 2 * x", "X = 3 * x"))) == ["it is 3/2 times the right gradient."]
+
+
+def test_of_two_passes_each_gradient_is_that_of_its_own(check_text):
+    passes = [f"y = ({c} * x) ** 2\nloss = (y**2).sum()\ndy = 2 * y\ndx = {2 * c**2} * x * dy\n" for c in (2, 3)]
+    report = check_text(HEAD + "".join(passes))
+    assert [row.proven for row in report.variables if row.name in "xy"] == 4 * [True]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 import handgrad
 from handgrad.derive.prove import Proof, Prover
 from handgrad.derive.read.statements import read_program
+from handgrad.errors import DeriveError
 
 FORWARD = """
 emb = C[Xb]
@@ -206,3 +207,33 @@ def test_a_proof_says_what_it_found():
     assert repr(short).split("\n")[0] == "proven, of another shape"
     assert repr(Proof("equal")) == "equal in numbers, not proven"
     assert repr(Proof("unknown", reason="`x` is odd")) == "unknown: `x` is odd"
+
+
+def scaled(x):
+    total = (0.1 * x).sum()
+    return total  # noqa: RET504 (its gradient is dtotal)
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        ("0.1 * dtotal * torch.ones_like(x)", "proven"),
+        ("torch.tensor(0.1) * torch.ones_like(x)", "equal"),
+        ("torch.full_like(x, 0.1 * dtotal)", "proven"),
+        ("torch.full(x.shape, float(dtotal) * 0.1)", "unknown"),
+    ],
+)
+def test_numbers_are_taken_in_float64_and_gradients_for_no_numbers(formula, verdict):
+    assert handgrad.derive.prove(formula, scaled, torch.randn(3, 2), gradient_of="x").verdict == verdict
+
+
+def mean_and_inverse(x):
+    mean = x.mean(1)
+    odd = torch.linalg.inv(x @ x.T).sum(1)
+    both = mean + odd
+    return both  # noqa: RET504 (its gradient is dboth)
+
+
+def test_a_path_without_index_notation_is_not_left_out():
+    with pytest.raises(DeriveError, match="inv"):
+        handgrad.derive.prove("dmean[:, None].expand_as(x) / 3", mean_and_inverse, torch.randn(3, 3), gradient_of="x")
