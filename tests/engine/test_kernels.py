@@ -34,7 +34,8 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     text = np.array([0, 0, *(token for word in words for token in (*word, 0))], np.int32)
     starts = 2 + np.cumsum([0, *(len(word) + 1 for word in words)])
     tree = tree_for(text.size)
-    n, depth = grow_tree(tree, text, starts)
+    n_levels = grow_tree(tree, text, starts)
+    n = tree.levels[n_levels]
 
     beginnings = [[]]
     for node in range(1, n):
@@ -42,9 +43,11 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     expected = {tuple(word[:end]) for word in words for end in range(len(word) + 1)}
     assert len(beginnings) == n == len(expected)
     assert set(map(tuple, beginnings)) == expected
-    assert depth == 1 + max(map(len, words))
-    for level in range(depth):
+    leaves = expected - {beginning[:-1] for beginning in expected}
+    assert n_levels == 1 + max(map(len, words))
+    for level in range(n_levels - 1):
         assert {len(beginnings[node]) for node in range(*tree.levels[level : level + 2])} == {level}
+    assert {tuple(beginnings[node]) for node in range(tree.levels[n_levels - 1], n)} == leaves
     placed = [tuple(beginnings[node]) for node in tree.places[: text.size - 2]]
     assert placed == [tuple(word[:end]) for word in words for end in range(len(word) + 1)]
     assert np.array_equal(tree.counts[:n], np.bincount(tree.places[: text.size - 2], minlength=n))

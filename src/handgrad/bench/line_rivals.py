@@ -13,7 +13,7 @@ from handgrad.bench.shapes import Shape
 from handgrad.data import resolve_corpus, split
 from handgrad.data.dataset import Dataset
 from handgrad.models.recurrent import Recurrent
-from handgrad.models.registry import family
+from handgrad.training.config import TrainConfig
 
 RATE, WEIGHT_DECAY = 0.001, 0.01
 
@@ -34,7 +34,8 @@ def draw(shape: Shape, steps: int, seed: int = 1) -> LineProblem:
     """Initial parameters, and minibatches of the built-in names."""
     corpus = resolve_corpus()
     train, rng = split(corpus).train, np.random.default_rng(seed)
-    network = family(shape.model)(corpus.vocabulary.size, n_embd=shape.n_embd, n_hidden=shape.n_hidden)
+    config = TrainConfig.of(shape.model, n_embd=shape.n_embd, n_hidden=shape.n_hidden, dropout=0.0)
+    network = config.sizes(corpus.vocabulary.size)
     assert isinstance(network, Recurrent)
     parameters = network.initial(lambda _, size: rng.standard_normal(size, np.float32))
     numbers = rng.integers(0, train.n_lines, (steps, shape.batch_size))

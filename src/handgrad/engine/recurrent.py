@@ -8,7 +8,7 @@ from handgrad.engine.compiling import composed
 from handgrad.engine.flat import Arrays, rows_apart
 from handgrad.engine.kernels.cross_entropy import cross_entropy
 from handgrad.engine.kernels.dropout import draw_mask, dropout
-from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
+from handgrad.engine.kernels.rows import add_rows, add_taken_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.kernels.tree import Tree, tree_for
 from handgrad.engine.lines import CompiledLines
 from handgrad.engine.matmul import matmul, transpose
@@ -20,9 +20,11 @@ from handgrad.models.recurrent import Recurrent
 class Work(NamedTuple):
     """Arrays for what lies between the operations.
 
-    Rows are nodes of the tree, or letters in use: what a letter contributes to a state is made once for each, in
-    `table`, and looked up. States and their gradients, `h` and `dh`, have a row more, the first, for what lines begin
-    with. `a` is what the inputs contribute, what becomes of it in the recurrence, and its gradient in the end.
+    Rows are nodes of the tree, or letters in use. What a letter contributes to a state is made once for each, in
+    `table`, and so is what a state contributes to those that follow it, in `onward`. `a` is the sum of both, then what
+    becomes of it in the recurrence, and its gradient in the end. States and their gradients, `h` and `dh`, and
+    `onward`, which has its gradient in the end, have a row more, the first, for what lines begin with. `before` has
+    the states before the nodes, for those who need them.
 
     With dropout the scores are made for each target on its own, since each has its own mask: then `seen` has the rows
     of `h` with what is left of them, and `each` and `ones` stand for the places and counts of the tree.
@@ -38,6 +40,7 @@ class Work(NamedTuple):
     table: np.ndarray
     dtable: np.ndarray
     a: np.ndarray
+    onward: np.ndarray
     before: np.ndarray
     h: np.ndarray
     dh: np.ndarray
@@ -53,8 +56,16 @@ class Work(NamedTuple):
     Why_transposed: np.ndarray
 
 
-def work_for(network: Recurrent, n_targets: int, dropping: bool) -> Work:
-    """The arrays for minibatches of lines with so many targets in all."""
+def work_for(network: Recurrent, n_targets: int, dropping: bool, onward: int, before: bool = False) -> Work:
+    """The arrays for minibatches of lines with so many targets in all.
+
+    Args:
+        network: the sizes.
+        n_targets: of a minibatch, at most.
+        dropping: whether there is dropout.
+        onward: how many numbers a state contributes to those that follow it.
+        before: whether states before nodes are needed.
+    """
     embd, hidden, vocab = (padded(size) for size in (network.n_embd, network.n_hidden, network.vocab_size))
     gates, n_letters, n_dropped = network.gates * hidden, min(n_targets, network.vocab_size), n_targets * dropping
     return Work(
@@ -68,7 +79,8 @@ def work_for(network: Recurrent, n_targets: int, dropping: bool) -> Work:
         table=rows_apart(n_letters, gates),
         dtable=rows_apart(n_letters, gates),
         a=rows_apart(n_targets, gates),
-        before=rows_apart(n_targets, hidden),
+        onward=rows_apart(n_targets + 1, onward),
+        before=rows_apart(n_targets * before, hidden),
         h=rows_apart(n_targets + 1, hidden),
         dh=rows_apart(n_targets + 1, hidden),
         logits=aligned_zeros(n_targets, vocab),
@@ -96,9 +108,9 @@ def inputs_forward(w, p, n):
 
 @composed
 def enter(w, start, stop):
-    """What the letters of some nodes contribute, into `a`, and the states before them, into `before`."""
+    """What the letters of some nodes and the states before them contribute, into `a`."""
     take_rows(w.a[start:stop], w.table, w.letter_rows[start:stop, 0])
-    take_rows(w.before[start:stop], w.h, w.tree.parents[start:stop])
+    add_taken_rows(w.a[start:stop], w.onward, w.tree.parents[start:stop])
 
 
 @composed

@@ -16,8 +16,17 @@ def take_rows(out, x, rows):
 
 
 @compiled
+def add_taken_rows(out, x, rows):
+    """`out[:, : x.shape[1]] += x[rows]`."""
+    for n in range(out.shape[0]):
+        from_row, to_row = x[rows[n]], out[n, : x.shape[1]]
+        for j in range(0, from_row.size, WIDE):
+            store(to_row, j, load(to_row, j) + load(from_row, j))
+
+
+@compiled
 def add_rows(out, rows, x):
-    """`out[rows] += x`, a row as often as it is named: the backward of `take_rows`."""
+    """`out[rows] += x`, a row as often as it is named: the backward of what takes rows."""
     for n in range(x.shape[0]):
         from_row, to_row = x[n], out[rows[n]]
         for j in range(0, from_row.size, WIDE):

@@ -12,15 +12,15 @@ from handgrad.engine.compiling import compiled
 
 
 class Tree(NamedTuple):
-    """Nodes in order of their depth; the root has read the boundary alone.
+    """Nodes in order of their depth; the root has read the boundary alone. Leaves, which none follows, come last.
 
     Args:
-        levels: (depth + 1,) the first node of each depth, and how many nodes there are.
+        levels: (depths + 1,) the first node of each depth, then the first leaf, and how many nodes there are.
         tokens: (nodes, 1) the token that each has read last.
         parents: (nodes,) the row in which the state before each stands: 0 for what lines begin with, the root's, and
             else the number of its parent, and one more.
-        children: (nodes,) the child added last, and the one added before each; 0 for none, which is the root.
-        siblings: (nodes,) the child of the same parent that was added before each.
+        children: (nodes,) the child added last; 0 for none, which is the root.
+        siblings: (nodes,) the child of the same parent that was added before each; 0 for none.
         counts: (nodes,) how many targets each has.
         places: (targets,) the node of each, in the order of the text.
     """
@@ -37,7 +37,7 @@ class Tree(NamedTuple):
 def tree_for(n_targets: int) -> Tree:
     """Room for lines that have so many targets in all."""
     parents, children, siblings, places = (np.zeros(n_targets, np.int32) for _ in range(4))
-    levels, counts = np.zeros(n_targets + 1, np.int64), np.zeros(n_targets, np.float32)
+    levels, counts = np.zeros(n_targets + 2, np.int64), np.zeros(n_targets, np.float32)
     return Tree(levels, np.zeros((n_targets, 1), np.int32), parents, children, siblings, counts, places)
 
 
@@ -51,33 +51,45 @@ def grow(tree, text, starts):
         starts: where each line starts in the text, and where the last one ends; each ends in 0.
 
     Returns:
-        How many nodes there are, and how many depths.
+        How many levels there are, the leaves being the last. The root counts as no leaf, even if all lines are empty.
     """
     first, n_lines = starts[0], starts.size - 1
-    tree.levels[0], tree.tokens[0, 0], tree.parents[0], tree.children[0], tree.counts[0] = 0, 0, 0, 0, 0
-    n_nodes, depth, any_goes_on = 1, 0, True
+    tree.tokens[0, 0], tree.parents[0], tree.children[0], tree.counts[0] = 0, 0, 0, n_lines
+    for line in range(n_lines):
+        tree.places[starts[line] - first] = 0
+    tree.levels[0], tree.levels[1] = 0, 1
+    n_nodes, depth, any_goes_on = 1, 1, True
     while any_goes_on:
         any_goes_on = False
         for line in range(n_lines):
             now = starts[line] + depth
-            if now >= starts[line + 1]:
-                continue
-            any_goes_on = True
-            node = np.int32(0)
-            if depth:
-                parent, token = tree.places[now - first - 1], text[now - 1]
-                node = tree.children[parent]
-                while node and tree.tokens[node, 0] != token:
-                    node = tree.siblings[node]
-                if node == 0:
-                    node = np.int32(n_nodes)
-                    n_nodes += 1
-                    tree.tokens[node, 0], tree.parents[node] = token, parent + 1
-                    tree.children[node], tree.siblings[node] = 0, tree.children[parent]
-                    tree.counts[node], tree.children[parent] = 0, node
-            tree.counts[node] += np.float32(1)
-            tree.places[now - first] = node
+            if now + 1 < starts[line + 1]:
+                any_goes_on = True
+                n_nodes = _add(tree, n_nodes, now - first, text[now - 1])
         if any_goes_on:
             depth += 1
             tree.levels[depth] = n_nodes
-    return n_nodes, depth
+    for line in range(n_lines):
+        last = starts[line + 1] - 1
+        if last > starts[line]:
+            n_nodes = _add(tree, n_nodes, last - first, text[last - 1])
+    tree.levels[depth + 1] = n_nodes
+    return depth + 1
+
+
+@compiled
+def _add(tree, n_nodes, place, token):
+    """Find the node of a place, whose line has read that token last, or make it; return how many there are then."""
+    parent = tree.places[place - 1]
+    node = tree.children[parent]
+    while node and tree.tokens[node, 0] != token:
+        node = tree.siblings[node]
+    if node == 0:
+        node = np.int32(n_nodes)
+        n_nodes += 1
+        tree.tokens[node, 0], tree.parents[node] = token, parent + 1
+        tree.children[node], tree.siblings[node] = 0, tree.children[parent]
+        tree.counts[node], tree.children[parent] = 0, node
+    tree.counts[node] += np.float32(1)
+    tree.places[place] = node
+    return n_nodes

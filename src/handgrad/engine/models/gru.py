@@ -7,7 +7,7 @@ import numpy as np
 from handgrad.engine.compiling import composed, entry_point
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels import gru
-from handgrad.engine.kernels.rows import add_rows
+from handgrad.engine.kernels.rows import add_rows, clear_rows, take_rows
 from handgrad.engine.kernels.tree import grow
 from handgrad.engine.lines import CompiledLines, take_update
 from handgrad.engine.matmul import add_product, matmul, transpose
@@ -58,7 +58,7 @@ def compiled_lines(network: GRU) -> CompiledLines:
             rows_apart(n_targets, hidden), rows_apart(n_targets, hidden),
             rows_apart(2 * hidden, hidden), rows_apart(hidden, hidden),
         )  # fmt: skip
-        return work_for(network, n_targets, dropping), own, network.n_hidden
+        return work_for(network, n_targets, dropping, 2 * hidden, before=True), own, network.n_hidden
 
     return CompiledLines(
         Layout(network.shapes, {"Wxh": 3, "bh": 3, "Whzr": 2}, ["bh", "h0", "by"]),
@@ -68,10 +68,10 @@ def compiled_lines(network: GRU) -> CompiledLines:
 
 @composed
 def recur(w, own, p, start, stop):
-    """The states of the nodes of a depth."""
+    """The states of some nodes."""
     size, a, before, reset = p.Whh.shape[0], w.a[start:stop], w.before[start:stop], own.reset[start:stop]
     enter(w, start, stop)
-    add_product(a[:, : 2 * size], before, p.Whzr, _ONE)
+    take_rows(before, w.h, w.tree.parents[start:stop])
     gru.gates_forward(a, reset, before)
     add_product(a[:, 2 * size :], reset, p.Whh, _ONE)
     gru.state_forward(w.h[start + 1 : stop + 1], a, before)
@@ -79,14 +79,14 @@ def recur(w, own, p, start, stop):
 
 @composed
 def recur_backward(w, own, start, stop):
-    """From the gradient of the states of a depth that of what their gates took in; the states before gain theirs."""
+    """From the gradient of the states of some nodes that of what their gates took in; the states before gain theirs."""
     size, a, before = w.before.shape[1], w.a[start:stop], w.before[start:stop]
     dh, dreset = w.dh[start + 1 : stop + 1], own.dreset[: stop - start]
     gru.state_backward(a, dh, before)
     matmul(dreset, a[:, 2 * size :], own.Whh_transposed)
     gru.gates_backward(a, dh, dreset, before)
-    add_product(dh, a[:, : 2 * size], own.Whzr_transposed, _ONE)
     add_rows(w.dh, w.tree.parents[start:stop], dh)
+    add_rows(w.onward, w.tree.parents[start:stop], a[:, : 2 * size])
 
 
 @entry_point
@@ -94,21 +94,30 @@ def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, own, n_hidden = work
     size = p.Whh.shape[0]
     for step in range(rates.size):
-        n, depth = grow(w.tree, text, starts[step])
+        levels, n_levels = w.tree.levels, grow(w.tree, text, starts[step])
+        n, rows = levels[n_levels], levels[n_levels - 1] + 1
         targets = text[starts[step, 0] : starts[step, -1]]
 
         inputs_forward(w, p, n)
         copy(w.h[0], p.h0)
-        for level in range(depth):
-            recur(w, own, p, w.tree.levels[level], w.tree.levels[level + 1])
+        matmul(w.onward[:1], w.h[:1], p.Whzr)
+        for level in range(n_levels):
+            recur(w, own, p, levels[level], levels[level + 1])
+            now = slice(levels[level] + 1, min(levels[level + 1] + 1, rows))
+            matmul(w.onward[now], w.h[now], p.Whzr)
         losses[step] = scores(w, d, p, n, targets, n_hidden, dropping, step)
 
         transpose(own.Whzr_transposed, p.Whzr)
         transpose(own.Whh_transposed, p.Whh)
-        for level in range(depth - 1, -1, -1):
-            recur_backward(w, own, w.tree.levels[level], w.tree.levels[level + 1])
+        donward = w.onward
+        clear_rows(donward[:rows])
+        for level in range(n_levels - 1, -1, -1):
+            now = slice(levels[level] + 1, min(levels[level + 1] + 1, rows))
+            add_product(w.dh[now], donward[now], own.Whzr_transposed, _ONE)
+            recur_backward(w, own, levels[level], levels[level + 1])
+        add_product(w.dh[:1], donward[:1], own.Whzr_transposed, _ONE)
         copy(d.h0, w.dh[0])
-        matmul(d.Whzr, w.before[:n].T, w.a[:n, : 2 * size])
+        matmul(d.Whzr, w.h[:rows].T, donward[:rows])
         matmul(d.Whh, own.reset[:n].T, w.a[:n, 2 * size :])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
@@ -119,5 +128,7 @@ def _read(p, work, n):
     w, own, _ = work
     inputs_forward(w, p, n)
     copy(w.h[0], p.h0)
+    matmul(w.onward[:1], w.h[:1], p.Whzr)
     recur(w, own, p, 0, n)
+    matmul(w.onward[: n + 1], w.h[: n + 1], p.Whzr)
     log_probabilities_of(w, p, n)

@@ -57,7 +57,7 @@ def compiled_lines(network: LSTM) -> CompiledLines:
     def work(n_targets: int, dropping: bool) -> tuple[Work, Own, int]:
         c, dc, c_before, tanh_c = (rows_apart(n_targets + 1, hidden) for _ in range(4))
         own = Own(c, dc, c_before, tanh_c, Whh_transposed=rows_apart(4 * hidden, hidden))
-        return work_for(network, n_targets, dropping), own, network.n_hidden
+        return work_for(network, n_targets, dropping, 4 * hidden), own, network.n_hidden
 
     return CompiledLines(
         Layout(network.shapes, {"Wxh": 4, "bh": 4, "Whh": 4}, ["bh", "h0", "c0", "by"]),
@@ -66,47 +66,53 @@ def compiled_lines(network: LSTM) -> CompiledLines:
 
 
 @composed
-def recur(w, own, p, start, stop):
-    """The states and memories of the nodes of a depth."""
-    a, before, c_before = w.a[start:stop], w.before[start:stop], own.c_before[start:stop]
+def recur(w, own, start, stop):
+    """The states and memories of some nodes."""
     enter(w, start, stop)
+    c_before, tanh_c = own.c_before[start:stop], own.tanh_c[start:stop]
     take_rows(c_before, own.c, w.tree.parents[start:stop])
-    add_product(a, before, p.Whh, _ONE)
-    h, c = w.h[start + 1 : stop + 1], own.c[start + 1 : stop + 1]
-    lstm.state_forward(h, c, own.tanh_c[start:stop], a, c_before)
+    lstm.state_forward(w.h[start + 1 : stop + 1], own.c[start + 1 : stop + 1], tanh_c, w.a[start:stop], c_before)
 
 
 @composed
 def recur_backward(w, own, start, stop):
-    """From the gradients of the states of a depth that of what the gates took in; those before gain theirs."""
+    """From the gradients of the states of some nodes that of what their gates took in; what is before gains its."""
     a, dh, dc = w.a[start:stop], w.dh[start + 1 : stop + 1], own.dc[start + 1 : stop + 1]
     lstm.state_backward(a, dc, dh, own.tanh_c[start:stop], own.c_before[start:stop])
-    matmul(dh, a, own.Whh_transposed)
-    add_rows(w.dh, w.tree.parents[start:stop], dh)
     add_rows(own.dc, w.tree.parents[start:stop], dc)
+    add_rows(w.onward, w.tree.parents[start:stop], a)
 
 
 @entry_point
 def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, own, n_hidden = work
     for step in range(rates.size):
-        n, depth = grow(w.tree, text, starts[step])
+        levels, n_levels = w.tree.levels, grow(w.tree, text, starts[step])
+        n, rows = levels[n_levels], levels[n_levels - 1] + 1
         targets = text[starts[step, 0] : starts[step, -1]]
 
         inputs_forward(w, p, n)
         copy(w.h[0], p.h0)
         copy(own.c[0], p.c0)
-        for level in range(depth):
-            recur(w, own, p, w.tree.levels[level], w.tree.levels[level + 1])
+        matmul(w.onward[:1], w.h[:1], p.Whh)
+        for level in range(n_levels):
+            recur(w, own, levels[level], levels[level + 1])
+            now = slice(levels[level] + 1, min(levels[level + 1] + 1, rows))
+            matmul(w.onward[now], w.h[now], p.Whh)
         losses[step] = scores(w, d, p, n, targets, n_hidden, dropping, step)
 
         transpose(own.Whh_transposed, p.Whh)
+        donward = w.onward
+        clear_rows(donward[:rows])
         clear_rows(own.dc[: n + 1])
-        for level in range(depth - 1, -1, -1):
-            recur_backward(w, own, w.tree.levels[level], w.tree.levels[level + 1])
+        for level in range(n_levels - 1, -1, -1):
+            now = slice(levels[level] + 1, min(levels[level + 1] + 1, rows))
+            add_product(w.dh[now], donward[now], own.Whh_transposed, _ONE)
+            recur_backward(w, own, levels[level], levels[level + 1])
+        matmul(w.dh[:1], donward[:1], own.Whh_transposed)
         copy(d.h0, w.dh[0])
         copy(d.c0, own.dc[0])
-        matmul(d.Whh, w.before[:n].T, w.a[:n])
+        matmul(d.Whh, w.h[:rows].T, donward[:rows])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
 
@@ -117,5 +123,7 @@ def _read(p, work, n):
     inputs_forward(w, p, n)
     copy(w.h[0], p.h0)
     copy(own.c[0], p.c0)
-    recur(w, own, p, 0, n)
+    matmul(w.onward[:1], w.h[:1], p.Whh)
+    recur(w, own, 0, n)
+    matmul(w.onward[: n + 1], w.h[: n + 1], p.Whh)
     log_probabilities_of(w, p, n)

@@ -7,7 +7,7 @@ import numpy as np
 from handgrad.engine.compiling import composed, entry_point
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels import rnn
-from handgrad.engine.kernels.rows import add_rows
+from handgrad.engine.kernels.rows import add_rows, clear_rows
 from handgrad.engine.kernels.tree import grow
 from handgrad.engine.lines import CompiledLines, take_update
 from handgrad.engine.matmul import add_product, matmul, transpose
@@ -44,7 +44,7 @@ def compiled_lines(network: RNN) -> CompiledLines:
     hidden = padded(network.n_hidden)
 
     def work(n_targets: int, dropping: bool) -> tuple[Work, np.ndarray, int]:
-        return work_for(network, n_targets, dropping), rows_apart(hidden, hidden), network.n_hidden
+        return work_for(network, n_targets, dropping, hidden), rows_apart(hidden, hidden), network.n_hidden
 
     return CompiledLines(
         Layout(network.shapes, {}, ["bh", "h0", "by"]),
@@ -53,41 +53,41 @@ def compiled_lines(network: RNN) -> CompiledLines:
 
 
 @composed
-def recur(w, p, start, stop):
-    """The states of the nodes of a depth."""
-    a, before = w.a[start:stop], w.before[start:stop]
+def recur(w, start, stop):
+    """The states of some nodes."""
     enter(w, start, stop)
-    add_product(a, before, p.Whh, _ONE)
-    rnn.state_forward(w.h[start + 1 : stop + 1], a)
-
-
-@composed
-def recur_backward(w, Whh_transposed, start, stop):
-    """From the gradient of the states of a depth that of what they took in; the states before gain theirs."""
-    a, dh = w.a[start:stop], w.dh[start + 1 : stop + 1]
-    rnn.state_backward(a, dh, w.h[start + 1 : stop + 1])
-    matmul(dh, a, Whh_transposed)
-    add_rows(w.dh, w.tree.parents[start:stop], dh)
+    rnn.state_forward(w.h[start + 1 : stop + 1], w.a[start:stop])
 
 
 @entry_point
 def _steps(u, p, d, work, text, starts, rates, losses, dropping):
     w, Whh_transposed, n_hidden = work
     for step in range(rates.size):
-        n, depth = grow(w.tree, text, starts[step])
+        levels, n_levels = w.tree.levels, grow(w.tree, text, starts[step])
+        n, rows = levels[n_levels], levels[n_levels - 1] + 1
         targets = text[starts[step, 0] : starts[step, -1]]
 
         inputs_forward(w, p, n)
         copy(w.h[0], p.h0)
-        for level in range(depth):
-            recur(w, p, w.tree.levels[level], w.tree.levels[level + 1])
+        matmul(w.onward[:1], w.h[:1], p.Whh)
+        for level in range(n_levels):
+            recur(w, levels[level], levels[level + 1])
+            now = slice(levels[level] + 1, min(levels[level + 1] + 1, rows))
+            matmul(w.onward[now], w.h[now], p.Whh)
         losses[step] = scores(w, d, p, n, targets, n_hidden, dropping, step)
 
         transpose(Whh_transposed, p.Whh)
-        for level in range(depth - 1, -1, -1):
-            recur_backward(w, Whh_transposed, w.tree.levels[level], w.tree.levels[level + 1])
+        donward = w.onward
+        clear_rows(donward[:rows])
+        for level in range(n_levels - 1, -1, -1):
+            start, stop = levels[level], levels[level + 1]
+            now = slice(start + 1, min(stop + 1, rows))
+            add_product(w.dh[now], donward[now], Whh_transposed, _ONE)
+            rnn.state_backward(w.a[start:stop], w.dh[start + 1 : stop + 1], w.h[start + 1 : stop + 1])
+            add_rows(donward, w.tree.parents[start:stop], w.a[start:stop])
+        matmul(w.dh[:1], donward[:1], Whh_transposed)
         copy(d.h0, w.dh[0])
-        matmul(d.Whh, w.before[:n].T, w.a[:n])
+        matmul(d.Whh, w.h[:rows].T, donward[:rows])
         inputs_backward(w, d, p, n)
         take_update(u, rates[step], step)
 
@@ -97,5 +97,7 @@ def _read(p, work, n):
     w, _, _ = work
     inputs_forward(w, p, n)
     copy(w.h[0], p.h0)
-    recur(w, p, 0, n)
+    matmul(w.onward[:1], w.h[:1], p.Whh)
+    recur(w, 0, n)
+    matmul(w.onward[: n + 1], w.h[: n + 1], p.Whh)
     log_probabilities_of(w, p, n)
