@@ -122,8 +122,7 @@ def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
             assert _without_rounding(capsys.readouterr().out) == _without_rounding(quoted if into else shown)
         elif language == "text":
             assert _without_rounding(capsys.readouterr().out) == _without_rounding(block)
-    said = re.findall(r"^print\(proof.*  # (?:.*: )?(.*)$", page, re.MULTILINE)
-    assert capsys.readouterr().out.splitlines() == said
+    assert capsys.readouterr().out == ""
 
 
 def _with_lines(block: str) -> types.CodeType:

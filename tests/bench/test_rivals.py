@@ -2,9 +2,10 @@
 
 import pytest
 
-from handgrad.bench.measure import COMPARED_STEPS, require_agreement
+from handgrad.bench import line_rivals
+from handgrad.bench.measure import COMPARED_STEPS, TOLERANCE_OF_ADAM, operations, require_agreement
 from handgrad.bench.rivals import LOOP_EXAMPLES, RIVALS, UnavailableError, draw, engine, notebook_loop, torch_compiled
-from handgrad.bench.shapes import LECTURE, SHAPES, Shape
+from handgrad.bench.shapes import LECTURE, SHAPES, Shape, usual
 
 SIZES = [LECTURE, Shape(2, 5, 1, 3), Shape(7, 11, 4, 2), Shape(100, 64, 8, 24)]
 
@@ -23,6 +24,34 @@ def test_it_computes_what_the_engine_does(name, shape, monkeypatch):
     steps = RIVALS[name](problem)
     for _ in range(2):
         require_agreement(start, engine(problem)(COMPARED_STEPS), steps(COMPARED_STEPS))
+
+
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("name", list(line_rivals.RIVALS)[1:])
+def test_it_computes_what_the_engine_does_with_lines(name, model):
+    problem = line_rivals.draw(Shape(5, 16, n_embd=9, model=model), COMPARED_STEPS)
+    if (name, model) == ("PyTorch autograd, its own layer", "gru"):
+        with pytest.raises(UnavailableError, match="computes something else"):
+            line_rivals.RIVALS[name](problem)
+        return
+    steps, expected = line_rivals.RIVALS[name](problem), line_rivals.engine(problem)(COMPARED_STEPS)
+    for _ in range(2):
+        require_agreement(problem.parameters, expected, steps(COMPARED_STEPS), TOLERANCE_OF_ADAM)
+
+
+def test_the_floor_counts_each_beginning_once():
+    one_line = Shape(1, 8, n_embd=4, model="rnn")
+    problem = line_rivals.draw(one_line, 200)
+    lengths = [len(problem.dataset.lines(numbers)[1][0]) for numbers in problem.numbers]
+    letters = [len(set(problem.dataset.lines(numbers)[1][0].tolist())) for numbers in problem.numbers]
+    expected = 6 * (sum(lengths) * (8 * 8 + 8 * 27) + sum(letters) * 4 * 8) / 200
+    assert operations(one_line) == round(expected)
+    assert operations(Shape(100, 8, n_embd=4, model="rnn")) < 80 * operations(one_line)
+
+
+def test_shapes_of_lines_are_named_by_their_model():
+    assert str(usual("lstm")) == "lstm, batch 32, hidden 64, embedding 64"
+    assert usual("mlp") == LECTURE
 
 
 def test_the_python_loop_is_spared_large_batches():

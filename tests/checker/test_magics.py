@@ -33,7 +33,7 @@ CELLS = {
     "no such loss": "%check --loss energy",
     "no such option": "%check --hints 1",
     "another forward": "%%forward\n%time loss = (logits**2).mean()",
-    "another backward": "%%backward\ndlogits = 2 * logits / logits.numel()",
+    "another backward": "%%backward --prove\ndlogits = 2 * logits / logits.numel()",
     "raises": "%%backward\ndlogits = 1 / 0",
     "elsewhere": "seen = []",
     "uses what is elsewhere": "%%backward\nseen.append(1)\ndlogits = 2 * logits / logits.numel()",
@@ -111,7 +111,7 @@ def test_later_backward_cells_are_checked_with_the_earlier_ones(shown):
 
 
 def test_a_forward_cell_begins_with_what_is_there(shown):
-    assert "The gradient is right." in page(shown["another backward"])
+    assert "The gradient is right, 1 proven." in page(shown["another backward"])
 
 
 def test_mistakes_in_use_are_one_line(shown):

@@ -54,7 +54,7 @@ def test_the_figures_of_each_rival(measured):
     assert result["method"]["threads"] == 1
     assert {"machine", "cpu", "cores", "system", "python", "numpy", "numba", "torch"} <= result["machine"].keys()
     (shape,) = result["shapes"]
-    assert shape["shape"] == {"batch_size": 8, "n_hidden": 12, "block_size": 3, "n_embd": 10}
+    assert shape["shape"] == {"batch_size": 8, "n_hidden": 12, "block_size": 3, "n_embd": 10, "model": "mlp"}
     assert shape["title"] == "batch 8, hidden 12"
     assert [row["name"] for row in shape["rows"]] == list(RIVALS)[:4]
     assert shape["not_measured"] == {

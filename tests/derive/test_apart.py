@@ -38,6 +38,11 @@ def test_numbers_without_dimensions(lines):
     assert all(check.right for check in shortest(lines, x=(4, 5)).check)
 
 
+def test_a_function_whose_derivative_has_no_index_notation():
+    found = shortest("a = x * w\ny = torch.digamma(a)", x=(4, 5), w=(5,))
+    assert "polygamma(1, a)" in found.source
+
+
 def test_line_by_line_where_nothing_shorter_is_found(monkeypatch):
     def refuse(program):
         raise DeriveError("too long", where=program.output)

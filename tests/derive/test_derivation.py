@@ -10,8 +10,10 @@ from torch import Tensor
 
 import handgrad
 from handgrad.derive.backward import Backward, GradientLine
+from handgrad.derive.derivation import derived
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Line
+from handgrad.derive.read.statements import read_program
 from handgrad.errors import DeriveError
 
 EPS = 1e-5
@@ -187,3 +189,8 @@ def test_quotations_stand_beside_and_above():
         "dW = x.T @ dh",
         "dq = dx",
     ]
+
+
+def test_what_it_was_compared_with_is_said():
+    before = {"np": np, "x": np.array([0.5, 2.0]), "w": np.array([1.5, -1.0])}
+    assert "equal central differences in float64" in derived(read_program("y = np.sin(x) * w", before)).summary

@@ -164,3 +164,20 @@ def test_what_the_program_calls_otherwise_has_its_name_there(tmp_path):
                      "loss = (z**2).sum()\n").derivation.source  # fmt: skip
     assert "dz = 2 * z" in source
     assert "z2" not in source
+
+
+LAYERS = """
+Ws = [torch.randn(k, k + 1, requires_grad=True) for k in range(5, 9)]
+bs = [torch.zeros(k + 1, requires_grad=True) for k in range(5, 9)]
+h = x[0]
+for W, b in zip(Ws, bs):
+    h = torch.tanh(h @ W + b)
+loss = h.sum()
+"""
+
+
+def test_the_gradients_of_a_list_of_parameters_are_a_list(tmp_path):
+    source = derived(tmp_path, BEGIN + LAYERS).derivation.source
+    assert "\nfor t in reversed(range(len(Ws))):\n" in source
+    assert "    dWs[t] += hs[t].T @ da\n" in source
+    assert "dWs_0" not in source

@@ -9,9 +9,10 @@ import torch
 
 import handgrad
 from handgrad.data import Dataset, Vocabulary, corpus_from_lines
-from handgrad.engine import reading
+from handgrad.engine.models import lines as compiled_form
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
+from handgrad.models import torch_form
 from handgrad.models.registry import FAMILIES
 from handgrad.models.trained import Model, TextReference
 
@@ -59,7 +60,8 @@ def test_a_context_that_goes_on_behind_its_end_is_refused():
 @EACH
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatch):
-    monkeypatch.setattr(reading, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(compiled_form, "LINES_AT_ONCE", at_once)
     model, total = model_of(name), 0.0
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
     for word in WORDS:
@@ -95,11 +97,24 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
     for settings in ({"max_length": 9}, {"prefix": "ab", "max_length": 4, "temperature": 0.7}):
         expected = handgrad.sample(model, 50, seed=5, **settings)
         with monkeypatch.context() as patched:
-            patched.setattr(reading, "LINES_AT_ONCE", at_once)
+            patched.setattr(torch_form, "LINES_AT_ONCE", at_once)
+            patched.setattr(compiled_form, "LINES_AT_ONCE", at_once)
             assert handgrad.sample(model, 50, seed=5, **settings) == expected
         if "prefix" in settings:
             assert {line[:2] for line in expected} == {"ab"}
             assert max(map(len, expected)) == 4
+
+
+@pytest.mark.parametrize("name", ["lstm", "bow"])
+def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
+    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", 8)
+    monkeypatch.setattr(compiled_form, "LINES_AT_ONCE", 8)
+    model, seen = model_of(name), []
+    dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
+    for threads in "13":
+        monkeypatch.setenv("HANDGRAD_THREADS", threads)
+        seen.append((handgrad.sample(model, 100, seed=5, max_length=9), mean_loss(model, dataset)))
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("name", ["bow", "transformer", "microgpt"])

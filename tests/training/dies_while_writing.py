@@ -3,7 +3,7 @@
 usage: python dies_while_writing.py FOLDER TEXT
 
 Leaves the folders
-    FOLDER/create/K  in which a run was being made, dead before the K-th line of checkpoint.py that is executed
+    FOLDER/create/K  in which a run was being made, dead before the K-th executed line of checkpoint.py or files.py
     FOLDER/save/K    in which a second checkpoint was being written over the first, dead before such a line
     FOLDER/torn/K    the same, killed by the system as a file grew beyond K bytes
     FOLDER/old and FOLDER/new, with those two checkpoints whole
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from handgrad.training import checkpoint
+from handgrad.training import checkpoint, files
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
 from handgrad.training.run import Run, save, start
@@ -29,11 +29,11 @@ DIED = 9
 
 
 def die_before_line(number: int) -> None:
-    """Leave this process before it executes the `number`-th line of checkpoint.py, without any clearing up."""
+    """Leave this process before it executes the `number`-th line of these files, without any clearing up."""
     lines = itertools.count(1)
 
     def trace(frame, event, _):
-        if frame.f_code.co_filename != checkpoint.__file__:
+        if frame.f_code.co_filename not in (checkpoint.__file__, files.__file__):
             return None
         if event == "line" and next(lines) == number:
             os._exit(DIED)

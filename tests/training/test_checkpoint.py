@@ -13,7 +13,7 @@ import handgrad
 from handgrad.data import Vocabulary
 from handgrad.errors import RunError
 from handgrad.models.trained import TextReference
-from handgrad.training import checkpoint
+from handgrad.training import checkpoint, files
 from handgrad.training.checkpoint import Settings
 from handgrad.training.config import TrainConfig
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_written_leaves_what_was_there(folder, monkeypatch, call,
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(RunError, match="cannot be written") as error:
-        checkpoint.write(folder, "state.safetensors", b"other")
+        files.write(folder, "state.safetensors", b"other")
     assert os.strerror(code) in str(error.value)
     assert ("Free some space" in str(error.value)) == (code == errno.ENOSPC)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -189,5 +189,5 @@ def test_leftovers_are_removed_and_nothing_else(folder):
     before = set(folder.iterdir())
     (folder / ".state.safetensors.4711.tmp").write_bytes(b"half")
     (folder / ".config.json.12.tmp").write_bytes(b"")
-    checkpoint.clean(folder)
+    files.clean(folder)
     assert set(folder.iterdir()) == before

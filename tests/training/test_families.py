@@ -10,7 +10,7 @@ import torch
 import handgrad
 from handgrad.data import read_corpus, split
 from handgrad.errors import ConfigError
-from handgrad.models.registry import FAMILIES, family
+from handgrad.models.registry import COMPILED, FAMILIES, family
 from handgrad.models.trained import TextReference
 from handgrad.training.backend import take
 from handgrad.training.checkpoint import Settings, initial_state, read_settings
@@ -112,6 +112,26 @@ def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_pat
     assert {key: value.shape for key, value in loaded.buffers.items()} == loaded.config.buffer_shapes
     assert (whole / "samples.txt").read_text().splitlines() == handgrad.sample(loaded, 20, seed=5)
     assert set(handgrad.evaluate(loaded)) == {"train", "val", "test"}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", sorted(COMPILED & TINY.keys()))
+def test_a_compiled_run_is_saved_gone_on_with_and_ends_as_that_of_torch(some_names, tmp_path, name):
+    def stop(step, _):
+        if step >= 10:
+            raise KeyboardInterrupt
+
+    config, whole, cut = tiny(name, engine="auto"), tmp_path / "whole", tmp_path / "cut"
+    assert config.chosen_engine == "compiled"
+    model = handgrad.train(some_names, config, out=whole)
+    with pytest.raises(Interrupted):
+        handgrad.train(some_names, config, out=cut, progress=stop, checkpoint_every=3)
+    assert 10 <= handgrad.load(cut).steps < 30
+    handgrad.train(resume=cut)
+    assert [file for file in RESULTS if (cut / file).read_bytes() != (whole / file).read_bytes()] == []
+    other = handgrad.train(some_names, tiny(name), out=tmp_path / "torch")
+    for split_name, loss in handgrad.evaluate(other).items():
+        assert handgrad.evaluate(model)[split_name] == pytest.approx(loss, rel=1e-3)
 
 
 @pytest.mark.one_in(2)

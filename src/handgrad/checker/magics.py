@@ -1,7 +1,8 @@
 """`%load_ext handgrad`: check the lecture's cells where they stand.
 
 `%%forward` stands over the cell with the forward pass, `%%backward` over each cell with gradients; both run the cell as
-before. `%check` alone checks again. All but `%%forward` take `--loss NAME`, `--hint 1|2|3`, `--fix` and `--strict`.
+before. `%check` alone checks again. All but `%%forward` take `--loss NAME`, `--hint 1|2|3`, `--fix`, `--prove` and
+`--strict`.
 """
 
 import ast
@@ -35,6 +36,7 @@ OPTIONS = (
     argument("--loss", help="the name of the loss, where it is not clear"),
     argument("--hint", type=int, choices=(1, 2, 3), default=2, help="1 the line, 2 the kind too, 3 the answer too"),
     argument("--fix", action="store_true", help="show each wrong line as it should be"),
+    argument("--prove", action="store_true", help="say which right lines are right whatever the numbers"),
     argument("--strict", action="store_true", help="a missing gradient or a shape that only broadcasts is a fault too"),
 )
 
@@ -133,7 +135,7 @@ class CheckerMagics(Magics):
             return None
         finally:
             now.restore(self.shell.user_ns)
-        report.hint, report.show_fix = options.hint, options.fix
+        report.hint, report.show_fix, report.show_proofs = options.hint, options.fix, options.prove
         return HtmlReport(report, {row.name: self.shell.user_ns.get(row.name) for row in report.blamed})
 
     def _number(self) -> int:

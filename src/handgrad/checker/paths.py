@@ -46,7 +46,15 @@ def _plain(number: float) -> float:
 
 
 def _ratio(part: Tensor, difference: Tensor) -> float | None:
-    return constant_ratio(part.double(), difference.double(), EXACTLY)
+    """The number that one tensor is of another; of a single element any is, and only a fraction means something."""
+    ratio = constant_ratio(part.double(), difference.double(), EXACTLY)
+    return ratio if ratio is None or part.numel() > 1 or _fraction(ratio) is not None else None
+
+
+def _fraction(number: float) -> Fraction | None:
+    """The number as a fraction of whole numbers up to a hundred or so; None where it is none."""
+    close = Fraction(number).limit_denominator(100)
+    return close if math.isclose(number, close, rel_tol=EXACTLY) else None
 
 
 def _parts(case: Case) -> Iterator[tuple[Value, Tensor]]:
@@ -88,5 +96,4 @@ def _times(factor: float, sizes: Sequence[tuple[str, int]]) -> str:
         for text, number in known.items():
             if math.isclose(factor, number, rel_tol=EXACTLY):
                 return text
-    close = Fraction(factor).limit_denominator(100)
-    return str(close) if math.isclose(factor, close, rel_tol=EXACTLY) else f"about {factor:.4g}"
+    return str(_fraction(factor) or f"about {factor:.4g}")

@@ -13,6 +13,7 @@ from handgrad.checker.cases import Case, evaluate
 from handgrad.checker.compare import agrees, align, as_tensor
 from handgrad.checker.edits.core import expression
 from handgrad.checker.machine import InDouble
+from handgrad.checker.measures import is_size
 from handgrad.checker.names import uses
 from handgrad.checker.paths import share, told
 from handgrad.checker.reference import Value
@@ -40,7 +41,9 @@ class Residuals:
         if judgement.fault is not None or self.judge.truth.is_large:
             return False
         proof = self._algebra(self.judge, judgement).proof(judgement)
-        return proof is not None and proof.verdict == "proven" and proof.shaped
+        if proof is None or proof.verdict != "proven" or not proof.shaped:
+            return False
+        return all(is_size(self.judge.trace, name) for name in proof.sizes)
 
     def left_over(self, judgement: Judgement) -> str | None:
         """A sentence about what a wrong line has too much or lacks; None where there is none that is short."""

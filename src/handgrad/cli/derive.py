@@ -15,6 +15,7 @@ from handgrad.errors import ConfigError, DeriveError
 if TYPE_CHECKING:
     from handgrad.derive.derivation import Derivation
 
+_PLACE = re.compile(r"(?P<file>.*?)(?:, )?(?:cell (?P<cell>\d+), )?line (?P<line>\d+)[^:]*(?:: (?P<text>.*))?")
 _Several = tyro.conf.UseAppendAction[tuple[str, ...]]
 _NAME = tyro.conf.arg(metavar="NAME", help_behavior_hint="")
 
@@ -118,9 +119,7 @@ def to_json(error: DeriveError) -> dict[str, Any]:
     5
     """
     where = str(error.where or "")
-    found = re.fullmatch(
-        r"(?P<file>.*?)(?:, )?(?:cell (?P<cell>\d+), )?line (?P<line>\d+)[^:]*(?:: (?P<text>.*))?", where
-    )
+    found = _PLACE.fullmatch(where)
     place = found.groupdict() if found else {"file": where, "cell": None, "line": None, "text": None}
     numbers = {key: int(place[key]) if place[key] else None for key in ("cell", "line")}
     return {"what": error.what, **place, **numbers, "next": error.next_step or None}

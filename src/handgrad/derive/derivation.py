@@ -10,7 +10,7 @@ from handgrad.derive.backward import Backward, GradientLine
 from handgrad.derive.placing import in_place, standing
 from handgrad.derive.quoting import quoted
 from handgrad.derive.read.program import Program
-from handgrad.derive.styling import compared, styled
+from handgrad.derive.styling import compared, styled, with_forward_styled
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Derivation:
     @property
     def summary(self) -> str:
         """One line about the check."""
-        return summary(self.verification)
+        judge = "autograd's" if self.program.library == "torch" else "central differences"
+        return summary(self.verification, judge)
 
     def to_json(self) -> dict[str, Any]:
         """All of it for a program."""
@@ -120,7 +121,8 @@ def derived(program: Program, form: Form = "lines", style: Style | None = None) 
         DeriveError: a line that cannot be differentiated, or what was derived is not right.
     """
     lines, verification = write_and_check(program, form, style)
-    return Derivation(program, in_place(program, standing(program, lines)), form, verification)
+    placed = with_forward_styled(program, standing(program, lines), style)
+    return Derivation(program, in_place(program, placed), form, verification)
 
 
 def write_and_check(
@@ -216,7 +218,7 @@ def checked(program: Program, written: Backward, form: Form) -> "Verification":
     raise DeriveError(f"the lines that were derived ({form}) are not right: {wrong}", next_step=report)
 
 
-def summary(found: "Verification") -> str:
+def summary(found: "Verification", judge: str) -> str:
     """How many gradients were compared with what, and how far off they are at most."""
     count = len(found.checks)
     gradients = "the gradient equals" if count == 1 else f"all {count} gradients equal"
@@ -224,7 +226,7 @@ def summary(found: "Verification") -> str:
     sizes = f"at its own sizes and {others} other{'s' * (others > 1)}" if others else "at its own sizes"
     largest = max(check.error for check in found.checks)
     off = f"off by at most {largest:.0e}" if largest else "bit for bit"
-    return f"{gradients} autograd's in float64, {sizes}: {off}"
+    return f"{gradients} {judge} in float64, {sizes}: {off}"
 
 
 def _line_to_json(line: GradientLine) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Container
 
 from handgrad.derive.expr import Expr, Factor, delta, element, exact, merged, term
 from handgrad.derive.indices import Axis, Form, Index, Merged, Size, fresh, merge, plain_order, put_index
-from handgrad.derive.lower.graph import Definition, Graph, Indexed
-from handgrad.derive.lower.lowering import Lowering
+from handgrad.derive.lower.graph import Definition, Graph, Indexed, UnsupportedError
+from handgrad.derive.lower.lowering import Lowering, refusal
 from handgrad.derive.lower.sizes import is_size
 from handgrad.derive.rules.elementwise import SLOPES
 from handgrad.derive.simplify.matching import unify_all
@@ -125,7 +125,11 @@ def _slope(graph: Graph, name: str, definition: Definition, which: int) -> Expr 
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id in names:
             part.id = names[part.id]
-    made = Lowering(graph).tensor(node)
+    try:
+        made = Lowering(graph).tensor(node)
+    except UnsupportedError as reason:
+        line = graph.program.lines[definition.line]
+        raise refusal(f"in the derivative of `{definition.function}`, {reason}", line.text, line.number) from None
     return made.expr.put(dict(unify_all(made.axes, axes, {}) or {}))
 
 

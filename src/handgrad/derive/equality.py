@@ -111,14 +111,17 @@ def _cleared(graph: Graph, expr: Expr) -> Expr:
 
 def factor_between(graph: Graph, theirs: Expr, right: Expr) -> Expr | None:
     """What the right expression has to be multiplied by to be another, where that is a single number or size."""
-    for (one, k), (other, c) in itertools.product(list(theirs)[:1], right):
+    tried: set[Expr] = set()
+    theirs, right = (normal(graph, expand(graph, e, lambda _, d: not d.user)) for e in (theirs, right))
+    for (one, k), (other, c) in itertools.product(theirs, right):
         powers = dict(one.factors)
         for base, power in other.factors:
             powers[base] = powers.get(base, 0) - power
         left = {b: p for b, p in powers.items() if p}
-        if any(not isinstance(b, Factor) or b.indices for b in left):
-            continue
         factor = Expr([term((), left.items(), ratio(k, c))])
+        if factor in tried or any(not isinstance(b, Factor) or b.indices for b in left):
+            continue
+        tried.add(factor)
         if not left_of(graph, theirs - right * factor):
             return factor
     return None

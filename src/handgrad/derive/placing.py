@@ -1,6 +1,7 @@
 """A backward pass where the user puts it: below their own lines, or with the forward pass in the place of those."""
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import ModuleType
@@ -29,13 +30,14 @@ def in_place(program: Program, lines: Backward) -> Backward:
 def standing(program: Program, lines: Backward) -> Backward:
     """The lines with the forward pass before them, where they need values that are gone below the user's own lines."""
     program = lines.below or program
+    lines = _by_element(program, lines)
     made = set(names_made(program.statements))
     read = {node.id for node in ast.walk(ast.parse(lines.source)) if isinstance(node, ast.Name)}
     if read & made <= program.kept:
         return lines
     words = {name: own for name, own in program.lasting.items() if name in read and own not in read}
     below = _in_words(lines, words, made)
-    values = program.values | {own: program.values[name] for name, own in words.items()}
+    values = {**program.values, **{own: program.values[name] for name, own in words.items()}}
     if read & made - words.keys() <= program.kept and _same_gradients(program, lines, below, values):
         return below
     words = dict(_words(program, read))
@@ -43,6 +45,17 @@ def standing(program: Program, lines: Backward) -> Backward:
     if _same_gradients(program, lines, below, program.before):
         return below
     return _with_forward(program, lines, {})
+
+
+def _by_element(program: Program, lines: Backward) -> Backward:
+    """The lines without those that name the gradients of a list's elements, which are elements themselves."""
+    found = {name: re.fullmatch(r"(\w+)\[\d+\]", text) for name, text in program.bindings.items()}
+    named = {lines.gradients[name]: f"d{at[0]}" for name, at in found.items() if at and name in lines.gradients}
+    same = {f"{gradient} = {text}": gradient for gradient, text in named.items()}
+    dropped = {same[line.source] for line in lines.lines if line.source in same}
+    kept = tuple(line for line in lines.lines if line.source not in same)
+    gradients = {name: named[d] if d in dropped else d for name, d in lines.gradients.items()}
+    return replace(lines, lines=kept, gradients=gradients)
 
 
 def _in_words(lines: Backward, words: Mapping[str, str], made: Collection[str]) -> Backward:
@@ -58,7 +71,8 @@ def _in_words(lines: Backward, words: Mapping[str, str], made: Collection[str]) 
 def _with_forward(program: Program, lines: Backward, words: Mapping[str, str]) -> Backward:
     """The lines below the forward pass in these words."""
     modules = {name: text for name, text in program.bindings.items() if isinstance(program.values[name], ModuleType)}
-    forward = replace(program, statements=tuple(in_words(program.statements, words)), bindings=modules)
+    made = (step for step in program.statements if not program.is_given(step))
+    forward = replace(program, statements=tuple(in_words(made, words)), bindings=modules)
     return replace(lines, recomputed=(f"{IN_THE_PLACE}\n{forward.source}\n",))
 
 
@@ -75,7 +89,7 @@ def _same_gradients(program: Program, one: Backward, other: Backward, before: Ma
                 run[lines.upstream] = copied(program.values[program.output])
             try:
                 exec(lines.source, run)
-                found.append([as_numpy(run[gradient]) for gradient in lines.gradients.values()])
+                found.append([as_numpy(eval(gradient, run)) for gradient in lines.gradients.values()])
             except Exception:  # a name that is not there any more
                 return False
     return all(a.shape == b.shape and bool((a == b).all()) for a, b in zip(*found, strict=True))

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -44,7 +44,8 @@ class Proof:
         right: the right formula, in the gradients that the person's names.
         shaped: whether the formula has the shape of the variable.
         reason: why it is unknown.
-        facts: what was seen in numbers only: which whole numbers of the formula are taken for sizes.
+        sizes: the whole numbers of the formula that are taken for sizes since they are as large as one dimension and no
+            other, each with that one. That is seen in numbers only.
 
     Example:
         >>> Proof("different", "x / n", factor="2", right="x / n")
@@ -52,7 +53,7 @@ class Proof:
         2 times the right gradient
         too much by: x / n
         right: x / n
-        >>> Proof("proven", facts=("n is x.shape[0]",))
+        >>> Proof("proven", sizes={"n": "x.shape[0]"})
         proven
         in numbers only: n is x.shape[0]
     """
@@ -63,7 +64,7 @@ class Proof:
     right: str = ""
     shaped: bool = True
     reason: str = ""
-    facts: tuple[str, ...] = ()
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """What came of it, in lines to read."""
@@ -73,7 +74,7 @@ class Proof:
             lines += [f"{self.factor} times the right gradient"] if self.factor else []
             lines += [f"too much by: {self.difference}"] if self.difference else []
             lines += [f"right: {self.right}"] if self.right else []
-        lines += [f"in numbers only: {fact}" for fact in self.facts]
+        lines += [f"in numbers only: {name} is {said}" for name, said in self.sizes.items()]
         return "\n".join(lines)
 
 
@@ -142,8 +143,9 @@ class _Comparison:
             self._give(name)
         near = self._right(gradient_of, users) if users - given else right
         proof = self._judged(normal(self.graph, theirs), [right, near], form, gradient_of)
-        facts = tuple(fact for name, fact in self.graph.ties.items() if name in names_in(expression))
-        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of), facts=facts)
+        read = names_in(expression)
+        sizes = {name: fact.removeprefix(f"{name} is ") for name, fact in self.graph.ties.items() if name in read}
+        return replace(proof, shaped=shaped, right=self._said(right, form, gradient_of), sizes=sizes)
 
     def _lowered(self, expression: str, variable: str, given: set[str]) -> tuple[Expr, Form, bool]:
         """The formula over the indices of a variable's gradient, and whether it has just its shape."""

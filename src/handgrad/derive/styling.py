@@ -32,7 +32,24 @@ def styled(program: Program, lines: Backward, style: Style | None = None) -> Bac
     return changed(lines, lambda source: spelled(to_numpy(source, program.values), values))
 
 
+def with_forward_styled(program: Program, lines: Backward, style: Style | None) -> Backward:
+    """The lines with the forward lines before them in the style that they have, and the import that they need.
+
+    Raises:
+        DeriveError: something in these has no form in NumPy.
+    """
+    if style is None or style == program.library:
+        return lines
+    first = () if any(value is np for value in program.values.values()) else ("import numpy as np\n",)
+    if not lines.recomputed:
+        return replace(lines, recomputed=first)
+    remark, _, forward = lines.recomputed[0].partition("\n")
+    text = spelled(to_numpy(forward, program.values), {"np": np, **program.values})
+    return replace(lines, recomputed=(*first, f"{remark}\n{text}\n"))
+
+
 def changed(lines: Backward, change: Callable[[str], str]) -> Backward:
+    """The lines with their source changed."""
     return replace(
         lines,
         lines=tuple(replace(line, source=change(line.source)) for line in lines.lines),
@@ -49,6 +66,7 @@ def compared(program: Program, lines: Backward, in_numpy: Backward) -> None:
     import torch
     from torch.nn import functional
 
+    program = lines.below or program
     values = dict(program.values)
     if lines.upstream is not None:
         values[lines.upstream] = torch.randn(values[program.output].shape, dtype=torch.float64)
@@ -67,4 +85,8 @@ def compared(program: Program, lines: Backward, in_numpy: Backward) -> None:
 
 
 def _as_array(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_array(part) for key, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_as_array(part) for part in value)
     return value.detach().cpu().numpy() if is_array(value) and hasattr(value, "detach") else value

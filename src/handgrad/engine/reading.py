@@ -5,7 +5,7 @@ lines at hand is read once, however many lines begin with it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from handgrad.engine.vectors import padded
 from handgrad.errors import CorpusError
 from handgrad.models.trained import Model
 from handgrad.threads import share
-
-LINES_AT_ONCE = 2**10
-"""Read together; so many beginnings there may be."""
 
 
 class Reader(Protocol):
@@ -37,8 +34,16 @@ class Reader(Protocol):
         ...
 
 
-NewReader = Callable[[], Reader]
-"""Makes one, for up to LINES_AT_ONCE beginnings at once, that no other thread uses."""
+class Readers(NamedTuple):
+    """How a model is read.
+
+    Args:
+        new: makes a reader, which no other thread uses.
+        at_once: so many lines are read together; so many beginnings there may be.
+    """
+
+    new: Callable[[], Reader]
+    at_once: int
 
 
 class Beginnings:
@@ -47,7 +52,7 @@ class Beginnings:
     Args:
         reader: that reads them.
         vocab_size: of the letters.
-        n: how many lines, at most LINES_AT_ONCE; all begin with their boundary.
+        n: how many lines, at most as many as it reads at once; all begin with their boundary.
     """
 
     def __init__(self, reader: Reader, vocab_size: int, n: int):  # noqa: D107
@@ -70,17 +75,17 @@ class Beginnings:
             self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
 
 
-def log_probabilities(model: Model, new_reader: NewReader, contexts: np.ndarray) -> np.ndarray:
+def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
     contexts = np.asarray(contexts)
     n_lines, width = contexts.shape
     _refuse_longer(model, width + 1)
     begins = (contexts != 0).argmax(1)
     begins[~(contexts != 0).any(1)] = width
-    logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), new_reader()
+    logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), readers.new()
     for begin in np.unique(begins):
         (all_chosen,) = np.nonzero(begins == begin)
-        for chosen in np.split(all_chosen, range(LINES_AT_ONCE, len(all_chosen), LINES_AT_ONCE)):
+        for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
             beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
             for place in range(begin, width):
                 beginnings.grow(contexts[chosen[beginnings.lines], place])
@@ -90,13 +95,13 @@ def log_probabilities(model: Model, new_reader: NewReader, contexts: np.ndarray)
     return logprobs
 
 
-def mean_loss(model: Model, new_reader: NewReader, tokens: np.ndarray) -> float:
+def mean_loss(model: Model, readers: Readers, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
     dataset, vocab_size = Dataset(tokens), model.config.vocab_size
     _refuse_longer(model, int(np.diff(dataset.starts).max()))
 
     def begin() -> Callable[[range], float]:
-        reader = new_reader()
+        reader = readers.new()
 
         def measure(part: range) -> float:
             _, Y = dataset.lines(np.asarray(part))
@@ -109,7 +114,7 @@ def mean_loss(model: Model, new_reader: NewReader, tokens: np.ndarray) -> float:
 
         return measure
 
-    return sum(share(_parts(range(dataset.n_lines)), begin)) / len(tokens)
+    return sum(share(_parts(range(dataset.n_lines), readers.at_once), begin)) / len(tokens)
 
 
 class Sampler:
@@ -120,7 +125,7 @@ class Sampler:
 
     Args:
         model: that is drawn from.
-        new_reader: of it.
+        readers: of it.
         temperature: below 1 the likely gets likelier, above 1 the rare less rare.
         prefix: the tokens each line begins with.
         max_length: tokens after which a line is cut off, those of the prefix included.
@@ -129,13 +134,13 @@ class Sampler:
     def __init__(  # noqa: D107
         self,
         model: Model,
-        new_reader: NewReader,
+        readers: Readers,
         temperature: float,
         prefix: Sequence[int] | np.ndarray,
         max_length: int,
     ):
         _refuse_longer(model, len(prefix) + 1)
-        self._vocab_size, self._new_reader, self._temperature = model.config.vocab_size, new_reader, float(temperature)
+        self._vocab_size, self._readers, self._temperature = model.config.vocab_size, readers, float(temperature)
         self._prefix = np.asarray(prefix, np.int32)
         self._max_length = min(max_length, model.config.longest or max_length)
 
@@ -143,10 +148,10 @@ class Sampler:
         """The lines of these numbers, each followed by one 0, flat, int32."""
 
         def begin() -> Callable[[range], np.ndarray]:
-            reader = self._new_reader()
+            reader = self._readers.new()
             return lambda part: self._part(reader, seed, part)
 
-        return np.concatenate([*share(_parts(lines), begin), np.empty(0, np.int32)])
+        return np.concatenate([*share(_parts(lines, self._readers.at_once), begin), np.empty(0, np.int32)])
 
     def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
         letters = np.zeros((len(part), self._max_length + 1), np.int32)
@@ -171,9 +176,9 @@ class Sampler:
         return thresholds
 
 
-def _parts(lines: range) -> list[range]:
-    starts = range(lines.start, lines.stop, LINES_AT_ONCE)
-    return [range(start, min(start + LINES_AT_ONCE, lines.stop)) for start in starts]
+def _parts(lines: range, at_once: int) -> list[range]:
+    starts = range(lines.start, lines.stop, at_once)
+    return [range(start, min(start + at_once, lines.stop)) for start in starts]
 
 
 def _refuse_longer(model: Model, length: int) -> None:

@@ -187,10 +187,12 @@ def _require_names(found: Derivation, namespace: Mapping[str, Any]) -> None:
     """See that the program has all that the lines read.
 
     Raises:
-        DeriveError: it draws something inside of a call, such as the mask of `F.dropout`.
+        DeriveError: there is a name that it has not.
     """
-    nodes = [node for node in ast.walk(ast.parse(found.source)) if isinstance(node, ast.Name)]
+    parts = list(ast.walk(ast.parse(found.source)))
+    nodes = [node for node in parts if isinstance(node, ast.Name)]
     made = {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | {found.written.upstream}
+    made |= {alias.asname or alias.name for part in parts if isinstance(part, ast.Import) for alias in part.names}
     for node in nodes:
         if node.id not in made and node.id not in namespace and not hasattr(builtins, node.id):
             what = f"the lines would need {node.id}, for which the program has no name"

@@ -117,7 +117,8 @@ def _of_cell(source: Source, machine: Machine, part: Part, number: int, last: in
 class Shown:
     """A derivation as the options of a magic ask for it."""
 
-    def __init__(self, forward: Forward, derivation: Derivation, options: Namespace):  # noqa: D107
+    def __init__(self, forward: Forward, derivation: Derivation, options: Namespace):
+        """See the class."""
         self.derivation, self.options = derivation, options
         self.explanation = explained(derivation, forward) if options.explain else None
 

@@ -71,6 +71,7 @@ class _Never:
 
     def __init__(self, goal: Goal):
         self.losses, self.is_inside, self.is_in = goal.losses, goal.is_inside, goal.is_in
+        self.others = goal.others
 
     def is_reached(self, ran: Ran, rest: Sequence[Statement]) -> None:
         pass

@@ -17,6 +17,8 @@ from handgrad.models.family import Family, OfContexts
 from handgrad.models.threads import one_thread
 from handgrad.models.trained import Model
 
+LINES_AT_ONCE = 2**10
+"""Read together; so many rows of state there may be."""
 CONTEXTS_MEASURED = 2**14
 """On so many of the first contexts of a text, whose lines are shuffled, buffers are measured: some ten megabytes."""
 
@@ -59,13 +61,13 @@ def calibrate(
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
     with one_thread():
-        return reading.log_probabilities(model, partial(Reader, model), contexts)
+        return reading.log_probabilities(model, _readers(model), contexts)
 
 
 def mean_loss(model: Model, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
     with one_thread():
-        return reading.mean_loss(model, partial(Reader, model), tokens)
+        return reading.mean_loss(model, _readers(model), tokens)
 
 
 class Sampler(reading.Sampler):
@@ -79,4 +81,8 @@ class Sampler(reading.Sampler):
 
 def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
     """What draws lines from the model."""
-    return Sampler(model, partial(Reader, model), temperature, prefix, max_length)
+    return Sampler(model, _readers(model), temperature, prefix, max_length)
+
+
+def _readers(model: Model) -> reading.Readers:
+    return reading.Readers(partial(Reader, model), LINES_AT_ONCE)

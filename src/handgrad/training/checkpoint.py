@@ -6,17 +6,13 @@ model.safetensors    parameters and buffers: all that sampling needs
 history.csv, loss.png, samples.txt
 """
 
-import errno
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +21,7 @@ from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.family import Family
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
+from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
 
 FORMAT = 1
 ADAM = "adam."
@@ -74,7 +71,7 @@ def create(folder: Path, settings: Settings) -> None:
     Raises:
         RunError: the folder is there already, or cannot be written.
     """
-    with _errors_named(folder):
+    with errors_named(folder):
         clean(folder, "config.json")
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
         made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -92,7 +89,7 @@ def create(folder: Path, settings: Settings) -> None:
         "text": asdict(settings.text),
     }
     try:
-        with _errors_named(folder):
+        with errors_named(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write(folder, "config.json", (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
     except BaseException:
@@ -118,7 +115,7 @@ def read_settings(folder: Path) -> Settings:
     except OSError as error:
         raise RunError("config.json cannot be read", where=folder, got=error.strerror) from None
     except ValueError as error:
-        raise _damaged(folder / "config.json", error) from None
+        raise damaged(folder / "config.json", error) from None
     try:
         if content["format"] > FORMAT:
             raise RunError(
@@ -132,7 +129,7 @@ def read_settings(folder: Path) -> Settings:
             raise TypeError(f"text is {content['text']}")
         return Settings(config, Vocabulary(content["vocabulary"]), text)
     except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise _damaged(folder / "config.json", error) from None
+        raise damaged(folder / "config.json", error) from None
 
 
 def save_state(folder: Path, state: State) -> None:
@@ -156,16 +153,16 @@ def read_state(folder: Path, settings: Settings) -> State:
     """
     if not (folder / "state.safetensors").exists():
         return initial_state(settings)
-    tensors = _read_tensors(folder / "state.safetensors")
+    tensors = read_tensors(folder / "state.safetensors")
     parameters = _of_shapes(folder / "state.safetensors", tensors, settings.model.shapes)
     step, losses = _count(folder / "state.safetensors", tensors, "step"), tensors.get("losses", np.empty(0))
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
-        raise _damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
+        raise damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
     moments = {}
     for name, first in _first_moments(parameters, settings).items():
         moments[name] = tensors.get(f"{ADAM}{name}", np.empty(0))
         if (moments[name].shape, moments[name].dtype) != (first.shape, first.dtype):
-            raise _damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
+            raise damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
     state = State(step, parameters, moments, np.empty(settings.config.steps, np.float32))
     state.losses[:step] = losses
     return state
@@ -207,7 +204,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
             "no model yet: the run was ended before its first checkpoint", where=folder,
             next_step=f"Go on with 'handgrad train --resume {folder}'.",
         )  # fmt: skip
-    tensors = _read_tensors(path)
+    tensors = read_tensors(path)
     parameters = _of_shapes(path, tensors, settings.model.shapes)
     buffers = _of_shapes(path, tensors, settings.model.buffer_shapes)
     text = settings.text
@@ -215,65 +212,6 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
         text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
     steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
-
-
-def write(folder: Path, name: str, content: bytes) -> None:
-    """Write a file of the run folder whole or not at all: to a temporary name, flushed, renamed.
-
-    Raises:
-        RunError: it cannot be written; a file of that name from before is unchanged.
-    """
-    temporary = folder / f".{name}.{os.getpid()}.tmp"
-    try:
-        with _errors_named(folder):
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(folder / name)
-            _flush_folder(folder)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def clean(folder: Path, name: str = "*") -> None:
-    """Remove what a kill in the middle of a `write` of that name left, by default of any."""
-    for leftover in folder.glob(f".{name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextmanager
-def _errors_named(folder: Path) -> Iterator[None]:
-    """An OSError while writing becomes a RunError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise RunError(
-            "the run folder cannot be written", where=folder, got=error.strerror,
-            next_step="Free some space, then go on with --resume." if full else "Choose a folder you may write to.",
-        ) from None  # fmt: skip
-
-
-def _read_tensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(path, error) from None
 
 
 def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
@@ -295,19 +233,12 @@ def _of_shapes(
             else tensors[name].shape == shape and tensors[name].dtype == np.float32
         )
         if not fits:
-            raise _damaged(path, f"no {name} of shape {shape}")
+            raise damaged(path, f"no {name} of shape {shape}")
     return {name: tensors[name] for name in shapes}
 
 
 def _count(path: Path, tensors: Mapping[str, np.ndarray], name: str) -> int:
     count = tensors.get(name, np.empty(0))
     if count.shape != () or count.dtype != np.int64:
-        raise _damaged(path, f"no {name}")
+        raise damaged(path, f"no {name}")
     return int(count)
-
-
-def _damaged(path: Path, why: Any) -> RunError:
-    return RunError(
-        f"{path.name} is damaged", where=path.parent, got=str(why).splitlines()[0],
-        next_step="Take it from a backup, or train anew.",
-    )  # fmt: skip

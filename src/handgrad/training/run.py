@@ -17,7 +17,7 @@ from handgrad.models.forms import form_of
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
-from handgrad.training import checkpoint
+from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
 from handgrad.training.checkpoint import Settings, State
 from handgrad.training.config import Device, TrainConfig
@@ -87,7 +87,7 @@ def reopen(folder: Path, text: str | Path | None = None, device: Device | None =
     state = checkpoint.read_state(folder, settings)
     reference = settings.text if text is None else replace(settings.text, source=str(Path(text).absolute()))
     corpus = reference.read()
-    checkpoint.clean(folder)
+    files.clean(folder)
     return Run(folder, settings, corpus, split(corpus), state)
 
 
@@ -109,7 +109,7 @@ def finish(run: Run) -> Outcome:
             _draw_loss(run)
         losses = {name: mean_loss(model, part) for name, part in run.splits._asdict().items()}
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
-        checkpoint.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
+        files.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
     except KeyboardInterrupt:
         checkpoint.save_state(run.folder, run.state)
         raise Interrupted(run.folder, run.state.step) from None
@@ -126,13 +126,13 @@ def _save(run: Run, limit: int | None = None) -> Model:
     model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, state.step)
     checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
-    checkpoint.write(run.folder, "history.csv", to_csv(_history(run)))
+    files.write(run.folder, "history.csv", to_csv(_history(run)))
     return model
 
 
 def _draw_loss(run: Run) -> None:
     title = f"{run.corpus.name}: training loss over {run.state.step:,} steps"
-    checkpoint.write(run.folder, "loss.png", loss_curve(_history(run), title))
+    files.write(run.folder, "loss.png", loss_curve(_history(run), title))
 
 
 def _history(run: Run) -> list[HistoryRow]:

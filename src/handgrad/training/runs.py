@@ -20,7 +20,7 @@ import numpy as np
 from handgrad.data.dataset import Splits
 from handgrad.errors import DivergedError
 from handgrad.threads import n_threads
-from handgrad.training import checkpoint, run
+from handgrad.training import checkpoint, files, run
 from handgrad.training.loop import Every, Progress, take_steps
 from handgrad.training.run import Interrupted, Outcome, Run
 
@@ -138,8 +138,8 @@ def finish_all(whole: Run, diverged: dict[int, DivergedError]) -> Results:
             raise next(iter(failed.values()))
         results = Results(outcomes, dict(sorted(failed.items())))
         for name in SHOWN:
-            checkpoint.write(whole.folder, name, (folder_of(whole, results.best) / name).read_bytes())
-        checkpoint.write(whole.folder, "runs.csv", _to_csv(results))
+            files.write(whole.folder, name, (folder_of(whole, results.best) / name).read_bytes())
+        files.write(whole.folder, "runs.csv", _to_csv(results))
     except KeyboardInterrupt:
         raise Interrupted(whole.folder, None) from None
     return results
@@ -151,7 +151,7 @@ def _open(whole: Run, seed: int) -> Run:
     settings = replace(settings, config=replace(settings.config, seed=seed, runs=1))
     if not (folder / "config.json").exists():
         checkpoint.create(folder, settings)
-    checkpoint.clean(folder)
+    files.clean(folder)
     return replace(whole, folder=folder, settings=settings, state=checkpoint.read_state(folder, settings))
 
 

@@ -117,6 +117,8 @@ class _Converter:
         if name == "pad":
             return self._padded(given, arguments, named)
         entry = entries(FUNCTIONS).get(name) or entries(METHODS).get(name)
+        if entry is None and name in SAME_METHODS and given:
+            return _method_of(arguments, name, named)
         return self._filled(entry, path, arguments, named)
 
     def _method(self, x: ast.expr, name: str, given: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr | None:
@@ -131,8 +133,7 @@ class _Converter:
             return _call(f"np.{name}", arguments, named)
         if name not in SAME_METHODS and not self.own:
             raise DeriveError(f"`.{name}()` has no form in NumPy", next_step="Derive it with --style torch.")
-        renamed = [ast.keyword(KEYWORDS.get(word, word), part) for word, part in named.items()]
-        return called(ast.Attribute(arguments[0], name, ast.Load()), arguments[1:], renamed)
+        return _method_of(arguments, name, named)
 
     def _arguments(
         self, given: list[ast.expr], keywords: list[ast.keyword]
@@ -161,11 +162,11 @@ class _Converter:
                 return ast.Expr(_call("np.add.at", [arguments[0], index, self.plain(added)]))
             case "add_", ast.Call(ast.Attribute(matrix, "diagonal"), []), [value]:
                 diagonal = _with('np.einsum("...ii->...i", x)[...]', {"x": matrix})
-                return ast.AugAssign(diagonal, ast.Add(), self.plain(value))  # type: ignore[arg-type]
+                return _added(diagonal, self.plain(value))
         entry = entries(IN_PLACE).get(name)
         if entry is not None and entry.template.startswith("x += "):
             added = Entry(entry.arguments, entry.template.removeprefix("x += "), entry.first)
-            return ast.AugAssign(arguments[0], ast.Add(), self._filled(added, name, arguments, named))  # type: ignore[arg-type]
+            return _added(arguments[0], self._filled(added, name, arguments, named))
         return ast.Expr(self._filled(entry, f".{name}()", arguments, named))
 
     def _flattened(self, x: ast.expr, start: int, end: int) -> ast.expr:
@@ -233,6 +234,17 @@ def _with(template: str, known: Mapping[str, ast.expr]) -> ast.expr:
     if isinstance(filled, ast.Call):
         filled.keywords = [k for k in filled.keywords if ast.unparse(k.value) not in ("None", "False")]
     return filled
+
+
+def _added(target: ast.expr, value: ast.expr) -> ast.stmt:
+    """`target += value`."""
+    return ast.parse(f"{written(target)} += {written(value)}").body[0]
+
+
+def _method_of(arguments: list[ast.expr], name: str, named: Mapping[str, ast.expr]) -> ast.expr:
+    """The call of a method of the first argument."""
+    renamed = [ast.keyword(KEYWORDS.get(word, word), part) for word, part in named.items()]
+    return called(ast.Attribute(arguments[0], name, ast.Load()), arguments[1:], renamed)
 
 
 def _call(path: str, given: list[ast.expr], named: Mapping[str, ast.expr] | None = None) -> ast.expr:

@@ -22,7 +22,19 @@ SAME_METHODS = frozenset(
     {
         *("sum", "mean", "prod", "cumsum", "cumprod", "argmax", "argmin", "argsort", "reshape"),
         *("squeeze", "flatten", "copy", "dot", "astype", "ravel", "all", "any", "round"),
-        *("diagonal", "swapaxes", "tolist", "item", "take", "clip", "trace", "nonzero", "searchsorted"),
+        *(
+            "append",
+            "items",
+            "diagonal",
+            "swapaxes",
+            "tolist",
+            "item",
+            "take",
+            "clip",
+            "trace",
+            "nonzero",
+            "searchsorted",
+        ),
     }
 )
 """Methods that have the same name; their `dim` is `axis` and their `keepdim` is `keepdims`."""
@@ -94,6 +106,7 @@ norm(x, p=2, dim=None, keepdim=False): np.linalg.norm(x, axis=dim, keepdims=keep
 var(x, dim=None, correction=1, keepdim=False): x.var(axis=dim, ddof=correction, keepdims=keepdim)
 std(x, dim=None, correction=1, keepdim=False): x.std(axis=dim, ddof=correction, keepdims=keepdim)
 repeat_interleave(x, repeats, dim=None): x.repeat(repeats, dim)
+unbind(x, dim=0): np.moveaxis(x, dim, 0)
 split(x, sizes, dim=0): np.split(x, np.cumsum(sizes)[:-1], dim)
 chunk(x, chunks, dim=0): np.split(x, chunks, dim)
 new_zeros(x, *size): np.zeros(size)

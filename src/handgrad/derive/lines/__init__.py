@@ -54,6 +54,7 @@ def _backward(program: Program) -> Backward:
     block.undo(program.lines)
     writer = Writer(block.gradients, scope.names, program.output if upstream else None)
     rounds = {name for loop in program.lines if isinstance(loop, Loop) for name in _of_rounds(loop)}
+    rounds |= {name for name in block.gradients.names if isinstance(program.values.get(name), list | tuple)}
     return Backward(
         tuple(writer.lines(block.steps)),
         {name: gradient for name, gradient in block.gradients.names.items() if name not in rounds},

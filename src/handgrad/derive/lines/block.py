@@ -38,9 +38,10 @@ class Block:
         steps: what was done so far.
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self, scope: Scope, sizes: Sizes, gradients: Gradients, examples: dict[str, Any], loops: tuple[Loop, ...] = ()
     ):
+        """See the class."""
         self.scope, self.sizes, self.gradients, self.examples, self.loops = scope, sizes, gradients, examples, loops
         self.below = scope.program
         self.steps: list[Done] = []

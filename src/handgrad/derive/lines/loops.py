@@ -38,7 +38,7 @@ def undo_loop(outer: Block, loop: Loop) -> None:
     if steps:
         names = [*given, *dict.fromkeys(name for name in _variables(steps) if name not in made)]
         outer.gradients = block.gradients
-        outer.steps.append((loop, _turned(outer, block, loop, steps, names, passed, shared)))
+        outer.steps.append((loop, _turned(outer, loop, steps, names, passed, shared)))
         outer.examples.update({name: block.examples[name] for name in names})
     _send_to_starts(outer, loop, [*passed, *sums])
 
@@ -50,8 +50,7 @@ def _round(outer: Block, loop: Loop, given: Iterable[str], shared: Iterable[Carr
     for carried in shared:
         gradients.share(carried.entering, carried.leaving)
     examples = dict(outer.examples)
-    for name in given:
-        examples.setdefault(name, example_like(scope.value(variable(name))))
+    examples.update({name: example_like(scope.value(variable(name))) for name in given})
     block = Block(scope, Sizes(scope, outer.sizes), gradients, examples, (*outer.loops, loop))
     block.undo(loop.body)
     return block
@@ -84,7 +83,6 @@ def _may_share(block: Block, carried: Carried) -> bool:
 
 def _turned(
     outer: Block,
-    block: Block,
     loop: Loop,
     steps: Sequence[Done],
     names: Sequence[str],
@@ -131,13 +129,6 @@ def _variables(steps: Iterable[Done]) -> Iterator[str]:
             yield from step.names
         elif not step.hint:
             yield step.name
-
-
-def _as_wide_as(start: ast.expr, carried: Carried, outer: Block) -> Term:
-    """What comes back to what a loop starts from, to which its rounds may have broadcast something."""
-    left = variable(carried.leaving)
-    shapes = shape_of(outer.scope.value(left)), shape_of(outer.scope.value(start))
-    return summed(outer.upstream(carried.leaving), *shapes, lambda d: outer.sizes.of(left, d))
 
 
 def _send_to_starts(outer: Block, loop: Loop, carried: Sequence[Carried]) -> None:

@@ -36,7 +36,8 @@ class Gradients:
     program's author will have called it so; a temporary may not.
     """
 
-    def __init__(self, program: Program):  # noqa: D107
+    def __init__(self, program: Program):
+        """See the class."""
         inside = names_used(program.lines) | set(names_made(program.lines))
         self.names: dict[str, str] = {}
         self._taken = set(inside)

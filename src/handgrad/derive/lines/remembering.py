@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from handgrad.derive.lines.block import Block, made_in
+from handgrad.derive.lines.running import shape_of
 from handgrad.derive.lines.steps import Round, Step, named
 from handgrad.derive.lines.terms import rebuilt
 from handgrad.derive.lines.writing import VIEWS
@@ -30,7 +31,8 @@ class Remembered:
         DeriveError: a loop inside of another does not keep what is read.
     """
 
-    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step | Round]):  # noqa: D107
+    def __init__(self, outer: Block, loop: Loop, steps: Sequence[Step | Round]):
+        """See the class."""
         self.loop, self.below = loop, outer.below.kept
         is_line = any(part is loop for part in outer.below.lines)
         found = kept(outer.below, loop) if is_line else {}
@@ -46,7 +48,9 @@ class Remembered:
         self.likes = self._likes(found)
         chosen = {name: place for name, place in found.items() if name in needed}
         self.places = {name: place for name, place in chosen.items() if not isinstance(place, ast.IfExp)}
-        self.opening = [((name,), chosen[name]) for name in sorted(chosen.keys() - self.places.keys())]
+        self.opening: list[tuple[tuple[str, ...], ast.expr]] = [
+            ((name,), chosen[name]) for name in sorted(chosen.keys() - self.places.keys())
+        ]
         self.opening += [(line.targets, rebuilt(line.value, named(self.places.get))) for line in again]
 
     def _needed(self, steps: Sequence[Step | Round]) -> set[str]:
@@ -106,11 +110,16 @@ class Remembered:
         return lines
 
     def _likes(self, found: dict[str, ast.expr]) -> dict[str, ast.expr]:
-        """What is kept of the first round, for names that have no value of their own below."""
+        """What is kept of a round, for names that have no value of their own below: of the last where shapes differ."""
         first = _first(self.loop.over)
         index = {self.loop.variable: first} if first is not None else {}
-        places = {name: place for name, place in found.items() if isinstance(place, ast.Subscript)}
-        return {name: rebuilt(place, named(index.get)) for name, place in places.items() if name not in self.below}
+        likes: dict[str, ast.expr] = {}
+        for name, place in found.items():
+            if name not in self.below and isinstance(place, ast.Subscript):
+                likes[name] = rebuilt(place, named(index.get))
+                if len({shape_of(values.get(name)) for values in self.loop.rounds}) > 1:
+                    likes[name] = ast.Subscript(place.value, ast.Constant(-1), ast.Load())
+        return likes
 
 
 def _is_view(node: ast.expr) -> bool:

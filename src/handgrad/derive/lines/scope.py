@@ -24,7 +24,8 @@ DRAWN = frozenset({"dropout", "bernoulli", "rand_like", "randn_like", "randint_l
 class Scope:
     """A program's names and the parts of its lines, each evaluated once."""
 
-    def __init__(self, program: Program, outer: "Scope | None" = None, loop: Loop | None = None):  # noqa: D107
+    def __init__(self, program: Program, outer: "Scope | None" = None, loop: Loop | None = None):
+        """See the class."""
         self.program = program
         self.names = {**modules(), **program.values} if outer is None else dict(outer.names)
         self.parts: Sequence[Line | Loop | Store] = program.lines if loop is None else loop.body

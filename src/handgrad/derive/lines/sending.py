@@ -2,13 +2,13 @@
 
 import ast
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from handgrad.derive.emit.source import written
-from handgrad.derive.lines.arithmetic import Mask, binary, is_number
+from handgrad.derive.lines.arithmetic import Mask, is_number
 from handgrad.derive.lines.broadcast import spread, summed
 from handgrad.derive.lines.naming import hint
+from handgrad.derive.lines.parts import added, elements, function_of, is_rounded, item
 from handgrad.derive.lines.running import alike, example_like, run, shape_of
 from handgrad.derive.lines.scope import OUTPUTS, Scope, has_truths
 from handgrad.derive.lines.sizes import Sizes
@@ -21,7 +21,8 @@ from handgrad.derive.rules import Adjoint, Into, Site, UncoveredError, definitio
 class Sending:
     """What one forward line sends back, as steps in their order."""
 
-    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):  # noqa: D107
+    def __init__(self, scope: Scope, sizes: Sizes, seen: Collection[str] = ()):
+        """See the class."""
         self.scope, self.sizes, self.seen = scope, sizes, seen
         self.steps: list[Step] = []
         self.examples: dict[str, Any] = {}
@@ -30,7 +31,7 @@ class Sending:
 
     def send_each(self, node: ast.expr, targets: Sequence[str], terms: Mapping[str, Term]) -> None:
         """Send back the gradients that there are, `terms`, of the values of an expression by the names they have."""
-        values = node.elts if isinstance(node, ast.Tuple | ast.List) else [_item(node, i) for i in range(len(targets))]
+        values = node.elts if isinstance(node, ast.Tuple | ast.List) else [item(node, i) for i in range(len(targets))]
         for part, target in zip(values, targets, strict=True):
             self._known[ast.dump(part)] = variable(target)
         if len(terms) > 1 and (self._is_several(node) or hasattr(self.scope.value(node), "shape")):
@@ -47,7 +48,7 @@ class Sending:
         if isinstance(node, ast.Tuple | ast.List):
             for i, part in enumerate(node.elts):
                 if self.scope.active(part):
-                    self.send(part, Term(_item(gradients, i), example_like(value[i])))
+                    self.send(part, Term(item(gradients, i), example_like(value[i])))
         elif self._is_several(node):
             call = self.scope.call(node)
             assert call is not None
@@ -57,7 +58,7 @@ class Sending:
         elif hasattr(value, "shape"):
             self.send(node, Term(filled("torch.stack(dys)", {"dys": gradients}), example_like(value)))
         else:
-            raise UncoveredError(f"no rule covers `{_function(node)}`")
+            raise UncoveredError(f"no rule covers `{function_of(node)}`")
 
     def _is_several(self, node: ast.expr) -> bool:
         """Whether an expression is the call of a function that takes a tensor apart."""
@@ -80,16 +81,16 @@ class Sending:
                     return
         call = self.scope.call(inner)
         if call is None or not hasattr(self.scope.value(node), "shape"):
-            raise UncoveredError(f"no rule covers `{_function(node)}`")
+            raise UncoveredError(f"no rule covers `{function_of(node)}`")
         if call.name == "getitem" and isinstance(self.scope.value(call["x"]), list | tuple):
-            raise UncoveredError(f"no rule covers `{_function(call['x'])}`")
+            raise UncoveredError(f"no rule covers `{function_of(call['x'])}`")
         site, rule = self._site(call, node, term, output), rule_of(call.name)
         if rule is not None:
             self._apply(rule, call, node, {"dy": term if rule.takes_narrow(site) else self._full(node, term)}, output)
         elif definition := definition_of(site):
             self._expand(definition, call, node, term)
         else:
-            raise UncoveredError(f"no rule covers `{_function(node)}`")
+            raise UncoveredError(f"no rule covers `{function_of(node)}`")
 
     def _site(self, call: Call, node: ast.expr, term: Term | None, output: int | None = None) -> Site:
         outputs = {f"y_{i}": part for i, part in enumerate(self._outputs(node))}
@@ -112,7 +113,7 @@ class Sending:
                 names = next(names for names in OUTPUTS if attr in names)
                 return [ast.Attribute(whole, name, ast.Load()) for name in names]
             case ast.Subscript(whole) if self.scope.projected(node)[1] is not None:
-                return [_item(whole, i) for i in range(len(self.scope.value(whole)))]
+                return [item(whole, i) for i in range(len(self.scope.value(whole)))]
         return []
 
     def _apply(
@@ -170,7 +171,7 @@ class Sending:
         standing = {name: self.scope.stand_in(part) for name, part in elements(call.arguments)}
         expression = filled(definition, standing)
         if not alike(self.scope.value(expression), self.scope.value(node)):
-            raise UncoveredError(f"no rule covers `{_function(node)}` with these arguments")
+            raise UncoveredError(f"no rule covers `{function_of(node)}` with these arguments")
         self._arrived.update({stand_in.id: [] for stand_in in standing.values()})
         self.send(expression, term)
         for stand_in in standing.values():
@@ -275,32 +276,3 @@ class Sending:
             temporary = self._bind(rebuilt(node, refer), hint(call))
             self._known[key] = Mask(temporary.id, temporary.ctx) if has_truths(value) else temporary
         return self._known[key]
-
-
-def _function(node: ast.expr) -> str:
-    """What an expression calls, as it is written there."""
-    return written(node.func if isinstance(node, ast.Call) else node)
-
-
-def is_rounded(term: Term, value: Any) -> bool:
-    """Whether a gradient is of another kind than the value, as a mask times a number is."""
-    return not term.constant and term.example.dtype != value.dtype
-
-
-def elements(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The arguments of a call by name, and the elements of those that are lists, as `x_0`, `x_1`, ..."""
-    for name, value in arguments.items():
-        yield name, value
-        if isinstance(value, ast.Tuple | ast.List):
-            yield from ((f"{name}_{i}", element) for i, element in enumerate(value.elts))
-
-
-def _item(node: ast.expr, index: int) -> ast.expr:
-    if isinstance(node, ast.List):
-        return node.elts[index]
-    return ast.Subscript(node, ast.Constant(index), ast.Load())
-
-
-def added(left: Term, right: Term) -> Term:
-    """The sum of two gradients of one value."""
-    return Term(binary(ast.Add(), left.source, right.source), left.example + right.example)

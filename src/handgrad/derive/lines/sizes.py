@@ -14,7 +14,8 @@ from handgrad.derive.lines.terms import filled, variable
 class Sizes:
     """The sizes of a program's variables and of the parts of its lines."""
 
-    def __init__(self, scope: Scope, outer: "Sizes | None" = None):  # noqa: D107
+    def __init__(self, scope: Scope, outer: "Sizes | None" = None):
+        """See the class."""
         self.scope = scope
         self._names: dict[str, str] = dict(outer._names) if outer is not None else {}
         for line in scope.lines:

@@ -34,7 +34,8 @@ class Writer:
         given: the gradient that comes from outside, which is not to be changed.
     """
 
-    def __init__(self, gradients: Gradients, values: Mapping[str, Any], given: str | None):  # noqa: D107
+    def __init__(self, gradients: Gradients, values: Mapping[str, Any], given: str | None):
+        """See the class."""
         self.gradients, self.values, self.given = gradients, values, given
 
     def lines(self, steps: Iterable[Done]) -> Iterator[GradientLine]:

@@ -3,7 +3,7 @@
 import ast
 
 from handgrad.derive.expr import Expr, delta
-from handgrad.derive.indices import Index, plain_order
+from handgrad.derive.indices import Affine, Axis, Index, Merged, plain_order
 from handgrad.derive.lower import values
 from handgrad.derive.lower.arithmetic import plus, power, times
 from handgrad.derive.lower.graph import Indexed, UnsupportedError
@@ -32,11 +32,13 @@ def lower_lines(low: Lowering, source: str) -> Indexed:
                 last = made[name] = _value(low, value, made)
             case ast.AugAssign(ast.Name(name), op, value) if name in made:
                 last = made[name] = _changed(low, low.refreshed(made[name]), op, _value(low, value, made))
-            case ast.AugAssign(ast.Subscript(ast.Name(name), index), op, value) if name in made:
-                put = _placed(low, made[name], index, _value(low, value, made))
+            case ast.AugAssign(ast.Subscript(ast.Name(name), index), ast.Add() | ast.Sub() as op, value) if (
+                name in made
+            ):
+                put = _placed(low, made[name], index, _value(low, value, made), once=True)
                 last = made[name] = _changed(low, low.refreshed(made[name]), op, put)
             case ast.Assign([ast.Subscript(ast.Name(name), index)], value) if name in made and not made[name].expr:
-                last = made[name] = _placed(low, made[name], index, _value(low, value, made))
+                last = made[name] = _placed(low, made[name], index, _value(low, value, made), once=True)
             case _:
                 raise UnsupportedError(f"`{ast.unparse(node)}` is no line that can be put in index notation")
     if last is None:
@@ -74,8 +76,11 @@ def _changed(low: Lowering, before: Indexed, op: ast.operator, value: Indexed) -
     raise UnsupportedError(f"`{type(op).__name__}` in place has no index notation here")
 
 
-def _placed(low: Lowering, whole: Indexed, index: ast.expr, value: Indexed) -> Indexed:
-    """A value at the places that a subscript names, and zero elsewhere."""
+def _placed(low: Lowering, whole: Indexed, index: ast.expr, value: Indexed, *, once: bool = False) -> Indexed:
+    """A value at the places that a subscript names, and zero elsewhere.
+
+    Where a place that is named twice keeps one of its values, each has to be named `once`.
+    """
     plain = low.graph.unknown(whole.axes)
     picked = subscripted(low, plain, index)
     single = picked.expr.single()
@@ -83,7 +88,23 @@ def _placed(low: Lowering, whole: Indexed, index: ast.expr, value: Indexed) -> I
     picked, value, axes = low.align(picked, value)
     single = picked.expr.single()
     assert single is not None
+    distinct = set().union(*map(_told_apart, single.indices))
+    if once and not all(axis in distinct for i in axes for axis in plain_order(i)):
+        said = ast.unparse(index).strip("()")
+        raise UnsupportedError(f"`[{said}]` may name a place twice, and only one of its values is kept")
     return _at_places(low, whole, list(single.indices), axes, value)
+
+
+def _told_apart(place: Index | None) -> set[Axis]:
+    """The axes along which no place is named twice."""
+    match place:
+        case Axis():
+            return {place}
+        case Merged(parts):
+            return set().union(*map(_told_apart, parts))
+        case Affine([(_, part)]):
+            return _told_apart(part)
+    return set()
 
 
 def _at_places(low: Lowering, whole: Indexed, places: list[Index | None], axes, value: Indexed) -> Indexed:

@@ -43,7 +43,9 @@ def _sum(low: Lowering, call: Call) -> Indexed:
 
 @lowers("mean")
 def _mean(low: Lowering, call: Call) -> Indexed:
-    return averaged(low, *_read(low, call))
+    made, dims, keep = _read(low, call)
+    mean = averaged(low, made, dims, keep)
+    return low.graph.name(mean, text=source(call.node)) if keep else mean
 
 
 @lowers("var", "std")

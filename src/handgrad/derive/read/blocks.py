@@ -22,17 +22,19 @@ SHOWING = frozenset(
 """Packages whose calls as statements change nothing that is computed."""
 
 
-class LoopEnd(Exception):  # noqa: N818
+class LoopEnd(BaseException):
     """`break` or `continue`."""
 
-    def __init__(self, stops: bool):  # noqa: D107
+    def __init__(self, stops: bool):
+        """See the class."""
         self.stops = stops
 
 
-class ForwardEnd(Exception):  # noqa: N818
+class ForwardEnd(BaseException):
     """`loss.backward()`: the forward pass ends here."""
 
-    def __init__(self, output: Term):  # noqa: D107
+    def __init__(self, output: Term):
+        """See the class."""
         self.output = output
 
 

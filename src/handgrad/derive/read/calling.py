@@ -46,7 +46,7 @@ def call(reader: Reader, node: ast.Call) -> Term:
                 return parts_of_module(reader, base, attr)
             callee = attribute(reader, base, attr)
             if isinstance(base.value, super):
-                base = Term(base.node, base.value.__self__)
+                base = Term(base.node, getattr(callee.value, "__self__", None))
             if isinstance(callee.value, types.MethodType) and callee.value.__self__ is base.value:
                 arguments, keywords = _arguments(reader, node)
                 return called(reader, Term(callee.node, callee.value.__func__), [base, *arguments], keywords, bound=1)

@@ -11,7 +11,8 @@ from handgrad.derive.read.terms import Term
 class Draws:
     """Notices what draws random numbers: calls in expressions, and the lines that are made of them."""
 
-    def __init__(self) -> None:  # noqa: D107
+    def __init__(self) -> None:
+        """See the class."""
         self.names: set[str] = set()
         self.generators: list[Any] = []
         self._calls: dict[int, Term] = {}

@@ -9,7 +9,7 @@ from handgrad.derive.read.naming import final_names
 from handgrad.derive.read.program import Line, Loop, Program, Store
 from handgrad.derive.read.reader import Reader, plain
 from handgrad.derive.read.running import is_complex, is_float
-from handgrad.derive.read.steps import Step, names_in, names_made, names_used, renamed_steps
+from handgrad.derive.read.steps import Some, Step, names_in, names_made, names_used, renamed_steps
 from handgrad.derive.read.terms import Parts, Stale, Term
 from handgrad.errors import DeriveError
 
@@ -168,17 +168,18 @@ def _activate(reader: Reader, steps: Iterable[Step], active: set[str]) -> None:
                 _activate(reader, step.written_out, active)
 
 
-def _detached(reader: Reader, steps: Iterable[Step], active: set[str]) -> list[Step]:
+def _detached(reader: Reader, steps: Iterable[Some], active: set[str]) -> list[Some]:
     """The steps, lines that were made without gradients and depend on an input detached."""
-    found: list[Step] = []
+    found: list[Any] = []
     for step in steps:
+        new: Step = step
         if isinstance(step, Loop):
-            body, written = (_detached(reader, part, active) for part in (step.body, step.written_out))
-            step = replace(step, body=tuple(body), written_out=tuple(written))  # type: ignore[arg-type]
+            body, written_out = _detached(reader, step.body, active), _detached(reader, step.written_out, active)
+            new = replace(step, body=tuple(body), written_out=tuple(written_out))
         elif isinstance(step, Line) and reader.detached.intersection(step.targets) and names_in(step.value) & active:
             node = ast.Call(ast.Attribute(step.value, "detach", ast.Load()), [], [])
-            step = replace(step, value=node)
-        found.append(step)
+            new = replace(step, value=node)
+        found.append(new)
     return found
 
 

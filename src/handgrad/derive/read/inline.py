@@ -4,6 +4,7 @@ import ast
 import inspect
 import types
 from collections.abc import Callable
+from typing import Any
 
 from handgrad.derive.read import blocks, expressions
 from handgrad.derive.read.reader import Reader
@@ -137,11 +138,11 @@ def _bound(
         found[arguments.vararg.arg] = Parts(tuple, given[len(positional) :])
     elif len(given) > len(positional):
         reader.refuse(f"'{called}' takes {len(positional)} arguments", "Check the call.")
-    more: dict[str, Term] = {}
+    more: dict[Any, Term] = {}
     for name, term in keywords.items():
         (found if name in named else more)[name] = term
     if arguments.kwarg:
-        found[arguments.kwarg.arg] = Parts(dict, more)  # type: ignore[arg-type]
+        found[arguments.kwarg.arg] = Parts(dict, more)
     elif more:
         reader.refuse(f"'{called}' has no argument '{next(iter(more))}'", "Check the call.")
     for name in named:

@@ -4,9 +4,8 @@ import ast
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from handgrad.derive.read import blocks, containers, expressions, rolling, storing, targets
+from handgrad.derive.read import blocks, containers, expressions, gathering, rolling, storing, targets
 from handgrad.derive.read.calls import is_array
 from handgrad.derive.read.finishing import WRITTEN_OUT
 from handgrad.derive.read.objects import element
@@ -84,7 +83,7 @@ def run(
 def _roll(reader: Reader, rounds: Rounds, bounds: list[int]) -> str:
     """Put a loop in the place of the lines of its rounds, which begin at `bounds`; why not, '' where it was done."""
     rolled = rolling.Rolled(reader, rounds, [reader.lines[a:b] for a, b in itertools.pairwise(bounds)])
-    reader.lines[bounds[0] :] = itertools.chain(*rolled.rounds)
+    reader.lines[bounds[0] :] = itertools.chain(*rolled.plain)
     try:
         rolled.align()
         base, own = rounds.mark.partition("·")[0], None if rounds.named else False
@@ -134,16 +133,16 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
     arguments = node.args if isinstance(node, ast.Call) else []
     plain = called and called not in reader.frame.scope and called not in reader.namespace
     if plain and called == "range":
-        terms = [expressions.expression(reader, argument) for argument in arguments]
+        terms = [_bound(reader, argument) for argument in arguments]
         values = tuple(reader.run(range, *(term.value for term in terms)))
         over = ast.Call(ast.Name("range", ast.Load()), [term.node for term in terms], [])
         return over, values, [Term(ast.Constant(value, mark), value) for value in values]
     if plain and called == "reversed":
         over, values, items = _stepped(reader, arguments[0], mark)
-        if over is not None and over.func.id == "range":  # type: ignore[attr-defined]
+        if isinstance(over, ast.Call) and ast.unparse(over.func) == "range":
             return ast.Call(ast.Name("reversed", ast.Load()), [over], []), values[::-1], items[::-1]
         return None, (), items[::-1]
-    if plain and called == "enumerate" and not node.keywords and len(arguments) < 3:  # type: ignore[attr-defined]
+    if plain and called == "enumerate" and not getattr(node, "keywords", ()) and len(arguments) < 3:
         over, values, items = _stepped(reader, arguments[0], mark)
         start = expressions.expression(reader, arguments[1]) if len(arguments) > 1 else None
         counts = [_count(i, start, mark if over is not None else None) for i in range(len(items))]
@@ -157,6 +156,17 @@ def _stepped(reader: Reader, node: ast.expr, mark: str) -> tuple[ast.expr | None
     return _over_elements(reader, expressions.expression(reader, node), mark)
 
 
+def _bound(reader: Reader, node: ast.expr) -> Term:
+    """A bound of a range; the length of a list of the program's as such."""
+    term = expressions.expression(reader, node)
+    match node:
+        case ast.Call(ast.Name("len"), [ast.Name() as name]):
+            whole = expressions.expression(reader, name)
+            if gathering.is_list(reader, whole):
+                return Term(ast.Call(ast.Name("len", ast.Load()), [whole.node], []), term.value)
+    return term
+
+
 def _over_elements(reader: Reader, term: Term, mark: str) -> tuple[ast.expr | None, tuple[int, ...], list[Term]]:
     """A loop over a tensor, a list that rounds have made or one of whole numbers, by the index of its elements."""
     made = isinstance(term.value, list) and term.name in reader.made
@@ -168,6 +178,10 @@ def _over_elements(reader: Reader, term: Term, mark: str) -> tuple[ast.expr | No
         if is_array(term.value):
             size = ast.Subscript(ast.Attribute(term.node, "shape", ast.Load()), ast.Constant(0), ast.Load())
         return ast.Call(ast.Name("range", ast.Load()), [size], []), tuple(range(count)), items
+    if gathering.is_list(reader, term):
+        size = ast.Call(ast.Name("len", ast.Load()), [term.node], [])
+        over = ast.Call(ast.Name("range", ast.Load()), [size], [])
+        return over, tuple(range(len(term.value))), containers.items(reader, term)
     return None, (), containers.items(reader, term)
 
 

@@ -24,7 +24,8 @@ class Outside:
         namespace: what is there before the lines.
     """
 
-    def __init__(self, namespace: Mapping[str, Any]):  # noqa: D107
+    def __init__(self, namespace: Mapping[str, Any]):
+        """See the class."""
         self.namespace = namespace
         self.convert = Converter()
         self.values: dict[str, Any] = {}
@@ -145,9 +146,9 @@ class Outside:
         """Whether an expression leads from a name that was there before the lines to a part of it."""
         if not is_path(node):
             return False
-        while not isinstance(node, ast.Name):
-            node = node.value  # type: ignore[attr-defined]
-        return "·" not in node.id
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        return isinstance(node, ast.Name) and "·" not in node.id
 
     def free(self, wanted: str) -> str:
         """A name like this one that is not taken."""
@@ -171,11 +172,11 @@ def _words(node: ast.expr) -> list[str]:
     What stands before the last two words is left out, unless it is counted: `h_0_ln_weight` for `gpt.h[0].ln.weight`.
     """
     words: list[str] = []
-    while not isinstance(node, ast.Name):
-        word = node.attr if isinstance(node, ast.Attribute) else str(node.slice.value)  # type: ignore[attr-defined]
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        word = node.attr if isinstance(node, ast.Attribute) else str(getattr(node.slice, "value", ""))
         words.insert(0, "".join(c if c.isalnum() or c == "_" else "_" for c in word))
-        node = node.value  # type: ignore[attr-defined]
+        node = node.value
     counted = next((k for k, word in enumerate(words) if word.isdigit()), None)
     short = words[-2:] if counted is None else words[max(counted - 1, 0) :]
-    found = ("_".join(part) for part in (short, words, [node.id, *words]))
+    found = ("_".join(part) for part in (short, words, [*(n.id for n in [node] if isinstance(n, ast.Name)), *words]))
     return [name for name in found if name.isidentifier()]

@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -184,7 +184,8 @@ class Program:
         if not loops:
             return self
         notes = tuple(f"{loop.where} is written out for its {len(loop.rounds)} rounds" for loop in loops)
-        lines, statements = (tuple(_flat(steps, self.outputs)) for steps in (self.lines, self.statements))
+        lists = {step.targets[0] for step in self.lines if isinstance(step, Line) and self.is_given(step)}
+        lines, statements = (tuple(_flat(steps, self.outputs, lists)) for steps in (self.lines, self.statements))
         notes = (*self.notes, *notes)
         return replace(self, lines=lines, statements=statements, notes=notes, looped=self)
 
@@ -198,6 +199,10 @@ class Program:
         if self.looped is None or self.output not in self.looped.values:
             return self
         return replace(self.looped, inputs=self.inputs, output=self.output)
+
+    def is_given(self, step: Line | Loop) -> bool:
+        """Whether a line only says what is in a list that was there before the lines."""
+        return isinstance(step, Line) and isinstance(step.value, ast.List) and step.targets[0] in self.before
 
     def _uncopied(self) -> Iterator[Line | Loop]:
         """The statements, where loops write into the tensors that they start from if nothing else reads those."""
@@ -219,7 +224,7 @@ class Program:
         return "\n".join([*bound, *(line.source for line in self._uncopied())])
 
 
-def _flat(steps: Iterable[Line | Loop], outputs: Iterable[str]) -> list[Line]:
+def _flat(steps: Iterable[Line | Loop], outputs: Iterable[str], lists: Collection[str]) -> list[Line]:
     """The lines without loops, and without indices, lists and dicts that nothing reads."""
     from handgrad.derive.read.steps import names_used
 
@@ -233,6 +238,7 @@ def _flat(steps: Iterable[Line | Loop], outputs: Iterable[str]) -> list[Line]:
             extra |= {step.variable, *(s.name for s in step.stored if not isinstance(s.start, ast.Call))}
         else:
             kept.append(step)
+            extra.update(name for name in step.targets if name in lists)
     used = names_used(kept) | set(outputs)
     return [line for line in kept if not extra.intersection(line.targets) or used.intersection(line.targets)]
 

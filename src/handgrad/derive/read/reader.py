@@ -38,7 +38,8 @@ class Reader(Outside):
         namespace: what is there before the lines.
     """
 
-    def __init__(self, namespace: Mapping[str, Any]):  # noqa: D107
+    def __init__(self, namespace: Mapping[str, Any]):
+        """See the class."""
         super().__init__(namespace)
         self.count = 0
         self.lines: list[Line | Loop | Store] = []

@@ -5,6 +5,7 @@ import builtins
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from handgrad.derive.read import gathering
 from handgrad.derive.read.program import Carried, Line, Loop, Store
 from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.steps import Step, names_in, names_made, parts_of, renamed, renamed_steps
@@ -39,6 +40,8 @@ class Rolled:
     def __post_init__(self) -> None:
         """Leave out names for names, and number those of each round."""
         self._leave_out_aliases()
+        self.plain = self.rounds
+        self.rounds, self.lists = gathering.gathered(self.reader, self.rounds, self.header.places, self.header.mark)
         self.places = [{name: i for i, name in enumerate(names_made(steps))} for steps in self.rounds]
         self.names = [list(places) for places in self.places]
         self.all = set().union(*self.places)
@@ -129,7 +132,7 @@ class Rolled:
         """The loop, and lines ahead of it that name what it starts from."""
         reader, header = self.reader, self.header
         text, number, within = reader.quoted
-        ahead: list[Step] = []
+        ahead: list[Step] = [*self.lists]
         carried: list[Carried] = []
         for place, start in self.starts.items():
             made = reader.made[self.names[1][place]]
@@ -196,7 +199,7 @@ class Rolled:
                 elif last > 1:
                     names[word] = self.names[1][place]
         found: list[Step] = []
-        for steps in self.rounds:
+        for steps in self.plain:
             found += renamed_steps(steps, names, {self.header.mark: None})
         return found
 

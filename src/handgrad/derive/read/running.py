@@ -75,7 +75,8 @@ class Converter:
     gradients.
     """
 
-    def __init__(self, *, wide: bool = True) -> None:  # noqa: D107
+    def __init__(self, *, wide: bool = True) -> None:
+        """See the class."""
         self._wide = wide
         self.wanting: set[int] = set()
         self._made: dict[int, tuple[Any, Any]] = {}

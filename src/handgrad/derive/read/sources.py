@@ -37,10 +37,10 @@ def text_in(source: str, above: int = 0) -> Callable[[ast.AST], str]:
     lines = source.splitlines()
 
     def text(node: ast.AST) -> str:
-        if not hasattr(node, "lineno") or node.end_lineno is None:  # type: ignore[attr-defined]
+        if not isinstance(node, ast.stmt | ast.expr) or not hasattr(node, "lineno") or node.end_lineno is None:
             return ast.unparse(node)
-        first, last = node.lineno - 1 - above, node.end_lineno - 1 - above  # type: ignore[attr-defined]
-        start, end = node.col_offset, node.end_col_offset  # type: ignore[attr-defined]
+        first, last = node.lineno - 1 - above, node.end_lineno - 1 - above
+        start, end = node.col_offset, node.end_col_offset
         if first == last:
             return lines[first].encode()[start:end].decode()
         middle = [line[start:] if not line[:start].strip() else line for line in lines[first + 1 : last]]

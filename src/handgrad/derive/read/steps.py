@@ -51,12 +51,12 @@ def names_in(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def renamed(node: Any, names: Mapping[str, str], marks: Mapping[str, str | None] | None = None) -> Any:
+def renamed(node: Any, names: Mapping[str, str | ast.expr], marks: Mapping[str, str | None] | None = None) -> Any:
     """An expression with other names in it, as a copy, since parts of expressions are shared.
 
     Args:
         node: the expression.
-        names: the other names.
+        names: the other names, or expressions in their place.
         marks: the name of the index for the marks of loops, None for one whose index is to be a number; where it is
             left out, all of them are.
     """
@@ -64,7 +64,8 @@ def renamed(node: Any, names: Mapping[str, str], marks: Mapping[str, str | None]
         case list():
             return [renamed(part, names, marks) for part in node]
         case ast.Name(name):
-            return name_of(names.get(name, name))
+            other = names.get(name, name)
+            return name_of(other) if isinstance(other, str) else renamed(other, {}, {})
         case ast.Constant(value, str(kind)) if marks is None or kind in marks:
             index = marks[kind] if marks is not None else None
             return name_of(index) if index is not None else ast.Constant(value)
@@ -74,12 +75,13 @@ def renamed(node: Any, names: Mapping[str, str], marks: Mapping[str, str | None]
 
 
 def renamed_steps(
-    steps: Iterable[Some], names: Mapping[str, str], marks: Mapping[str, str | None] | None = None
+    steps: Iterable[Some], names: Mapping[str, str | ast.expr], marks: Mapping[str, str | None] | None = None
 ) -> list[Some]:
     """Lines, loops and stores under other names; see `renamed`."""
 
     def word(name: str) -> str:
-        return names.get(name, name)
+        other = names.get(name, name)
+        return other if isinstance(other, str) else name
 
     found: list[Any] = []
     for step in steps:

@@ -112,7 +112,7 @@ def _unpacked(reader: Reader, targets: list[ast.expr], term: Term) -> list[Term]
         if stars:
             first, after = stars[0], len(targets) - stars[0] - 1
             middle = Parts(list, found[first : len(found) - after])
-            targets[first] = targets[first].value  # type: ignore[attr-defined]
+            targets[first] = getattr(targets[first], "value", targets[first])
             found = [*found[:first], middle, *found[len(found) - after :]]
         if len(found) != len(targets):
             reader.refuse(f"{len(found)} values are assigned to {len(targets)} names", "Check the line.")

@@ -22,7 +22,8 @@ class Term:
 class Parts(Term):
     """A list, tuple or dict of which every element is known for itself; `of` is its type."""
 
-    def __init__(self, of: type, parts: "list[Term] | dict[Any, Term]"):  # noqa: D107
+    def __init__(self, of: type, parts: "list[Term] | dict[Any, Term]"):
+        """See the class."""
         self.of, self.parts = of, parts
 
     @property
@@ -46,7 +47,8 @@ class Parts(Term):
 class Closure(Term):
     """A function or lambda that the lines themselves define."""
 
-    def __init__(self, function: ast.FunctionDef | ast.Lambda, frame: "Frame"):  # noqa: D107
+    def __init__(self, function: ast.FunctionDef | ast.Lambda, frame: "Frame"):
+        """See the class."""
         self.function, self.frame = function, frame
         self.value = self
 

@@ -113,8 +113,11 @@ def _kind_of_indices(values: np.ndarray) -> Kind:
     if size > 1 and steps is not None and (values == steps).all():
         return Kind("positions", lambda shape, _, __: np.broadcast_to(np.arange(shape[-1], dtype=dtype), shape).copy())
     if values.ndim > 1 and size > 1 and (np.swapaxes(values, -1, -2) == np.arange(values.shape[-2])).all():
-        column = lambda shape: np.broadcast_to(np.arange(shape[-2], dtype=dtype)[:, None], shape).copy()  # noqa: E731
-        return Kind("positions", lambda shape, _, __: column(shape))
+
+        def column(shape: tuple[int, ...], *_: object) -> np.ndarray:
+            return np.broadcast_to(np.arange(shape[-2], dtype=dtype)[:, None], shape).copy()
+
+        return Kind("positions", column)
     distinct = values.ndim == 1 and size > 1 and np.unique(flat).size == size
     if distinct and flat.min() == 0 and flat.max() == size - 1:
         return Kind("permutation", lambda shape, random, _: random.permutation(shape[0]).astype(dtype))
@@ -148,8 +151,11 @@ def _kind_of_floats(seen: np.ndarray) -> Kind:
     if seen.ndim == 1 and seen.size > 2 and ((np.diff(seen) > 0).all() or (np.diff(seen) < 0).all()):
         sign = 1 if seen[1] > seen[0] else -1
         lengths = np.abs(np.diff(seen)).mean()
-        rising = lambda shape, random: low + np.cumsum(random.uniform(0.3, 1.7, shape[0])) * lengths  # noqa: E731
-        return Kind("ordered", lambda shape, random, _: rising(shape, random)[::sign].copy())
+
+        def ordered(shape: tuple[int, ...], random: np.random.Generator, _: object) -> np.ndarray:
+            return (low + np.cumsum(random.uniform(0.3, 1.7, shape[0])) * lengths)[::sign].copy()
+
+        return Kind("ordered", ordered)
     if low > 0:
         return Kind("between", lambda shape, random, _: random.uniform(low, max(high, low * 1.5), shape))
     if low == 0 and high <= 1:

@@ -41,7 +41,8 @@ class Layout:
         forward: the program's lines.
     """
 
-    def __init__(self, forward: Forward):  # noqa: D107
+    def __init__(self, forward: Forward):
+        """See the class."""
         self.program = forward.program
         guarded = _guarded(forward)
         self.slots: dict[str, list[Slot]] = {}

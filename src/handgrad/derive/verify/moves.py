@@ -26,7 +26,8 @@ class Moves:
         failure: where a run at them ended.
     """
 
-    def __init__(self, trial: Trial, failure: Failure):  # noqa: D107
+    def __init__(self, trial: Trial, failure: Failure):
+        """See the class."""
         self.trial, self.failure, self.node = trial, failure, failure.node
         self.step = trial.forward.steps[failure.step]
         self.pairs = self._met()
@@ -120,9 +121,10 @@ class Moves:
 
     def _viewed(self) -> ast.expr | None:
         """What is viewed, where a view failed."""
-        node = self.node
-        is_view = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VIEWS
-        return node.func.value if is_view else None  # type: ignore[union-attr]
+        match self.node:
+            case ast.Call(ast.Attribute(viewed, name)) if name in VIEWS:
+                return viewed
+        return None
 
     def _view(self, roots: list[Slot]) -> list[Move]:
         """For a view that does not hold what its tensor holds: sizes with which it does."""

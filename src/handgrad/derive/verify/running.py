@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Failure(Exception):  # noqa: N818 - a run that fails is no error
+class Failure(BaseException):
     """Where a run ended: the step, how far into it, and the expression that could not be evaluated."""
 
     step: int
@@ -70,7 +70,8 @@ class Forward:
         (None, tensor([0., 0., 0., 0.]))
     """
 
-    def __init__(self, program: Program):  # noqa: D107
+    def __init__(self, program: Program):
+        """See the class."""
         self.program = program
         self.steps = [_step(line) for line in program.lines]
         made: set[str] = set()
@@ -204,8 +205,8 @@ def _place(error: BaseException, step: Step) -> tuple[tuple[int, ...], ast.expr 
     while trace is not None:
         frame = trace.tb_frame
         if frame.f_code.co_filename == FILE and not depth:
-            positions = list(frame.f_code.co_positions())[trace.tb_lasti // 2]
-            node = step.expressions.get(positions)  # type: ignore[arg-type]
+            line, last, start, end = list(frame.f_code.co_positions())[trace.tb_lasti // 2]
+            node = step.expressions.get((line or 0, last or 0, start or 0, end or 0))
             depth.append(trace.tb_lasti)
         elif depth and len(depth) < 8 and frame.f_code.co_name != "__torch_function__":
             depth += [trace.tb_lineno, trace.tb_lasti]

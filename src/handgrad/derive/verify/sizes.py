@@ -71,9 +71,10 @@ class Trial:
         avoid: a trial whose sizes are not to be used again.
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self, forward: Forward, layout: Layout, seed: int, like: "Trial | None" = None, avoid: "Trial | None" = None
     ):
+        """See the class."""
         self.forward, self.layout, self.seed = forward, layout, seed
         self.order = [slot for name in forward.given for slot in layout.slots[name]]
         self.slots = [slot for slot in self.order if slot.kind == "dim"]

@@ -1,7 +1,7 @@
 """The compiled form of families that read lines."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from handgrad.engine.lines import CompiledLines
 from handgrad.engine.recurrent import Reader
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
+
+LINES_AT_ONCE = 2**12
+"""Read together: the more there are, the more begin alike."""
 
 
 def compiled_lines(network: Family) -> CompiledLines:
@@ -26,19 +29,19 @@ def calibrate(
 
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
-    return reading.log_probabilities(model, _new_reader(model), contexts)
+    return reading.log_probabilities(model, _readers(model), contexts)
 
 
 def mean_loss(model: Model, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    return reading.mean_loss(model, _new_reader(model), tokens)
+    return reading.mean_loss(model, _readers(model), tokens)
 
 
 def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, _new_reader(model), temperature, prefix, max_length)
+    return reading.Sampler(model, _readers(model), temperature, prefix, max_length)
 
 
-def _new_reader(model: Model) -> Callable[[], Reader]:
+def _readers(model: Model) -> reading.Readers:
     compiled = compiled_lines(model.config)
-    return lambda: Reader(compiled, model.parameters, reading.LINES_AT_ONCE)
+    return reading.Readers(lambda: Reader(compiled, model.parameters, LINES_AT_ONCE), LINES_AT_ONCE)
