@@ -169,12 +169,23 @@ def eliminate(words: Words, order: list[str], known: dict[str, Expr], wanted: Co
             users = {x: e for x, e in known.items() if said in e.names()}
             if sum(_terms(e, said, known[name]) for e in users.values()) > LONG * max(1, len(users)):
                 continue
-            made = {x: _without(words, x, e, name, known[name]) for x, e in users.items()}
-            if _cost(words, made) < _cost(words, {name: known[name], **users}) + 1.0 * is_hidden(name):
+            most = _cost(words, {name: known[name], **users}) + 1.0 * is_hidden(name)
+            made = _within(words, users, name, known[name], most)
+            if made is not None:
                 del known[name]
                 known.update(made)
                 changed = True
     return known
+
+
+def _within(words: Words, users: Mapping[str, Expr], name: str, value: Expr, most: float) -> dict[str, Expr] | None:
+    """The gradients of some variables with what another is in its place; None where they cost as much as is given."""
+    made = {}
+    for variable in sorted(users, key=lambda x: len(users[x])):
+        made[variable] = _without(words, variable, users[variable], name, value)
+        if _cost(words, made) >= most:
+            return None
+    return made
 
 
 def _terms(expr: Expr, said: str, value: Expr) -> int:

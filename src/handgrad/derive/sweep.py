@@ -22,6 +22,10 @@ PLACE = 4.0
 """What it costs to send something to a place by itself."""
 
 
+MORE = 3
+"""A form with so many terms more than the one with the fewest may still be shorter."""
+
+
 UPSTREAM = 10**6
 """The line of gradients that are given."""
 
@@ -145,7 +149,9 @@ def _reasons(graph: Graph) -> tuple[Reason, ...]:
 
 def shortened(words: Words, form: Form, expr: Expr) -> Expr:
     """The form of an expression that is said in the fewest words; the graph's reasons are those of this form."""
-    options = variants(words.graph, expr, normal)
+    found = variants(words.graph, expr, normal)
+    fewest = min(len(option.expr) for option in found)
+    options = [option for option in found if len(option.expr) <= fewest + MORE]
     costs = [cost(words, form, option.expr) for option in options]
     best = options[costs.index(min(costs))]
     words.graph.reasons = list(best.reasons)

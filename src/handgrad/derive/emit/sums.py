@@ -2,15 +2,19 @@
 
 import contextlib
 import itertools
+import math
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from handgrad.derive.emit.layout import MATMUL, UNARY, Code, UnsayableError, fit, length
 from handgrad.derive.emit.speaker import Order, Speaker, literal
 from handgrad.derive.expr import Factor, Number
-from handgrad.derive.indices import Axis
-from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, product
+from handgrad.derive.indices import Axis, plain_order
+from handgrad.derive.wording.tree import Leaf, Mul, Sum, Tree, free, leaves, product
 from handgrad.derive.wording.words import covered
+
+MOST, FEW = 30, 6
+"""Where there are more orders of axes than the first number, those of factors are tried, and so many others."""
 
 
 def summed(speaker: Speaker, tree: Sum, order: Order) -> Code:
@@ -55,8 +59,7 @@ def _reductions(speaker: Speaker, tree: Sum, order: Order, how: str = "sum") -> 
             dims = sorted(code.axes.index(a) for a in tree.over)
             axes = tuple(None if a in tree.over else a for a in code.axes)
             yield code.then(f".{how}({dims[0] if len(dims) == 1 else tuple(dims)}, keepdim=True)", axes)
-    rest = [a for a in order if a in have]
-    for inner in _merged(rest, tree.over):
+    for inner in _orders(tree, tuple(a for a in order if a in have)):
         code = _over(speaker, tree, inner)
         if code is None:
             continue
@@ -69,11 +72,27 @@ def _reductions(speaker: Speaker, tree: Sum, order: Order, how: str = "sum") -> 
             continue
 
 
-def _merged(rest: Sequence[Axis], over: Sequence[Axis]) -> Iterator[Order]:
+def _orders(tree: Sum, rest: Order) -> Iterable[Order]:
+    """The orders of all axes of the body of a sum that keep the order of the rest; of many those that factors have."""
+    merged = _merged(rest, tree.over)
+    if math.perm(len(rest) + len(tree.over), len(tree.over)) <= MOST:
+        return merged
+    layouts = (
+        tuple(a for i in base.indices for a in plain_order(i)) for base in leaves(tree) if isinstance(base, Factor)
+    )
+    every = {*rest, *tree.over}
+    own = [layout for layout in layouts if set(layout) == every and [a for a in layout if a in rest] == list(rest)]
+    return dict.fromkeys([*own, *itertools.islice(merged, FEW)])
+
+
+def _merged(rest: Order, over: Order) -> Iterator[Order]:
     """The orders of all axes that keep the order of some."""
-    for order in itertools.permutations([*rest, *over]):
-        if [a for a in order if a not in over] == list(rest):
-            yield order
+    if not rest and not over:
+        yield ()
+    if rest:
+        yield from ((rest[0], *order) for order in _merged(rest[1:], over))
+    for k, axis in enumerate(over):
+        yield from ((axis, *order) for order in _merged(rest, (*over[:k], *over[k + 1 :])))
 
 
 def _over(speaker: Speaker, tree: Sum, inner: Order) -> Code | None:

@@ -11,6 +11,7 @@ import ast
 import copy
 from collections.abc import Mapping
 
+from handgrad.derive.indices import Axis
 from handgrad.derive.lower.graph import Indexed, UnsupportedError, fitting, is_hidden
 from handgrad.derive.lower.lowering import Lowered, Lowering, lowers
 from handgrad.derive.read.calls import Call
@@ -80,6 +81,8 @@ def _defined(low: Lowering, call: Call) -> Lowered:
         name = f"{name}:{low.value(call[VARIANTS[name]])}"
     _refuse_options(low, call)
     text = DEFINITIONS[name]
+    if text.count("x") > 1 and _is_sum(low.tensor(call["x"])):
+        _remember(low, call["x"], "pre")
     for option in ("weight", "bias"):
         if option in call.arguments and low.value(call[option]) is None:
             text = text.replace(f" * {option}", "").replace(f" + {option}", "")
@@ -139,6 +142,12 @@ def lower_text(low: Lowering, text: str, arguments: Mapping[str, ast.expr]) -> L
         _remember(low, known[target.id], target.id)
     assert isinstance(last, ast.Expr)
     return low.lower(_put(last.value, known))
+
+
+def _is_sum(made: Indexed) -> bool:
+    """Whether a value is a sum of some kind, and no view of what has a name."""
+    plain = all(i is None or isinstance(i, Axis) for i in made.axes)
+    return plain and (len(made.expr) > 1 or any(product.bound for product, _ in made.expr))
 
 
 def _remember(low: Lowering, node: ast.expr, word: str) -> None:
