@@ -244,3 +244,44 @@ def test_ctrl_c_ends_it_quietly(tmp_path):
     assert err.decode().startswith("handgrad: stopped.")
     assert b"Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+TWO_LOSSES = """
+import torch
+
+x, y = torch.randn(4, 3), torch.randn(4, 2)
+W = torch.randn(3, 2, requires_grad=True)
+h = torch.tanh(x @ W)
+loss_a = ((h - y)**2).mean()
+loss_b = (h - y).abs().mean()
+"""
+
+NOTED = {
+    "two losses": (TWO_LOSSES, "note: the loss is loss_a, though loss_b may be one too; --of NAME names another"),
+    "two numbers": (
+        TWO_LOSSES.replace("loss_", "mean_"),
+        "note: the loss is mean_b, though mean_a may be one too; --of NAME names another",
+    ),
+    "no leaves": (
+        TWO_LOSSES.replace(", requires_grad=True", "").replace("loss_b = (h - y).abs().mean()\n", ""),
+        "note: no tensor requires a gradient: all floats are differentiated by, x, W, y; --in NAME,NAME names others",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_what_is_chosen_is_noted(derive, name):
+    program, note = NOTED[name]
+    ended = derive(program)
+    assert ended.code == 0
+    assert f"handgrad: {note}\n" in ended.err
+    assert ended.err.count("note:") == 1
+
+
+def test_a_question_for_none_is_not_noted(derive):
+    lines = "def forward(x, bias=None):\n    return x if bias is None else x + bias\n"
+    ended = derive(
+        TWO_LOSSES.replace("h = torch", lines + "h = torch").replace("h - y", "forward(h) - y"), "--of", "loss_a"
+    )
+    assert ended.code == 0
+    assert "note:" not in ended.err
