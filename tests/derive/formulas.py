@@ -61,12 +61,12 @@ class Reading:
 
     def named(self, part: Symbol | Code) -> torch.Tensor:
         if _name(part) in self.values:
-            return torch.as_tensor(self.values[_name(part)])
+            return _exact(self.values[_name(part)])
         if _name(part).startswith("softmax("):
             inner = self.values[_name(part)[len("softmax(") : -1]]
             return torch.softmax(inner, -1)
         made = eval(_name(part), {"torch": torch, "F": F, "math": math, **self.values})
-        return torch.as_tensor(made)
+        return _exact(made)
 
     def element(self, part: Symbol | Code) -> torch.Tensor:
         whole = self.named(part)
@@ -236,3 +236,7 @@ def in_matrices(formula: Formula, values: Mapping[str, torch.Tensor]) -> torch.T
         case Beside(parts):
             return torch.cat([in_matrices(part, values) for part in parts], -1)
     raise TypeError(formula)
+
+
+def _exact(made: object) -> torch.Tensor:
+    return torch.tensor(made, dtype=torch.float64) if isinstance(made, float) else torch.as_tensor(made)

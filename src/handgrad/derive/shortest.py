@@ -1,5 +1,6 @@
 """All gradients of a program in as few words as possible."""
 
+import re
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
@@ -85,18 +86,23 @@ def said(words: Words, order: list[str], known: Mapping[str, Expr]) -> list[Grad
     except UnsayableError as reason:
         line = None if reason.line is None else program.lines[reason.line]
         raise WithoutSourceError(reason, line.targets if isinstance(line, Line) else ()) from None
-    left = list(before)
     lines = []
     for name in order:
         target = gradient_name(graph, name)
         try:
             made = assign(words, target, graph.words.get(name, name), form_of(graph, name), known[name])
+            word = graph.words.get(name)
+            if word and name not in before and re.search(rf"\b{word}\b", "\n".join(made)):
+                more = {**before, **helpers.lines(words, [name])}
+                before = {n: more[n] for n in graph.definitions if n in more}
+                made = assign(words, target, word, form_of(graph, name), known[name])
         except UnsayableError as reason:
             makers = (target for target, line in program.makers() if name in names_used([line]))
             raise WithoutSourceError(reason, makers) from None
-        if not lines:
-            made = [*(before[n] for n in left), *made]
         lines.append(GradientLine(target, "\n".join(made)))
+    if lines and before:
+        first = lines[0]
+        lines[0] = GradientLine(first.gradient, "\n".join([*before.values(), first.source]))
     return lines
 
 
