@@ -103,7 +103,7 @@ def test_a_forward_pass_without_inputs_is_refused():
 def test_while_is_followed():
     program = read("n = 0\ny = x\nwhile n < 2:\n    y = y * 2\n    n += 1", x=X)
     assert sources(program) == ["n = 0", "y = x", "y2 = y * 2", "n2 = n + 1", "y3 = y2 * 2", "n3 = n2 + 1"]
-    assert "line 3: 'n < 2' is false" in program.notes
+    assert "line 3: 'while n < 2' is written out for its 2 rounds" in program.notes
 
 
 def test_what_is_shown_is_skipped():

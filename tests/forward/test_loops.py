@@ -103,6 +103,14 @@ for t in range(1, T):
     score = score + Wx[t - 1, Y[t - 1, 0] % H] - Wh[Y[t, 0] % H, 0]
 loss = torch.tanh(score)
 """,
+    "what a round found, in a loop in a loop": """
+R = torch.zeros(D + 1, H + 1)
+for i in range(1, D + 1):
+    for j in range(1, H + 1):
+        s = torch.exp(-R[i - 1, j - 1].clone()) + torch.exp(-R[i - 1, j].clone())
+        R[i, j] = Wx[i - 1, j - 1] - torch.log(s)
+loss = R[D, H] * b[0]
+""",
     "heads": """
 heads = []
 for i in range(2):

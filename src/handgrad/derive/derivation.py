@@ -145,6 +145,7 @@ def write_and_check(
     if form == "lines" and program.with_loops() is not program:
         with suppress(DeriveError):
             return _written_and_checked(program.with_loops(), form, style, None)
+        return _written_and_checked(replace(program, looped=None), form, style, run)
     if form == "shortest":
         try:
             return _written_and_checked(program, form, style, run)

@@ -1,7 +1,7 @@
 """What undoing a loop reads of its rounds: where it was kept, or how it is made again."""
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from handgrad.derive.lines.block import Block, made_in
 from handgrad.derive.lines.running import shape_of
@@ -37,7 +37,7 @@ class Remembered:
         is_line = any(part is loop for part in outer.below.lines)
         found = kept(outer.below, loop) if is_line else {}
         needed = self._needed(steps)
-        again = self._made_again(needed, found)
+        again = self._made_again(needed, found, _is_view if is_line else lambda _: True)
         if missing := sorted(needed - found.keys()):
             if not is_line:
                 raise DeriveError(f"the rounds do not keep {', '.join(missing)}", where=loop.where)
@@ -59,8 +59,8 @@ class Remembered:
         for step in steps:
             if isinstance(step, Round):
                 inside = self._needed([inner for _, inner in step.steps])
+                inside |= self._read([value for _, value in step.opening])
                 found |= inside - {name for names, _ in step.opening for name in names}
-                found |= self._read([value for _, value in step.opening])
             else:
                 found |= self._read(step.expressions())
         return found
@@ -98,12 +98,17 @@ class Remembered:
             look(part)
         return found
 
-    def _made_again(self, needed: set[str], found: dict[str, ast.expr]) -> list[Line]:
-        """Lines that only take elements of something, to run again; what these read is needed in their place."""
+    def _made_again(
+        self, needed: set[str], found: dict[str, ast.expr], may_run: Callable[[ast.expr], bool]
+    ) -> list[Line]:
+        """Lines to run again, of which nothing is kept; what these read is needed in their place.
+
+        They are those that only take elements of something; in a loop inside of another, which keeps nothing, all.
+        """
         lines: list[Line] = []
         made = made_in(self.loop) - set(_indices(self.loop))
         for part in reversed(self.loop.body):
-            if isinstance(part, Line) and needed.intersection(part.targets) - found.keys() and _is_view(part.value):
+            if isinstance(part, Line) and needed.intersection(part.targets) - found.keys() and may_run(part.value):
                 lines.insert(0, part)
                 needed.difference_update(part.targets)
                 needed.update(names_in(part.value) & made)

@@ -13,7 +13,7 @@ from handgrad.derive.read.reader import Reader
 from handgrad.derive.read.running import in_library
 from handgrad.derive.read.terms import Closure, Parts, Term, is_path
 
-ROUNDS = 512
+ROUNDS = 24
 NO_GRAD = frozenset({"no_grad", "inference_mode"})
 SKIPPED = frozenset({"zero_grad", "step", "print", "display"})
 SHOWING = frozenset(
@@ -174,9 +174,13 @@ def _shows(reader: Reader, function: ast.expr) -> bool:
 
 
 def _while(reader: Reader, node: ast.While) -> Term | None:
-    for _ in range(ROUNDS):
+    for count in range(ROUNDS + 1):
         reader.frame.statement = node
-        if not expressions.decided(reader, expressions.expression(reader, node.test), node.test):
+        test = expressions.expression(reader, node.test)
+        if not reader.run(bool, test.value):
+            _, number, within = reader.quoted
+            place = f"line {number}{f' of {within}' if within else ''}"
+            reader.notes[f"{place}: 'while {ast.unparse(node.test)}' is written out for its {count} rounds"] = None
             return None
         try:
             found = block(reader, node.body)
@@ -186,8 +190,9 @@ def _while(reader: Reader, node: ast.While) -> Term | None:
             continue
         if found is not None:
             return found
+    reader.frame.statement = node
     return reader.refuse(
-        f"this loop runs more than {ROUNDS} times", "Write it as a loop over steps, 'for t in range(T)'."
+        f"this loop goes round more than {ROUNDS} times", "Write it as 'for t in range(T)', which stays a loop."
     )
 
 
