@@ -93,5 +93,11 @@ class Places:
         if sayings and sayings[0].text.isdigit() and not any(s.tensor for s in sayings):
             return Number(int(sayings[0].text))
         letter = self.letters.size(size)
-        self.unnamed[letter] = sayings[0].text if sayings else str(size.number)
+        self.unnamed[letter] = self._said(size)
         return Symbol(letter)
+
+    def _said(self, size: Size) -> str:
+        """How the program says a size; where it is made of others, these as the program says them."""
+        sizes = self.graph.sizes
+        texts = sorted((s.text for s in sizes.sayings(size)), key=lambda text: "#" in text)
+        return re.sub(r"#\d+", lambda m: self._said(sizes.of_factor(m[0])), texts[0]) if texts else str(size.number)
