@@ -15,8 +15,8 @@ names: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2
 
-test-all: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 -m ''
+test-all: test
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -97,6 +97,7 @@ def test_importing_it_loads_nothing_slow():
     assert loaded_by("from handgrad import derive; repr(derive)") == set()
 
 
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize(
     "imports",
     [

@@ -66,6 +66,7 @@ def test_a_wrong_line_is_named_and_nothing_else(check):
     assert ended.out.endswith("1 line is at fault.\n")
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("words", "where", "kind", "answer"),
     [
@@ -200,6 +201,7 @@ def test_data_of_another_folder(check, tmp_path):
     assert check(text, "--data", "data").code == 0
 
 
+@pytest.mark.slow
 def test_timeout_ends_an_endless_loop(check):
     before_the_last = check(SMALL.replace("dw =", "while True:\n    pass\ndw ="), "--timeout", ENDLESS_S)
     assert before_the_last.code == 0
@@ -245,12 +247,14 @@ def test_bad_words_are_refused_on_one_line(handgrad, tmp_path, words):
     refused(handgrad, "check", *words.split(), folder=tmp_path, says=BAD_WORDS[words])
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough(tmp_path):
     (tmp_path / "mine.py").write_text(SMALL)
     ended = cold("check", "mine.py", folder=tmp_path, before=("sh", "-c", '"$@" | head -n 1', "sh"))
     assert (ended.code, ended.err, ended.out.split()[0]) == (0, "", "variable")
 
 
+@pytest.mark.slow
 def test_the_exit_code_does_not_hang_on_the_reader(tmp_path):
     (tmp_path / "mine.py").write_text(SMALL.replace("2 * y", "3 * y"))
     enough = ("bash", "-c", 'set -o pipefail; "$@" | head -c 5', "bash")

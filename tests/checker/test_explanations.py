@@ -292,7 +292,7 @@ def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
     assert check_text(mended(text, report.repairs)).right
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize(("right", "wrong", "kind"), IN_GATES)
 def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_text):
     whole = HEAD + GATES.replace("{{", "{").replace("}}", "}")
@@ -379,6 +379,7 @@ def test_a_number_that_broadcasts_to_the_gradient_is_a_warning(check_text):
     assert not check_text(text.replace("1 / y.numel()", "2 / y.numel()")).right
 
 
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize(("first", "second", "repairs"), PAIRS)
 def test_two_mistakes_in_one_gradient(first, second, repairs, check_text):
     text = HEAD + TWO_PATHS.format(first, second)

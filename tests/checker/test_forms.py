@@ -652,6 +652,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("id", PROGRAMS)
 def test_every_gradient_of_a_right_program_is_seen_and_right(id, check_text):
     text, names = PROGRAMS[id]
@@ -663,6 +664,7 @@ def test_every_gradient_of_a_right_program_is_seen_and_right(id, check_text):
     assert {row.name for row in rows} == names
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("id", PROGRAMS)
 def test_the_same_with_parameters_that_require_gradients(id, check_text):
     text = PROGRAMS[id][0]

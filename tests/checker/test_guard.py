@@ -150,6 +150,7 @@ if not os.fork(): time.sleep(100)
 """
 
 
+@pytest.mark.slow
 def test_what_a_program_leaves_behind_neither_speaks_nor_keeps_the_command(tmp_path):
     (tmp_path / "mine.py").write_text(NOISE + SMALL)
     ended = cold("check", "mine.py", "--json", folder=tmp_path)
@@ -170,6 +171,7 @@ def test_the_exit_code_stays_where_nobody_reads_or_the_terminal_knows_few_letter
     assert "5?2" in ascii_only.out
 
 
+@pytest.mark.slow
 def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "mine.py")
     assert_refused(cold("check", "mine.py", folder=tmp_path), "mine.py", "not a file")

@@ -38,7 +38,7 @@ def test_a_mistake_is_named_in_the_script(name, check_text):
         assert wrong.strip().split("\n")[0] in text.split("\n")[found[0][2] - 1]
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(15)
 @pytest.mark.parametrize("name", [n for n, row in lecture.MISTAKES.items() if row[3] != "in-place"])
 def test_the_edit_makes_the_notebook_right(name, tmp_path):
     path = tmp_path / "a.ipynb"

@@ -12,6 +12,8 @@ from PIL import Image
 
 from .lecture import CHUNKED, FORWARD, FUSED_SOFTMAX, PARAMETERS, SETUP, planted
 
+pytestmark = pytest.mark.slow
+
 DRAW = "import torch; [hash(state.numpy().tobytes()) for state in (g.get_state(), torch.get_rng_state())]"
 WRONG = planted(CHUNKED, "wrong-square")
 WRONG_LINE = 2 + WRONG.split("\n").index("dbndiff += (2*bndiff2) * dbndiff2")

@@ -1,6 +1,7 @@
 """`handgrad check --watch` in a terminal: a check, another after each save, and Ctrl-C."""
 
 import pexpect
+import pytest
 
 from ..cli.command import ENVIRONMENT, command
 from .cases import MISTAKES
@@ -39,6 +40,7 @@ def test_each_save_is_checked(tmp_path):
     assert terminal.exitstatus == 0
 
 
+@pytest.mark.slow
 def test_a_module_beside_the_program_is_watched_too(tmp_path):
     (tmp_path / "mine.py").write_text(SPLIT)
     (tmp_path / "parts").mkdir()

@@ -16,6 +16,7 @@ def table(cases):
     return pytest.mark.parametrize(("words", "says"), cases.items(), ids=[words or "nothing" for words in cases])
 
 
+@pytest.mark.one_in(9)
 @by_name([*TEXTS, TOO_FEW])
 def test_a_text_that_cannot_be_trained_on(handgrad, tmp_path, text):
     put(tmp_path, text)

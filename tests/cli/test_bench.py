@@ -122,6 +122,7 @@ RIVALS["JAX jit + scan"] = stopping
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=str)
 def test_ctrl_c_shows_the_rounds_before(tmp_path, words):
     prelude = STOPPING.format(call=3 + 2 + 1)  # to compare, to estimate, to warm up; two rounds

@@ -232,6 +232,7 @@ def test_data_of_another_folder(derive, tmp_path):
     assert derive(text, "--data", "data").code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_quietly(tmp_path):
     (tmp_path / "mine.py").write_text("import time\nopen('started', 'w')\n" + "time.sleep(60)\n" + MINE)
     running = subprocess.Popen(

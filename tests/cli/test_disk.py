@@ -68,6 +68,7 @@ def test_a_disk_full_at_the_start(work):
     refused(cold, "train", "names.txt", "--out", "new/run", folder=work, says=says, preexec_fn=at_most(100))
 
 
+@pytest.mark.slow
 def test_a_disk_full_at_a_later_checkpoint(handgrad, work):
     """The state grows by four bytes a step, and passes the limit after some checkpoints."""
     size = (work / "run" / "state.safetensors").stat().st_size + 400

@@ -73,6 +73,7 @@ def test_where_all_diverge_it_is_refused(handgrad, work):
     assert_refused(ended, "step 1: the loss is no longer a finite number", "try --lr")
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_on(handgrad, work):
     flags = ("--steps", 200_000, *SMALL[2:], "--runs", 2, "--checkpoint-every", "0.2s")
     started = subprocess.Popen(
@@ -103,6 +104,7 @@ def test_a_number_of_threads_that_is_none(work):
     assert not (work / "three").exists()
 
 
+@pytest.mark.slow
 def test_a_bar_a_run_in_a_terminal(work):
     pexpect = pytest.importorskip("pexpect")
     if sys.platform == "win32":

@@ -138,6 +138,7 @@ def test_text_as_people_have_it(handgrad, tmp_path, content, lines, prefix):
     assert list(measured["log_likelihood"]) == [lines[0]]
 
 
+@pytest.mark.slow
 def test_a_bar_in_a_terminal(work):
     pexpect = pytest.importorskip("pexpect")
     if sys.platform == "win32":

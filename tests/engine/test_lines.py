@@ -58,6 +58,7 @@ def of_torch(start, optimizer, rates, decay):
     return parameters, losses
 
 
+@pytest.mark.one_in(6)
 @EACH
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("dropout", [0.0, 0.25])

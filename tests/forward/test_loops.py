@@ -128,6 +128,7 @@ def derived(folder: Path, source: str) -> Derived:
     return derive_target(Target(path), Wish())
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_lines_have_the_gradients_where_they_are_put(tmp_path, name):
     source = BEGIN + PROGRAMS[name]

@@ -42,6 +42,7 @@ def test_from_nothing(handgrad, tmp_path):
     assert "\x1b" not in shown
 
 
+@pytest.mark.slow
 def test_one_exercise_by_commands(handgrad, workspace, course):
     path = workspace.path(course.by_name[USED_TWICE])
     text = path.read_text()

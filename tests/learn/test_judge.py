@@ -34,7 +34,7 @@ def test_an_unsolved_exercise_is_not_written_yet_and_nothing_else(exercise):
     assert found.message == f"Write {', '.join(exercise.gradients)} below '# YOUR CODE HERE', and save."
 
 
-@pytest.mark.one_in(12)
+@pytest.mark.one_in(40)
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m['exercise']}: {m['wrong']}")
 def test_a_typical_mistake_is_diagnosed(mistake, verdict):
     exercise = COURSE.by_name[mistake["exercise"]]
@@ -118,6 +118,7 @@ def test_a_check_can_be_cancelled(verdict):
     assert verdict(CENTRE, source.cut(CENTRE.solution).answer).solved
 
 
+@pytest.mark.slow
 def test_a_checking_process_that_was_killed_is_started_again(judge, verdict):
     assert verdict(CENTRE, source.cut(CENTRE.solution).answer).solved
     judge.worker.process.kill()

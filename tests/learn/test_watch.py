@@ -110,6 +110,7 @@ def test_nothing_is_written_without_a_yes(tmp_path, reply, code):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_bad_moments(tmp_path, chain):
     right = answer(chain, dy="dz", dc="dz", da="b * dy", db="a * dy")
@@ -164,6 +165,7 @@ def test_a_folder_that_vanishes(tmp_path, workspace):
     assert child.exitstatus == 2
 
 
+@pytest.mark.slow
 def test_two_watchers_at_once(tmp_path, workspace, chain, course):
     with terminal(tmp_path) as one, terminal(tmp_path) as two:
         for child in (one, two):

@@ -40,6 +40,7 @@ def by_reading(model: Model, line: list[int]) -> torch.Tensor:
     return torch.stack(rows)
 
 
+@pytest.mark.one_in(7)
 @EACH
 def test_log_probabilities_are_those_of_the_line_read_alone(name):
     model = model_of(name)
@@ -57,6 +58,7 @@ def test_a_context_that_goes_on_behind_its_end_is_refused():
         model_of("gru").log_probabilities(np.array([[1, 0, 2]]))
 
 
+@pytest.mark.one_in(8)
 @EACH
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatch):

@@ -87,7 +87,7 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         assert np.abs(mine - reference).max() <= 2e-2 * np.abs(reference - before).max(), key
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(9)
 @EACH
 def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_path, name):
     """Stopped by Ctrl-C and gone on with it ends in the same bits; the folder names its family."""
@@ -134,6 +134,7 @@ def test_a_compiled_run_is_saved_gone_on_with_and_ends_as_that_of_torch(some_nam
         assert handgrad.evaluate(model)[split_name] == pytest.approx(loss, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["gru", "wavenet"])
 def test_several_seeds_are_each_the_same_as_alone(some_names, tmp_path, name, monkeypatch):

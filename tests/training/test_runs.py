@@ -87,6 +87,7 @@ def test_they_are_trained_in_so_many_threads(some_names, tmp_path, monkeypatch, 
     assert len(names) == int(threads)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_stopped_by_ctrl_c_all_go_on_to_the_same_end(some_names, alone, tmp_path, monkeypatch, threads):
     monkeypatch.setenv("HANDGRAD_THREADS", threads)
