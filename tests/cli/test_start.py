@@ -1,5 +1,6 @@
 """`handgrad` itself: help, version, exit codes, and what is imported before there is work to do."""
 
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,7 +9,7 @@ import pytest
 
 from handgrad.cli import COMMANDS
 
-from .command import ENVIRONMENT, cold
+from .command import ENVIRONMENT, cold, command
 
 HEAVY = ["torch", "matplotlib", "numba", "safetensors", "pooch"]
 PROBE = """
@@ -66,3 +67,12 @@ def test_as_a_module(tmp_path):
     words = [sys.executable, "-m", "handgrad", "--version"]
     shown = subprocess.run(words, cwd=tmp_path, capture_output=True, check=True).stdout
     assert shown.decode() == cold("--version", folder=tmp_path).out
+
+
+def test_train_needs_no_words(tmp_path):
+    with subprocess.Popen(command("train"), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        begun = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, begun + rest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import arg
 
 from handgrad.bench.shapes import LECTURE, SHAPES, Compared, Shape, usual
-from handgrad.cli.parse import parse
+from handgrad.cli.parse import parse, saying
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer
 
@@ -94,12 +94,7 @@ def main(words: list[str]) -> None:
 
 def _model(words: list[str]) -> Compared:
     """The family that the words name, on which the usual sizes depend."""
-    kept = []
-    for word, following in zip(words, [*words[1:], None], strict=True):
-        flag, sign, _ = word.partition("=")
-        if flag == "--model":
-            kept += [word] if sign or following is None else [word, following]
-    return parse(_Model, PROGRAM, kept, _Model()).model
+    return parse(_Model, PROGRAM, saying({"--model"}, words), _Model()).model
 
 
 @dataclass(frozen=True)

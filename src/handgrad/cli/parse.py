@@ -5,7 +5,7 @@ import functools
 import inspect
 import io
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
@@ -40,6 +40,20 @@ def parse(kind: type[Options], program: str, words: Sequence[str], default: Opti
         return tyro.cli(
             kind, prog=program, description=_description(kind), args=words, default=default, config=_MARKERS
         )
+
+
+def saying(flags: Container[str], words: Sequence[str]) -> list[str]:
+    """The words that say some flags, with the value that follows where it is a word of its own.
+
+    >>> saying({"--model"}, ["names.txt", "--steps", "20", "--model", "gru"]), saying({"--model"}, [])
+    (['--model', 'gru'], [])
+    """
+    kept: list[str] = []
+    for word, following in itertools.pairwise([*words, ""]):
+        flag, sign, _ = word.partition("=")
+        if flag in flags:
+            kept += [word] if sign or not following else [word, following]
+    return kept
 
 
 def _deferred(command: Callable[..., int | None]) -> Callable[..., Callable[[], int | None]]:

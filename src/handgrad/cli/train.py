@@ -11,7 +11,7 @@ import tyro
 from rich.markup import escape
 
 from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
-from handgrad.cli.parse import parse
+from handgrad.cli.parse import parse, saying
 from handgrad.errors import ConfigError
 from handgrad.models.registry import ModelName
 from handgrad.training.config import PRESETS, TrainConfig
@@ -70,12 +70,7 @@ class Base:
     @classmethod
     def of(cls, words: list[str]) -> "Base":
         """What the words say of these flags; whether the others make sense is seen once their defaults are known."""
-        kept = []
-        for word, following in zip(words, [*words[1:], None], strict=True):
-            flag, sign, _ = word.partition("=")
-            if flag in ("--model", "--preset", "--resume"):
-                kept += [word] if sign or following is None else [word, following]
-        return parse(cls, PROGRAM, kept, cls())
+        return parse(cls, PROGRAM, saying({"--model", "--preset", "--resume"}, words), cls())
 
     def config(self) -> TrainConfig:
         """The settings from which the words may depart."""
