@@ -433,6 +433,7 @@ loss = F.poisson_nll_loss(x, z, log_input=False) | x:nh+ z:nh+
 loss = F.hinge_embedding_loss(x, s) | x:nh s:=torch.randn(n,h).sign()
 loss = F.margin_ranking_loss(x, z, s, margin=0.3) | x:n z:n s:=torch.randn(n).sign()
 loss = F.cosine_embedding_loss(x, z, s) | x:nh z:nh s:=torch.randn(n).sign()
+loss = F.cosine_embedding_loss(x, z, s) | x:nh z:nh s:=torch.randn(n).round()
 loss = F.triplet_margin_loss(a, p, q) | a:nh p:nh q:nh
 loss = F.soft_margin_loss(x, s) | x:nh s:=torch.randn(n,h).sign()
 loss = F.multi_margin_loss(x, Y) | x:nv Y:n<v

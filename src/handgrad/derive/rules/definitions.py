@@ -39,7 +39,9 @@ DEFINITIONS: dict[str, str | Callable[[Site], str | None]] = {
     "pairwise_distance": "(x - other + eps).norm(p, -1, keepdim=keepdim)",
     "cosine_similarity": "(x * other).sum(dim) / (x.norm(dim=dim) * other.norm(dim=dim))",
     "margin_ranking_loss": _reduced("(margin - target * (x - other)).clamp(min=0)"),
-    "cosine_embedding_loss": _reduced(f"torch.where(target == 1, 1 - {_COSINE}, ({_COSINE} - margin).clamp(min=0))"),
+    "cosine_embedding_loss": _reduced(
+        f"torch.where(target == 1, 1 - {_COSINE}, torch.where(target == -1, ({_COSINE} - margin).clamp(min=0), 0))"
+    ),
     "triplet_margin_loss": _reduced(
         "((anchor - positive + eps).norm(p, -1) - (anchor - negative + eps).norm(p, -1) + margin).clamp(min=0)"
     ),
