@@ -100,3 +100,12 @@ def test_shapes_have_a_form(text):
         return
     with pytest.raises(ConfigError, match="--shape"):
         Given.parse([text], [])
+
+
+def test_a_file_of_the_same_name_elsewhere_is_another(tmp_path, monkeypatch):
+    for folder, line in (("a", "y = torch.tanh(x)"), ("b", "\n\n    u = torch.exp(x)\n    y = u * x")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path("layers.py").write_text(f"import torch\n\ndef f(x):\n    {line}\n    return y\n")
+        found = derive_target(Target.parse("layers.py:f"), Wish(given=Given.parse(["x=3,4"], [])))
+    assert "u = torch.exp(x)" in found.derivation.source

@@ -105,15 +105,15 @@ def read_program_file(path: Path) -> Source:
 
 
 def registered(source: Source) -> Source:
-    """The cells of a notebook as files of their own, whose lines Python can look up."""
+    """The program with its lines where Python looks them up, the cells of a notebook as files of their own."""
     statements = []
     for statement in source.statements:
         place = statement.place
         if place.cell is not None:
             place = replace(place, file=f"{place.file}, cell {place.cell}")
-            lines = statement.code.splitlines(keepends=True)
-            linecache.cache[place.file] = len(statement.code), None, lines, place.file
         statements.append(replace(statement, place=place))
+    for file, code in {one.place.file: one.code for one in statements}.items():
+        linecache.cache[file] = len(code), None, code.splitlines(keepends=True), file
     return replace(source, statements=statements)
 
 
