@@ -18,7 +18,7 @@ def grow_tree(tree, text, starts):
 
 
 @entry_point
-def mask_of(mask, size, share, seed, step, place):
+XX
     draw_mask(mask, size, share, seed, step, place)
 
 
