@@ -28,7 +28,7 @@ def cache_folder() -> Path:
 
 def is_compiled(family: str = "mlp") -> bool:
     """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
-    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}._steps")
+    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}.")
     return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
@@ -59,7 +59,7 @@ def intrinsic(function: Callable[..., Any]) -> Any:
 
 
 def c_function(function: Callable[..., Any], signature: Any) -> Any:
-    """Compile a function that compiled code calls by its address, and keep the result; without a place for it, do not."""
+    """Compile a function that compiled code calls by its address; the result is kept, as that of `entry_point`."""
     with _in_cache_folder():
         try:
             return numba.cfunc(signature, cache=True, **_OPTIONS)(function)

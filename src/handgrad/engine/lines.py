@@ -73,9 +73,9 @@ class Work:
         self.n_targets, self.dropping = n_targets, dropping
         self.registers = np.zeros(STEP + 1, np.int64)
         self.tree = tree_for(n_targets)
-        self.tokens, self.parents, self.counts, self.places = map(
-            Buffer, (self.tree.tokens, self.tree.parents, self.tree.counts, self.tree.places)
-        )
+        tree = self.tree
+        self.tokens, self.parents, self.depths = Buffer(tree.tokens), Buffer(tree.parents), Buffer(tree.depths)
+        self.counts, self.firsts, self.places = Buffer(tree.counts), Buffer(tree.firsts), Buffer(tree.places)
         self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
 
     def rows(self, columns: int, more: int = 0) -> Buffer:
@@ -145,7 +145,7 @@ class CompiledLines:
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
 
-        def update(work: Work, rate: np.ndarray) -> list[Operation]:  # noqa: ARG001
+        def update(rate: np.ndarray) -> list[Operation]:
             return [descend(flat, gradient, rate)]
 
         losses = self._take(flat, gradient, update, lines, rates, dropping)
@@ -176,12 +176,10 @@ class CompiledLines:
         Source: Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter 2019, arXiv:1711.05101.
         """
         flat, done = self.layout.pack(parameters, self.never), int(moments["steps"])
-        mean, square = (
-            self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS
-        )
+        mean, square = (self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS)
         gradient, matrices = np.zeros_like(flat), self.layout.matrices
 
-        def update(work: Work, rate: np.ndarray) -> list[Operation]:
+        def update(rate: np.ndarray) -> list[Operation]:
             now = Register(STEP, done), float(self.beta1), BETA2, EPS
             return [
                 adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)
@@ -200,14 +198,14 @@ class CompiledLines:
         """The mean loss of one minibatch, and the gradients of the parameters by name."""
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
-        losses = self._take(flat, gradient, lambda _, __: [], lines, [0.0], dropping)
+        losses = self._take(flat, gradient, lambda _: [], lines, [0.0], dropping)
         return float(losses[0]), self.layout.unpack(gradient)
 
     def _take(
         self,
         flat: np.ndarray,
         gradient: np.ndarray,
-        update: Callable[[Work, np.ndarray], list[Operation]],
+        update: Callable[[np.ndarray], list[Operation]],
         lines: Lines,
         rates: Sequence[float],
         dropping: Dropping,
@@ -217,7 +215,7 @@ class CompiledLines:
         most = int((lines.starts[:, -1] - lines.starts[:, 0]).max(initial=1))
         work, rate = Work(most, dropping), np.zeros(1, np.float32)
         passes = self.passes(self._views(flat), self._views(gradient), work)
-        parts = passes.before, passes.level, passes.between, passes.back, passes.after + update(work, rate)
+        parts = passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
         tapes = [Tape(part, work.registers) for part in parts]
         losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
         at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * most)))

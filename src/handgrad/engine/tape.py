@@ -18,27 +18,25 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from inspect import signature
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.np.arrayobj import make_array, populate_array
 
-from handgrad.engine.compiling import c_function, compiled, intrinsic
+from handgrad.engine.compiling import c_function, compiled, entry_point, intrinsic
 
-Rows = types.Array(types.float32, 2, "A")
+Rows = Annotated[np.ndarray, types.Array(types.float32, 2, "A")]
 """A matrix, rows apart: from `handgrad.engine.flat.rows_apart`, or a part of one."""
-Dense = types.Array(types.float32, 2, "C")
+Dense = Annotated[np.ndarray, types.Array(types.float32, 2, "C")]
 """A matrix without gaps."""
-Vector = types.Array(types.float32, 1, "C")
-Indices = types.Array(types.int32, 1, "C")
-IndexRows = types.Array(types.int32, 2, "C")
-Registers = types.Array(types.int64, 1, "C")
-Integer = types.int64
-Number = types.float64
+Vector = Annotated[np.ndarray, types.Array(types.float32, 1, "C")]
+Indices = Annotated[np.ndarray, types.Array(types.int32, 1, "C")]
+IndexRows = Annotated[np.ndarray, types.Array(types.int32, 2, "C")]
+Registers = Annotated[np.ndarray, types.Array(types.int64, 1, "C")]
+Integer = Annotated[int, types.int64]
+Number = Annotated[float, types.float64]
 
 _WORD = ir.IntType(64)
 _WORDS = 6
@@ -59,7 +57,7 @@ class Extent(NamedTuple):
     shift: int = 0
 
     def shifted(self, rows: int) -> "Extent":
-        """So many rows further on."""
+        """As many rows, so many further on."""
         return self._replace(shift=self.shift + rows)
 
 
@@ -91,7 +89,7 @@ class Argument(NamedTuple):
 
 
 class Buffer:
-    """An array for what lies between kernels: `buffer[NODES]` are the rows of that extent, `buffer[NODES, :64]` columns.
+    """An array for what lies between kernels: `buffer[NODES]` are rows of that extent, `buffer[NODES, :64]` columns.
 
     Args:
         array: 1 or 2 dimensions; other keys than extents index it as usual.
@@ -100,7 +98,7 @@ class Buffer:
     def __init__(self, array: np.ndarray):  # noqa: D107
         self.array = array
 
-    def __getitem__(self, key: Any) -> Argument:
+    def __getitem__(self, key: Any) -> Argument:  # noqa: D105
         rows, *columns = key if isinstance(key, tuple) and not isinstance(key, Extent) else (key,)
         if isinstance(rows, Extent):
             return Argument(self.array[(slice(None), *columns)], rows)
@@ -127,6 +125,7 @@ class Kernel:
         self.__wrapped__ = function
 
     def __call__(self, *arguments: Any) -> Operation:
+        """Note that it is to be called with these: arrays, buffers, rows of buffers, numbers and registers."""
         if len(arguments) != len(self._parameters):
             raise TypeError(f"{self.__name__} takes {len(self._parameters)} arguments, got {len(arguments)}")
         return Operation(self, tuple(map(_argument, arguments)))
@@ -138,7 +137,7 @@ class Kernel:
 
     @cached_property
     def _compiled(self) -> Any:
-        kinds = [parameter.annotation for parameter in self._parameters.values()]
+        kinds = [parameter.annotation.__metadata__[0] for parameter in self._parameters.values()]
         code = _call.__code__.replace(co_filename=self._function.__code__.co_filename, co_name=self.__name__)
         names = {"_kernel": compiled(self._function), "_arguments": _arguments_of(kinds)}
         call = FunctionType(code, names, self.__name__)
@@ -157,8 +156,13 @@ def _argument(value: Any) -> Argument:
     return value if isinstance(value, Argument) else Argument(value)
 
 
+_kernel: Any
+_arguments: Any
+
+
 def _call(words, registers):
-    _kernel(*_arguments(words, registers))  # noqa: F821  (both are given to each copy of this function)
+    """What C calls, of each kernel; a copy of it for each is given these two."""
+    _kernel(*_arguments(words, registers))
 
 
 def _arguments_of(kinds: Sequence[types.Type]) -> Any:
@@ -188,7 +192,7 @@ def _arguments_of(kinds: Sequence[types.Type]) -> Any:
             if isinstance(kind, types.Array):
                 return array_of(kind, first)
             word = at(words, _WORD(first))
-            if kind == Number:
+            if kind == types.float64:
                 return builder.bitcast(word, ir.DoubleType())
             return builder.add(word, at(registers, at(words, _WORD(first + _WORDS - 1))))
 
@@ -234,9 +238,18 @@ class Tape:
         self.rows = np.array(rows, np.int64).reshape(-1, 3)
         """(operations, 3) int64: addresses of the function, of its arguments and of the registers."""
 
+    def run(self) -> None:
+        """Run it once."""
+        _run_from_python(self.rows)
+
 
 @compiled
 def run(rows):
     """Run the tape that has these rows."""
     for i in range(rows.shape[0]):
         _call_at(rows[i, 0], rows[i, 1], rows[i, 2])
+
+
+@entry_point
+def _run_from_python(rows):
+    run(rows)

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from handgrad.engine import reading
-from handgrad.engine.compiling import entry_point
 from handgrad.engine.lines import N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
-from handgrad.engine.tape import Tape, run
+from handgrad.engine.tape import Tape
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
 
@@ -59,6 +58,7 @@ class Reader:
 
     def begin(self) -> np.ndarray:
         """Of what follows the boundary, (1, vocab_size)."""
+        self._depth = 0
         return self._read(np.zeros(1, np.int32), np.zeros(1, np.int32))
 
     def read(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -67,15 +67,11 @@ class Reader:
 
     def _read(self, parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         n, work = len(tokens), self._work
-        work.tree.parents[:n], work.tree.tokens[:n, 0] = parents, tokens
+        work.tree.parents[:n], work.tree.tokens[:n, 0], work.tree.depths[:n] = parents, tokens, self._depth
+        self._depth += 1
         work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, 0, n, 1, n + 1
-        _read(self._tape.rows)
+        self._tape.run()
         return self._log_probabilities[:n]
-
-
-@entry_point
-def _read(tape):
-    run(tape)
 
 
 def _readers(model: Model) -> reading.Readers:
