@@ -97,6 +97,7 @@ def _add(tree, n_nodes, place, token):
         tree.children[node], tree.siblings[node] = 0, tree.children[parent]
         tree.counts[node], tree.children[parent] = 0, node
         tree.depths[node], tree.firsts[node] = tree.depths[parent] + 1, place
+    tree.firsts[node] = min(tree.firsts[node], place)
     tree.counts[node] += np.float32(1)
     tree.places[place] = node
     return n_nodes
