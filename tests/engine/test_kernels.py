@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from handgrad.engine import flat, lines, tape
-from handgrad.engine.compiling import entry_point
 from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask
 from handgrad.engine.kernels.tree import grow, tree_for
 from handgrad.engine.tape import Tape
 from handgrad.training.masks import dropout_mask, place_of
-
-
-@entry_point
-def grow_tree(tree, text, starts):
-    return grow(tree, text, starts)
 
 
 @pytest.mark.parametrize("module", [flat, lines, tape], ids=lambda m: m.__name__)
@@ -28,10 +22,12 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     draw = np.random.default_rng(n_lines)
     words = [draw.integers(1, letters + 1, draw.integers(1, longest + 1)).tolist() for _ in range(n_lines)]
     text = np.array([0, 0, *(token for word in words for token in (*word, 0))], np.int32)
-    starts = 2 + np.cumsum([0, *(len(word) + 1 for word in words)])
-    tree = tree_for(text.size)
-    n_levels = grow_tree(tree, text, starts)
-    n = tree.levels[n_levels]
+    starts = np.array([[0] * (n_lines + 1), 2 + np.cumsum([0, *(len(word) + 1 for word in words)])])
+    tree, sizes = tree_for(text.size), np.zeros(4, np.int64)
+    Tape([grow(sizes, *tree, text, starts, 1)], np.zeros(1, np.int64)).run()
+    n_levels, n, n_rows, n_targets = sizes
+    assert (n_rows, n_targets) == (tree.levels[n_levels - 1] + 1, text.size - 2)
+    assert n == tree.levels[n_levels]
 
     beginnings = [[]]
     for node in range(1, n):

@@ -7,16 +7,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.compiling import composed, entry_point
+from handgrad.engine.compiling import compiled
 from handgrad.engine.flat import Layout, rows_apart
-from handgrad.engine.kernels.tree import grow, tree_for
+from handgrad.engine.kernels.tree import grow, read_targets, tree_for
 from handgrad.engine.kernels.update import adam, descend
-from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape, run
+from handgrad.engine.tape import (
+    Buffer,
+    Extent,
+    Integer,
+    Operation,
+    Register,
+    Registers,
+    Tape,
+    Vector,
+    Words,
+    kernel,
+    run,
+)
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL, refuse_outside
 
 Arrays = Mapping[str, np.ndarray]
 
-ZERO, N_NODES, N_ROWS, N_TARGETS, FIRST_LETTER, N_LETTERS, START, STOP, START_ON, STOP_ON, STEP = range(11)
+ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, FIRST_LETTER, N_LETTERS, START, STOP, START_ON, STOP_ON = range(12)
 NODES = Extent(ZERO, N_NODES)
 """Of the prefix tree, see `handgrad.engine.kernels.tree`."""
 ROWS = Extent(ZERO, N_ROWS)
@@ -71,12 +83,20 @@ class Work:
 
     def __init__(self, n_targets: int, dropping: Dropping = NOTHING):  # noqa: D107
         self.n_targets, self.dropping = n_targets, dropping
-        self.registers = np.zeros(STEP + 1, np.int64)
+        self.registers = np.zeros(STOP_ON + 1, np.int64)
         self.tree = tree_for(n_targets)
         tree = self.tree
         self.tokens, self.parents, self.depths = Buffer(tree.tokens), Buffer(tree.parents), Buffer(tree.depths)
         self.counts, self.firsts, self.places = Buffer(tree.counts), Buffer(tree.firsts), Buffer(tree.places)
         self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
+
+    def read(self, lines: "Lines") -> list[Operation]:
+        """What reads the minibatch of a step."""
+        sizes, step = self.registers[N_LEVELS : N_TARGETS + 1], Register(STEP)
+        return [
+            grow(sizes, *self.tree, lines.text, lines.starts, step),
+            read_targets(self.targets, lines.text, lines.starts, step),
+        ]
 
     def rows(self, columns: int, more: int = 0) -> Buffer:
         """As many rows as there may be targets, and some more."""
@@ -215,45 +235,72 @@ class CompiledLines:
         most = int((lines.starts[:, -1] - lines.starts[:, 0]).max(initial=1))
         work, rate = Work(most, dropping), np.zeros(1, np.float32)
         passes = self.passes(self._views(flat), self._views(gradient), work)
-        parts = passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
+        parts = work.read(lines) + passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
         tapes = [Tape(part, work.registers) for part in parts]
         losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
         at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * most)))
         for start in range(0, len(rates), at_once):
-            now = slice(start, start + at_once)
-            _take_steps(
-                *(tape.rows for tape in tapes), work.registers, work.tree, work.targets.array, work.loss, rate,
-                lines.text, lines.starts[now], all_rates[now], losses[now], start,
+            steps = range(start, min(start + at_once, len(rates)))
+            now = take_steps(
+                *(tape.rows for tape in tapes), work.registers, work.tree.levels, all_rates, rate, work.loss, losses,
+                steps.start, steps.stop,
             )  # fmt: skip
+            Tape([now], work.registers).run()
         return losses
 
     def _views(self, flat: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(**self.layout.views(flat))
 
 
-@entry_point
-def _take_steps(
-    before, level, between, back, after, registers, tree, all_targets, loss, rate, text, starts, rates, losses, first
-):  # fmt: skip
-    for step in range(rates.size):
-        n_levels = grow(tree, text, starts[step])
-        targets = text[starts[step, 0] : starts[step, -1]]
-        all_targets[: targets.size] = targets
-        registers[N_NODES], registers[N_ROWS] = tree.levels[n_levels], tree.levels[n_levels - 1] + 1
-        registers[N_TARGETS], registers[STEP], rate[0] = targets.size, first + step, rates[step]
+@kernel
+def take_steps(
+    before: Words,
+    level: Words,
+    between: Words,
+    back: Words,
+    after: Words,
+    registers: Registers,
+    levels: Registers,
+    rates: Vector,
+    rate: Vector,
+    loss: Vector,
+    losses: Vector,
+    start: Integer,
+    stop: Integer,
+):
+    """Take some steps: run five tapes in turn, two of them for each level of the prefix tree.
+
+    Args:
+        before: the tape that is run first.
+        level: that is run for each level, from the root on.
+        between: that is run between.
+        back: that is run for each level, from the leaves on.
+        after: that is run last.
+        registers: of the tapes.
+        levels: the first node of each level, and how many nodes there are.
+        rates: (steps,)
+        rate: (1,), receives that of each step.
+        loss: (1,), has that of each step when its tapes have been run.
+        losses: (steps,), receives it.
+        start: the first step.
+        stop: behind the last.
+    """
+    for step in range(start, stop):
+        registers[STEP], rate[0] = step, rates[step]
         run(before)
+        n_levels = registers[N_LEVELS]
         for n in range(n_levels):
-            _go_to(registers, tree.levels, n)
+            _go_to(registers, levels, n)
             run(level)
         run(between)
         for n in range(n_levels - 1, -1, -1):
-            _go_to(registers, tree.levels, n)
+            _go_to(registers, levels, n)
             run(back)
         run(after)
         losses[step] = loss[0]
 
 
-@composed
+@compiled
 def _go_to(registers, levels, n):
     registers[START], registers[STOP] = levels[n], levels[n + 1]
     registers[START_ON], registers[STOP_ON] = levels[n] + 1, min(levels[n + 1] + 1, registers[N_ROWS])
@@ -276,15 +323,5 @@ def read_lines(tokens: np.ndarray, starts: np.ndarray, numbers: np.ndarray) -> L
     lengths = np.diff(starts)[numbers]
     ends = np.cumsum(lengths).reshape(lengths.shape)
     begins = np.column_stack([ends[:, :1] - lengths[:, :1], ends])
-    text = np.empty(int(ends[-1, -1]), np.int32)
-    _read_lines(text, tokens, starts[numbers].reshape(-1), lengths.reshape(-1))
-    return Lines(text, begins)
-
-
-@entry_point
-def _read_lines(text, tokens, starts, lengths):
-    end = 0
-    for n in range(starts.size):
-        for place in range(lengths[n]):
-            text[end] = tokens[starts[n] + place]
-            end += 1
+    here = np.arange(ends[-1, -1]) + np.repeat((starts[numbers] - (ends - lengths)).ravel(), lengths.ravel())
+    return Lines(tokens[here].astype(np.int32), begins)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.engine.compiling import compiled
+from handgrad.engine.tape import IndexRows, Indices, Integer, Registers, Vector, Words, kernel
 
 
 class Tree(NamedTuple):
@@ -46,18 +47,49 @@ def tree_for(n_targets: int) -> Tree:
     return Tree(levels, tokens, parents, children, siblings, depths, counts, firsts, places)
 
 
-@compiled
-def grow(tree, text, starts):
-    """Grow the tree of some lines.
+@kernel
+def grow(
+    sizes: Registers,
+    levels: Registers,
+    tokens: IndexRows,
+    parents: Indices,
+    children: Indices,
+    siblings: Indices,
+    depths: Indices,
+    counts: Vector,
+    firsts: Indices,
+    places: Indices,
+    text: Indices,
+    starts: Words,
+    n: Integer,
+):
+    """Grow the tree of the lines of a minibatch.
 
     Args:
-        tree: with room for it.
+        sizes: (4,), receives how many levels, nodes, rows of nodes that are no leaves and what is before the root, and
+            targets there are.
+        levels: of a `Tree`, as all that follow, with room for it.
+        tokens: likewise.
+        parents: likewise.
+        children: likewise.
+        siblings: likewise.
+        depths: likewise.
+        counts: likewise.
+        firsts: likewise.
+        places: likewise.
         text: tokens, flat.
-        starts: where each line starts in the text, and where the last one ends; each ends in 0.
-
-    Returns:
-        How many levels there are, the leaves being the last. The root counts as no leaf, even if all lines are empty.
+        starts: (steps, N + 1) where each line starts in the text, and where the last one ends; each ends in 0.
+        n: which of the steps.
     """
+    tree = Tree(levels, tokens, parents, children, siblings, depths, counts, firsts, places)
+    n_levels = _grow(tree, text, starts[n])
+    sizes[0], sizes[1], sizes[2] = n_levels, levels[n_levels], levels[n_levels - 1] + 1
+    sizes[3] = starts[n, -1] - starts[n, 0]
+
+
+@compiled
+def _grow(tree, text, starts):
+    """How many levels there are, the leaves being the last. The root counts as no leaf, even if all lines are empty."""
     first, n_lines = starts[0], starts.size - 1
     tree.tokens[0, 0], tree.parents[0], tree.children[0], tree.counts[0] = 0, 0, 0, n_lines
     tree.depths[0], tree.firsts[0] = 0, 0
@@ -101,3 +133,11 @@ def _add(tree, n_nodes, place, token):
     tree.counts[node] += np.float32(1)
     tree.places[place] = node
     return n_nodes
+
+
+@kernel
+def read_targets(targets: Indices, text: Indices, starts: Words, n: Integer):
+    """The tokens of the lines of a minibatch; the arguments as in `grow`."""
+    first = starts[n, 0]
+    for i in range(starts[n, -1] - first):
+        targets[i] = text[first + i]
