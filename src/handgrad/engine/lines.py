@@ -25,8 +25,12 @@ from handgrad.engine.tape import (
     run,
 )
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL, refuse_outside
+from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
+
+LINES_AT_ONCE = 2**12
+"""Read together: the more there are, the more begin alike."""
 
 ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, FIRST_LETTER, N_LETTERS, START, STOP, START_ON, STOP_ON = range(12)
 NODES = Extent(ZERO, N_NODES)
@@ -60,13 +64,11 @@ class Dropping(NamedTuple):
     Args:
         share: how many; 0 for none.
         seed: of the run.
-        place: of the mask's name among the random numbers.
         first: the number of the first step.
     """
 
     share: float = 0.0
     seed: int = 0
-    place: int = 0
     first: int = 0
 
 
@@ -102,6 +104,10 @@ class Work:
         """As many rows as there may be targets, and some more."""
         return Buffer(rows_apart(self.n_targets + more, columns))
 
+    def numbers(self) -> Buffer:
+        """As many numbers as there may be targets."""
+        return Buffer(aligned_zeros(self.n_targets))
+
 
 class Passes(NamedTuple):
     """What a model of lines does with a minibatch.
@@ -112,8 +118,6 @@ class Passes(NamedTuple):
         between: once; the loss, and what the way back begins with.
         back: for each level, from the leaves on.
         after: once, at last.
-        reading: reads the next token of some lines; see `handgrad.engine.models.lines.Reader`.
-        log_probabilities: where that leaves those of the next token, a row for each line.
     """
 
     before: list[Operation]
@@ -121,8 +125,20 @@ class Passes(NamedTuple):
     between: list[Operation]
     back: list[Operation]
     after: list[Operation]
-    reading: list[Operation]
+
+
+class Reading(NamedTuple):
+    """How a model reads the next token of some lines; see `handgrad.engine.models.lines.Reader`.
+
+    Args:
+        operations: that do it. The lines are nodes, and their parents rows of those that were read before.
+        log_probabilities: where they leave those of the token that follows, a row for each line.
+        is_kept: whether the rows of all nodes read so far are kept, not only those of the last token.
+    """
+
+    operations: list[Operation]
     log_probabilities: np.ndarray
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,19 +147,25 @@ class CompiledLines:
 
     Args:
         layout: of the parameters.
-        never: the name of the vector added to the scores.
+        never: the name of the vector added to the scores; None where none is trained.
         passes: makes of parameters and gradients, views by name, and of work what is done with a minibatch.
+        reading: makes of parameters and work what reads lines.
         products: multiplications for each target, about.
         vocab_size: of the tokens.
         beta1: of Adam.
+        longest: the most tokens of a line; None for any number.
+        at_once: so many lines are read together at most.
     """
 
     layout: Layout
-    never: str
+    never: str | None
     passes: Callable[[SimpleNamespace, SimpleNamespace, Work], Passes]
+    reading: Callable[[SimpleNamespace, Work], Reading]
     products: int
     vocab_size: int
     beta1: float = 0.9
+    longest: int | None = None
+    at_once: int = LINES_AT_ONCE
 
     def sgd_steps(
         self, parameters: Arrays, lines: Lines, rates: Sequence[float], dropping: Dropping = NOTHING
@@ -161,6 +183,7 @@ class CompiledLines:
 
         Raises:
             IndexError: a token is not a letter of the vocabulary.
+            ValueError: a line is longer than the model reads.
         """
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
@@ -232,6 +255,8 @@ class CompiledLines:
     ) -> np.ndarray:
         """Change what the update changes step by step; the losses."""
         refuse_outside(lines.text, self.vocab_size, "a token", "the vocabulary")
+        if self.longest is not None and np.diff(lines.starts).max(initial=0) > self.longest:
+            raise ValueError(f"a line has more than the {self.longest} tokens that can be read")
         most = int((lines.starts[:, -1] - lines.starts[:, 0]).max(initial=1))
         work, rate = Work(most, dropping), np.zeros(1, np.float32)
         passes = self.passes(self._views(flat), self._views(gradient), work)
