@@ -173,7 +173,7 @@ def _folded(builder: Any, vector: Any, both: Callable[[Any, Any], Any]) -> Any:
 @intrinsic
 def _sum(_, x):
     def codegen(_, builder, __, arguments):
-        return _folded(builder, *arguments, builder.fadd)
+        return _folded(builder, arguments[0], builder.fadd)
 
     return types.float32(VECTOR), codegen
 
@@ -186,7 +186,7 @@ def greatest_of(_, x):
         def greater(a, b):
             return builder.select(builder.fcmp_ordered("<", a, b), b, a)
 
-        return _folded(builder, *arguments, greater)
+        return _folded(builder, arguments[0], greater)
 
     return types.float32(VECTOR), codegen
 
