@@ -9,7 +9,7 @@ from handgrad.engine.kernels.cross_entropy import cross_entropy, log_softmax
 from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
-from handgrad.engine.lines import LEVEL, NODES, STEP, TARGETS, Work
+from handgrad.engine.stepping import LEVEL, NODES, STEP, TARGETS, Room
 from handgrad.engine.tape import Buffer, Operation, Register
 from handgrad.engine.vectors import aligned_zeros, padded
 
@@ -37,7 +37,7 @@ class Scores(NamedTuple):
     log_probabilities: np.ndarray
 
 
-def scores(work: Work, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int) -> Scores:
+def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int) -> Scores:
     """The operations of the scores, and of dropout of the rows where there is any.
 
     With dropout scores are made for each target on its own, since each has its own mask.
