@@ -23,6 +23,7 @@ from handgrad.engine.stepping import (
     Compiled,
     Dropping,
     Passes,
+    Reading,
     Room,
 )  # fmt: skip
 from handgrad.engine.tape import Buffer, Extent, Operation, Register
@@ -31,7 +32,7 @@ from handgrad.engine.training import refuse_outside
 __all__ = [
     "FIRST_LETTER", "GOING_ON", "LETTERS", "LEVEL", "NODES", "NOTHING", "N_LETTERS", "N_LEVELS", "N_NODES", "N_ROWS",
     "N_TARGETS", "ROWS", "START", "START_ON", "STEP", "STOP", "STOP_ON", "TARGETS", "ZERO", "CompiledLines",
-    "Dropping", "Lines", "Passes", "Work", "read_lines",
+    "Dropping", "Lines", "Passes", "Reading", "Work", "read_lines",
 ]  # fmt: skip
 
 FIRST_LETTER, N_LETTERS = range(STOP_ON + 1, STOP_ON + 3)
@@ -90,6 +91,8 @@ class CompiledLines(Compiled[Lines, Work]):
     def work(self, batches: Lines, dropping: Dropping) -> tuple[Work, list[Operation]]:
         """Room for the longest lines."""
         refuse_outside(batches.text, self.vocab_size, "a token", "the vocabulary")
+        if self.longest is not None and np.diff(batches.starts).max(initial=0) > self.longest:
+            raise ValueError(f"a line has more than the {self.longest} tokens that can be read")
         work = Work(int((batches.starts[:, -1] - batches.starts[:, 0]).max(initial=1)), dropping)
         return work, work.read(batches)
 

@@ -25,8 +25,12 @@ from handgrad.engine.tape import (
     run,
 )
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL
+from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
+
+LINES_AT_ONCE = 2**12
+"""Read together: the more there are, the more begin alike."""
 
 ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, START, STOP, START_ON, STOP_ON = range(10)
 NODES = Extent(ZERO, N_NODES)
@@ -42,13 +46,11 @@ class Dropping(NamedTuple):
     Args:
         share: how many; 0 for none.
         seed: of the run.
-        place: of the mask's name among the random numbers.
         first: the number of the first step.
     """
 
     share: float = 0.0
     seed: int = 0
-    place: int = 0
     first: int = 0
 
 
@@ -79,6 +81,10 @@ class Room:
         """As many rows as there may be targets, and some more."""
         return Buffer(rows_apart(self.n_targets + more, columns))
 
+    def numbers(self) -> Buffer:
+        """As many numbers as there may be targets."""
+        return Buffer(aligned_zeros(self.n_targets))
+
 
 class Passes(NamedTuple):
     """What a model does with a minibatch.
@@ -89,8 +95,6 @@ class Passes(NamedTuple):
         between: once; the loss, and what the way back begins with.
         back: for each level, from the leaves on.
         after: once, at last.
-        reading: reads the next token of some lines or contexts; see `Reader` of `handgrad.engine.models.lines`.
-        log_probabilities: where that leaves those of the next token, a row for each node.
     """
 
     before: list[Operation]
@@ -98,8 +102,20 @@ class Passes(NamedTuple):
     between: list[Operation]
     back: list[Operation]
     after: list[Operation]
-    reading: list[Operation]
+
+
+class Reading(NamedTuple):
+    """How a model reads the next token of some lines; see `handgrad.engine.models.lines.Reader`.
+
+    Args:
+        operations: that do it. The lines are nodes, and their parents rows of those that were read before.
+        log_probabilities: where they leave those of the token that follows, a row for each line.
+        is_kept: whether the rows of all nodes read so far are kept, not only those of the last token.
+    """
+
+    operations: list[Operation]
     log_probabilities: np.ndarray
+    is_kept: bool = False
 
 
 Batches = TypeVar("Batches")
@@ -112,19 +128,25 @@ class Compiled(ABC, Generic[Batches, Work]):
 
     Args:
         layout: of the parameters.
-        never: the name of the vector added to the scores; None where there is none.
+        never: the name of the vector added to the scores; None where none is trained.
         passes: makes of parameters and gradients, views by name, and of work what is done with a minibatch.
+        reading: makes of parameters and work what reads lines.
         products: multiplications for each target, about.
         vocab_size: of the tokens.
         beta1: of Adam.
+        longest: the most tokens of a line; None for any number.
+        at_once: so many lines are read together at most.
     """
 
     layout: Layout
     never: str | None
     passes: Callable[[SimpleNamespace, SimpleNamespace, Work], Passes]
+    reading: Callable[[SimpleNamespace, Work], Reading]
     products: int
     vocab_size: int
     beta1: float = 0.9
+    longest: int | None = None
+    at_once: int = LINES_AT_ONCE
 
     @property
     @abstractmethod
@@ -151,6 +173,7 @@ class Compiled(ABC, Generic[Batches, Work]):
 
         Raises:
             IndexError: a token is not a letter of the vocabulary.
+            ValueError: a line is longer than the model reads.
         """
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
