@@ -9,6 +9,7 @@ import numpy as np
 from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
+    from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
@@ -28,6 +29,10 @@ class Form(Protocol):
         self, network: "Family", parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
     ) -> dict[str, np.ndarray]:
         """The buffers, measured on a text, or on the first `limit` tokens of it."""
+        ...
+
+    def readers(self, model: "Model") -> "Readers":
+        """What reads lines from their beginning on, token by token."""
         ...
 
     def log_probabilities(self, model: "Model", contexts: np.ndarray) -> np.ndarray:
