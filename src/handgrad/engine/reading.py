@@ -233,5 +233,5 @@ def _refuse_longer(model: Model, length: int) -> None:
     if longest is not None and length > longest:
         raise CorpusError(
             f"this {model.config.name} reads lines of at most {longest - 1:,} characters", got=f"{length - 1:,}",
-            next_step="Train it with a greater --block-size.",
+            next_step="It takes a model trained with a greater --block-size.",
         )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from handgrad.models.mix import Mix
 from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def form_of(name: str) -> Form:
     Raises:
         ModuleNotFoundError: it is PyTorch's, which is not installed.
     """
-    of_lines = "lines" if family(name).reads == "lines" else name
-    path = f"handgrad.engine.models.{of_lines}" if name in COMPILED else "handgrad.models.torch_form"
+    path = "handgrad.models.torch_form"
+    if name == Mix.name:
+        path = "handgrad.engine.models.mix"
+    elif name in COMPILED:
+        path = f"handgrad.engine.models.{'lines' if family(name).reads == 'lines' else name}"
     module: Any = importlib.import_module(path)
     return cast(Form, module)
