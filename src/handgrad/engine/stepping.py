@@ -11,6 +11,7 @@ import numpy as np
 from handgrad.engine.compiling import compiled
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels.update import adam, descend
+from handgrad.engine.reading import LINES_AT_ONCE
 from handgrad.engine.tape import (
     Buffer,
     Extent,
@@ -28,9 +29,6 @@ from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL
 from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
-
-LINES_AT_ONCE = 2**12
-"""Read together: the more there are, the more begin alike."""
 
 ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, START, STOP, START_ON, STOP_ON = range(10)
 NODES = Extent(ZERO, N_NODES)

@@ -66,7 +66,7 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
         config = replace(config, block_size=corpus.longest + 1)
     settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
     require_room(settings, corpus.longest)
-    folder = Path(out) if out is not None else _new_folder(corpus.name)
+    folder = Path(out) if out is not None else new_folder(corpus.name)
     state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
     return Run(folder, settings, corpus, splits, state)
@@ -149,7 +149,7 @@ def diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -
     )  # fmt: skip
 
 
-def _new_folder(corpus_name: str) -> Path:
+def new_folder(corpus_name: str) -> Path:
     """`runs/<corpus>-<date and time>`, with a number where that is taken."""
     stem = Path("runs") / f"{corpus_name}-{datetime.now():%Y-%m-%d-%H%M%S}"
     names = itertools.chain([stem], (stem.with_name(f"{stem.name}-{k}") for k in itertools.count(2)))
