@@ -16,7 +16,7 @@ from handgrad.training.backend import take
 from handgrad.training.checkpoint import Settings, initial_state, read_settings
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
-from handgrad.training.schedule import minibatch_positions
+from handgrad.training.schedule import examples_of, learning_rate
 
 from ..models.oracles import ORACLES
 
@@ -66,13 +66,12 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
         theirs = torch.optim.AdamW([g for g in groups if g["params"]], betas=(network.beta1, 0.99), eps=1e-8)
     lines = network.reads == "lines"
-    chosen = minibatch_positions(5, range(config.steps), 8, train.n_lines if lines else len(train))
+    chosen = examples_of(config, range(config.steps), train.n_lines if lines else len(train))
     for step, numbers in enumerate(chosen):
         X, Y = train.lines(numbers) if lines else (train.contexts(numbers, network.block_size), train.targets(numbers))
         loss = ORACLES[name](leaves, network, torch.from_numpy(X), torch.from_numpy(Y))
-        falling = 1 - step / config.steps if optimizer == "adam" else 1 if 2 * step < config.steps else 0.1
         for group in theirs.param_groups:
-            group["lr"] = config.lr * falling
+            group["lr"] = learning_rate(step, config)
         theirs.zero_grad()
         loss.backward()
         theirs.step()
@@ -161,14 +160,39 @@ def test_each_family_learns(some_names, tmp_path, name):
 def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
     """As run folders were before there was more than one."""
     model = handgrad.train(some_names, tiny("mlp", engine="auto"), out=tmp_path / "run")
-    path = tmp_path / "run" / "config.json"
-    content = json.loads(path.read_text())
-    for name in ("model", "n_layer", "n_head", "dropout"):
-        del content["training"][name]
-    path.write_text(json.dumps(content))
+    leave_out(tmp_path / "run", "model", "n_layer", "n_head", "dropout")
     loaded = handgrad.load(tmp_path / "run")
     assert loaded.config == model.config
     assert handgrad.train(resume=tmp_path / "run").parameters["W1"].tobytes() == model.parameters["W1"].tobytes()
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("name", ["mlp", "gru"])
+def test_a_folder_that_does_not_say_how_examples_are_drawn_goes_on_as_it_began(some_names, tmp_path, name):
+    """With replacement and without warm-up, as all runs were before there was a choice."""
+
+    def stop(step, _):
+        if step >= 10:
+            raise KeyboardInterrupt
+
+    old = tiny(name, engine="auto", minibatches="replacement", warmup=0.0)
+    handgrad.train(some_names, old, out=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        handgrad.train(some_names, old, out=tmp_path / "cut", progress=stop, checkpoint_every=3)
+    leave_out(tmp_path / "cut", "minibatches", "warmup", "random")
+    handgrad.train(resume=tmp_path / "cut")
+    for file in RESULTS:
+        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def leave_out(folder, *settings: str) -> None:
+    """Make a run folder one of before there were these settings."""
+    content = json.loads((folder / "config.json").read_text())
+    for name in settings:
+        del content["training"][name]
+    for name in ("n_lines", "shuffle_seed"):
+        del content["text"][name]
+    (folder / "config.json").write_text(json.dumps(content))
 
 
 def test_a_block_size_of_0_is_what_the_text_needs(some_names, tmp_path):

@@ -93,7 +93,7 @@ class Family:
 
         Args:
             normal: draws standard normal numbers, in NumPy or torch arrays as its user likes; called once a parameter,
-                in the order of `shapes`.
+                in the order of `shapes`, for as many numbers.
         """
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
 from handgrad.training.masks import place_of
-from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.schedule import examples_of, learning_rate
 
 if TYPE_CHECKING:
     from handgrad.training.checkpoint import Settings, State
@@ -91,7 +91,7 @@ def _of_contexts(
     from handgrad import engine
 
     config = settings.config
-    positions = minibatch_positions(config.seed, steps, config.batch_size, len(split))
+    positions = examples_of(config, steps, len(split))
     contexts, targets = engine.read_batches(split.tokens, positions, config.block_size)
     if config.optimizer == "sgd":
         parameters, losses = engine.sgd_steps(state.parameters, contexts, targets, rates)
@@ -106,7 +106,7 @@ def _of_lines(
     from handgrad.engine.models.lines import compiled_lines
 
     config, model = settings.config, compiled_lines(settings.model)
-    numbers = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines)
+    numbers = examples_of(config, steps, split.n_lines)
     lines = read_lines(split.tokens, split.starts, numbers)
     dropping = Dropping(config.dropout, config.seed, place_of("h"), state.step)
     if config.optimizer == "sgd":
@@ -120,5 +120,5 @@ def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tup
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None
     n_examples = split.n_lines if width is None else len(split)
-    for numbers in minibatch_positions(config.seed, steps, config.batch_size, n_examples):
+    for numbers in examples_of(config, steps, n_examples):
         yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))
