@@ -5,10 +5,11 @@ import doctest
 import numpy as np
 import pytest
 
-from handgrad.engine import flat, lines
+from handgrad.engine import flat, lines, tape
 from handgrad.engine.compiling import entry_point
 from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask
 from handgrad.engine.kernels.tree import grow, tree_for
+from handgrad.engine.tape import Tape
 from handgrad.training.masks import dropout_mask, place_of
 
 
@@ -17,12 +18,7 @@ def grow_tree(tree, text, starts):
     return grow(tree, text, starts)
 
 
-@entry_point
-def mask_of(mask, size, share, seed, step, place):
-    draw_mask(mask, size, share, seed, step, place)
-
-
-@pytest.mark.parametrize("module", [flat, lines], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [flat, lines, tape], ids=lambda m: m.__name__)
 def test_docstrings_show_what_happens(module):
     assert doctest.testmod(module).failed == 0
 
@@ -50,6 +46,8 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     assert {tuple(beginnings[node]) for node in range(tree.levels[n_levels - 1], n)} == leaves
     placed = [tuple(beginnings[node]) for node in tree.places[: text.size - 2]]
     assert placed == [tuple(word[:end]) for word in words for end in range(len(word) + 1)]
+    assert tree.depths[:n].tolist() == [len(beginning) for beginning in beginnings]
+    assert tree.firsts[:n].tolist() == [placed.index(tuple(beginning)) for beginning in beginnings]
     assert np.array_equal(tree.counts[:n], np.bincount(tree.places[: text.size - 2], minlength=n))
 
 
@@ -57,10 +55,11 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_masks_are_those_of_training(shape, share):
     seed, step, size = 2**63 - 1, 12_345, shape[0] * shape[1]
-    mask = np.full(size + 2 * AT_ONCE, -1, np.float32)
-    mask_of(mask, size, share, np.uint64(seed), step, np.uint64(place_of("h")))
-    assert np.array_equal(mask[:size], dropout_mask(share, (seed, step), "h", shape).reshape(-1))
-    assert (mask[-AT_ONCE:] == -1).all()
+    room = np.full(size + 2 * AT_ONCE, -1, np.float32)
+    mask = room[:size].reshape(shape)
+    Tape([draw_mask(mask, share, seed, step, place_of("h"))], np.zeros(1, np.int64)).run()
+    assert np.array_equal(mask, dropout_mask(share, (seed, step), "h", shape))
+    assert (room[-AT_ONCE:] == -1).all()
 
 
 def test_parameters_come_back_as_they_went_and_are_padded_with_zeros():

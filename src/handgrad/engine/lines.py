@@ -2,17 +2,32 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.adam import adam_update
-from handgrad.engine.compiling import compiled, composed, entry_point
-from handgrad.engine.flat import Layout
+from handgrad.engine.compiling import composed, entry_point
+from handgrad.engine.flat import Layout, rows_apart
+from handgrad.engine.kernels.tree import grow, tree_for
+from handgrad.engine.kernels.update import adam, descend
+from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape, run
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL, refuse_outside
 
 Arrays = Mapping[str, np.ndarray]
-_NO_MOMENTS = [np.empty(0, np.float32)] * 2
+
+ZERO, N_NODES, N_ROWS, N_TARGETS, FIRST_LETTER, N_LETTERS, START, STOP, START_ON, STOP_ON, STEP = range(11)
+NODES = Extent(ZERO, N_NODES)
+"""Of the prefix tree, see `handgrad.engine.kernels.tree`."""
+ROWS = Extent(ZERO, N_ROWS)
+"""What lines begin with, and then all nodes but leaves."""
+TARGETS = Extent(ZERO, N_TARGETS)
+LETTERS = Extent(FIRST_LETTER, N_LETTERS)
+"""In use, by number; the first is 0."""
+LEVEL = Extent(START, STOP)
+"""The nodes of a level of the tree, or those that are read."""
+GOING_ON = Extent(START_ON, STOP_ON)
+"""Of the rows those of a level's nodes that are no leaves."""
 
 
 class Lines(NamedTuple):
@@ -38,58 +53,56 @@ class Dropping(NamedTuple):
     """
 
     share: float = 0.0
-    seed: int | np.uint64 = 0
-    place: int | np.uint64 = 0
+    seed: int = 0
+    place: int = 0
     first: int = 0
 
 
 NOTHING = Dropping()
 
 
-class Update(NamedTuple):
-    """What becomes of the parameters with the gradient of a step: by Adam where there are moments.
+class Work:
+    """Arrays for minibatches of lines with at most so many targets, and the registers that say how many there are.
 
     Args:
-        flat: the parameters.
-        gradient: of them.
-        mean: what Adam remembers; without numbers for gradient descent.
-        square: likewise.
-        matrices: the part on which weight decay acts.
-        done: how many steps Adam has taken.
-        beta1: of Adam.
-        decay: the part of each number that is lost in a step, in units of the rate.
+        n_targets: of a minibatch, at most.
+        dropping: what dropout leaves out.
     """
 
-    flat: np.ndarray
-    gradient: np.ndarray
-    mean: np.ndarray
-    square: np.ndarray
-    matrices: int
-    done: int
-    beta1: float
-    decay: float
+    def __init__(self, n_targets: int, dropping: Dropping = NOTHING):  # noqa: D107
+        self.n_targets, self.dropping = n_targets, dropping
+        self.registers = np.zeros(STEP + 1, np.int64)
+        self.tree = tree_for(n_targets)
+        tree = self.tree
+        self.tokens, self.parents, self.depths = Buffer(tree.tokens), Buffer(tree.parents), Buffer(tree.depths)
+        self.counts, self.firsts, self.places = Buffer(tree.counts), Buffer(tree.firsts), Buffer(tree.places)
+        self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
+
+    def rows(self, columns: int, more: int = 0) -> Buffer:
+        """As many rows as there may be targets, and some more."""
+        return Buffer(rows_apart(self.n_targets + more, columns))
 
 
-@composed
-def take_update(u, rate, step):
-    """Change the parameters at a step of this call."""
-    if u.mean.size:
-        for start, stop, decay in ((0, u.matrices, u.decay), (u.matrices, u.flat.size, 0.0)):
-            flat, gradient, mean, square = (
-                u.flat[start:stop],
-                u.gradient[start:stop],
-                u.mean[start:stop],
-                u.square[start:stop],
-            )
-            adam_update(flat, gradient, mean, square, rate, u.done + step + 1, u.beta1, BETA2, EPS, decay)
-    else:
-        _descend(u.flat, u.gradient, rate)
+class Passes(NamedTuple):
+    """What a model of lines does with a minibatch.
 
+    Args:
+        before: once, at first.
+        level: for each level of the tree, from its root on.
+        between: once; the loss, and what the way back begins with.
+        back: for each level, from the leaves on.
+        after: once, at last.
+        reading: reads the next token of some lines; see `handgrad.engine.models.lines.Reader`.
+        log_probabilities: where that leaves those of the next token, a row for each line.
+    """
 
-@compiled
-def _descend(flat, gradient, rate):
-    for i in range(flat.size):
-        flat[i] -= rate * gradient[i]
+    before: list[Operation]
+    level: list[Operation]
+    between: list[Operation]
+    back: list[Operation]
+    after: list[Operation]
+    reading: list[Operation]
+    log_probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,10 +112,7 @@ class CompiledLines:
     Args:
         layout: of the parameters.
         never: the name of the vector added to the scores.
-        arrange: makes of views by name what `take` reads.
-        work_for: the arrays between the operations, for minibatches of so many targets, with dropout or without.
-        take: the steps: (update, parameters, gradients, work, text, starts, rates, losses, dropping).
-        read: one more token: (parameters, work, how many), see `handgrad.engine.recurrent.Reader`.
+        passes: makes of parameters and gradients, views by name, and of work what is done with a minibatch.
         products: multiplications for each target, about.
         vocab_size: of the tokens.
         beta1: of Adam.
@@ -110,10 +120,7 @@ class CompiledLines:
 
     layout: Layout
     never: str
-    arrange: Callable[..., Any]
-    work_for: Callable[[int, bool], Any]
-    take: Callable[..., None]
-    read: Callable[..., None]
+    passes: Callable[[SimpleNamespace, SimpleNamespace, Work], Passes]
     products: int
     vocab_size: int
     beta1: float = 0.9
@@ -136,7 +143,12 @@ class CompiledLines:
             IndexError: a token is not a letter of the vocabulary.
         """
         flat = self.layout.pack(parameters, self.never)
-        losses = self._take(flat, np.zeros_like(flat), _NO_MOMENTS, lines, rates, dropping)
+        gradient = np.zeros_like(flat)
+
+        def update(rate: np.ndarray) -> list[Operation]:
+            return [descend(flat, gradient, rate)]
+
+        losses = self._take(flat, gradient, update, lines, rates, dropping)
         return self.layout.unpack(flat), losses
 
     def adam_steps(
@@ -164,10 +176,19 @@ class CompiledLines:
         Source: Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter 2019, arXiv:1711.05101.
         """
         flat, done = self.layout.pack(parameters, self.never), int(moments["steps"])
-        flat_moments = [self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS]
-        losses = self._take(flat, np.zeros_like(flat), flat_moments, lines, rates, dropping, done, weight_decay)
+        mean, square = (self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS)
+        gradient, matrices = np.zeros_like(flat), self.layout.matrices
+
+        def update(rate: np.ndarray) -> list[Operation]:
+            now = Register(STEP, done), float(self.beta1), BETA2, EPS
+            return [
+                adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)
+                for part, decay in ((slice(matrices), float(weight_decay)), (slice(matrices, None), 0.0))
+            ]
+
+        losses = self._take(flat, gradient, update, lines, rates, dropping)
         new_moments = {"steps": np.array(done + len(losses))}
-        for kind, values in zip(MOMENTS, flat_moments, strict=True):
+        for kind, values in zip(MOMENTS, (mean, square), strict=True):
             new_moments |= {f"{kind}_{name}": value for name, value in self.layout.unpack(values).items()}
         return self.layout.unpack(flat), new_moments, losses
 
@@ -177,37 +198,65 @@ class CompiledLines:
         """The mean loss of one minibatch, and the gradients of the parameters by name."""
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
-        losses = self._take(flat, gradient, _NO_MOMENTS, lines, [0.0], dropping)
+        losses = self._take(flat, gradient, lambda _: [], lines, [0.0], dropping)
         return float(losses[0]), self.layout.unpack(gradient)
 
     def _take(
         self,
         flat: np.ndarray,
         gradient: np.ndarray,
-        moments: list[np.ndarray],
+        update: Callable[[np.ndarray], list[Operation]],
         lines: Lines,
         rates: Sequence[float],
         dropping: Dropping,
-        done: int = 0,
-        decay: float = 0.0,
     ) -> np.ndarray:
-        """Change `flat`, `gradient` and `moments` step by step; the losses."""
+        """Change what the update changes step by step; the losses."""
         refuse_outside(lines.text, self.vocab_size, "a token", "the vocabulary")
-        (mean, square), (share, seed, place, first) = moments, dropping
-        p, d = (self.arrange(**self.layout.views(values)) for values in (flat, gradient))
-        n_targets = lines.starts[:, -1] - lines.starts[:, 0]
-        most = int(n_targets.max(initial=1))
-        w = self.work_for(most, share > 0)
+        most = int((lines.starts[:, -1] - lines.starts[:, 0]).max(initial=1))
+        work, rate = Work(most, dropping), np.zeros(1, np.float32)
+        passes = self.passes(self._views(flat), self._views(gradient), work)
+        parts = passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
+        tapes = [Tape(part, work.registers) for part in parts]
         losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
         at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * most)))
         for start in range(0, len(rates), at_once):
             now = slice(start, start + at_once)
-            u = Update(
-                flat, gradient, mean, square, self.layout.matrices, done + start, float(self.beta1), float(decay)
-            )
-            drop = Dropping(float(share), np.uint64(seed), np.uint64(place), first + start)
-            self.take(u, p, d, w, lines.text, lines.starts[now], all_rates[now], losses[now], drop)
+            _take_steps(
+                *(tape.rows for tape in tapes), work.registers, work.tree, work.targets.array, work.loss, rate,
+                lines.text, lines.starts[now], all_rates[now], losses[now], start,
+            )  # fmt: skip
         return losses
+
+    def _views(self, flat: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(**self.layout.views(flat))
+
+
+@entry_point
+def _take_steps(
+    before, level, between, back, after, registers, tree, all_targets, loss, rate, text, starts, rates, losses, first
+):  # fmt: skip
+    for step in range(rates.size):
+        n_levels = grow(tree, text, starts[step])
+        targets = text[starts[step, 0] : starts[step, -1]]
+        all_targets[: targets.size] = targets
+        registers[N_NODES], registers[N_ROWS] = tree.levels[n_levels], tree.levels[n_levels - 1] + 1
+        registers[N_TARGETS], registers[STEP], rate[0] = targets.size, first + step, rates[step]
+        run(before)
+        for n in range(n_levels):
+            _go_to(registers, tree.levels, n)
+            run(level)
+        run(between)
+        for n in range(n_levels - 1, -1, -1):
+            _go_to(registers, tree.levels, n)
+            run(back)
+        run(after)
+        losses[step] = loss[0]
+
+
+@composed
+def _go_to(registers, levels, n):
+    registers[START], registers[STOP] = levels[n], levels[n + 1]
+    registers[START_ON], registers[STOP_ON] = levels[n] + 1, min(levels[n + 1] + 1, registers[N_ROWS])
 
 
 def read_lines(tokens: np.ndarray, starts: np.ndarray, numbers: np.ndarray) -> Lines:

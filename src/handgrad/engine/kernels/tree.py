@@ -21,7 +21,9 @@ class Tree(NamedTuple):
             else the number of its parent, and one more.
         children: (nodes,) the child added last; 0 for none, which is the root.
         siblings: (nodes,) the child of the same parent that was added before each; 0 for none.
+        depths: (nodes,) how many letters each has read after the boundary.
         counts: (nodes,) how many targets each has.
+        firsts: (nodes,) the first of them, in the order of the text.
         places: (targets,) the node of each, in the order of the text.
     """
 
@@ -30,15 +32,18 @@ class Tree(NamedTuple):
     parents: np.ndarray
     children: np.ndarray
     siblings: np.ndarray
+    depths: np.ndarray
     counts: np.ndarray
+    firsts: np.ndarray
     places: np.ndarray
 
 
 def tree_for(n_targets: int) -> Tree:
     """Room for lines that have so many targets in all."""
-    parents, children, siblings, places = (np.zeros(n_targets, np.int32) for _ in range(4))
+    parents, children, siblings, depths, firsts, places = (np.zeros(n_targets, np.int32) for _ in range(6))
     levels, counts = np.zeros(n_targets + 2, np.int64), np.zeros(n_targets, np.float32)
-    return Tree(levels, np.zeros((n_targets, 1), np.int32), parents, children, siblings, counts, places)
+    tokens = np.zeros((n_targets, 1), np.int32)
+    return Tree(levels, tokens, parents, children, siblings, depths, counts, firsts, places)
 
 
 @compiled
@@ -55,6 +60,7 @@ def grow(tree, text, starts):
     """
     first, n_lines = starts[0], starts.size - 1
     tree.tokens[0, 0], tree.parents[0], tree.children[0], tree.counts[0] = 0, 0, 0, n_lines
+    tree.depths[0], tree.firsts[0] = 0, 0
     for line in range(n_lines):
         tree.places[starts[line] - first] = 0
     tree.levels[0], tree.levels[1] = 0, 1
@@ -90,6 +96,8 @@ def _add(tree, n_nodes, place, token):
         tree.tokens[node, 0], tree.parents[node] = token, parent + 1
         tree.children[node], tree.siblings[node] = 0, tree.children[parent]
         tree.counts[node], tree.children[parent] = 0, node
+        tree.depths[node], tree.firsts[node] = tree.depths[parent] + 1, place
+    tree.firsts[node] = min(tree.firsts[node], place)
     tree.counts[node] += np.float32(1)
     tree.places[place] = node
     return n_nodes
