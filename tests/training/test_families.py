@@ -1,6 +1,7 @@
 """Training of every family: by hand as by autograd, interrupted or not, several seeds, and what is refused."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from handgrad.data import read_corpus, split
 from handgrad.errors import ConfigError
 from handgrad.models.registry import COMPILED, FAMILIES, family
 from handgrad.models.trained import TextReference
-from handgrad.training.backend import take
+from handgrad.training.backend import require_room, take
 from handgrad.training.checkpoint import Settings, initial_state, read_settings
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
@@ -188,17 +189,44 @@ def test_a_block_size_of_0_is_what_the_text_needs(some_names, tmp_path):
         TrainConfig.of("wavenet", block_size=0)
 
 
-def test_lines_that_are_too_long_are_refused_before_anything_is_written(tmp_path):
-    text = tmp_path / "long.txt"
-    text.write_text("a" * 1_000 + "\n" + "ab\n" * 50)
-    for name, changes, message in (
-        ("transformer", {"block_size": 64}, "lines of at most 63 characters .*got a line of 1,000.*at least 1,001"),
-        ("transformer", {"n_head": 64}, r"too much memory .*32 lines, .*1,000 characters.*at most 1 lines"),
-        ("gru", {"n_hidden": 100_000}, "too much memory .*expected shorter lines.*The mlp"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            handgrad.train(text, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
+TOO_LONG = [
+    ("transformer", {"block_size": 64}, "lines of at most 63 characters .*got a line of 10,000.*at least 10,001"),
+    ("transformer", {"batch_size": 1}, r"too much memory .*the longest of 10,000.*shorter lines, or a smaller transfo"),
+    ("bow", {"batch_size": 64}, r"too much memory .*64 lines, the longest of 10,000 characters.*at most 23 lines"),
+    ("gru", {"engine": "torch"}, r"too much memory .*32 lines, the longest of 10,000 characters.*at most 12 lines"),
+    ("lstm", {"n_hidden": 3_000}, r"too much memory .*shorter lines, or a smaller lstm.*The mlp takes lines"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), TOO_LONG)
+def test_lines_that_are_too_long_are_refused_before_anything_is_written(long_lines, tmp_path, name, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        handgrad.train(long_lines, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", ["gru", "lstm", "rnn"])
+def test_lines_of_ten_thousand_characters_are_trained_on(long_lines, tmp_path, name):
+    """Few at a time where all are so long; as many as ever where few are."""
+    model = handgrad.train(long_lines, TrainConfig.of(name, steps=2, batch_size=2, n_hidden=8), out=tmp_path / "run")
+    assert handgrad.evaluate(model)["train"] < 4
+    mixed = tmp_path / "mixed.txt"
+    mixed.write_text(long_lines.read_text() + "ab\n" * 90)
+    corpus = read_corpus(mixed)
+    for config, fits in ((TrainConfig.of(name), True), (TrainConfig.of(name, batch_size=600), False)):
+        settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
+        with nullcontext() if fits else pytest.raises(ConfigError, match="too much memory"):
+            require_room(settings, corpus.starts)
+
+
+@pytest.fixture(scope="module")
+def long_lines(tmp_path_factory):
+    """Ten lines of ten thousand characters."""
+    letters = np.random.default_rng(1).integers(ord("a"), ord("z") + 1, (10, 10_000), np.uint8)
+    path = tmp_path_factory.mktemp("text") / "long.txt"
+    path.write_bytes(b"".join(line.tobytes() + b"\n" for line in letters))
+    return path
 
 
 def test_every_family_that_is_trained_is_tested_here():

@@ -16,8 +16,8 @@ from handgrad.training.schedule import examples_of, learning_rate
 if TYPE_CHECKING:
     from handgrad.training.checkpoint import Settings, State
 
-NUMBERS_A_BATCH = 2**26
-"""Most numbers in an activation of a minibatch of whole lines: 256 MB."""
+NUMBERS_A_BATCH = 2**28
+"""Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -43,8 +43,12 @@ def require_backend(config: TrainConfig) -> None:
             )  # fmt: skip
 
 
-def require_room(settings: "Settings", longest: int) -> None:
-    """Make sure that minibatches of whole lines, the longest of so many characters, can be read and have room.
+def require_room(settings: "Settings", starts: np.ndarray) -> None:
+    """Make sure that minibatches of whole lines can be read and have room, were they of the longest lines alone.
+
+    Args:
+        settings: of the run.
+        starts: where each line of the text starts, and at last where the next would.
 
     Raises:
         ConfigError: a line is too long, or too many are read at once.
@@ -52,19 +56,24 @@ def require_room(settings: "Settings", longest: int) -> None:
     network, batch_size = settings.model, settings.config.batch_size
     if network.reads != "lines":
         return
+    places = np.partition(np.diff(starts), -min(batch_size, len(starts) - 1))[-batch_size:]
+    places = np.resize(np.sort(places)[::-1], batch_size)
+    longest = int(places[0]) - 1
     if network.longest is not None and longest + 1 > network.longest:
         raise ConfigError(
             f"this {network.name} reads lines of at most {network.longest - 1:,} characters", where="block_size",
             got=f"a line of {longest:,}", expected=f"a block_size of at least {longest + 1:,}",
             next_step="0 is as much as the longest line needs.",
         )  # fmt: skip
-    if network.numbers_a_batch(batch_size, longest + 1) > NUMBERS_A_BATCH:
-        fitting = [n for n in range(batch_size) if network.numbers_a_batch(n, longest + 1) <= NUMBERS_A_BATCH]
+    padded = settings.config.chosen_engine == "torch"
+    targets = np.arange(1, batch_size + 1) * places[0] if padded else np.cumsum(places)
+    fitting = int(np.count_nonzero(targets * network.numbers_a_target(longest + 1) <= NUMBERS_A_BATCH))
+    if fitting < batch_size:
         raise ConfigError(
             "minibatches of such long lines need too much memory", where="batch_size",
             got=f"{batch_size:,} lines, the longest of {longest:,} characters",
-            expected=f"at most {fitting[-1]:,} lines" if fitting[-1] else "shorter lines",
-            next_step="The mlp takes lines of any length.",
+            expected=f"at most {fitting:,} lines" if fitting else f"shorter lines, or a smaller {network.name}",
+            next_step="The mlp takes lines of any length, and many at once.",
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
+from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer, require_share
 from handgrad.models.family import Family
@@ -16,7 +17,7 @@ Random = Literal["philox", "python"]
 _CHOICES = {"optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "engine": Engine, "device": Device}
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
-MAX_PLACES = 1_001
+MAX_PLACES = MAX_LINE + 1
 """Of a line: as many characters as are read at most, and its end."""
 SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout")
 """Settings of which each family has some."""

@@ -66,7 +66,7 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     if config.block_size == 0:
         config = replace(config, block_size=corpus.longest + 1)
     settings = Settings(config, corpus.vocabulary, reference)
-    require_room(settings, corpus.longest)
+    require_room(settings, corpus.starts)
     folder = Path(out) if out is not None else _new_folder(corpus.name)
     state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
