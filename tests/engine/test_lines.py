@@ -117,7 +117,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(name, cut):
 def test_the_calls_of_compiled_code_leave_no_seam(name, monkeypatch):
     start = line_case(name, steps=10, dropout=0.2)
     in_one_call = adam(start)
-    monkeypatch.setattr("handgrad.engine.lines.PRODUCTS_A_CALL", 1)
+    monkeypatch.setattr("handgrad.engine.stepping.PRODUCTS_A_CALL", 1)
     assert_same_bits(adam(start), in_one_call)
 
 

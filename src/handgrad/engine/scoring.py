@@ -10,7 +10,7 @@ from handgrad.engine.kernels.dropout import draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.layout import NEVER
-from handgrad.engine.lines import NODES, STEP, TARGETS, Reading, Work
+from handgrad.engine.stepping import NODES, STEP, TARGETS, Reading, Room
 from handgrad.engine.tape import Argument, Buffer, Operation, Register
 from handgrad.engine.vectors import aligned_zeros, padded
 from handgrad.models.dropping import place_of
@@ -26,7 +26,7 @@ class Mask:
         numbers: of the rows that are needed.
     """
 
-    def __init__(self, work: Work, name: str, n_columns: int, numbers: Argument):  # noqa: D107
+    def __init__(self, work: Room, name: str, n_columns: int, numbers: Argument):  # noqa: D107
         share, seed, first = work.dropping
         self.rows = work.rows(padded(n_columns))
         self.draw = draw_mask(self.rows, numbers, n_columns, float(share), seed, Register(STEP, first), place_of(name))
@@ -51,7 +51,7 @@ def without_bias(vocab_size: int) -> np.ndarray:
     return bias
 
 
-def log_probabilities(work: Work, weight: np.ndarray, bias: np.ndarray, rows: Argument) -> Reading:
+def log_probabilities(work: Room, weight: np.ndarray, bias: np.ndarray, rows: Argument) -> Reading:
     """What follows each node that is read.
 
     Args:
@@ -66,7 +66,7 @@ def log_probabilities(work: Work, weight: np.ndarray, bias: np.ndarray, rows: Ar
 
 
 def scores(
-    work: Work, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int, dropped: str | None = None
+    work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int, dropped: str | None = None
 ) -> list[Operation]:
     """The scores, the loss; the gradients of the parameters, and of the rows; and dropout of the rows.
 
@@ -81,7 +81,7 @@ def scores(
         dropped: the name of the mask; None where the rows are not dropped.
     """
     vocab, n_targets = layer.bias.size, work.n_targets
-    logits, maxes, sums = Buffer(aligned_zeros(n_targets, vocab)), work.numbers(), work.numbers()
+    logits = work.rows(vocab)
     transposed = rows_apart(vocab, padded(n_columns))
     each, seen, dseen, counts, places = NODES, rows, drows, work.counts, work.places
     forth, back = [], []
@@ -104,9 +104,7 @@ def scores(
         *forth,
         matmul(logits[each], seen[each], layer.weight),
         bias_forward(logits[each], layer.bias),
-        cross_entropy(
-            work.loss, logits[each], counts[each], places[TARGETS], work.targets[TARGETS], maxes[each], sums[each]
-        ),
+        cross_entropy(work.loss, logits[each], counts[each], places[TARGETS], work.targets[TARGETS]),
         *([] if layer.dbias is None else [sum_rows(layer.dbias, logits[each])]),
         matmul_transposed(layer.dweight, seen[each], logits[each]),
         transpose(transposed, layer.weight),
