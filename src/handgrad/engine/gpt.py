@@ -9,7 +9,8 @@ from handgrad.engine.flat import Layout, Places, rows_apart
 from handgrad.engine.kernels.attention import attention_backward, attention_forward, note_ancestors
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, add_taken_rows, clear_rows, take_rows
-from handgrad.engine.lines import LEVEL, LINES_AT_ONCE, NODES, Work
+from handgrad.engine.lines import LEVEL, NODES, Work
+from handgrad.engine.reading import LINES_AT_ONCE
 from handgrad.engine.tape import Argument, Buffer, Extent, Operation, Register
 from handgrad.engine.vectors import NARROW, WIDE, padded
 from handgrad.models.gpt import GPT
@@ -146,7 +147,7 @@ class Embeddings:
     """Embeddings of characters and of places, added."""
 
     def __init__(self, work: Work):  # noqa: D107
-        self._tokens, self._depths = Buffer(work.tree.tokens[:, 0])[NODES], work.depths[NODES]
+        self._tokens, self._depths = work.tokens[NODES], work.depths[NODES]
 
     def forward(self, x: Buffer, p: SimpleNamespace) -> list[Operation]:
         """Into the rows of the nodes."""
