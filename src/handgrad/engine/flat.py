@@ -1,6 +1,7 @@
 """Parameters by name in one flat vector, laid out from their shapes; the optimiser sees the vector alone."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,12 @@ class Block(NamedTuple):
 
     Args:
         start: of its first number.
-        rows: as many as there are, rounded up; 1 of a vector.
+        rows: of all parts one below the other, each rounded up; 1 of a vector.
         stride: from row to row.
         groups: so many parts side by side make a row.
         width: of a part, rounded up.
         is_vector: whether it is a vector; PyTorch's form may have it as a row.
+        stacked: so many parts stand one below the other.
     """
 
     start: int
@@ -29,6 +31,7 @@ class Block(NamedTuple):
     groups: int
     width: int
     is_vector: bool
+    stacked: int = 1
 
     def view(self, flat: np.ndarray) -> np.ndarray:
         """(rows, groups · width), or of a vector (groups · width,), in `flat`."""
@@ -36,10 +39,10 @@ class Block(NamedTuple):
         return rows[0, : self.groups * self.width] if self.is_vector else rows[:, : self.groups * self.width]
 
     def content(self, flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """What of it does not pad, (rows, groups, width of a part), in `flat`."""
-        rows, width = 1 if self.is_vector else shape[0], shape[-1] // self.groups
-        parts = self.view(flat).reshape(self.rows, self.groups, self.width)
-        return parts[:rows, :, :width]
+        """What of it does not pad, (parts one below the other, rows, groups, width of a part), in `flat`."""
+        rows, width = 1 if self.is_vector else shape[0] // self.stacked, shape[-1] // self.groups
+        parts = self.view(flat).reshape(self.stacked, -1, self.groups, self.width)
+        return parts[:, :rows, :, :width]
 
 
 class Layout:
@@ -53,6 +56,7 @@ class Layout:
         shapes: of the parameters, by name.
         groups: of how many parts side by side the rows of some are made.
         vectors: the names of those that are not matrices. They stand behind the matrices, from `matrices` on.
+        stacked: of how many parts, one below the other, some are made.
 
     Example:
         >>> layout = Layout({"b": (3,), "W": (2, 6)}, groups={"W": 2}, vectors=["b"])
@@ -62,18 +66,33 @@ class Layout:
     """
 
     def __init__(  # noqa: D107
-        self, shapes: Mapping[str, tuple[int, ...]], groups: Mapping[str, int], vectors: Collection[str]
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        groups: Mapping[str, int],
+        vectors: Collection[str],
+        stacked: Mapping[str, int] = MappingProxyType({}),
     ):
         self.shapes, self.blocks, self.matrices, self.size = dict(shapes), {}, 0, 0
         for name in sorted(shapes, key=lambda name: name in vectors):
             n_groups, is_vector = groups.get(name, 1), name in vectors
             width = padded(shapes[name][-1] // n_groups)
-            rows = 1 if is_vector else padded(shapes[name][0])
+            parts = stacked.get(name, 1)
+            rows = 1 if is_vector else parts * padded(shapes[name][0] // parts)
             stride = n_groups * width if is_vector else apart(n_groups * width)
-            self.blocks[name] = Block(self.size, rows, stride, n_groups, width, is_vector)
+            self.blocks[name] = Block(self.size, rows, stride, n_groups, width, is_vector, parts)
             self.size += rows * stride
             if not is_vector:
                 self.matrices = self.size
+
+    def parts(self, names: Collection[str]) -> list[slice]:
+        """Where those parameters stand, neighbours together, but matrices and vectors apart."""
+        parts: list[slice] = []
+        for name, block in self.blocks.items():
+            if name in names:
+                goes_on = parts and parts[-1].stop == block.start != self.matrices
+                start = parts.pop().start if goes_on else block.start
+                parts.append(slice(start, block.start + block.rows * block.stride))
+        return parts
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters in `flat`, padded."""

@@ -10,7 +10,7 @@ from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.stepping import LEVEL, NODES, STEP, TARGETS, Room
-from handgrad.engine.tape import Buffer, Operation, Register
+from handgrad.engine.tape import Buffer, Extent, Operation, Register
 from handgrad.engine.vectors import aligned_zeros, padded
 
 
@@ -28,7 +28,7 @@ class Scores(NamedTuple):
 
     Args:
         training: the loss; the gradients of the parameters, and of the rows.
-        reading: the log-probabilities of what follows each node of a level.
+        reading: the log-probabilities of what follows each node that is read.
         log_probabilities: where that leaves them, a row for each node.
     """
 
@@ -37,7 +37,7 @@ class Scores(NamedTuple):
     log_probabilities: np.ndarray
 
 
-def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int) -> Scores:
+def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int, read: Extent = LEVEL) -> Scores:
     """The operations of the scores, and of dropout of the rows where there is any.
 
     With dropout scores are made for each target on its own, since each has its own mask.
@@ -48,15 +48,16 @@ def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int
         rows: one for each node.
         drows: receives their gradients.
         n_columns: of the rows, those that pad left out.
+        read: the nodes of which log-probabilities are wanted.
     """
     vocab, n_targets = layer.bias.size, work.n_targets
     logits = Buffer(aligned_zeros(n_targets, vocab))
     maxes, sums = Buffer(aligned_zeros(n_targets)), Buffer(aligned_zeros(n_targets))
     transposed = rows_apart(vocab, padded(n_columns))
     reading = [
-        matmul(logits[LEVEL], rows[LEVEL], layer.weight),
-        bias_forward(logits[LEVEL], layer.bias),
-        log_softmax(logits[LEVEL]),
+        matmul(logits[read], rows[read], layer.weight),
+        bias_forward(logits[read], layer.bias),
+        log_softmax(logits[read]),
     ]
     each, seen, dseen, counts, places = NODES, rows, drows, work.counts, work.places
     forth, back = [], []

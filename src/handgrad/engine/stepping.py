@@ -68,6 +68,11 @@ class Room:
         self.n_targets, self.dropping = n_targets, dropping
         self.registers = np.zeros(registers, np.int64)
         self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
+        self.update: Callable[[str], list[Operation]]
+        """What becomes of the parameter of that name once its gradient is there, and nothing reads it any more.
+
+        It need not be used: what is left is done at the end.
+        """
         self.levels: np.ndarray
         """The first node of each level, and how many nodes there are."""
         self.counts: Buffer
@@ -155,8 +160,8 @@ class Compiled(ABC, Generic[Batches, Work]):
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
 
-        def update(rate: np.ndarray) -> list[Operation]:
-            return [descend(flat, gradient, rate)]
+        def update(part: slice, rate: np.ndarray) -> list[Operation]:
+            return [descend(flat[part], gradient[part], rate)]
 
         losses = self._take(flat, gradient, update, batches, rates, dropping)
         return self.layout.unpack(flat), losses
@@ -187,14 +192,12 @@ class Compiled(ABC, Generic[Batches, Work]):
         """
         flat, done = self.layout.pack(parameters, self.never), int(moments["steps"])
         mean, square = (self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS)
-        gradient, decaying = np.zeros_like(flat), self.decaying
+        gradient = np.zeros_like(flat)
 
-        def update(rate: np.ndarray) -> list[Operation]:
+        def update(part: slice, rate: np.ndarray) -> list[Operation]:
             now = Register(STEP, done), float(self.beta1), BETA2, EPS
-            return [
-                adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)
-                for part, decay in ((slice(decaying), float(weight_decay)), (slice(decaying, None), 0.0))
-            ]
+            decay = float(weight_decay) if part.stop <= self.decaying else 0.0
+            return [adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)]
 
         losses = self._take(flat, gradient, update, batches, rates, dropping)
         new_moments = {"steps": np.array(done + len(losses))}
@@ -208,22 +211,30 @@ class Compiled(ABC, Generic[Batches, Work]):
         """The mean loss of one minibatch, and the gradients of the parameters by name."""
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
-        losses = self._take(flat, gradient, lambda _: [], batches, [0.0], dropping)
+        losses = self._take(flat, gradient, lambda *_: [], batches, [0.0], dropping)
         return float(losses[0]), self.layout.unpack(gradient)
 
     def _take(
         self,
         flat: np.ndarray,
         gradient: np.ndarray,
-        update: Callable[[np.ndarray], list[Operation]],
+        update: Callable[[slice, np.ndarray], list[Operation]],
         batches: Batches,
         rates: Sequence[float],
         dropping: Dropping,
     ) -> np.ndarray:
         """Change what the update changes step by step; the losses."""
         (work, reading), rate = self.work(batches, dropping), np.zeros(1, np.float32)
+        left = set(self.layout.shapes)
+
+        def update_of(name: str) -> list[Operation]:
+            left.remove(name)
+            return [operation for part in self.layout.parts([name]) for operation in update(part, rate)]
+
+        work.update = update_of
         passes = self.passes(self._views(flat), self._views(gradient), work)
-        parts = reading + passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
+        at_last = [operation for part in self.layout.parts(left) for operation in update(part, rate)]
+        parts = reading + passes.before, passes.level, passes.between, passes.back, passes.after + at_last
         tapes = [Tape(part, work.registers) for part in parts]
         losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
         at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * work.n_targets)))
