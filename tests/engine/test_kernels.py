@@ -31,7 +31,7 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
 
     beginnings = [[]]
     for node in range(1, n):
-        beginnings.append([*beginnings[tree.parents[node] - 1], int(tree.tokens[node, 0])])
+        beginnings.append([*beginnings[tree.parents[node] - 1], int(tree.tokens[node])])
     expected = {tuple(word[:end]) for word in words for end in range(len(word) + 1)}
     assert len(beginnings) == n == len(expected)
     assert set(map(tuple, beginnings)) == expected

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.engine.flat import rows_apart
-from handgrad.engine.kernels.letters import embedding_forward, number_letters
+from handgrad.engine.kernels.letters import number_letters
 from handgrad.engine.kernels.products import add_product, bias_forward, copy, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, add_taken_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.lines import FIRST_LETTER, GOING_ON, LETTERS, LEVEL, N_LETTERS, NODES, ROWS, Passes, Work
@@ -121,8 +121,10 @@ class _Letters:
         self.rows_flat = Buffer(rows[:, 0])
         starts = work.registers[FIRST_LETTER : N_LETTERS + 1]
         self.forward = [
-            number_letters(Buffer(rows)[NODES], self._letters, starts, row_of, work.tokens[NODES]),
-            embedding_forward(self._emb[LETTERS], p.C, self._letters),
+            number_letters(
+                Buffer(rows)[NODES], self._letters, starts, row_of, Buffer(work.tokens.array[:, None])[NODES]
+            ),
+            take_rows(self._emb[LETTERS], p.C, self._letters),
             matmul(self.table[LETTERS], self._emb[LETTERS], p.Wxh),
             bias_forward(self.table[LETTERS], p.bh),
         ]

@@ -51,8 +51,7 @@ def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int
         read: the nodes of which log-probabilities are wanted.
     """
     vocab, n_targets = layer.bias.size, work.n_targets
-    logits = Buffer(aligned_zeros(n_targets, vocab))
-    maxes, sums = Buffer(aligned_zeros(n_targets)), Buffer(aligned_zeros(n_targets))
+    logits = work.rows(vocab)
     transposed = rows_apart(vocab, padded(n_columns))
     reading = [
         matmul(logits[read], rows[read], layer.weight),
@@ -82,9 +81,7 @@ def scores(work: Room, layer: Layer, rows: Buffer, drows: Buffer, n_columns: int
         *forth,
         matmul(logits[each], seen[each], layer.weight),
         bias_forward(logits[each], layer.bias),
-        cross_entropy(
-            work.loss, logits[each], counts[each], places[TARGETS], work.targets[TARGETS], maxes[each], sums[each]
-        ),
+        cross_entropy(work.loss, logits[each], counts[each], places[TARGETS], work.targets[TARGETS]),
         sum_rows(layer.dbias, logits[each]),
         matmul_transposed(layer.dweight, seen[each], logits[each]),
         transpose(transposed, layer.weight),

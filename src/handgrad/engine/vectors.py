@@ -31,6 +31,7 @@ NARROW = WIDE // 2
 _FLOATS, _HALF = ir.VectorType(ir.FloatType(), WIDE), ir.VectorType(ir.FloatType(), NARROW)
 _INTEGERS = ir.VectorType(ir.IntType(32), WIDE)
 _FUSED = {"flags": ("contract",)}
+_ONCE, _EACH = np.float32(0.5), np.float32(1)
 _EXPONENT = 23
 """The lowest bit of a float32's exponent."""
 
@@ -157,6 +158,43 @@ def square_root(_, x):
         return builder.call(function, arguments)
 
     return VECTOR(VECTOR), codegen
+
+
+def _folded(builder: Any, vector: Any, both: Callable[[Any, Any], Any]) -> Any:
+    """Fold a vector in the middle until a number is left."""
+    size = WIDE
+    while size > 1:
+        size //= 2
+        lower = builder.shuffle_vector(vector, vector, _places(range(size)))
+        vector = both(lower, builder.shuffle_vector(vector, vector, _places(range(size, 2 * size))))
+    return builder.extract_element(vector, ir.IntType(32)(0))
+
+
+@intrinsic
+def _sum(_, x):
+    def codegen(_, builder, __, arguments):
+        return _folded(builder, arguments[0], builder.fadd)
+
+    return types.float32(VECTOR), codegen
+
+
+@intrinsic
+def greatest_of(_, x):
+    """The greatest number of a vector; of NaN nothing is sure."""
+
+    def codegen(_, builder, __, arguments):
+        def greater(a, b):
+            return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+
+        return _folded(builder, arguments[0], greater)
+
+    return types.float32(VECTOR), codegen
+
+
+@compiled
+def sum_along(row, j, vector):
+    """The sum of a vector that goes with `row[j : j + WIDE]`: what it holds twice counts once."""
+    return _sum(vector) * (_ONCE if row.size - j < WIDE else _EACH)
 
 
 @intrinsic

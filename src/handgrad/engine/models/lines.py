@@ -67,7 +67,7 @@ class Reader:
 
     def _read(self, parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         n, work = len(tokens), self._work
-        work.tree.parents[:n], work.tree.tokens[:n, 0], work.tree.depths[:n] = parents, tokens, self._depth
+        work.tree.parents[:n], work.tree.tokens[:n], work.tree.depths[:n] = parents, tokens, self._depth
         self._depth += 1
         work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, 0, n, 1, n + 1
         self._tape.run()
