@@ -1,6 +1,5 @@
 """Models of contexts: their minibatches, and what is the same in one."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,12 +16,15 @@ from handgrad.engine.stepping import (
     STOP_ON,
     TARGETS,
     ZERO,
+    Arrays,
     Compiled,
     Dropping,
+    Passes,
     Room,
 )
-from handgrad.engine.tape import Buffer, Extent, Operation, Register
+from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape
 from handgrad.engine.training import refuse_outside
+from handgrad.engine.vectors import aligned_zeros
 
 REGISTERS = STOP_ON + 64
 """Enough for the levels of a binary tree over any context."""
@@ -129,11 +131,29 @@ class CompiledContexts(Compiled[Contexts, Work]):
             raise ValueError(f"the shapes do not fit: {shapes}, block_size {self.block_size}")
         for tokens in (contexts, targets):
             refuse_outside(tokens, self.vocab_size, "a token", "the vocabulary")
-        work = self.room(targets.shape[1], {}, dropping)
+        work = Work(targets.shape[1], self.block_size, self._no_buffers()[1], dropping)
         all_of_them = contexts.reshape(-1, self.block_size), targets.reshape(-1)
         return work, [read_contexts(work.contexts, work.targets, *all_of_them, Register(STEP))]
 
-    def room(self, n: int, buffers: Mapping[str, np.ndarray], dropping: Dropping = NOTHING) -> Work:
-        """Room for so many contexts, with those buffers, or without for what measures them."""
-        flat = self.buffers.pack(buffers) if buffers else np.zeros(self.buffers.size, np.float32)
-        return Work(n, self.block_size, SimpleNamespace(**self.buffers.views(flat)), dropping)
+    def measured(self, parameters: Arrays, contexts: np.ndarray) -> dict[str, np.ndarray]:
+        """The buffers, measured on contexts, (N, block_size)."""
+        refuse_outside(contexts, self.vocab_size, "a token", "the vocabulary")
+        flat, buffers = self._no_buffers()
+        work = Work(len(contexts), self.block_size, buffers)
+        work.contexts[:] = contexts
+        Tape(self._passes(parameters, work).before, work.registers).run()
+        return self.buffers.unpack(flat)
+
+    def reading(self, parameters: Arrays, buffers: Arrays, n: int) -> tuple[Work, Tape, np.ndarray]:
+        """Room for so many contexts, what reads them, and where that leaves log-probabilities, a row for each node."""
+        work = Work(n, self.block_size, SimpleNamespace(**self.buffers.views(self.buffers.pack(buffers))))
+        passes = self._passes(parameters, work)
+        return work, Tape(passes.reading, work.registers), passes.log_probabilities[:, : self.vocab_size]
+
+    def _passes(self, parameters: Arrays, work: Work) -> Passes:
+        p = self._views(self.layout.pack(parameters, self.never))
+        return self.passes(p, p, work)
+
+    def _no_buffers(self) -> tuple[np.ndarray, SimpleNamespace]:
+        flat = aligned_zeros(self.buffers.size)
+        return flat, SimpleNamespace(**self.buffers.views(flat))

@@ -68,7 +68,7 @@ class Room:
         self.n_targets, self.dropping = n_targets, dropping
         self.registers = np.zeros(registers, np.int64)
         self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
-        self.update: Callable[[str], list[Operation]]
+        self.update: Callable[[str], list[Operation]] = lambda _: []
         """What becomes of the parameter of that name once its gradient is there, and nothing reads it any more.
 
         It need not be used: what is left is done at the end.

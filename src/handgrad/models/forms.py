@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
+OF_THEIR_OWN = frozenset({"ngram", "mlp"})
+"""Families whose compiled form is like that of no other."""
+
 
 class Sampler(Protocol):
     """Draws lines from a model."""
@@ -51,7 +54,7 @@ def form_of(name: str) -> Form:
     Raises:
         ModuleNotFoundError: it is PyTorch's, which is not installed.
     """
-    of_lines = "lines" if family(name).reads == "lines" else name
-    path = f"handgrad.engine.models.{of_lines}" if name in COMPILED else "handgrad.models.torch_form"
+    module_name = name if name in OF_THEIR_OWN else family(name).reads
+    path = f"handgrad.engine.models.{module_name}" if name in COMPILED else "handgrad.models.torch_form"
     module: Any = importlib.import_module(path)
     return cast(Form, module)

@@ -87,8 +87,7 @@ class _Level:
         halves, both = (Extent(start, start + 1), Extent(start + 1, start + 2)), Extent(start, start + 2)
         n_halves = 2 * min(most, n_below)
         rows, takes = Buffer(np.zeros((most, 2), np.int32)), Buffer(np.zeros(n_halves, np.int32))
-        taken, dtaken = (Buffer(rows_apart(n_halves, inputs)) for _ in range(2))
-        given, dgiven = (Buffer(rows_apart(n_halves, hidden)) for _ in range(2))
+        taken, given = Buffer(rows_apart(n_halves, inputs)), Buffer(rows_apart(n_halves, hidden))
         raw, self.h, self.dh = (Buffer(rows_apart(most, hidden)) for _ in range(3))
         transposed = rows_apart(hidden, 2 * inputs)
         counted = pairs.counts[all_of_them], work.n_targets * pairs.numbers.shape[1]
@@ -110,11 +109,14 @@ class _Level:
                 self.dh[all_of_them], d[f"bngain{number}"], d[f"bnbias{number}"], self.h[all_of_them],
                 raw[all_of_them], variance, *counted, gain,
             ),
-            clear_rows(dgiven[both]),
-            add_to_each(dgiven, rows[all_of_them], self.dh[all_of_them]),
-            *(matmul_transposed(dweight[part], taken[half], dgiven[half]) for half, part in parts),
+            *work.update(f"bngain{number}"),
+            *work.update(f"bnbias{number}"),
+            clear_rows(given[both]),
+            add_to_each(given, rows[all_of_them], self.dh[all_of_them]),
+            *(matmul_transposed(dweight[part], taken[half], given[half]) for half, part in parts),
             transpose(transposed, weight),
-            *(matmul(dtaken[half], dgiven[half], transposed[:, part]) for half, part in parts),
+            *work.update(f"W{number}"),
+            *(matmul(taken[half], given[half], transposed[:, part]) for half, part in parts),
             clear_rows(dx[1]),
-            add_rows(dx[0], takes[both], dtaken[both]),
+            add_rows(dx[0], takes[both], taken[both]),
         ]  # fmt: skip
