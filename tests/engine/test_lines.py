@@ -8,7 +8,7 @@ import torch
 
 from handgrad.engine.lines import Dropping, read_lines
 from handgrad.engine.training import no_moments
-from handgrad.training.masks import masks_of_step, place_of
+from handgrad.training.masks import masks_of_step
 from handgrad.training.torch_steps import TorchSteps
 
 from .line_cases import FAMILIES, SIZES, line_case
@@ -18,7 +18,7 @@ SEED = 11
 
 
 def dropping_of(start, first=0):
-    return Dropping(start.network.dropout, SEED, place_of("h"), first)
+    return Dropping(start.network.dropout, SEED, first)
 
 
 def batches_of(start):

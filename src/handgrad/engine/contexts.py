@@ -19,7 +19,6 @@ from handgrad.engine.stepping import (
     Arrays,
     Compiled,
     Dropping,
-    Passes,
     Room,
 )
 from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape
@@ -141,18 +140,13 @@ class CompiledContexts(Compiled[Contexts, Work]):
         flat, buffers = self._no_buffers()
         work = Work(len(contexts), self.block_size, buffers)
         work.contexts[:] = contexts
-        Tape(self._passes(parameters, work).before, work.registers).run()
+        p = self.views(self.layout.pack(parameters, self.never))
+        Tape(self.passes(p, p, work).before, work.registers).run()
         return self.buffers.unpack(flat)
 
-    def reading(self, parameters: Arrays, buffers: Arrays, n: int) -> tuple[Work, Tape, np.ndarray]:
-        """Room for so many contexts, what reads them, and where that leaves log-probabilities, a row for each node."""
-        work = Work(n, self.block_size, SimpleNamespace(**self.buffers.views(self.buffers.pack(buffers))))
-        passes = self._passes(parameters, work)
-        return work, Tape(passes.reading, work.registers), passes.log_probabilities[:, : self.vocab_size]
-
-    def _passes(self, parameters: Arrays, work: Work) -> Passes:
-        p = self._views(self.layout.pack(parameters, self.never))
-        return self.passes(p, p, work)
+    def room_to_read(self, buffers: Arrays, n: int) -> Work:
+        """Room for so many contexts."""
+        return Work(n, self.block_size, SimpleNamespace(**self.buffers.views(self.buffers.pack(buffers))))
 
     def _no_buffers(self) -> tuple[np.ndarray, SimpleNamespace]:
         flat = aligned_zeros(self.buffers.size)

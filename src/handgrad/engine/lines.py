@@ -1,5 +1,6 @@
 """Models of lines: their minibatches, and the prefix tree of one."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +24,44 @@ from handgrad.engine.stepping import (
     Compiled,
     Dropping,
     Passes,
+    Reading,
     Room,
-)  # fmt: skip
+)
 from handgrad.engine.tape import Buffer, Extent, Operation, Register
 from handgrad.engine.training import refuse_outside
 
 __all__ = [
-    "FIRST_LETTER", "GOING_ON", "LETTERS", "LEVEL", "NODES", "NOTHING", "N_LETTERS", "N_LEVELS", "N_NODES", "N_ROWS",
-    "N_TARGETS", "ROWS", "START", "START_ON", "STEP", "STOP", "STOP_ON", "TARGETS", "ZERO", "CompiledLines",
-    "Dropping", "Lines", "Passes", "Work", "read_lines",
+    "FIRST_LETTER",
+    "GOING_ON",
+    "LETTERS",
+    "LEVEL",
+    "LINES_AT_ONCE",
+    "NODES",
+    "NOTHING",
+    "N_LETTERS",
+    "N_LEVELS",
+    "N_NODES",
+    "N_ROWS",
+    "N_TARGETS",
+    "ROWS",
+    "START",
+    "START_ON",
+    "STEP",
+    "STOP",
+    "STOP_ON",
+    "TARGETS",
+    "ZERO",
+    "CompiledLines",
+    "Dropping",
+    "Lines",
+    "Passes",
+    "Reading",
+    "Work",
+    "read_lines",
 ]  # fmt: skip
+
+LINES_AT_ONCE = 2**12
+"""Read together: the more there are, the more begin alike."""
 
 FIRST_LETTER, N_LETTERS = range(STOP_ON + 1, STOP_ON + 3)
 ROWS = Extent(ZERO, N_ROWS)
@@ -79,17 +108,28 @@ class Work(Room):
         ]
 
 
+@dataclass(frozen=True)
 class CompiledLines(Compiled[Lines, Work]):
-    """The compiled form of a model of lines."""
+    """The compiled form of a model of lines; its matrices decay, its vectors do not.
+
+    Args:
+        longest: the most tokens of a line; None for any number.
+        at_once: so many lines are read together at most.
+    """
+
+    longest: int | None = None
+    at_once: int = LINES_AT_ONCE
 
     @property
     def decaying(self) -> int:
-        """Matrices decay, vectors do not."""
+        """As many as the matrices have."""
         return self.layout.matrices
 
     def work(self, batches: Lines, dropping: Dropping) -> tuple[Work, list[Operation]]:
         """Room for the longest lines."""
         refuse_outside(batches.text, self.vocab_size, "a token", "the vocabulary")
+        if self.longest is not None and np.diff(batches.starts).max(initial=0) > self.longest:
+            raise ValueError(f"a line has more than the {self.longest} tokens that can be read")
         work = Work(int((batches.starts[:, -1] - batches.starts[:, 0]).max(initial=1)), dropping)
         return work, work.read(batches)
 

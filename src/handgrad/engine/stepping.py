@@ -25,6 +25,7 @@ from handgrad.engine.tape import (
     run,
 )
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL
+from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -42,13 +43,11 @@ class Dropping(NamedTuple):
     Args:
         share: how many; 0 for none.
         seed: of the run.
-        place: of the mask's name among the random numbers.
         first: the number of the first step.
     """
 
     share: float = 0.0
     seed: int = 0
-    place: int = 0
     first: int = 0
 
 
@@ -80,6 +79,10 @@ class Room:
         self.places: Buffer
         """The node of each target."""
 
+    def numbers(self) -> Buffer:
+        """As many numbers as there may be targets."""
+        return Buffer(aligned_zeros(self.n_targets))
+
     def rows(self, columns: int, more: int = 0) -> Buffer:
         """As many rows as there may be targets, and some more."""
         return Buffer(rows_apart(self.n_targets + more, columns))
@@ -94,8 +97,6 @@ class Passes(NamedTuple):
         between: once; the loss, and what the way back begins with.
         back: for each level, from the leaves on.
         after: once, at last.
-        reading: reads the next token of some lines or contexts; see `Reader` of `handgrad.engine.models.lines`.
-        log_probabilities: where that leaves those of the next token, a row for each node.
     """
 
     before: list[Operation]
@@ -103,8 +104,20 @@ class Passes(NamedTuple):
     between: list[Operation]
     back: list[Operation]
     after: list[Operation]
-    reading: list[Operation]
+
+
+class Reading(NamedTuple):
+    """How a model reads the next token; see `Reader` of `handgrad.engine.models.lines` and of `contexts` beside it.
+
+    Args:
+        operations: that do it. The lines are nodes, and their parents rows of those that were read before.
+        log_probabilities: where they leave those of the token that follows, a row for each node.
+        is_kept: whether the rows of all nodes read so far are kept, not only those of the last token.
+    """
+
+    operations: list[Operation]
     log_probabilities: np.ndarray
+    is_kept: bool = False
 
 
 Batches = TypeVar("Batches")
@@ -117,8 +130,9 @@ class Compiled(ABC, Generic[Batches, Work]):
 
     Args:
         layout: of the parameters.
-        never: the name of the vector added to the scores; None where there is none.
+        never: the name of the vector added to the scores; None where none is trained.
         passes: makes of parameters and gradients, views by name, and of work what is done with a minibatch.
+        reading: makes of parameters and work what reads lines or contexts.
         products: multiplications for each target, about.
         vocab_size: of the tokens.
         beta1: of Adam.
@@ -127,6 +141,7 @@ class Compiled(ABC, Generic[Batches, Work]):
     layout: Layout
     never: str | None
     passes: Callable[[SimpleNamespace, SimpleNamespace, Work], Passes]
+    reading: Callable[[SimpleNamespace, Work], Reading]
     products: int
     vocab_size: int
     beta1: float = 0.9
@@ -156,6 +171,7 @@ class Compiled(ABC, Generic[Batches, Work]):
 
         Raises:
             IndexError: a token is not a letter of the vocabulary.
+            ValueError: a line is longer than the model reads, or shapes do not fit.
         """
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
@@ -225,14 +241,14 @@ class Compiled(ABC, Generic[Batches, Work]):
     ) -> np.ndarray:
         """Change what the update changes step by step; the losses."""
         (work, reading), rate = self.work(batches, dropping), np.zeros(1, np.float32)
-        left = set(self.layout.shapes)
+        left = set(self.layout.blocks)
 
         def update_of(name: str) -> list[Operation]:
             left.remove(name)
             return [operation for part in self.layout.parts([name]) for operation in update(part, rate)]
 
         work.update = update_of
-        passes = self.passes(self._views(flat), self._views(gradient), work)
+        passes = self.passes(self.views(flat), self.views(gradient), work)
         at_last = [operation for part in self.layout.parts(left) for operation in update(part, rate)]
         parts = reading + passes.before, passes.level, passes.between, passes.back, passes.after + at_last
         tapes = [Tape(part, work.registers) for part in parts]
@@ -247,7 +263,8 @@ class Compiled(ABC, Generic[Batches, Work]):
             Tape([now], work.registers).run()
         return losses
 
-    def _views(self, flat: np.ndarray) -> SimpleNamespace:
+    def views(self, flat: np.ndarray) -> SimpleNamespace:
+        """Parameters, or their gradients, by name."""
         return SimpleNamespace(**self.layout.views(flat))
 
 

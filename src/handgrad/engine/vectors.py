@@ -30,6 +30,8 @@ NARROW = WIDE // 2
 
 _FLOATS, _HALF = ir.VectorType(ir.FloatType(), WIDE), ir.VectorType(ir.FloatType(), NARROW)
 _INTEGERS = ir.VectorType(ir.IntType(32), WIDE)
+_COUNTS = ir.VectorType(ir.IntType(64), WIDE)
+_LANES = ir.Constant(_COUNTS, list(range(WIDE)))
 _FUSED = {"flags": ("contract",)}
 _ONCE, _EACH = np.float32(0.5), np.float32(1)
 _EXPONENT = 23
@@ -147,6 +149,42 @@ for _operation, _instruction in {
     operator.truediv: "fdiv",
 }.items():
     _arithmetic(_operation, _instruction)
+
+
+@intrinsic
+def keep_first(_, x, count):
+    """A vector of which those behind the first `count` numbers are 0."""
+
+    def codegen(_, builder, signature, arguments):
+        x, count = arguments
+        bound = builder.insert_element(ir.Constant(_COUNTS, ir.Undefined), count, ir.IntType(32)(0))
+        kept = builder.icmp_signed("<", _LANES, builder.shuffle_vector(bound, bound, _places([0] * WIDE)))
+        return builder.select(kept, x, ir.Constant(_FLOATS, None))
+
+    return VECTOR(VECTOR, types.int64), codegen
+
+
+@intrinsic
+def fold(_, x, period):
+    """The sums of the numbers that lie `period`, a power of two, apart, each sum at all their places."""
+
+    def codegen(_, builder, __, arguments):
+        x, period = arguments
+        turn = NARROW
+        while turn:
+            turned = builder.shuffle_vector(x, x, _places((n + turn) % WIDE for n in range(WIDE)))
+            is_more = builder.icmp_signed(">=", ir.Constant(period.type, turn), period)
+            x = builder.select(is_more, builder.fadd(x, turned), x)
+            turn //= 2
+        return x
+
+    return VECTOR(VECTOR, types.int64), codegen
+
+
+@intrinsic
+def first(_, x):
+    """The first number of a vector."""
+    return types.float32(VECTOR), lambda _, builder, __, xs: builder.extract_element(xs[0], ir.IntType(32)(0))
 
 
 @intrinsic

@@ -10,7 +10,6 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
-from handgrad.training.masks import place_of
 from handgrad.training.schedule import learning_rate, minibatch_positions
 
 if TYPE_CHECKING:
@@ -79,7 +78,9 @@ def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tup
     return taker.adam_steps(state.parameters, state.moments, *batches, rates, config.weight_decay, **more)
 
 
-def _taker(state: "State", settings: "Settings", split: Dataset, steps: range) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _taker(
+    state: "State", settings: "Settings", split: Dataset, steps: range
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """What takes those steps, their minibatches, and what else it needs to know."""
     config, network = settings.config, settings.model
     if config.chosen_engine == "torch":
@@ -91,7 +92,7 @@ def _taker(state: "State", settings: "Settings", split: Dataset, steps: range) -
         from handgrad.engine.models.lines import compiled_lines
 
         numbers = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines)
-        dropping = Dropping(config.dropout, config.seed, place_of("h"), state.step)
+        dropping = Dropping(config.dropout, config.seed, state.step)
         return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
     from handgrad import engine
 

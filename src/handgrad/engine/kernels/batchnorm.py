@@ -49,7 +49,15 @@ def batchnorm_tanh_forward(
 
 @kernel
 def batchnorm_tanh_backward(
-    dx: Rows, dgain: Vector, dbias: Vector, h: Rows, bnraw: Rows, bnvar: Vector, counts: Vector, n: Integer, gain: Vector
+    dx: Rows,
+    dgain: Vector,
+    dbias: Vector,
+    h: Rows,
+    bnraw: Rows,
+    bnvar: Vector,
+    counts: Vector,
+    n: Integer,
+    gain: Vector,
 ):
     """The closed form; `dx` has the cotangent of `h` at first, and as it a row is the sum over all that it stands for.
 

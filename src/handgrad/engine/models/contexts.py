@@ -9,7 +9,7 @@ import numpy as np
 from handgrad.engine.contexts import CompiledContexts
 from handgrad.engine.distributions import Thresholds, thresholds_of
 from handgrad.engine.sampler import LineSampler
-from handgrad.engine.stepping import N_NODES, N_TARGETS
+from handgrad.engine.stepping import N_TARGETS
 from handgrad.engine.tape import Tape
 from handgrad.engine.training import read_batches, refuse_outside
 from handgrad.models.family import Family
@@ -76,7 +76,11 @@ class Reader:
     def __init__(self, model: Model, at_once: int):  # noqa: D107
         compiled = compiled_contexts(model.config)
         self.block_size, self._vocab_size = compiled.block_size, compiled.vocab_size
-        self._work, self._tape, self._log_probabilities = compiled.reading(model.parameters, model.buffers, at_once)
+        self._work = compiled.room_to_read(model.buffers, at_once)
+        self._flat = compiled.layout.pack(model.parameters, compiled.never)
+        reading = compiled.reading(compiled.views(self._flat), self._work)
+        self._tape = Tape(reading.operations, self._work.registers)
+        self._log_probabilities = reading.log_probabilities[:, : self._vocab_size]
 
     def read(self, contexts: np.ndarray) -> np.ndarray:
         """Log-probabilities of what follows each context, (N, vocab_size)."""

@@ -7,13 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from handgrad.engine import reading
-from handgrad.engine.lines import N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
+from handgrad.engine.lines import LINES_AT_ONCE, N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
 from handgrad.engine.tape import Tape
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
-
-LINES_AT_ONCE = 2**12
-"""Read together: the more there are, the more begin alike."""
 
 
 def compiled_lines(network: Family) -> CompiledLines:
@@ -52,28 +49,31 @@ class Reader:
     def __init__(self, compiled: CompiledLines, parameters: Mapping[str, np.ndarray], at_once: int):  # noqa: D107
         self._flat, self._work = compiled.layout.pack(parameters, compiled.never), Work(at_once)
         p = SimpleNamespace(**compiled.layout.views(self._flat))
-        passes = compiled.passes(p, p, self._work)
-        self._tape = Tape(passes.reading, self._work.registers)
-        self._log_probabilities = passes.log_probabilities[:, : compiled.vocab_size]
+        self._reading = compiled.reading(p, self._work)
+        self._tape = Tape(self._reading.operations, self._work.registers)
+        self._log_probabilities = self._reading.log_probabilities[:, : compiled.vocab_size]
 
     def begin(self) -> np.ndarray:
         """Of what follows the boundary, (1, vocab_size)."""
-        self._depth = 0
+        self._depth, self._start, self._stop = 0, 0, 0
         return self._read(np.zeros(1, np.int32), np.zeros(1, np.int32))
 
     def read(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """Of what follows each token, after the beginning of that row of the last ones: (N, vocab_size)."""
-        return self._read(rows + 1, tokens)
+        return self._read(self._start + rows + 1, tokens)
 
     def _read(self, parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         n, work = len(tokens), self._work
         work.tree.parents[:n], work.tree.tokens[:n], work.tree.depths[:n] = parents, tokens, self._depth
         self._depth += 1
-        work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, 0, n, 1, n + 1
+        self._start = self._stop if self._reading.is_kept else 0
+        self._stop = self._start + n
+        work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, self._start, self._stop, 1, n + 1
         self._tape.run()
         return self._log_probabilities[:n]
 
 
 def _readers(model: Model) -> reading.Readers:
     compiled = compiled_lines(model.config)
-    return reading.Readers(lambda: Reader(compiled, model.parameters, LINES_AT_ONCE), LINES_AT_ONCE)
+    at_once = min(LINES_AT_ONCE, compiled.at_once)
+    return reading.Readers(lambda: Reader(compiled, model.parameters, at_once), at_once)

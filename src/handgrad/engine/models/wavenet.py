@@ -5,12 +5,11 @@ of a pair contributes to the linear layer is likewise made once for each distinc
 """
 
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
-from handgrad.engine.contexts import CompiledContexts, Distinct, Work
-from handgrad.engine.flat import Layout, rows_apart
+from handgrad.engine.contexts import CompiledContexts, Work
+from handgrad.engine.flat import Layout, Places, rows_apart
 from handgrad.engine.kernels.batchnorm import (
     batchnorm_tanh_backward,
     batchnorm_tanh_forward,
@@ -19,10 +18,9 @@ from handgrad.engine.kernels.batchnorm import (
 from handgrad.engine.kernels.letters import number_letters
 from handgrad.engine.kernels.products import matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, add_to_each, clear_rows, take_rows, take_sums
-from handgrad.engine.scoring import Layer, scores
-from handgrad.engine.stepping import NODES, ZERO, Passes
-from handgrad.engine.tape import Buffer, Extent
-from handgrad.engine.vectors import padded
+from handgrad.engine.scoring import Layer, log_probabilities, scores
+from handgrad.engine.stepping import NODES, Passes, Reading
+from handgrad.engine.tape import Argument, Buffer, Extent, Operation
 from handgrad.models.wavenet import WaveNet
 
 
@@ -30,93 +28,103 @@ def compiled_contexts(network: WaveNet) -> CompiledContexts:
     """The compiled form of a model of these sizes."""
 
     def passes(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
-        levels, below = [], work.contexts
-        x, dx, dx_now, n_below = Buffer(p.C), Buffer(d.C), d.C, network.vocab_size
-        for number in network.levels:
-            level = _Level(number, work.distinct(below, 2, n_below**2), n_below, vars(p), vars(d), work, x, (dx, dx_now))
-            levels.append(level)
-            below, n_below, x, dx = level.pairs.numbers, len(level.pairs.found), level.h, level.dh
-            dx_now = dx[level.pairs.extent]
-        scored = scores(work, Layer(p.Wy, p.by, d.Wy, d.by), x, dx, network.n_hidden, NODES)
-        forward = [operation for level in levels for operation in (*level.linear, level.normalised)]
-        reading = [operation for level in levels for operation in (*level.linear, level.inferred)]
-        backward = [operation for level in reversed(levels) for operation in level.backward]
-        return Passes(
-            forward, [], [*scored.training, *backward], [], [], [*reading, *scored.reading], scored.log_probabilities
-        )
+        levels = _levels(network, p, work)
+        forward = [operation for level in levels for operation in (*level.linear, level.normalised())]
+        below = [(Buffer(d.C), Argument(d.C)), *((level.dh, level.dh[level.pairs.extent]) for level in levels)]
+        layer = Layer(p.Wy, p.by, d.Wy, d.by)
+        backward = scores(work, layer, levels[-1].h, levels[-1].dh, network.n_hidden)
+        for level, (dx, all_of_dx) in zip(reversed(levels), reversed(below[:-1]), strict=True):
+            backward += level.backward(vars(d), dx, all_of_dx)
+        return Passes(forward, [], backward, [], [])
 
-    weights = {name: 2 for name in network.shapes if name[0] == "W" and name != "Wy"}
+    def reading(p: SimpleNamespace, work: Work) -> Reading:
+        levels = _levels(network, p, work)
+        forward = [operation for level in levels for operation in (*level.linear, level.inferred())]
+        scored = log_probabilities(work, p.Wy, p.by, levels[-1].h[NODES])
+        return scored._replace(operations=[*forward, *scored.operations])
+
+    halves = {f"W{n}": Places.of(network.shapes[f"W{n}"][0] // 2).side_by_side(2) for n in network.levels}
     vectors = [name for name in network.shapes if name[0] == "b"]
-    a_context = sum(np.prod(network.shapes[name]) for name in weights)
+    buffers = dict.fromkeys(network.buffer_shapes, (1, network.n_hidden))
+    products = sum(int(np.prod(shape)) for name, shape in network.shapes.items() if name[0] == "W")
     return CompiledContexts(
-        Layout(network.shapes, {}, vectors, weights), "by", passes, int(a_context), network.vocab_size, network.beta1,
-        block_size=network.block_size, buffers=Layout(network.buffer_shapes, {}, list(network.buffer_shapes)),
+        Layout(network.shapes, {}, vectors, rows=halves), "by", passes, reading, products, network.vocab_size,
+        network.beta1, block_size=network.block_size, buffers=Layout(buffers, {}, list(buffers)),
     )  # fmt: skip
 
 
+def _levels(network: WaveNet, p: SimpleNamespace, work: Work) -> "list[_Level]":
+    levels: list[_Level] = []
+    numbers, x, n_rows = work.contexts, Buffer(p.C), network.vocab_size
+    for number in network.levels:
+        levels.append(_Level(number, numbers, x, n_rows, vars(p), work))
+        numbers, x, n_rows = levels[-1].pairs.numbers, levels[-1].h, len(levels[-1].pairs.found)
+    return levels
+
+
 class _Level:
-    """Pairs of what is below are fused: a linear layer of both halves, batch norm over all pairs, tanh.
+    """Neighbours are fused: a linear layer of both halves, batch norm over all pairs, tanh.
 
     Args:
         number: of the level.
-        pairs: the distinct ones.
-        n_below: how many halves there may be.
+        numbers: (N, 2T) the row of each half of a pair.
+        x: what is below.
+        n_rows: of it, at most.
         p: parameters by name.
-        d: their gradients.
         work: of the tapes.
-        x: what is below, a row for each half.
-        dx: receives its gradient; all rows, and those in use.
     """
 
-    def __init__(
-        self,
-        number: int,
-        pairs: Distinct,
-        n_below: int,
-        p: dict[str, np.ndarray],
-        d: dict[str, np.ndarray],
-        work: Work,
-        x: Buffer,
-        dx: tuple[Buffer, Any],
-    ):
-        self.pairs, most, all_of_them = pairs, len(pairs.found), pairs.extent
-        weight, dweight, gain, bias = p[f"W{number}"], d[f"W{number}"], p[f"bngain{number}"], p[f"bnbias{number}"]
-        mean, variance = (vars(work.buffers)[f"{name}{number}"] for name in ("bnmean", "bnvar"))
-        inputs, hidden = weight.shape[0] // 2, weight.shape[1]
-        start = work.some_registers(3)
-        halves, both = (Extent(start, start + 1), Extent(start + 1, start + 2)), Extent(start, start + 2)
-        n_halves = 2 * min(most, n_below)
-        rows, takes = Buffer(np.zeros((most, 2), np.int32)), Buffer(np.zeros(n_halves, np.int32))
-        taken, given = Buffer(rows_apart(n_halves, inputs)), Buffer(rows_apart(n_halves, hidden))
-        raw, self.h, self.dh = (Buffer(rows_apart(most, hidden)) for _ in range(3))
-        transposed = rows_apart(hidden, 2 * inputs)
-        counted = pairs.counts[all_of_them], work.n_targets * pairs.numbers.shape[1]
-        parts = [(half, slice(n * inputs, (n + 1) * inputs)) for n, half in enumerate(halves)]
-        starts, row_of = work.registers[start : start + 3], np.zeros(n_below, np.int32)
+    def __init__(self, number: int, numbers: np.ndarray, x: Buffer, n_rows: int, p: dict[str, np.ndarray], work: Work):
+        self.pairs = pairs = work.distinct(numbers, 2, n_rows**2)
+        most, self._all = len(pairs.found), pairs.extent
+        self._number, self._work = str(number), work
+        self._weight, self._gain, self._bias = (p[name + self._number] for name in ("W", "bngain", "bnbias"))
+        self._statistics = [vars(work.buffers)[name + self._number] for name in ("bnmean", "bnvar")]
+        self._counted = pairs.counts[self._all], work.n_targets * pairs.numbers.shape[1]
+        inputs, hidden = self._weight.shape[0] // 2, self._weight.shape[1]
+        first, n_halves = work.some_registers(3), 2 * min(most, n_rows)
+        left, right, self._both = Extent(first, first + 1), Extent(first + 1, first + 2), Extent(first, first + 2)
+        self._halves = (left, slice(inputs)), (right, slice(inputs, 2 * inputs))
+        self._rows, self._taken_rows = Buffer(np.zeros((most, 2), np.int32)), Buffer(np.zeros(n_halves, np.int32))
+        self._taken, self._given = Buffer(rows_apart(n_halves, inputs)), Buffer(rows_apart(n_halves, hidden))
+        self._transposed = rows_apart(hidden, 2 * inputs)
+        self._raw, self.h, self.dh = (Buffer(rows_apart(most, hidden)) for _ in range(3))
+        starts, row_of = work.registers[first : first + 3], np.zeros(n_rows, np.int32)
         self.linear = [
             pairs.operation,
-            number_letters(rows[all_of_them], takes, starts, row_of, Buffer(pairs.found)[all_of_them]),
-            take_rows(taken[both], x, takes[both]),
-            *(matmul(given[half], taken[half], weight[part]) for half, part in parts),
-            take_sums(raw[all_of_them], given, rows[all_of_them]),
+            number_letters(self._rows[self._all], self._taken_rows, starts, row_of, Buffer(pairs.found)[self._all]),
+            take_rows(self._taken[self._both], x, self._taken_rows[self._both]),
+            *(matmul(self._given[half], self._taken[half], self._weight[part]) for half, part in self._halves),
+            take_sums(self._raw[self._all], self._given, self._rows[self._all]),
         ]
-        self.normalised = batchnorm_tanh_forward(
-            self.h[all_of_them], raw[all_of_them], mean, variance, *counted, gain, bias
+
+    def normalised(self) -> Operation:
+        """Batch norm, and tanh."""
+        return batchnorm_tanh_forward(
+            self.h[self._all], self._raw[self._all], *self._statistics, *self._counted, self._gain, self._bias
         )
-        self.inferred = batchnorm_tanh_inference(self.h[all_of_them], raw[all_of_them], mean, variance, gain, bias)
-        self.backward = [
+
+    def inferred(self) -> Operation:
+        """The same with the statistics that were measured."""
+        return batchnorm_tanh_inference(
+            self.h[self._all], self._raw[self._all], *self._statistics, self._gain, self._bias
+        )
+
+    def backward(self, d: dict[str, np.ndarray], dx: Buffer, all_of_dx: Argument) -> list[Operation]:
+        """From the gradient of the result to those of the parameters, and of what is below."""
+        dweight, dgain, dbias = (d[name + self._number] for name in ("W", "bngain", "bnbias"))
+        update, dh, given, taken = self._work.update, self.dh[self._all], self._given, self._taken
+        return [
             batchnorm_tanh_backward(
-                self.dh[all_of_them], d[f"bngain{number}"], d[f"bnbias{number}"], self.h[all_of_them],
-                raw[all_of_them], variance, *counted, gain,
+                dh, dgain, dbias, self.h[self._all], self._raw[self._all], self._statistics[1], *self._counted,
+                self._gain,
             ),
-            *work.update(f"bngain{number}"),
-            *work.update(f"bnbias{number}"),
-            clear_rows(given[both]),
-            add_to_each(given, rows[all_of_them], self.dh[all_of_them]),
-            *(matmul_transposed(dweight[part], taken[half], given[half]) for half, part in parts),
-            transpose(transposed, weight),
-            *work.update(f"W{number}"),
-            *(matmul(taken[half], given[half], transposed[:, part]) for half, part in parts),
-            clear_rows(dx[1]),
-            add_rows(dx[0], takes[both], taken[both]),
+            clear_rows(given[self._both]),
+            add_to_each(given, self._rows[self._all], dh),
+            *(matmul_transposed(dweight[part], taken[half], given[half]) for half, part in self._halves),
+            transpose(self._transposed, self._weight),
+            *update("W" + self._number),
+            *(matmul(taken[half], given[half], self._transposed[:, part]) for half, part in self._halves),
+            clear_rows(all_of_dx),
+            add_rows(dx, self._taken_rows[self._both], taken[self._both]),
         ]  # fmt: skip
