@@ -22,7 +22,7 @@ FAMILIES: dict[str, str] = {
     "microgpt": "MicroGPT",
 }
 """The class of each family, in the file of the family's name."""
-COMPILED = frozenset({"bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm"})
+COMPILED = frozenset({"bigram", "ngram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm"})
 """Families with compiled loops; PyTorch takes the steps of the others."""
 
 
