@@ -1,5 +1,6 @@
 """Models of lines and minibatches of random sizes, the same for every test."""
 
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from handgrad.engine.models.lines import compiled_lines
 from handgrad.models.family import Family
 from handgrad.models.registry import family
 
-FAMILIES = ("rnn", "gru", "lstm")
+FAMILIES = ("bow", "rnn", "gru", "lstm")
 
 
 class LineCase(NamedTuple):
@@ -27,7 +28,9 @@ def line_case(
 ) -> LineCase:
     """Lines of few letters, so that many begin alike."""
     draw = np.random.default_rng(seed)
-    network = family(name)(vocab_size, n_embd=n_embd, n_hidden=n_hidden, dropout=dropout)
+    sizes = {"n_embd": n_embd, "n_hidden": n_hidden, "dropout": dropout, "block_size": longest + 1}
+    kind = family(name)
+    network = kind(vocab_size, **{field.name: sizes[field.name] for field in fields(kind)[1:]})
     parameters = network.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
     lengths = draw.integers(1, longest + 1, 60)
     letters = [1 + (draw.random(length) ** 3 * (vocab_size - 1)).astype(int) for length in lengths]

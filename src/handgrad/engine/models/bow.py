@@ -48,7 +48,12 @@ def compiled_lines(network: BoW) -> CompiledLines:
     def passes(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
         w = _Arrays(p, work, Buffer(p.P)[PLACES], PLACES)
         total, parents, depths = w.total[NODES.shifted(1)], work.parents[NODES], work.depths[NODES]
-        forward = [*w.tables, add_causal_mean(w.both[NODES], total, w.total, parents, depths), *w.scores]
+        forward = [
+            *w.tables,
+            clear_rows(w.total[:1]),
+            add_causal_mean(w.both[NODES], total, w.total, parents, depths),
+            *w.scores,
+        ]
         transposed, demb = rows_apart(w.of_letters.array.shape[1], p.C.shape[1]), Buffer(np.zeros_like(w.emb.array))
         product_transposed, dproduct = rows_apart(*w.product.T.shape), rows_apart(*w.product.shape)
         size = w.size
@@ -101,9 +106,7 @@ def compiled_lines(network: BoW) -> CompiledLines:
 
     layout = Layout(network.shapes, {}, ["b1", "b2", "by"])
     products = network.n_embd * network.n_hidden * 2 + network.n_embd * network.vocab_size
-    return CompiledLines(
-        layout, "by", passes, reading, products, network.vocab_size, network.beta1, network.longest
-    )
+    return CompiledLines(layout, "by", passes, reading, products, network.vocab_size, network.beta1, network.longest)
 
 
 class _Arrays:
