@@ -96,8 +96,9 @@ def _taker(
         return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
     from handgrad import engine
 
+    assert isinstance(network, OfContexts)
     positions = minibatch_positions(config.seed, steps, config.batch_size, len(split))
-    batches = engine.read_batches(split.tokens, positions, config.block_size)
+    batches = engine.read_batches(split.tokens, positions, network.block_size)
     if network.name == "mlp":
         return engine, batches, {}
     from handgrad.engine.contexts import Contexts
