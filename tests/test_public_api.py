@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "ops",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
     "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
@@ -49,13 +49,14 @@ def test_every_name_is_documented_with_an_example(name):
 SIGNATURES = {
     "train": "text config out resume checkpoint_every progress settings",
     "load": "run corpus",
+    "mix": "runs out corpus",
     "sample": "model n config settings",
     "evaluate": "model text",
     "cmp": "s dt t",
     "check": "subject args options",
     "derive": "forward args form of with_respect_to style",
-    "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout optimizer lr weight_decay"
-    " seed runs engine device",
+    "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout optimizer lr warmup"
+    " weight_decay minibatches random seed runs engine device",
     "SampleConfig": "seed temperature prefix max_length new_only unique",
     "Model": "config vocabulary parameters buffers text steps",
     "HandgradError": "what got expected where next_step",

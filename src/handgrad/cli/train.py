@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.markup import escape
 
-from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
+from handgrad.cli.console import (
+    TrainingProgress,
+    console,
+    samples_content,
+    show_figures,
+    show_losses,
+    show_outcome,
+    working,
+)
 from handgrad.cli.parse import parse, saying
 from handgrad.errors import ConfigError
 from handgrad.models.registry import ModelName
@@ -52,8 +59,9 @@ class Train:
     """A run folder to go on with; it keeps its settings, but for '--device'."""
     checkpoint_every: Annotated[str, tyro.conf.arg(metavar="STEPS|SECONDSs")] = "10s"
     """How often to save: a number of steps such as 1000, or of seconds such as 30s."""
-    preset: Literal["default", "lecture"] = "default"
-    """Where the settings below start from; 'lecture' has those of the notebook."""
+    preset: Literal["default", "lecture", "microgpt"] = "default"
+    """Where the settings below start from; 'lecture' has those of the notebook, 'microgpt' the very steps of
+    microgpt.py."""
     json: bool = False
     """Print the result as JSON."""
     config: TrainConfig = PRESETS["default"]
@@ -63,8 +71,8 @@ class Train:
 class Base:
     """The flags on which the defaults of the others depend."""
 
-    model: ModelName = "mlp"
-    preset: Literal["default", "lecture"] = "default"
+    model: ModelName | None = None
+    preset: Literal["default", "lecture", "microgpt"] = "default"
     resume: Path | None = None
 
     @classmethod
@@ -79,7 +87,7 @@ class Base:
         if self.resume is not None:
             return read_settings(self.resume).config
         preset = PRESETS[self.preset]
-        if self.model == preset.model:
+        if self.model is None or self.model == preset.model:
             return preset
         if self.preset != "default":
             raise ConfigError(
@@ -177,6 +185,11 @@ def _remark(run: "Run", began: TrainConfig) -> None:
     if config.device != began.device:
         remark = f"The run began on {began.device}; on {config.device} sums round differently."
         console(stderr=True).print(remark, style="dim")
+    n_lines, read = run.splits.train.n_lines, config.steps * config.batch_size
+    if (config.random, config.minibatches) == ("python", "in-order") and read > n_lines:
+        first = n_lines // config.batch_size + 1
+        remark = f"From step {first:,} on microgpt.py reads lines that are held out here: losses differ from there on."
+        console(stderr=True).print(remark, style="dim")
     if config.chosen_engine == "compiled":
         from handgrad.engine import is_compiled
 
@@ -215,22 +228,19 @@ def _show_start(run: "Run") -> None:
 
 
 def _show_outcome(run: "Run", outcome: "Outcome") -> None:
-    show = console().print
     if outcome.losses["train"] > math.log(run.settings.vocabulary.size):
-        show("Guessing would do better: the learning rate is too high, or the steps are too few.", style="yellow")
-    show("\n[bold]20 samples[/]")
-    for line in outcome.samples:
-        show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
-    folder = escape(shlex.quote(str(run.folder)))
-    curve = "" if run.settings.model.counted else " (the loss curve is loss.png there)"
-    show(f"\n[bold]saved[/]   {folder}{curve}")
-    show(f"[bold]next[/]    handgrad sample {folder} -n 50 --new-only")
-    show(f"        handgrad evaluate {folder} --line {escape(shlex.quote(outcome.samples[0]))}")
+        text = "Guessing would do better: the learning rate is too high, or the steps are too few."
+        console().print(text, style="yellow")
+    show_outcome(run.folder, outcome, "" if run.settings.model.counted else " (the loss curve is loss.png there)")
 
 
 def _content(run: "Run", outcome: "Outcome") -> dict[str, Any]:
-    samples = [{"line": line, "new": line not in outcome.known} for line in outcome.samples]
-    return {"run": str(run.folder), "steps": outcome.model.steps, "loss": outcome.losses, "samples": samples}
+    return {
+        "run": str(run.folder),
+        "steps": outcome.model.steps,
+        "loss": outcome.losses,
+        "samples": samples_content(outcome),
+    }
 
 
 def _print_json(content: dict[str, Any]) -> None:

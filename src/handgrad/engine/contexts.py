@@ -8,19 +8,8 @@ import numpy as np
 
 from handgrad.engine.flat import Layout
 from handgrad.engine.kernels.distinct import number_distinct, read_contexts
-from handgrad.engine.stepping import (
-    N_NODES,
-    N_TARGETS,
-    NOTHING,
-    STEP,
-    STOP_ON,
-    TARGETS,
-    ZERO,
-    Arrays,
-    Compiled,
-    Dropping,
-    Room,
-)
+from handgrad.engine.registers import N_NODES, N_TARGETS, STEP, STOP_ON, TARGETS, ZERO
+from handgrad.engine.stepping import NOTHING, Arrays, Compiled, Dropping, Room
 from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape
 from handgrad.engine.training import refuse_outside
 from handgrad.engine.vectors import aligned_zeros

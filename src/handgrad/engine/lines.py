@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.engine.kernels.tree import grow, read_targets, tree_for
-from handgrad.engine.stepping import (
+from handgrad.engine.reading import LINES_AT_ONCE
+from handgrad.engine.registers import (
     LEVEL,
     N_LEVELS,
     N_NODES,
     N_ROWS,
     N_TARGETS,
     NODES,
-    NOTHING,
     START,
     START_ON,
     STEP,
@@ -21,47 +21,16 @@ from handgrad.engine.stepping import (
     STOP_ON,
     TARGETS,
     ZERO,
-    Compiled,
-    Dropping,
-    Passes,
-    Reading,
-    Room,
 )
+from handgrad.engine.stepping import NOTHING, Compiled, Dropping, Passes, Reading, Room
 from handgrad.engine.tape import Buffer, Extent, Operation, Register
 from handgrad.engine.training import refuse_outside
 
 __all__ = [
-    "FIRST_LETTER",
-    "GOING_ON",
-    "LETTERS",
-    "LEVEL",
-    "LINES_AT_ONCE",
-    "NODES",
-    "NOTHING",
-    "N_LETTERS",
-    "N_LEVELS",
-    "N_NODES",
-    "N_ROWS",
-    "N_TARGETS",
-    "ROWS",
-    "START",
-    "START_ON",
-    "STEP",
-    "STOP",
-    "STOP_ON",
-    "TARGETS",
-    "ZERO",
-    "CompiledLines",
-    "Dropping",
-    "Lines",
-    "Passes",
-    "Reading",
-    "Work",
-    "read_lines",
+    "FIRST_LETTER", "GOING_ON", "LETTERS", "LEVEL", "NODES", "NOTHING", "N_LETTERS", "N_LEVELS", "N_NODES", "N_ROWS",
+    "N_TARGETS", "ROWS", "START", "START_ON", "STEP", "STOP", "STOP_ON", "TARGETS", "ZERO", "CompiledLines",
+    "Dropping", "Lines", "Passes", "Reading", "Work", "read_lines",
 ]  # fmt: skip
-
-LINES_AT_ONCE = 2**12
-"""Read together: the more there are, the more begin alike."""
 
 FIRST_LETTER, N_LETTERS = range(STOP_ON + 1, STOP_ON + 3)
 ROWS = Extent(ZERO, N_ROWS)

@@ -10,7 +10,8 @@ from handgrad.engine.kernels.dropout import draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.layout import NEVER
-from handgrad.engine.stepping import NODES, STEP, TARGETS, Reading, Room
+from handgrad.engine.registers import NODES, STEP, TARGETS
+from handgrad.engine.stepping import Reading, Room
 from handgrad.engine.tape import Argument, Buffer, Operation, Register
 from handgrad.engine.vectors import aligned_zeros, padded
 from handgrad.models.dropping import place_of

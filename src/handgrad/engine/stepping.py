@@ -8,33 +8,20 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
 from handgrad.engine.flat import Layout, rows_apart
+from handgrad.engine.kernels.steps import take_steps
 from handgrad.engine.kernels.update import adam, descend
+from handgrad.engine.registers import STEP
 from handgrad.engine.tape import (
     Buffer,
-    Extent,
-    Integer,
     Operation,
     Register,
-    Registers,
     Tape,
-    Vector,
-    Words,
-    kernel,
-    run,
 )
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL
 from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
-
-ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, START, STOP, START_ON, STOP_ON = range(10)
-NODES = Extent(ZERO, N_NODES)
-"""What is computed once, however often a minibatch has it: distinct beginnings of lines, or distinct contexts."""
-TARGETS = Extent(ZERO, N_TARGETS)
-LEVEL = Extent(START, STOP)
-"""The nodes of a level of a tree, or those that are read."""
 
 
 class Dropping(NamedTuple):
@@ -79,13 +66,13 @@ class Room:
         self.places: Buffer
         """The node of each target."""
 
-    def numbers(self) -> Buffer:
-        """As many numbers as there may be targets."""
-        return Buffer(aligned_zeros(self.n_targets))
-
     def rows(self, columns: int, more: int = 0) -> Buffer:
         """As many rows as there may be targets, and some more."""
         return Buffer(rows_apart(self.n_targets + more, columns))
+
+    def numbers(self) -> Buffer:
+        """As many numbers as there may be targets."""
+        return Buffer(aligned_zeros(self.n_targets))
 
 
 class Passes(NamedTuple):
@@ -266,57 +253,3 @@ class Compiled(ABC, Generic[Batches, Work]):
     def views(self, flat: np.ndarray) -> SimpleNamespace:
         """Parameters, or their gradients, by name."""
         return SimpleNamespace(**self.layout.views(flat))
-
-
-@kernel
-def take_steps(
-    before: Words,
-    level: Words,
-    between: Words,
-    back: Words,
-    after: Words,
-    registers: Registers,
-    levels: Registers,
-    rates: Vector,
-    rate: Vector,
-    loss: Vector,
-    losses: Vector,
-    start: Integer,
-    stop: Integer,
-):
-    """Take some steps: run five tapes in turn, two of them for each level of the prefix tree.
-
-    Args:
-        before: the tape that is run first.
-        level: that is run for each level, from the root on.
-        between: that is run between.
-        back: that is run for each level, from the leaves on.
-        after: that is run last.
-        registers: of the tapes.
-        levels: the first node of each level, and how many nodes there are.
-        rates: (steps,)
-        rate: (1,), receives that of each step.
-        loss: (1,), has that of each step when its tapes have been run.
-        losses: (steps,), receives it.
-        start: the first step.
-        stop: behind the last.
-    """
-    for step in range(start, stop):
-        registers[STEP], rate[0] = step, rates[step]
-        run(before)
-        n_levels = registers[N_LEVELS]
-        for n in range(n_levels):
-            _go_to(registers, levels, n)
-            run(level)
-        run(between)
-        for n in range(n_levels - 1, -1, -1):
-            _go_to(registers, levels, n)
-            run(back)
-        run(after)
-        losses[step] = loss[0]
-
-
-@compiled
-def _go_to(registers, levels, n):
-    registers[START], registers[STOP] = levels[n], levels[n + 1]
-    registers[START_ON], registers[STOP_ON] = levels[n] + 1, min(levels[n + 1] + 1, registers[N_ROWS])

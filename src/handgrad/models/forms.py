@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from handgrad.models.mix import Mix
 from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
+    from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
@@ -33,6 +35,10 @@ class Form(Protocol):
         """The buffers, measured on a text, or on the first `limit` tokens of it."""
         ...
 
+    def readers(self, model: "Model") -> "Readers":
+        """What reads lines from their beginning on, token by token."""
+        ...
+
     def log_probabilities(self, model: "Model", contexts: np.ndarray) -> np.ndarray:
         """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size), 0 before the line begins."""
         ...
@@ -54,7 +60,10 @@ def form_of(name: str) -> Form:
     Raises:
         ModuleNotFoundError: it is PyTorch's, which is not installed.
     """
-    module_name = name if name in OF_THEIR_OWN else family(name).reads
-    path = f"handgrad.engine.models.{module_name}" if name in COMPILED else "handgrad.models.torch_form"
+    path = "handgrad.models.torch_form"
+    if name == Mix.name:
+        path = "handgrad.engine.models.mix"
+    elif name in COMPILED:
+        path = f"handgrad.engine.models.{name if name in OF_THEIR_OWN else family(name).reads}"
     module: Any = importlib.import_module(path)
     return cast(Form, module)

@@ -52,9 +52,10 @@ class GPT(OfLines):
         """As many places as have embeddings."""
         return self.block_size
 
-    def numbers_a_batch(self, lines: int, places: int) -> int:
-        """Hidden units, or weights of attention, whichever are more."""
-        return lines * places * max(4 * self.n_embd, self.n_head * places)
+    def numbers_a_target(self, places: int) -> int:
+        """Of each block some 60 times the features, and the weights of attention twice; on the way back twice more."""
+        of_heads = 2 * (self.n_layer + 1) * self.n_head * places
+        return 60 * self.n_layer * self.n_embd + of_heads + 4 * self.vocab_size
 
     def block(self, values: Values, layer: int, x: Tensor, attend: Attend, masks: Masks | None) -> tuple[Tensor, Any]:
         """A block: rows in, rows out, (N, n_embd), and the cache."""

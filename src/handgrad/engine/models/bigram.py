@@ -6,7 +6,8 @@ from handgrad.engine.contexts import CompiledContexts, Work
 from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels.cross_entropy import cross_entropy, log_softmax
 from handgrad.engine.kernels.rows import add_rows, clear_rows, take_rows
-from handgrad.engine.stepping import NODES, TARGETS, Passes, Reading
+from handgrad.engine.registers import NODES, TARGETS
+from handgrad.engine.stepping import Passes, Reading
 from handgrad.engine.tape import Buffer
 from handgrad.engine.vectors import padded
 from handgrad.models.bigram import Bigram

@@ -6,10 +6,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from handgrad.engine import reading
 from handgrad.engine.contexts import CompiledContexts
 from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.registers import N_TARGETS
 from handgrad.engine.sampler import LineSampler
-from handgrad.engine.stepping import N_TARGETS
 from handgrad.engine.tape import Tape
 from handgrad.engine.training import read_batches, refuse_outside
 from handgrad.models.family import Family
@@ -38,6 +39,14 @@ def calibrate(
     n = min(len(tokens[:limit]), CONTEXTS_MEASURED)
     contexts, _ = read_batches(tokens, np.arange(n), compiled.block_size)
     return compiled.measured(parameters, contexts)
+
+
+def readers(model: Model) -> reading.Readers:
+    """How it is read."""
+    block_size = compiled_contexts(model.config).block_size
+    return reading.Readers(
+        lambda: reading.Window(Reader(model, reading.LINES_AT_ONCE).read, block_size), reading.LINES_AT_ONCE
+    )
 
 
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from handgrad.engine import reading
-from handgrad.engine.lines import LINES_AT_ONCE, N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
+from handgrad.engine.lines import N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
 from handgrad.engine.tape import Tape
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
@@ -25,19 +25,26 @@ def calibrate(
     return {}
 
 
+def readers(model: Model) -> reading.Readers:
+    """How it is read."""
+    compiled = compiled_lines(model.config)
+    at_once = min(reading.LINES_AT_ONCE, compiled.at_once)
+    return reading.Readers(lambda: Reader(compiled, model.parameters, at_once), at_once)
+
+
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
-    return reading.log_probabilities(model, _readers(model), contexts)
+    return reading.log_probabilities(model, readers(model), contexts)
 
 
 def mean_loss(model: Model, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    return reading.mean_loss(model, _readers(model), tokens)
+    return reading.mean_loss(model, readers(model), tokens)
 
 
 def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, _readers(model), temperature, prefix, max_length)
+    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
 
 
 class Reader:
@@ -71,9 +78,3 @@ class Reader:
         work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, self._start, self._stop, 1, n + 1
         self._tape.run()
         return self._log_probabilities[:n]
-
-
-def _readers(model: Model) -> reading.Readers:
-    compiled = compiled_lines(model.config)
-    at_once = min(LINES_AT_ONCE, compiled.at_once)
-    return reading.Readers(lambda: Reader(compiled, model.parameters, at_once), at_once)

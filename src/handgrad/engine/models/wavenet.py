@@ -18,8 +18,9 @@ from handgrad.engine.kernels.batchnorm import (
 from handgrad.engine.kernels.letters import number_letters
 from handgrad.engine.kernels.products import matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, add_to_each, clear_rows, take_rows, take_sums
+from handgrad.engine.registers import NODES
 from handgrad.engine.scoring import Layer, log_probabilities, scores
-from handgrad.engine.stepping import NODES, Passes, Reading
+from handgrad.engine.stepping import Passes, Reading
 from handgrad.engine.tape import Argument, Buffer, Extent, Operation
 from handgrad.models.wavenet import WaveNet
 
