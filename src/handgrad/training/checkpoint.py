@@ -26,6 +26,8 @@ from handgrad.training.files import clean, damaged, errors_named, read_tensors, 
 
 FORMAT = 1
 ADAM = "adam."
+UNSAID = {"minibatches": "replacement", "warmup": 0.0}
+"""Settings of runs from before there was a choice, which their folders do not name."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def read_settings(folder: Path) -> Settings:
                 expected=f"format {FORMAT}", next_step="Upgrade handgrad to read it.",
             )  # fmt: skip
         known = {field.name for field in fields(TrainConfig)}
-        config = TrainConfig(**{key: value for key, value in content["training"].items() if key in known})
+        saved = {**UNSAID, **content["training"]}
+        config = TrainConfig(**{key: value for key, value in saved.items() if key in known})
         text = TextReference(**content["text"])
         if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
