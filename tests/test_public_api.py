@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "ops",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
     "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
@@ -49,6 +49,7 @@ def test_every_name_is_documented_with_an_example(name):
 SIGNATURES = {
     "train": "text config out resume checkpoint_every progress settings",
     "load": "run corpus",
+    "mix": "runs out corpus",
     "sample": "model n config settings",
     "evaluate": "model text",
     "cmp": "s dt t",

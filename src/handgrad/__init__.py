@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from handgrad.sampling import sample as sample
     from handgrad.training.checkpoint import load as load
     from handgrad.training.config import TrainConfig as TrainConfig
+    from handgrad.training.mix import mix as mix
     from handgrad.training.train import train as train
 
 _HOME = {
@@ -33,6 +34,7 @@ _HOME = {
     "evaluate": "handgrad.evaluation",
     "load": "handgrad.training.checkpoint",
     "load_ipython_extension": "handgrad.magics",
+    "mix": "handgrad.training.mix",
     "sample": "handgrad.sampling",
     "train": "handgrad.training.train",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "derive",
     "evaluate",
     "load",
+    "mix",
     "ops",
     "sample",
     "train",

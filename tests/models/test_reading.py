@@ -9,10 +9,12 @@ import torch
 
 import handgrad
 from handgrad.data import Dataset, Vocabulary, corpus_from_lines
-from handgrad.engine.models import lines as compiled_form
+from handgrad.engine import reading
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models import torch_form
+from handgrad.models.forms import form_of
+from handgrad.models.ngram import NGram
 from handgrad.models.registry import FAMILIES
 from handgrad.models.trained import Model, TextReference
 
@@ -27,6 +29,13 @@ def model_of(name: str) -> Model:
     arrays = {key: value.numpy().astype(np.float32) for key, value in p.parameters.items()}
     buffers = {key: np.full(shape, 0.5, np.float32) for key, shape in p.config.buffer_shapes.items()}
     return Model(p.config, Vocabulary("abc"), arrays, buffers, TextReference("", "", ""), 0)
+
+
+def counted(words: list[str]) -> Model:
+    """An ngram of two letters of context, over the same letters."""
+    vocabulary, config = Vocabulary("abc"), NGram(4, 2)
+    tokens = corpus_from_lines(words, vocabulary=vocabulary).tokens
+    return Model(config, vocabulary, {}, form_of("ngram").calibrate(config, {}, tokens), TextReference("", "", ""), 0)
 
 
 def by_reading(model: Model, line: list[int]) -> torch.Tensor:
@@ -63,7 +72,7 @@ def test_a_context_that_goes_on_behind_its_end_is_refused():
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatch):
     monkeypatch.setattr(torch_form, "LINES_AT_ONCE", at_once)
-    monkeypatch.setattr(compiled_form, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(reading, "LINES_AT_ONCE", at_once)
     model, total = model_of(name), 0.0
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
     for word in WORDS:
@@ -73,6 +82,20 @@ def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatc
         assert log_likelihood(model, word) == pytest.approx(likelihood, rel=1e-5)
         total -= likelihood
     assert mean_loss(model, dataset) == pytest.approx(total / len(dataset), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mlp", "ngram"])
+def test_a_model_of_contexts_is_read_letter_by_letter_too(name):
+    model, form = model_of(name) if name == "mlp" else counted(WORDS), form_of(name)
+    dataset = Dataset(corpus_from_lines(WORDS[::2], vocabulary=model.vocabulary).tokens)
+    places = np.arange(len(dataset))
+    logprobs = form.log_probabilities(model, dataset.contexts(places, model.config.block_size))
+    expected = logprobs[places, dataset.targets(places)]
+    assert np.abs(reading.of_tokens(model, form.readers(model), dataset.tokens) - expected).max() <= 1e-6
+    assert reading.mean_loss(model, form.readers(model), dataset.tokens) == pytest.approx(-expected.mean(), rel=1e-6)
+    drawn = [reading.Sampler(model, form.readers(model), 0.8, [2], 9), form.sampler(model, 0.8, [2], 9)]
+    first, second = (sampler.draw(3, range(200)).tolist() for sampler in drawn)
+    assert first == second
 
 
 @EACH
@@ -100,7 +123,7 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
         expected = handgrad.sample(model, 50, seed=5, **settings)
         with monkeypatch.context() as patched:
             patched.setattr(torch_form, "LINES_AT_ONCE", at_once)
-            patched.setattr(compiled_form, "LINES_AT_ONCE", at_once)
+            patched.setattr(reading, "LINES_AT_ONCE", at_once)
             assert handgrad.sample(model, 50, seed=5, **settings) == expected
         if "prefix" in settings:
             assert {line[:2] for line in expected} == {"ab"}
@@ -110,7 +133,7 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
 @pytest.mark.parametrize("name", ["lstm", "bow"])
 def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
     monkeypatch.setattr(torch_form, "LINES_AT_ONCE", 8)
-    monkeypatch.setattr(compiled_form, "LINES_AT_ONCE", 8)
+    monkeypatch.setattr(reading, "LINES_AT_ONCE", 8)
     model, seen = model_of(name), []
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
     for threads in "13":

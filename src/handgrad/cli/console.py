@@ -1,9 +1,11 @@
 """What commands show: results on stdout, progress and remarks on stderr."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from handgrad.training.loop import Progress as Reported
+    from handgrad.training.run import Outcome
 
 PLAIN_LINE_SECONDS = 5.0
 
@@ -46,6 +49,23 @@ def show_losses(losses: dict[str, float]) -> None:
     names = {"val": "validation"}
     rows = [(names.get(name, name), f"{loss:.4f}", f"{perplexity(loss):#.5g}") for name, loss in losses.items()]
     show_figures(("loss", "nats a character", "perplexity"), rows)
+
+
+def show_outcome(folder: Path, outcome: "Outcome", remark: str = "") -> None:
+    """The samples of a run, where it is, with a remark, and what can be done with it."""
+    show = console().print
+    show(f"\n[bold]{len(outcome.samples)} samples[/]")
+    for line in outcome.samples:
+        show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
+    name = escape(shlex.quote(str(folder)))
+    show(f"\n[bold]saved[/]   {name}{remark}")
+    show(f"[bold]next[/]    handgrad sample {name} -n 50 --new-only")
+    show(f"        handgrad evaluate {name} --line {escape(shlex.quote(outcome.samples[0]))}")
+
+
+def samples_content(outcome: "Outcome") -> list[dict[str, Any]]:
+    """The samples of a run, for a program."""
+    return [{"line": line, "new": line not in outcome.known} for line in outcome.samples]
 
 
 class TrainingProgress:

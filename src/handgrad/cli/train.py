@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.markup import escape
 
-from handgrad.cli.console import TrainingProgress, console, show_figures, show_losses, working
+from handgrad.cli.console import (
+    TrainingProgress,
+    console,
+    samples_content,
+    show_figures,
+    show_losses,
+    show_outcome,
+    working,
+)
 from handgrad.cli.parse import parse, saying
 from handgrad.errors import ConfigError
 from handgrad.models.registry import ModelName
@@ -221,22 +228,19 @@ def _show_start(run: "Run") -> None:
 
 
 def _show_outcome(run: "Run", outcome: "Outcome") -> None:
-    show = console().print
     if outcome.losses["train"] > math.log(run.settings.vocabulary.size):
-        show("Guessing would do better: the learning rate is too high, or the steps are too few.", style="yellow")
-    show("\n[bold]20 samples[/]")
-    for line in outcome.samples:
-        show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
-    folder = escape(shlex.quote(str(run.folder)))
-    curve = "" if run.settings.model.counted else " (the loss curve is loss.png there)"
-    show(f"\n[bold]saved[/]   {folder}{curve}")
-    show(f"[bold]next[/]    handgrad sample {folder} -n 50 --new-only")
-    show(f"        handgrad evaluate {folder} --line {escape(shlex.quote(outcome.samples[0]))}")
+        text = "Guessing would do better: the learning rate is too high, or the steps are too few."
+        console().print(text, style="yellow")
+    show_outcome(run.folder, outcome, "" if run.settings.model.counted else " (the loss curve is loss.png there)")
 
 
 def _content(run: "Run", outcome: "Outcome") -> dict[str, Any]:
-    samples = [{"line": line, "new": line not in outcome.known} for line in outcome.samples]
-    return {"run": str(run.folder), "steps": outcome.model.steps, "loss": outcome.losses, "samples": samples}
+    return {
+        "run": str(run.folder),
+        "steps": outcome.model.steps,
+        "loss": outcome.losses,
+        "samples": samples_content(outcome),
+    }
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ lines at hand is read once, however many lines begin with it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from handgrad.engine.vectors import padded
 from handgrad.errors import CorpusError
 from handgrad.models.trained import Model
 from handgrad.threads import share
+
+LINES_AT_ONCE = 2**12
+"""Read together: the more there are, the more begin alike."""
+Result = TypeVar("Result")
 
 
 class Reader(Protocol):
@@ -40,10 +45,36 @@ class Readers(NamedTuple):
     Args:
         new: makes a reader, which no other thread uses.
         at_once: so many lines are read together; so many beginnings there may be.
+        within: makes the context in which all of them read.
     """
 
     new: Callable[[], Reader]
     at_once: int
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+class Window:
+    """Reads lines with a model of contexts, which remembers of each beginning its last letters; a `Reader`.
+
+    Args:
+        log_probabilities: of each next token, (N, vocab_size) float32, from contexts, (N, block_size) int32.
+        block_size: letters of a context.
+    """
+
+    def __init__(self, log_probabilities: Callable[[np.ndarray], np.ndarray], block_size: int):  # noqa: D107
+        self._log_probabilities, self._block_size = log_probabilities, block_size
+
+    def begin(self) -> np.ndarray:
+        """Of what follows the boundary, (1, vocab_size)."""
+        self._contexts = np.zeros((1, self._block_size), np.int32)
+        return self._log_probabilities(self._contexts)
+
+    def read(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Of what follows each token, after the beginning of that row of the last ones: (N, vocab_size)."""
+        contexts = np.empty((len(tokens), self._block_size), np.int32)
+        contexts[:, :-1], contexts[:, -1] = self._contexts[rows, 1:], tokens
+        self._contexts = contexts
+        return self._log_probabilities(contexts)
 
 
 class Beginnings:
@@ -83,38 +114,28 @@ def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> n
     begins = (contexts != 0).argmax(1)
     begins[~(contexts != 0).any(1)] = width
     logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), readers.new()
-    for begin in np.unique(begins):
-        (all_chosen,) = np.nonzero(begins == begin)
-        for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
-            beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
-            for place in range(begin, width):
-                beginnings.grow(contexts[chosen[beginnings.lines], place])
-            if len(beginnings.lines) < len(chosen):
-                raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
-            logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
+    with readers.within():
+        for begin in np.unique(begins):
+            (all_chosen,) = np.nonzero(begins == begin)
+            for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
+                beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
+                for place in range(begin, width):
+                    beginnings.grow(contexts[chosen[beginnings.lines], place])
+                if len(beginnings.lines) < len(chosen):
+                    raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
+                logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
     return logprobs
 
 
 def mean_loss(model: Model, readers: Readers, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    dataset, vocab_size = Dataset(tokens), model.config.vocab_size
-    _refuse_longer(model, int(np.diff(dataset.starts).max()))
+    sums = _of_parts(model, readers, tokens, lambda logprobs: float(logprobs.sum(dtype=np.float64)))
+    return -sum(sums) / len(tokens)
 
-    def begin() -> Callable[[range], float]:
-        reader = readers.new()
 
-        def measure(part: range) -> float:
-            _, Y = dataset.lines(np.asarray(part))
-            beginnings, total = Beginnings(reader, vocab_size, len(part)), 0.0
-            for place in range(Y.shape[1]):
-                letters = Y[beginnings.lines, place]
-                total -= beginnings.log_probabilities[beginnings.rows, letters].sum(dtype=np.float64)
-                beginnings.grow(letters)
-            return float(total)
-
-        return measure
-
-    return sum(share(_parts(range(dataset.n_lines), readers.at_once), begin)) / len(tokens)
+def of_tokens(model: Model, readers: Readers, tokens: np.ndarray) -> np.ndarray:
+    """The log-probability of each token of some lines, after those before it in its line: (N,) float32."""
+    return np.concatenate(_of_parts(model, readers, tokens, lambda logprobs: logprobs))
 
 
 class Sampler:
@@ -151,7 +172,9 @@ class Sampler:
             reader = self._readers.new()
             return lambda part: self._part(reader, seed, part)
 
-        return np.concatenate([*share(_parts(lines, self._readers.at_once), begin), np.empty(0, np.int32)])
+        with self._readers.within():
+            drawn = share(_parts(lines, self._readers.at_once), begin)
+        return np.concatenate([*drawn, np.empty(0, np.int32)])
 
     def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
         letters = np.zeros((len(part), self._max_length + 1), np.int32)
@@ -176,6 +199,30 @@ class Sampler:
         return thresholds
 
 
+def _of_parts(model: Model, readers: Readers, tokens: np.ndarray, use: Callable[[np.ndarray], Result]) -> list[Result]:
+    """What `use` makes of the log-probability of each token, part by part."""
+    dataset = Dataset(tokens)
+    _refuse_longer(model, int(np.diff(dataset.starts).max()))
+
+    def begin() -> Callable[[range], Result]:
+        reader = readers.new()
+
+        def measure(part: range) -> Result:
+            _, Y = dataset.lines(np.asarray(part))
+            logprobs = np.empty(Y.shape, np.float32)
+            beginnings = Beginnings(reader, model.config.vocab_size, len(part))
+            for place in range(Y.shape[1]):
+                lines, letters = beginnings.lines, Y[beginnings.lines, place]
+                logprobs[lines, place] = beginnings.log_probabilities[beginnings.rows, letters]
+                beginnings.grow(letters)
+            return use(logprobs[Y >= 0])
+
+        return measure
+
+    with readers.within():
+        return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+
+
 def _parts(lines: range, at_once: int) -> list[range]:
     starts = range(lines.start, lines.stop, at_once)
     return [range(start, min(start + at_once, lines.stop)) for start in starts]
@@ -186,5 +233,5 @@ def _refuse_longer(model: Model, length: int) -> None:
     if longest is not None and length > longest:
         raise CorpusError(
             f"this {model.config.name} reads lines of at most {longest - 1:,} characters", got=f"{length - 1:,}",
-            next_step="Train it with a greater --block-size.",
+            next_step="It takes a model trained with a greater --block-size.",
         )  # fmt: skip

@@ -1,16 +1,29 @@
 """What the recurrent families share on the tape: all but the recurrence itself."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.flat import rows_apart
-from handgrad.engine.kernels.letters import embedding_forward, number_letters
+from handgrad.engine.flat import Layout, rows_apart
+from handgrad.engine.kernels.letters import number_letters
 from handgrad.engine.kernels.products import add_product, bias_forward, copy, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, add_taken_rows, clear_rows, sum_rows, take_rows
-from handgrad.engine.lines import FIRST_LETTER, GOING_ON, LETTERS, LEVEL, N_LETTERS, NODES, ROWS, Passes, Work
-from handgrad.engine.scoring import Layer, scores
+from handgrad.engine.lines import (
+    FIRST_LETTER,
+    GOING_ON,
+    LETTERS,
+    LEVEL,
+    N_LETTERS,
+    NODES,
+    ROWS,
+    CompiledLines,
+    Passes,
+    Reading,
+    Work,
+)
+from handgrad.engine.scoring import Layer, log_probabilities, scores
 from handgrad.engine.tape import Buffer, Operation
 from handgrad.engine.vectors import padded
 from handgrad.models.recurrent import Recurrent
@@ -59,10 +72,30 @@ class Recurrence(NamedTuple):
     end: list[Operation] = []  # noqa: RUF012
 
 
-def passes_of(
+class Both(NamedTuple):
+    """What a network does in training, and in use."""
+
+    training: Passes
+    reading: Reading
+
+
+def compiled_recurrent(
+    network: Recurrent,
+    layout: Layout,
+    both: Callable[[SimpleNamespace, SimpleNamespace, Work], Both],
+    products: int,
+) -> CompiledLines:
+    """The compiled form of a network; see `CompiledLines`."""
+    return CompiledLines(
+        layout, "by", lambda p, d, work: both(p, d, work).training, lambda p, work: both(p, p, work).reading, products,
+        network.vocab_size, network.beta1,
+    )  # fmt: skip
+
+
+def both_of(
     network: Recurrent, p: SimpleNamespace, d: SimpleNamespace, work: Work, w: Arrays, recurrence: Recurrence
-) -> Passes:
-    """What a network with such a recurrence does with a minibatch.
+) -> Both:
+    """What a network with such a recurrence does with a minibatch, and with a token.
 
     Args:
         network: the sizes.
@@ -74,7 +107,6 @@ def passes_of(
     """
     states, letters = Buffer(w.h.array[1:]), _Letters(network, p, d, work)
     layer = Layer(p.Why, p.by, d.Why, d.by)
-    scored = scores(work, layer, states, Buffer(w.dh.array[1:]), network.n_hidden)
     transposed = rows_apart(recurrence.weight.shape[1], w.hidden)
     begin = [
         *letters.forward,
@@ -89,7 +121,7 @@ def passes_of(
         matmul(w.onward[GOING_ON], w.h[GOING_ON], recurrence.weight),
     ]
     turn = [
-        *scored.training,
+        *scores(work, layer, states, Buffer(w.dh.array[1:]), network.n_hidden, dropped="h"),
         clear_rows(w.dh[:1]),
         transpose(transposed, recurrence.weight),
         clear_rows(w.donward[ROWS]),
@@ -103,7 +135,9 @@ def passes_of(
         *recurrence.end,
         *letters.backward(w.a),
     ]
-    return Passes(begin, level, turn, back, end, [*begin, *level, *scored.reading], scored.log_probabilities)
+    scored = log_probabilities(work, p.Why, p.by, states[NODES])
+    reading = scored._replace(operations=[*begin, *level, *scored.operations])
+    return Both(Passes(begin, level, turn, back, end), reading)
 
 
 class _Letters:
@@ -121,8 +155,10 @@ class _Letters:
         self.rows_flat = Buffer(rows[:, 0])
         starts = work.registers[FIRST_LETTER : N_LETTERS + 1]
         self.forward = [
-            number_letters(Buffer(rows)[NODES], self._letters, starts, row_of, work.tokens[NODES]),
-            embedding_forward(self._emb[LETTERS], p.C, self._letters),
+            number_letters(
+                Buffer(rows)[NODES], self._letters, starts, row_of, Buffer(work.tokens.array[:, None])[NODES]
+            ),
+            take_rows(self._emb[LETTERS], p.C, self._letters),
             matmul(self.table[LETTERS], self._emb[LETTERS], p.Wxh),
             bias_forward(self.table[LETTERS], p.bh),
         ]

@@ -14,6 +14,7 @@ To C, all kernels look alike: addresses of the arguments and of the registers go
 once, whatever models use it, and kept.
 """
 
+import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from inspect import signature
@@ -25,7 +26,7 @@ from llvmlite import ir
 from numba import types
 from numba.np.arrayobj import make_array, populate_array
 
-from handgrad.engine.compiling import c_function, compiled, entry_point, intrinsic
+from handgrad.engine.compiling import c_function, compiled, intrinsic
 
 Rows = Annotated[np.ndarray, types.Array(types.float32, 2, "A")]
 """A matrix, rows apart: from `handgrad.engine.flat.rows_apart`, or a part of one."""
@@ -35,9 +36,11 @@ Vector = Annotated[np.ndarray, types.Array(types.float32, 1, "C")]
 Indices = Annotated[np.ndarray, types.Array(types.int32, 1, "C")]
 IndexRows = Annotated[np.ndarray, types.Array(types.int32, 2, "C")]
 Registers = Annotated[np.ndarray, types.Array(types.int64, 1, "C")]
+Words = Annotated[np.ndarray, types.Array(types.int64, 2, "C")]
 Integer = Annotated[int, types.int64]
 Number = Annotated[float, types.float64]
 
+_C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t, ctypes.c_ssize_t)
 _WORD = ir.IntType(64)
 _WORDS = 6
 """Of an argument: address, or number itself; stride of rows in bytes; columns; rows; two registers to add to rows."""
@@ -239,8 +242,9 @@ class Tape:
         """(operations, 3) int64: addresses of the function, of its arguments and of the registers."""
 
     def run(self) -> None:
-        """Run it once."""
-        _run_from_python(self.rows)
+        """Run it once; no other thread has to wait."""
+        for address, words, registers in self.rows.tolist():
+            _C_FUNCTION(address)(words, registers)
 
 
 @compiled
@@ -248,8 +252,3 @@ def run(rows):
     """Run the tape that has these rows."""
     for i in range(rows.shape[0]):
         _call_at(rows[i, 0], rows[i, 1], rows[i, 2])
-
-
-@entry_point
-def _run_from_python(rows):
-    run(rows)

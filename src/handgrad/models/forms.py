@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from handgrad.models.mix import Mix
 from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
+    from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
@@ -28,6 +30,10 @@ class Form(Protocol):
         self, network: "Family", parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
     ) -> dict[str, np.ndarray]:
         """The buffers, measured on a text, or on the first `limit` tokens of it."""
+        ...
+
+    def readers(self, model: "Model") -> "Readers":
+        """What reads lines from their beginning on, token by token."""
         ...
 
     def log_probabilities(self, model: "Model", contexts: np.ndarray) -> np.ndarray:
@@ -51,7 +57,10 @@ def form_of(name: str) -> Form:
     Raises:
         ModuleNotFoundError: it is PyTorch's, which is not installed.
     """
-    of_lines = "lines" if family(name).reads == "lines" else name
-    path = f"handgrad.engine.models.{of_lines}" if name in COMPILED else "handgrad.models.torch_form"
+    path = "handgrad.models.torch_form"
+    if name == Mix.name:
+        path = "handgrad.engine.models.mix"
+    elif name in COMPILED:
+        path = f"handgrad.engine.models.{'lines' if family(name).reads == 'lines' else name}"
     module: Any = importlib.import_module(path)
     return cast(Form, module)

@@ -58,31 +58,21 @@ def calibrate(
         return {name: value.numpy() for name, value in network.measured(values, contexts).items()}
 
 
+def readers(model: Model) -> reading.Readers:
+    """How it is read: while torch has one thread."""
+    return reading.Readers(partial(Reader, model), LINES_AT_ONCE, one_thread)
+
+
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, K), 0 where the line had not begun."""
-    with one_thread():
-        return reading.log_probabilities(model, _readers(model), contexts)
+    return reading.log_probabilities(model, readers(model), contexts)
 
 
 def mean_loss(model: Model, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    with one_thread():
-        return reading.mean_loss(model, _readers(model), tokens)
+    return reading.mean_loss(model, readers(model), tokens)
 
 
-class Sampler(reading.Sampler):
-    """Draws lines from a model."""
-
-    def draw(self, seed: int, lines: range) -> np.ndarray:
-        """The lines of these numbers, each followed by one 0, flat, int32."""
-        with one_thread():
-            return super().draw(seed, lines)
-
-
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
+def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return Sampler(model, _readers(model), temperature, prefix, max_length)
-
-
-def _readers(model: Model) -> reading.Readers:
-    return reading.Readers(partial(Reader, model), LINES_AT_ONCE)
+    return reading.Sampler(model, readers(model), temperature, prefix, max_length)

@@ -10,11 +10,10 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
-from handgrad.training.masks import place_of
 from handgrad.training.schedule import examples_of, learning_rate
 
 if TYPE_CHECKING:
-    from handgrad.training.checkpoint import Settings, State
+    from handgrad.training.state import Settings, State
 
 NUMBERS_A_BATCH = 2**28
 """Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
@@ -117,7 +116,7 @@ def _of_lines(
     config, model = settings.config, compiled_lines(settings.model)
     numbers = examples_of(config, steps, split.n_lines)
     lines = read_lines(split.tokens, split.starts, numbers)
-    dropping = Dropping(config.dropout, config.seed, place_of("h"), state.step)
+    dropping = Dropping(config.dropout, config.seed, state.step)
     if config.optimizer == "sgd":
         parameters, losses = model.sgd_steps(state.parameters, lines, rates, dropping)
         return parameters, {}, losses

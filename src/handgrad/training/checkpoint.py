@@ -9,20 +9,22 @@ history.csv, loss.png, samples.txt
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from handgrad.data.python_random import PythonRandom
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
-from handgrad.models.family import Family, Normal
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
+from handgrad.training.mixture import Mixture, Part
+from handgrad.training.state import Settings, State, first_moments, initial_state
 
 FORMAT = 1
 ADAM = "adam."
@@ -30,82 +32,55 @@ UNSAID = {"minibatches": "replacement", "warmup": 0.0}
 """Settings of runs from before there was a choice, which their folders do not name."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run was started with: `config.json`."""
-
-    config: TrainConfig
-    vocabulary: Vocabulary
-    text: TextReference
-
-    @property
-    def model(self) -> Family:
-        """The model's family and sizes."""
-        return self.config.sizes(self.vocabulary.size)
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a run has come: `state.safetensors`.
-
-    Args:
-        step: steps taken.
-        parameters: float32 arrays by name.
-        moments: what Adam remembers, by name; empty for gradient descent.
-        losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
-    """
-
-    step: int
-    parameters: Mapping[str, np.ndarray]
-    moments: Mapping[str, np.ndarray]
-    losses: np.ndarray
-
-
-def initial_state(settings: Settings) -> State:
-    """The state before the first step; a function of the settings alone."""
-    parameters = {
-        name: np.ascontiguousarray(value, np.float32)
-        for name, value in settings.model.initial(_normal(settings)).items()
-    }
-    return State(0, parameters, _first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
-
-
-def _normal(settings: Settings) -> Normal:
-    """What draws the numbers from which initial values are made."""
-    if settings.config.random == "python":
-        return PythonRandom(settings.config.seed, settings.text.n_lines or 0).normal
-    philox = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
-    return lambda _, shape: philox.standard_normal(shape, np.float32)
-
-
-def create(folder: Path, settings: Settings) -> None:
-    """Make a run folder with its `config.json`; where that fails, nothing is left behind.
+def require_free(folder: Path) -> None:
+    """Make sure that a run folder can be made there.
 
     Raises:
-        RunError: the folder is there already, or cannot be written.
+        RunError: there is something already.
     """
     with errors_named(folder):
         clean(folder, "config.json")
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
     if taken:
         raise RunError(
             "there is something here already", where=folder, expected="a new or empty folder",
             next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
         )  # fmt: skip
+
+
+def create(folder: Path, settings: Settings | Mixture, files: Mapping[str, bytes] | None = None) -> None:
+    """Make a run folder with its `config.json`; where that fails, nothing is left behind.
+
+    Args:
+        folder: a new or empty folder.
+        settings: that `config.json` holds.
+        files: that are there before it, by name.
+
+    Raises:
+        RunError: the folder is there already, or cannot be written.
+    """
+    require_free(folder)
+    with errors_named(folder):
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
     content = {
         "format": FORMAT,
         "handgrad": version("handgrad"),
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "training": asdict(settings.config),
+        **settings.content,
         "vocabulary": settings.vocabulary.chars,
         "text": asdict(settings.text),
     }
+    config = (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+    written = {**(files or {}), "config.json": config}
     try:
         with errors_named(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        write(folder, "config.json", (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
+        for name, file in written.items():
+            write(folder, name, file)
     except BaseException:
+        for name in written:
+            with suppress(OSError):
+                (folder / name).unlink()
         if made:
             shutil.rmtree(made[-1], ignore_errors=True)
         raise
@@ -113,6 +88,21 @@ def create(folder: Path, settings: Settings) -> None:
 
 def read_settings(folder: Path) -> Settings:
     """The settings of a run.
+
+    Raises:
+        RunError: no run folder, damaged, from a later version, or that of a mixture.
+    """
+    settings = read_config(folder)
+    if isinstance(settings, Mixture):
+        raise RunError(
+            "this is a mixture of runs, which takes no steps", where=folder,
+            next_step="Go on with one of its runs, and mix them anew with 'handgrad mix'.",
+        )  # fmt: skip
+    return settings
+
+
+def read_config(folder: Path) -> Settings | Mixture:
+    """What `config.json` holds.
 
     Raises:
         RunError: no run folder, damaged, or from a later version.
@@ -135,15 +125,25 @@ def read_settings(folder: Path) -> Settings:
                 "made by a later version of handgrad", where=folder, got=f"format {content['format']}",
                 expected=f"format {FORMAT}", next_step="Upgrade handgrad to read it.",
             )  # fmt: skip
-        known = {field.name for field in fields(TrainConfig)}
-        saved = {**UNSAID, **content["training"]}
-        config = TrainConfig(**{key: value for key, value in saved.items() if key in known})
         text = TextReference(**content["text"])
         if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
-        return Settings(config, Vocabulary(content["vocabulary"]), text)
+        vocabulary = Vocabulary(content["vocabulary"])
+        if "mixture" not in content:
+            return Settings(_train_config(content["training"]), vocabulary, text)
+        parts = tuple(
+            Part(part["run"], part["weight"], part["steps"], _train_config(part["training"]))
+            for part in content["mixture"]
+        )
+        return Mixture(parts, vocabulary, text)
     except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise damaged(folder / "config.json", error) from None
+
+
+def _train_config(content: Mapping[str, Any]) -> TrainConfig:
+    known = {field.name for field in fields(TrainConfig)}
+    saved: dict[str, Any] = {**UNSAID, **content}
+    return TrainConfig(**{key: value for key, value in saved.items() if key in known})
 
 
 def save_state(folder: Path, state: State) -> None:
@@ -173,7 +173,7 @@ def read_state(folder: Path, settings: Settings) -> State:
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
         raise damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
     moments = {}
-    for name, first in _first_moments(parameters, settings).items():
+    for name, first in first_moments(parameters, settings).items():
         moments[name] = tensors.get(f"{ADAM}{name}", np.empty(0))
         if (moments[name].shape, moments[name].dtype) != (first.shape, first.dtype):
             raise damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
@@ -188,10 +188,14 @@ def save_model(folder: Path, model: Model) -> None:
     Raises:
         RunError: the disk is full or read-only; the model saved before is still there.
     """
+    write(folder, "model.safetensors", packed(model))
+
+
+def packed(model: Model) -> bytes:
+    """What `model.safetensors` holds."""
     from safetensors.numpy import save
 
-    tensors = {**model.parameters, **model.buffers, "steps": np.array(model.steps)}
-    write(folder, "model.safetensors", save(tensors))
+    return save({**model.parameters, **model.buffers, "steps": np.array(model.steps)})
 
 
 def load(run: str | Path, corpus: str | Path | None = None) -> Model:
@@ -211,9 +215,9 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
         20
     """
     folder = Path(run)
-    settings = read_settings(folder)
+    settings = read_config(folder)
     path = folder / "model.safetensors"
-    if not path.exists():
+    if not path.exists() and isinstance(settings, Settings):
         raise RunError(
             "no model yet: the run was ended before its first checkpoint", where=folder,
             next_step=f"Go on with 'handgrad train --resume {folder}'.",
@@ -226,14 +230,6 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
         text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
-
-
-def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
-    if settings.config.optimizer == "sgd":
-        return {}
-    from handgrad.engine.training import no_moments
-
-    return no_moments(parameters)
 
 
 def _of_shapes(

@@ -19,10 +19,10 @@ from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
-from handgrad.training.checkpoint import Settings, State
 from handgrad.training.config import Device, TrainConfig
 from handgrad.training.history import CURVE_POINTS, ROWS, HistoryRow, summarise, to_csv
 from handgrad.training.plot import loss_curve
+from handgrad.training.state import Settings, State, initial_state
 
 CHECKPOINT_EXAMPLES = 100_000
 SAMPLES = 20
@@ -67,8 +67,8 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
         config = replace(config, block_size=corpus.longest + 1)
     settings = Settings(config, corpus.vocabulary, reference)
     require_room(settings, corpus.starts)
-    folder = Path(out) if out is not None else _new_folder(corpus.name)
-    state = checkpoint.initial_state(settings)
+    folder = Path(out) if out is not None else new_folder(corpus.name)
+    state = initial_state(settings)
     checkpoint.create(folder, settings)
     return Run(folder, settings, corpus, splits, state)
 
@@ -150,7 +150,7 @@ def diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -
     )  # fmt: skip
 
 
-def _new_folder(corpus_name: str) -> Path:
+def new_folder(corpus_name: str) -> Path:
     """`runs/<corpus>-<date and time>`, with a number where that is taken."""
     stem = Path("runs") / f"{corpus_name}-{datetime.now():%Y-%m-%d-%H%M%S}"
     names = itertools.chain([stem], (stem.with_name(f"{stem.name}-{k}") for k in itertools.count(2)))

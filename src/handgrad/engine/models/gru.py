@@ -6,8 +6,8 @@ from handgrad.engine.flat import Layout, rows_apart
 from handgrad.engine.kernels import gru
 from handgrad.engine.kernels.products import add_product, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, take_rows
-from handgrad.engine.lines import LEVEL, NODES, CompiledLines, Passes, Work
-from handgrad.engine.recurrent import Arrays, Recurrence, passes_of
+from handgrad.engine.lines import LEVEL, NODES, CompiledLines, Work
+from handgrad.engine.recurrent import Arrays, Both, Recurrence, both_of, compiled_recurrent
 from handgrad.engine.vectors import padded
 from handgrad.models.gru import GRU
 
@@ -17,7 +17,7 @@ def compiled_lines(network: GRU) -> CompiledLines:
     size = padded(network.n_hidden)
     states = LEVEL.shifted(1)
 
-    def passes(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
+    def both(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Both:
         w = Arrays(network, work, onward=2 * size)
         before, reset, dreset = work.rows(size), work.rows(size), work.rows(size)
         transposed = rows_apart(size, size)
@@ -39,9 +39,7 @@ def compiled_lines(network: GRU) -> CompiledLines:
             turn=[transpose(transposed, p.Whh)],
             end=[matmul_transposed(d.Whh, reset[NODES], w.a[NODES, 2 * size :])],
         )  # fmt: skip
-        return passes_of(network, p, d, work, w, recurrence)
+        return both_of(network, p, d, work, w, recurrence)
 
-    return CompiledLines(
-        Layout(network.shapes, {"Wxh": 3, "bh": 3, "Whzr": 2}, ["bh", "h0", "by"]),
-        "by", passes, 3 * size * size, network.vocab_size, network.beta1,
-    )  # fmt: skip
+    layout = Layout(network.shapes, {"Wxh": 3, "bh": 3, "Whzr": 2}, ["bh", "h0", "by"])
+    return compiled_recurrent(network, layout, both, products=3 * size * size)

@@ -6,8 +6,8 @@ from handgrad.engine.flat import Layout
 from handgrad.engine.kernels import lstm
 from handgrad.engine.kernels.products import copy
 from handgrad.engine.kernels.rows import add_rows, clear_rows, take_rows
-from handgrad.engine.lines import LEVEL, NODES, CompiledLines, Passes, Work
-from handgrad.engine.recurrent import Arrays, Recurrence, passes_of
+from handgrad.engine.lines import LEVEL, NODES, CompiledLines, Work
+from handgrad.engine.recurrent import Arrays, Both, Recurrence, both_of, compiled_recurrent
 from handgrad.engine.vectors import padded
 from handgrad.models.lstm import LSTM
 
@@ -17,7 +17,7 @@ def compiled_lines(network: LSTM) -> CompiledLines:
     size = padded(network.n_hidden)
     states = LEVEL.shifted(1)
 
-    def passes(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
+    def both(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Both:
         w = Arrays(network, work, onward=4 * size)
         c, dc = work.rows(size, more=1), work.rows(size, more=1)
         before, tanh_c = work.rows(size), work.rows(size)
@@ -36,9 +36,7 @@ def compiled_lines(network: LSTM) -> CompiledLines:
             turn=[clear_rows(dc[:1]), clear_rows(dc[NODES.shifted(1)])],
             end=[copy(d.c0, dc.array[0])],
         )  # fmt: skip
-        return passes_of(network, p, d, work, w, recurrence)
+        return both_of(network, p, d, work, w, recurrence)
 
-    return CompiledLines(
-        Layout(network.shapes, {"Wxh": 4, "bh": 4, "Whh": 4}, ["bh", "h0", "c0", "by"]),
-        "by", passes, 4 * size * size, network.vocab_size, network.beta1,
-    )  # fmt: skip
+    layout = Layout(network.shapes, {"Wxh": 4, "bh": 4, "Whh": 4}, ["bh", "h0", "c0", "by"])
+    return compiled_recurrent(network, layout, both, products=4 * size * size)

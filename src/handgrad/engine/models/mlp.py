@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from handgrad.engine import inference
+from handgrad.engine import inference, reading
 from handgrad.engine.sampler import Sampler
 from handgrad.models.mlp import MLP
 from handgrad.models.trained import Model
@@ -17,6 +17,25 @@ def calibrate(
     """The statistics of batch norm over a text, or over the first `limit` tokens of it."""
     bnmean, bnvar = inference.calibrate(parameters, tokens, network.block_size, limit)
     return {"bnmean": bnmean, "bnvar": bnvar}
+
+
+def readers(model: Model) -> reading.Readers:
+    """How it is read."""
+    blocks = inference.Blocks(model.parameters, reading.LINES_AT_ONCE)
+
+    def new() -> reading.Window:
+        block = blocks.begin()
+
+        def of_contexts(contexts: np.ndarray) -> np.ndarray:
+            logprobs = np.empty((len(contexts), blocks.sizes.vocab_size), np.float32)
+            for start in range(0, len(contexts), blocks.n_at_once):
+                now = slice(start, start + blocks.n_at_once)
+                logprobs[now] = block.log_probabilities(contexts[now], *_statistics(model))
+            return logprobs
+
+        return reading.Window(of_contexts, blocks.sizes.block_size)
+
+    return reading.Readers(new, reading.LINES_AT_ONCE)
 
 
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:

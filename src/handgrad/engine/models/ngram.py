@@ -1,10 +1,11 @@
 """The compiled form of n-grams."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from handgrad.engine import ngram
+from handgrad.engine import ngram, reading
 from handgrad.engine.distributions import Thresholds, thresholds_of
 from handgrad.engine.sampler import LineSampler
 from handgrad.engine.training import refuse_outside
@@ -20,10 +21,16 @@ def calibrate(
     return ngram.count(tokens[:limit], _block_size(network))._asdict()
 
 
+def readers(model: Model) -> reading.Readers:
+    """How it is read."""
+    of_contexts = partial(_log_probabilities, _tree(model), model.config.vocab_size)
+    return reading.Readers(lambda: reading.Window(of_contexts, _block_size(model.config)), reading.LINES_AT_ONCE)
+
+
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
     """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size)."""
     refuse_outside(np.asarray(contexts), model.config.vocab_size, "a token", "the vocabulary")
-    return np.log(ngram.probabilities(_tree(model), contexts, model.config.vocab_size)).astype(np.float32)
+    return _log_probabilities(_tree(model), model.config.vocab_size, contexts)
 
 
 def mean_loss(model: Model, tokens: np.ndarray) -> float:
@@ -43,8 +50,12 @@ class _Thresholds(Thresholds):
         self._tree, self._temperature = _tree(model), float(temperature)
 
     def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
-        logprobs = np.log(ngram.probabilities(self._tree, contexts, self.vocab_size)).astype(np.float32)
+        logprobs = _log_probabilities(self._tree, self.vocab_size, contexts)
         thresholds_of(thresholds[:, : self.vocab_size - 1], logprobs, contexts, self._temperature)
+
+
+def _log_probabilities(tree: ngram.Tree, vocab_size: int, contexts: np.ndarray) -> np.ndarray:
+    return np.log(ngram.probabilities(tree, contexts, vocab_size)).astype(np.float32)
 
 
 def _tree(model: Model) -> ngram.Tree:
