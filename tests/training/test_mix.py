@@ -289,7 +289,7 @@ def test_read_settings_are_those_of_a_run(runs):
 def test_runs_that_hold_out_other_lines_are_refused(runs, some_names, tmp_path):
     python = {"random": "python", "seed": 42}
     handgrad.train(some_names, model="ngram", out=tmp_path / "ngram", **python)
-    with pytest.raises(ConfigError, match="these runs do not hold out the same lines .*with the same --random"):
+    with pytest.raises(ConfigError, match=r"these runs do not hold out the same lines .*with the same --random"):
         handgrad.mix([runs / "ngram", tmp_path / "ngram"], out=tmp_path / "mixture")
     handgrad.train(some_names, out=tmp_path / "lstm", **{**LSTM, **python, "steps": 40})
     mixed = mix_runs([tmp_path / "ngram", tmp_path / "lstm"], tmp_path / "mixture", None)
