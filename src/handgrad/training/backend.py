@@ -13,7 +13,7 @@ from handgrad.training.config import TrainConfig
 from handgrad.training.schedule import examples_of, learning_rate
 
 if TYPE_CHECKING:
-    from handgrad.training.checkpoint import Settings, State
+    from handgrad.training.state import Settings, State
 
 NUMBERS_A_BATCH = 2**28
 """Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
