@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.data.dataset import split
-from handgrad.engine.reading import of_tokens
 from handgrad.errors import ConfigError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
@@ -165,4 +164,6 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
 
 
 def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
+    from handgrad.engine.reading import of_tokens
+
     return of_tokens(model, form_of(model.config.name).readers(model), tokens)
