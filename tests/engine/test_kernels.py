@@ -5,24 +5,15 @@ import doctest
 import numpy as np
 import pytest
 
-from handgrad.engine import flat, lines
-from handgrad.engine.compiling import entry_point
-from handgrad.engine.kernels.dropout import AT_ONCE, draw_mask
+from handgrad.engine import flat, lines, tape
+from handgrad.engine.kernels.dropout import draw_mask
 from handgrad.engine.kernels.tree import grow, tree_for
-from handgrad.training.masks import dropout_mask, place_of
+from handgrad.engine.tape import Tape
+from handgrad.models.dropping import place_of
+from handgrad.training.masks import dropout_mask
 
 
-@entry_point
-def grow_tree(tree, text, starts):
-    return grow(tree, text, starts)
-
-
-@entry_point
-def mask_of(mask, size, share, seed, step, place):
-    draw_mask(mask, size, share, seed, step, place)
-
-
-@pytest.mark.parametrize("module", [flat, lines], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [flat, lines, tape], ids=lambda m: m.__name__)
 def test_docstrings_show_what_happens(module):
     assert doctest.testmod(module).failed == 0
 
@@ -32,14 +23,16 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     draw = np.random.default_rng(n_lines)
     words = [draw.integers(1, letters + 1, draw.integers(1, longest + 1)).tolist() for _ in range(n_lines)]
     text = np.array([0, 0, *(token for word in words for token in (*word, 0))], np.int32)
-    starts = 2 + np.cumsum([0, *(len(word) + 1 for word in words)])
-    tree = tree_for(text.size)
-    n_levels = grow_tree(tree, text, starts)
-    n = tree.levels[n_levels]
+    starts = np.array([[0] * (n_lines + 1), 2 + np.cumsum([0, *(len(word) + 1 for word in words)])])
+    tree, sizes = tree_for(text.size), np.zeros(4, np.int64)
+    Tape([grow(sizes, *tree, text, starts, 1)], np.zeros(1, np.int64)).run()
+    n_levels, n, n_rows, n_targets = sizes
+    assert (n_rows, n_targets) == (tree.levels[n_levels - 1] + 1, text.size - 2)
+    assert n == tree.levels[n_levels]
 
     beginnings = [[]]
     for node in range(1, n):
-        beginnings.append([*beginnings[tree.parents[node] - 1], int(tree.tokens[node, 0])])
+        beginnings.append([*beginnings[tree.parents[node] - 1], int(tree.tokens[node])])
     expected = {tuple(word[:end]) for word in words for end in range(len(word) + 1)}
     assert len(beginnings) == n == len(expected)
     assert set(map(tuple, beginnings)) == expected
@@ -50,17 +43,21 @@ def test_each_distinct_beginning_is_a_node(n_lines, letters, longest):
     assert {tuple(beginnings[node]) for node in range(tree.levels[n_levels - 1], n)} == leaves
     placed = [tuple(beginnings[node]) for node in tree.places[: text.size - 2]]
     assert placed == [tuple(word[:end]) for word in words for end in range(len(word) + 1)]
+    assert tree.depths[:n].tolist() == [len(beginning) for beginning in beginnings]
+    assert tree.firsts[:n].tolist() == [placed.index(tuple(beginning)) for beginning in beginnings]
     assert np.array_equal(tree.counts[:n], np.bincount(tree.places[: text.size - 2], minlength=n))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (40, 33)])
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_masks_are_those_of_training(shape, share):
-    seed, step, size = 2**63 - 1, 12_345, shape[0] * shape[1]
-    mask = np.full(size + 2 * AT_ONCE, -1, np.float32)
-    mask_of(mask, size, share, np.uint64(seed), step, np.uint64(place_of("h")))
-    assert np.array_equal(mask[:size], dropout_mask(share, (seed, step), "h", shape).reshape(-1))
-    assert (mask[-AT_ONCE:] == -1).all()
+    seed, step, (n_rows, n_columns) = 2**63 - 1, 12_345, shape
+    rows = np.random.default_rng(1).integers(0, n_rows, 9).astype(np.int32)
+    mask = flat.rows_apart(9, n_columns + 3)
+    mask[:] = -1
+    Tape([draw_mask(mask, rows, n_columns, share, seed, step, place_of("h"))], np.zeros(1, np.int64)).run()
+    assert np.array_equal(mask[:, :n_columns], dropout_mask(share, (seed, step), "h", shape)[rows])
+    assert (mask[:, n_columns:] == -1).all()
 
 
 def test_parameters_come_back_as_they_went_and_are_padded_with_zeros():

@@ -8,7 +8,7 @@ import torch
 
 from handgrad.engine.lines import Dropping, read_lines
 from handgrad.engine.training import no_moments
-from handgrad.training.masks import masks_of_step, place_of
+from handgrad.training.masks import masks_of_step
 from handgrad.training.torch_steps import TorchSteps
 
 from .line_cases import FAMILIES, SIZES, line_case
@@ -18,7 +18,7 @@ SEED = 11
 
 
 def dropping_of(start, first=0):
-    return Dropping(start.network.dropout, SEED, place_of("h"), first)
+    return Dropping(start.network.dropout, SEED, first)
 
 
 def batches_of(start):
@@ -113,7 +113,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(name, cut):
 def test_the_calls_of_compiled_code_leave_no_seam(name, monkeypatch):
     start = line_case(name, steps=10, dropout=0.2)
     in_one_call = adam(start)
-    monkeypatch.setattr("handgrad.engine.lines.PRODUCTS_A_CALL", 1)
+    monkeypatch.setattr("handgrad.engine.stepping.PRODUCTS_A_CALL", 1)
     assert_same_bits(adam(start), in_one_call)
 
 

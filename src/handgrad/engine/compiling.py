@@ -3,7 +3,8 @@
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def cache_folder() -> Path:
 
 def is_compiled(family: str = "mlp") -> bool:
     """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
-    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}._steps")
+    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}.")
     return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
@@ -57,13 +58,29 @@ def intrinsic(function: Callable[..., Any]) -> Any:
     return numba.extending.intrinsic(function)
 
 
+def c_function(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile a function that compiled code calls by its address; the result is kept, as that of `entry_point`."""
+    with _in_cache_folder():
+        try:
+            return numba.cfunc(signature, cache=True, **_OPTIONS)(function)
+        except RuntimeError:  # no folder can be written to
+            return numba.cfunc(signature, **_OPTIONS)(function)
+
+
 def entry_point(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, at its first call, and keep the result; without a place for it, do not."""
+    with _in_cache_folder():
+        try:
+            return numba.njit(cache=True, **_OPTIONS, **_FROM_PYTHON)(function)
+        except RuntimeError:  # no folder can be written to
+            return numba.njit(**_OPTIONS)(function)
+
+
+@contextmanager
+def _in_cache_folder() -> Iterator[None]:
     config: Any = numba.config
     before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
     try:
-        return numba.njit(cache=True, **_OPTIONS, **_FROM_PYTHON)(function)
-    except RuntimeError:  # no folder can be written to
-        return numba.njit(**_OPTIONS)(function)
+        yield
     finally:
         config.CACHE_DIR = before

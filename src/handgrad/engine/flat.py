@@ -1,7 +1,7 @@
 """Parameters by name in one flat vector, laid out from their shapes; the optimiser sees the vector alone."""
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,35 +11,49 @@ from handgrad.engine.vectors import NARROW, aligned_zeros, padded
 Arrays = Mapping[str, np.ndarray]
 
 
+class Places(NamedTuple):
+    """Where the numbers of a row or column stand, padded.
+
+    Args:
+        width: places in all.
+        numbers: the place of each number.
+    """
+
+    width: int
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, size: int) -> "Places":
+        """One after another, then what pads."""
+        return cls(padded(size), np.arange(size))
+
+    def side_by_side(self, groups: int) -> "Places":
+        """So many such parts."""
+        firsts = np.arange(groups)[:, None] * self.width
+        return Places(groups * self.width, (firsts + self.numbers).reshape(-1))
+
+
 class Block(NamedTuple):
-    """Where a parameter stands in the vector, padded.
+    """A matrix or a vector in the flat vector, padded.
 
     Args:
         start: of its first number.
         rows: as many as there are, rounded up; 1 of a vector.
+        columns: likewise.
         stride: from row to row.
-        groups: so many parts side by side make a row.
-        width: of a part, rounded up.
         is_vector: whether it is a vector; PyTorch's form may have it as a row.
     """
 
     start: int
     rows: int
+    columns: int
     stride: int
-    groups: int
-    width: int
     is_vector: bool
 
     def view(self, flat: np.ndarray) -> np.ndarray:
-        """(rows, groups · width), or of a vector (groups · width,), in `flat`."""
+        """(rows, columns), or of a vector (columns,), in `flat`."""
         rows = flat[self.start : self.start + self.rows * self.stride].reshape(self.rows, self.stride)
-        return rows[0, : self.groups * self.width] if self.is_vector else rows[:, : self.groups * self.width]
-
-    def content(self, flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """What of it does not pad, (rows, groups, width of a part), in `flat`."""
-        rows, width = 1 if self.is_vector else shape[0], shape[-1] // self.groups
-        parts = self.view(flat).reshape(self.rows, self.groups, self.width)
-        return parts[:rows, :, :width]
+        return rows[0, : self.columns] if self.is_vector else rows[:, : self.columns]
 
 
 class Layout:
@@ -53,6 +67,9 @@ class Layout:
         shapes: of the parameters, by name.
         groups: of how many parts side by side the rows of some are made.
         vectors: the names of those that are not matrices. They stand behind the matrices, from `matrices` on.
+        columns: the places of a part's columns where they do not follow one another.
+        rows: likewise of rows.
+        joined: matrices that some of the same shape make, side by side.
 
     Example:
         >>> layout = Layout({"b": (3,), "W": (2, 6)}, groups={"W": 2}, vectors=["b"])
@@ -62,37 +79,54 @@ class Layout:
     """
 
     def __init__(  # noqa: D107
-        self, shapes: Mapping[str, tuple[int, ...]], groups: Mapping[str, int], vectors: Collection[str]
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        groups: Mapping[str, int],
+        vectors: Collection[str],
+        columns: Mapping[str, Places] | None = None,
+        rows: Mapping[str, Places] | None = None,
+        joined: Mapping[str, Sequence[str]] | None = None,
     ):
         self.shapes, self.blocks, self.matrices, self.size = dict(shapes), {}, 0, 0
-        for name in sorted(shapes, key=lambda name: name in vectors):
-            n_groups, is_vector = groups.get(name, 1), name in vectors
-            width = padded(shapes[name][-1] // n_groups)
-            rows = 1 if is_vector else padded(shapes[name][0])
-            stride = n_groups * width if is_vector else apart(n_groups * width)
-            self.blocks[name] = Block(self.size, rows, stride, n_groups, width, is_vector)
-            self.size += rows * stride
+        columns, rows, joined = columns or {}, rows or {}, joined or {}
+        places: dict[str, tuple[str, Any]] = {}
+        inside = {part for parts in joined.values() for part in parts}
+        alone = {name: [name] for name in shapes if name not in inside}
+        for block, parts in sorted({**joined, **alone}.items(), key=lambda item: item[0] in vectors):
+            shape, n_groups, is_vector = shapes[parts[0]], groups.get(parts[0], 1), block in vectors
+            part = columns.get(parts[0]) or Places.of(shape[-1] // n_groups)
+            across = part.side_by_side(n_groups).side_by_side(len(parts))
+            down = rows.get(parts[0]) or Places.of(1 if is_vector else shape[0])
+            stride = across.width if is_vector else apart(across.width)
+            n_rows = 1 if is_vector else down.width
+            self.blocks[block] = Block(self.size, n_rows, across.width, stride, is_vector)
+            for name, numbers in zip(parts, np.split(across.numbers, len(parts)), strict=True):
+                places[name] = block, numbers if is_vector else np.ix_(down.numbers, numbers)
+            self.size += n_rows * stride
             if not is_vector:
                 self.matrices = self.size
+        self._places = {name: places[name] for name in shapes}
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """The parameters in `flat`, padded."""
-        return {name: self.blocks[name].view(flat) for name in self.shapes}
+        """The parameters in `flat`, padded; those that are joined by the name of what they make."""
+        return {name: block.view(flat) for name, block in self.blocks.items()}
 
     def pack(self, arrays: Arrays, never: str | None = None) -> np.ndarray:
         """The flat vector of arrays by name; the vector `never` is padded with `handgrad.engine.layout.NEVER`."""
         flat = aligned_zeros(self.size)
         if never is not None:
             self.blocks[never].view(flat)[:] = NEVER
-        for name, shape in self.shapes.items():
-            content = self.blocks[name].content(flat, shape)
-            content[:] = arrays[name].reshape(content.shape)
+        for name, (block, places) in self._places.items():
+            value, is_vector = arrays[name], self.blocks[block].is_vector
+            self.blocks[block].view(flat)[places] = value.reshape(-1) if is_vector else value
         return flat
 
     def unpack(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays by name, in the shapes given."""
+        views = self.views(flat)
         return {
-            name: self.blocks[name].content(flat, shape).reshape(shape).copy() for name, shape in self.shapes.items()
+            name: np.ascontiguousarray(views[block][places]).reshape(self.shapes[name])
+            for name, (block, places) in self._places.items()
         }
 
 

@@ -59,7 +59,7 @@ def views(flat, sizes):
         bngain=flat[b1:bngain],
         bnbias=flat[bngain:bnbias],
         b2=flat[bnbias:b2],
-        C=flat[b2:].reshape((-1, sizes.n_embd)),
+        C=flat[b2 : b2 + sizes.vocab_size * sizes.n_embd].reshape((-1, sizes.n_embd)),
     )
 
 
@@ -76,7 +76,7 @@ def pack(parameters: Mapping[str, np.ndarray], padding: float | np.floating = 0.
     """
     sizes = Sizes.of(parameters)
     _, _, _, _, vocab, inputs, hidden = sizes
-    flat = aligned_zeros(hidden * (inputs + vocab + 3) + vocab + parameters["C"].size)
+    flat = aligned_zeros(hidden * (inputs + vocab + 3) + vocab + padded(parameters["C"].size))
     p = views.py_func(flat, sizes)
     p.b2[:] = padding
     for name, view in p._asdict().items():

@@ -1,18 +1,47 @@
-"""Training steps of models of lines, on NumPy arrays: what is the same for all of them."""
+"""Models of lines: their minibatches, and the prefix tree of one."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.adam import adam_update
-from handgrad.engine.compiling import compiled, composed, entry_point
-from handgrad.engine.flat import Layout
-from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL, refuse_outside
+from handgrad.engine.kernels.tree import grow, read_targets, tree_for
+from handgrad.engine.stepping import (
+    LEVEL,
+    N_LEVELS,
+    N_NODES,
+    N_ROWS,
+    N_TARGETS,
+    NODES,
+    NOTHING,
+    START,
+    START_ON,
+    STEP,
+    STOP,
+    STOP_ON,
+    TARGETS,
+    ZERO,
+    Compiled,
+    Dropping,
+    Passes,
+    Reading,
+    Room,
+)  # fmt: skip
+from handgrad.engine.tape import Buffer, Extent, Operation, Register
+from handgrad.engine.training import refuse_outside
 
-Arrays = Mapping[str, np.ndarray]
-_NO_MOMENTS = [np.empty(0, np.float32)] * 2
+__all__ = [
+    "FIRST_LETTER", "GOING_ON", "LETTERS", "LEVEL", "NODES", "NOTHING", "N_LETTERS", "N_LEVELS", "N_NODES", "N_ROWS",
+    "N_TARGETS", "ROWS", "START", "START_ON", "STEP", "STOP", "STOP_ON", "TARGETS", "ZERO", "CompiledLines",
+    "Dropping", "Lines", "Passes", "Reading", "Work", "read_lines",
+]  # fmt: skip
+
+FIRST_LETTER, N_LETTERS = range(STOP_ON + 1, STOP_ON + 3)
+ROWS = Extent(ZERO, N_ROWS)
+"""What lines begin with, and then all nodes but leaves."""
+LETTERS = Extent(FIRST_LETTER, N_LETTERS)
+"""In use, by number; the first is 0."""
+GOING_ON = Extent(START_ON, STOP_ON)
+"""Of the rows those of a level's nodes that are no leaves."""
 
 
 class Lines(NamedTuple):
@@ -27,187 +56,45 @@ class Lines(NamedTuple):
     starts: np.ndarray
 
 
-class Dropping(NamedTuple):
-    """Which numbers dropout leaves out; see `handgrad.training.masks`.
+class Work(Room):
+    """Room for minibatches of lines, and for their prefix tree.
 
     Args:
-        share: how many; 0 for none.
-        seed: of the run.
-        place: of the mask's name among the random numbers.
-        first: the number of the first step.
+        n_targets: of a minibatch, at most.
+        dropping: what dropout leaves out.
     """
 
-    share: float = 0.0
-    seed: int | np.uint64 = 0
-    place: int | np.uint64 = 0
-    first: int = 0
+    def __init__(self, n_targets: int, dropping: Dropping = NOTHING):  # noqa: D107
+        super().__init__(n_targets, dropping, registers=N_LETTERS + 1)
+        self.tree = tree = tree_for(n_targets)
+        self.levels = tree.levels
+        self.tokens, self.parents, self.depths = Buffer(tree.tokens), Buffer(tree.parents), Buffer(tree.depths)
+        self.counts, self.firsts, self.places = Buffer(tree.counts), Buffer(tree.firsts), Buffer(tree.places)
+
+    def read(self, lines: "Lines") -> list[Operation]:
+        """What reads the minibatch of a step."""
+        sizes, step = self.registers[N_LEVELS : N_TARGETS + 1], Register(STEP)
+        return [
+            grow(sizes, *self.tree, lines.text, lines.starts, step),
+            read_targets(self.targets, lines.text, lines.starts, step),
+        ]
 
 
-NOTHING = Dropping()
+class CompiledLines(Compiled[Lines, Work]):
+    """The compiled form of a model of lines."""
 
+    @property
+    def decaying(self) -> int:
+        """Matrices decay, vectors do not."""
+        return self.layout.matrices
 
-class Update(NamedTuple):
-    """What becomes of the parameters with the gradient of a step: by Adam where there are moments.
-
-    Args:
-        flat: the parameters.
-        gradient: of them.
-        mean: what Adam remembers; without numbers for gradient descent.
-        square: likewise.
-        matrices: the part on which weight decay acts.
-        done: how many steps Adam has taken.
-        beta1: of Adam.
-        decay: the part of each number that is lost in a step, in units of the rate.
-    """
-
-    flat: np.ndarray
-    gradient: np.ndarray
-    mean: np.ndarray
-    square: np.ndarray
-    matrices: int
-    done: int
-    beta1: float
-    decay: float
-
-
-@composed
-def take_update(u, rate, step):
-    """Change the parameters at a step of this call."""
-    if u.mean.size:
-        for start, stop, decay in ((0, u.matrices, u.decay), (u.matrices, u.flat.size, 0.0)):
-            flat, gradient, mean, square = (
-                u.flat[start:stop],
-                u.gradient[start:stop],
-                u.mean[start:stop],
-                u.square[start:stop],
-            )
-            adam_update(flat, gradient, mean, square, rate, u.done + step + 1, u.beta1, BETA2, EPS, decay)
-    else:
-        _descend(u.flat, u.gradient, rate)
-
-
-@compiled
-def _descend(flat, gradient, rate):
-    for i in range(flat.size):
-        flat[i] -= rate * gradient[i]
-
-
-@dataclass(frozen=True)
-class CompiledLines:
-    """The compiled form of a model of lines.
-
-    Args:
-        layout: of the parameters.
-        never: the name of the vector added to the scores.
-        arrange: makes of views by name what `take` reads.
-        work_for: the arrays between the operations, for minibatches of so many targets, with dropout or without.
-        take: the steps: (update, parameters, gradients, work, text, starts, rates, losses, dropping).
-        read: one more token: (parameters, work, how many), see `handgrad.engine.recurrent.Reader`.
-        products: multiplications for each target, about.
-        vocab_size: of the tokens.
-        beta1: of Adam.
-    """
-
-    layout: Layout
-    never: str
-    arrange: Callable[..., Any]
-    work_for: Callable[[int, bool], Any]
-    take: Callable[..., None]
-    read: Callable[..., None]
-    products: int
-    vocab_size: int
-    beta1: float = 0.9
-
-    def sgd_steps(
-        self, parameters: Arrays, lines: Lines, rates: Sequence[float], dropping: Dropping = NOTHING
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Take one step of gradient descent a minibatch: as in `handgrad.training.torch_steps`, compiled.
-
-        Args:
-            parameters: float32 arrays by name; they are not changed.
-            lines: what the steps read.
-            rates: (steps,) learning rates.
-            dropping: what dropout leaves out.
-
-        Returns:
-            The new parameters, and the losses, (steps,) float32 in nats, each before its step.
-
-        Raises:
-            IndexError: a token is not a letter of the vocabulary.
-        """
-        flat = self.layout.pack(parameters, self.never)
-        losses = self._take(flat, np.zeros_like(flat), _NO_MOMENTS, lines, rates, dropping)
-        return self.layout.unpack(flat), losses
-
-    def adam_steps(
-        self,
-        parameters: Arrays,
-        moments: Arrays,
-        lines: Lines,
-        rates: Sequence[float],
-        weight_decay: float = 0.0,
-        dropping: Dropping = NOTHING,
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-        """Take one step of Adam with decoupled weight decay, of matrices alone, a minibatch.
-
-        Args:
-            parameters: as in `sgd_steps`.
-            moments: from `handgrad.engine.training.no_moments`, or returned by the call before.
-            lines: as in `sgd_steps`.
-            rates: as in `sgd_steps`.
-            weight_decay: the part of each number that is lost in a step, in units of the rate.
-            dropping: as in `sgd_steps`.
-
-        Returns:
-            The new parameters, the new moments, and the losses, the same however the steps are cut into calls.
-
-        Source: Kingma and Ba 2015, arXiv:1412.6980; Loshchilov and Hutter 2019, arXiv:1711.05101.
-        """
-        flat, done = self.layout.pack(parameters, self.never), int(moments["steps"])
-        flat_moments = [self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS]
-        losses = self._take(flat, np.zeros_like(flat), flat_moments, lines, rates, dropping, done, weight_decay)
-        new_moments = {"steps": np.array(done + len(losses))}
-        for kind, values in zip(MOMENTS, flat_moments, strict=True):
-            new_moments |= {f"{kind}_{name}": value for name, value in self.layout.unpack(values).items()}
-        return self.layout.unpack(flat), new_moments, losses
-
-    def loss_and_gradients(
-        self, parameters: Arrays, lines: Lines, dropping: Dropping = NOTHING
-    ) -> tuple[float, dict[str, np.ndarray]]:
-        """The mean loss of one minibatch, and the gradients of the parameters by name."""
-        flat = self.layout.pack(parameters, self.never)
-        gradient = np.zeros_like(flat)
-        losses = self._take(flat, gradient, _NO_MOMENTS, lines, [0.0], dropping)
-        return float(losses[0]), self.layout.unpack(gradient)
-
-    def _take(
-        self,
-        flat: np.ndarray,
-        gradient: np.ndarray,
-        moments: list[np.ndarray],
-        lines: Lines,
-        rates: Sequence[float],
-        dropping: Dropping,
-        done: int = 0,
-        decay: float = 0.0,
-    ) -> np.ndarray:
-        """Change `flat`, `gradient` and `moments` step by step; the losses."""
-        refuse_outside(lines.text, self.vocab_size, "a token", "the vocabulary")
-        (mean, square), (share, seed, place, first) = moments, dropping
-        p, d = (self.arrange(**self.layout.views(values)) for values in (flat, gradient))
-        n_targets = lines.starts[:, -1] - lines.starts[:, 0]
-        most = int(n_targets.max(initial=1))
-        w = self.work_for(most, share > 0)
-        losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
-        at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * most)))
-        for start in range(0, len(rates), at_once):
-            now = slice(start, start + at_once)
-            u = Update(
-                flat, gradient, mean, square, self.layout.matrices, done + start, float(self.beta1), float(decay)
-            )
-            drop = Dropping(float(share), np.uint64(seed), np.uint64(place), first + start)
-            self.take(u, p, d, w, lines.text, lines.starts[now], all_rates[now], losses[now], drop)
-        return losses
+    def work(self, batches: Lines, dropping: Dropping) -> tuple[Work, list[Operation]]:
+        """Room for the longest lines."""
+        refuse_outside(batches.text, self.vocab_size, "a token", "the vocabulary")
+        if self.longest is not None and np.diff(batches.starts).max(initial=0) > self.longest:
+            raise ValueError(f"a line has more than the {self.longest} tokens that can be read")
+        work = Work(int((batches.starts[:, -1] - batches.starts[:, 0]).max(initial=1)), dropping)
+        return work, work.read(batches)
 
 
 def read_lines(tokens: np.ndarray, starts: np.ndarray, numbers: np.ndarray) -> Lines:
@@ -227,15 +114,5 @@ def read_lines(tokens: np.ndarray, starts: np.ndarray, numbers: np.ndarray) -> L
     lengths = np.diff(starts)[numbers]
     ends = np.cumsum(lengths).reshape(lengths.shape)
     begins = np.column_stack([ends[:, :1] - lengths[:, :1], ends])
-    text = np.empty(int(ends[-1, -1]), np.int32)
-    _read_lines(text, tokens, starts[numbers].reshape(-1), lengths.reshape(-1))
-    return Lines(text, begins)
-
-
-@entry_point
-def _read_lines(text, tokens, starts, lengths):
-    end = 0
-    for n in range(starts.size):
-        for place in range(lengths[n]):
-            text[end] = tokens[starts[n] + place]
-            end += 1
+    here = np.arange(ends[-1, -1]) + np.repeat((starts[numbers] - (ends - lengths)).ravel(), lengths.ravel())
+    return Lines(tokens[here].astype(np.int32), begins)

@@ -131,11 +131,11 @@ def _gemm(out, a, b, alpha, beta):
     """`out = alpha * (a @ b) + beta * out`, as in BLAS; where beta is 0, what was in `out` does not matter."""
     sizes = out.shape[0], out.shape[1], b.shape[0]
     strides = out.strides[0], a.strides[0], a.strides[1], b.strides[0]
-    _gemm_at(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides, alpha, beta)
+    gemm_at(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides, alpha, beta)
 
 
 @compiled
-def _gemm_at(out, a, b, sizes, strides, alpha, beta):
+def gemm_at(out, a, b, sizes, strides, alpha, beta):
     """Of addresses: so it is compiled once, not once for each kind of array."""
     n_rows, n_columns, n_products = sizes
     out_row, a_row, a_column, b_row = strides

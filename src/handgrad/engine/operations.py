@@ -34,7 +34,8 @@ def number_letters(rows, letters, starts, row_of, contexts):
     count = 0
     for place in range(block_size):
         starts[place] = count
-        row_of[:] = -1
+        for letter in range(row_of.size):
+            row_of[letter] = -1
         for n in range(n_examples):
             letter = contexts[n, place]
             if row_of[letter] < 0:

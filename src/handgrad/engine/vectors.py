@@ -30,7 +30,10 @@ NARROW = WIDE // 2
 
 _FLOATS, _HALF = ir.VectorType(ir.FloatType(), WIDE), ir.VectorType(ir.FloatType(), NARROW)
 _INTEGERS = ir.VectorType(ir.IntType(32), WIDE)
+_COUNTS = ir.VectorType(ir.IntType(64), WIDE)
+_LANES = ir.Constant(_COUNTS, list(range(WIDE)))
 _FUSED = {"flags": ("contract",)}
+_ONCE, _EACH = np.float32(0.5), np.float32(1)
 _EXPONENT = 23
 """The lowest bit of a float32's exponent."""
 
@@ -149,6 +152,42 @@ for _operation, _instruction in {
 
 
 @intrinsic
+def keep_first(_, x, count):
+    """A vector of which those behind the first `count` numbers are 0."""
+
+    def codegen(_, builder, signature, arguments):
+        x, count = arguments
+        bound = builder.insert_element(ir.Constant(_COUNTS, ir.Undefined), count, ir.IntType(32)(0))
+        kept = builder.icmp_signed("<", _LANES, builder.shuffle_vector(bound, bound, _places([0] * WIDE)))
+        return builder.select(kept, x, ir.Constant(_FLOATS, None))
+
+    return VECTOR(VECTOR, types.int64), codegen
+
+
+@intrinsic
+def fold(_, x, period):
+    """The sums of the numbers that lie `period`, a power of two, apart, each sum at all their places."""
+
+    def codegen(_, builder, __, arguments):
+        x, period = arguments
+        turn = NARROW
+        while turn:
+            turned = builder.shuffle_vector(x, x, _places((n + turn) % WIDE for n in range(WIDE)))
+            is_more = builder.icmp_signed(">=", ir.Constant(period.type, turn), period)
+            x = builder.select(is_more, builder.fadd(x, turned), x)
+            turn //= 2
+        return x
+
+    return VECTOR(VECTOR, types.int64), codegen
+
+
+@intrinsic
+def first(_, x):
+    """The first number of a vector."""
+    return types.float32(VECTOR), lambda _, builder, __, xs: builder.extract_element(xs[0], ir.IntType(32)(0))
+
+
+@intrinsic
 def square_root(_, x):
     """The square root of each number of a vector."""
 
@@ -157,6 +196,43 @@ def square_root(_, x):
         return builder.call(function, arguments)
 
     return VECTOR(VECTOR), codegen
+
+
+def _folded(builder: Any, vector: Any, both: Callable[[Any, Any], Any]) -> Any:
+    """Fold a vector in the middle until a number is left."""
+    size = WIDE
+    while size > 1:
+        size //= 2
+        lower = builder.shuffle_vector(vector, vector, _places(range(size)))
+        vector = both(lower, builder.shuffle_vector(vector, vector, _places(range(size, 2 * size))))
+    return builder.extract_element(vector, ir.IntType(32)(0))
+
+
+@intrinsic
+def _sum(_, x):
+    def codegen(_, builder, __, arguments):
+        return _folded(builder, arguments[0], builder.fadd)
+
+    return types.float32(VECTOR), codegen
+
+
+@intrinsic
+def greatest_of(_, x):
+    """The greatest number of a vector; of NaN nothing is sure."""
+
+    def codegen(_, builder, __, arguments):
+        def greater(a, b):
+            return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+
+        return _folded(builder, arguments[0], greater)
+
+    return types.float32(VECTOR), codegen
+
+
+@compiled
+def sum_along(row, j, vector):
+    """The sum of a vector that goes with `row[j : j + WIDE]`: what it holds twice counts once."""
+    return _sum(vector) * (_ONCE if row.size - j < WIDE else _EACH)
 
 
 @intrinsic

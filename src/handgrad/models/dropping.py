@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import handgrad
@@ -21,3 +22,8 @@ def drop(masks: Masks | None, name: str, x: Tensor) -> tuple[Tensor, DropoutCach
 def drop_backward(dy: Tensor, cache: DropoutCache | None) -> Tensor:
     """The gradient of the argument of `drop`."""
     return dy if cache is None else handgrad.ops.dropout_backward(dy, cache).dx
+
+
+def place_of(name: str) -> int:
+    """Where among the random numbers of a step those of a mask begin."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

@@ -10,7 +10,6 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
-from handgrad.training.masks import place_of
 from handgrad.training.schedule import learning_rate, minibatch_positions
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _of_lines(
     config, model = settings.config, compiled_lines(settings.model)
     numbers = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines)
     lines = read_lines(split.tokens, split.starts, numbers)
-    dropping = Dropping(config.dropout, config.seed, place_of("h"), state.step)
+    dropping = Dropping(config.dropout, config.seed, state.step)
     if config.optimizer == "sgd":
         parameters, losses = model.sgd_steps(state.parameters, lines, rates, dropping)
         return parameters, {}, losses

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from handgrad.models.dropping import place_of
 from handgrad.models.family import Family, Masks
 
 if TYPE_CHECKING:
@@ -53,8 +53,3 @@ def dropout_mask(share: float, key: tuple[int, int], name: str, shape: tuple[int
     stream = np.random.Philox(key=np.array(key, np.uint64), counter=counter)
     words = stream.random_raw(-(-size // 2)).view(np.uint32)[:size]
     return ((words >= np.uint32(share * 2**32)) / np.float32(1 - share)).astype(np.float32).reshape(shape)
-
-
-def place_of(name: str) -> int:
-    """Where among the random numbers of a step those of a mask begin."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

@@ -7,15 +7,15 @@ that of the state before. Between the two halves of each pass stands a product.
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import sigmoid, tanh
+from handgrad.engine.tape import Rows, kernel
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@compiled
-def gates_forward(a, reset, before):
+@kernel
+def gates_forward(a: Rows, reset: Rows, before: Rows):
     """`z, r = sigmoid(z), sigmoid(r)` and `reset = r * before`."""
     size = before.shape[1]
     for n in range(before.shape[0]):
@@ -27,8 +27,8 @@ def gates_forward(a, reset, before):
             store(reset[n], j, opened * load(before[n], j))
 
 
-@compiled
-def state_forward(h, a, before):
+@kernel
+def state_forward(h: Rows, a: Rows, before: Rows):
     """`hbar = tanh(hbar)` and `h = before + z * (hbar - before)`."""
     size = before.shape[1]
     for n in range(before.shape[0]):
@@ -39,8 +39,8 @@ def state_forward(h, a, before):
             store(h[n], j, old + load(z, j) * (new - old))
 
 
-@compiled
-def state_backward(a, dh, before):
+@kernel
+def state_backward(a: Rows, dh: Rows, before: Rows):
     """Gradients of what z and h̄ took in, and of `before` as it goes on."""
     size = before.shape[1]
     for n in range(before.shape[0]):
@@ -53,8 +53,8 @@ def state_backward(a, dh, before):
             store(dh[n], j, coming - through)
 
 
-@compiled
-def gates_backward(a, dh, dreset, before):
+@kernel
+def gates_backward(a: Rows, dh: Rows, dreset: Rows, before: Rows):
     """Gradients of what r took in, and of `before` through the reset."""
     size = before.shape[1]
     for n in range(before.shape[0]):

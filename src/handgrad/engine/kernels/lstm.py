@@ -6,15 +6,15 @@ memory before and after, `tanh_c` what of it the state shows.
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import sigmoid, tanh
+from handgrad.engine.tape import Rows, kernel
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@compiled
-def state_forward(h, c, tanh_c, a, c_before):
+@kernel
+def state_forward(h: Rows, c: Rows, tanh_c: Rows, a: Rows, c_before: Rows):
     """`c = f * c_before + i * g` and `h = o * tanh(c)`."""
     size = h.shape[1]
     for n in range(h.shape[0]):
@@ -33,8 +33,8 @@ def state_forward(h, c, tanh_c, a, c_before):
             store(h[n], j, shown * visible)
 
 
-@compiled
-def state_backward(a, dc, dh, tanh_c, c_before):
+@kernel
+def state_backward(a: Rows, dc: Rows, dh: Rows, tanh_c: Rows, c_before: Rows):
     """Gradients of what the gates took in, and in `dc` of the memory before, from those of state and memory."""
     size = dh.shape[1]
     for n in range(dh.shape[0]):

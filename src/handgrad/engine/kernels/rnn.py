@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
 from handgrad.engine.elementary import tanh
+from handgrad.engine.tape import Rows, kernel
 from handgrad.engine.vectors import WIDE, load, store
 
 _ONE = np.float32(1)
 
 
-@compiled
-def state_forward(h, a):
+@kernel
+def state_forward(h: Rows, a: Rows):
     """`h = tanh(a)`."""
     for n in range(h.shape[0]):
         for j in range(0, h.shape[1], WIDE):
             store(h[n], j, tanh(load(a[n], j)))
 
 
-@compiled
-def state_backward(a, dh, h):
+@kernel
+def state_backward(a: Rows, dh: Rows, h: Rows):
     """The gradient of what the state took in, into `a`."""
     for n in range(h.shape[0]):
         for j in range(0, h.shape[1], WIDE):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
+from handgrad.engine.tape import Indices, Rows, Vector, kernel
 from handgrad.engine.vectors import WIDE, load, spread, store
 
 
-@compiled
-def take_rows(out, x, rows):
+@kernel
+def take_rows(out: Rows, x: Rows, rows: Indices):
     """`out = x[rows]`."""
     for n in range(out.shape[0]):
         from_row, to_row = x[rows[n]], out[n]
@@ -15,8 +15,8 @@ def take_rows(out, x, rows):
             store(to_row, j, load(from_row, j))
 
 
-@compiled
-def add_taken_rows(out, x, rows):
+@kernel
+def add_taken_rows(out: Rows, x: Rows, rows: Indices):
     """`out[:, : x.shape[1]] += x[rows]`."""
     for n in range(out.shape[0]):
         from_row, to_row = x[rows[n]], out[n, : x.shape[1]]
@@ -24,8 +24,8 @@ def add_taken_rows(out, x, rows):
             store(to_row, j, load(to_row, j) + load(from_row, j))
 
 
-@compiled
-def add_rows(out, rows, x):
+@kernel
+def add_rows(out: Rows, rows: Indices, x: Rows):
     """`out[rows] += x`, a row as often as it is named: the backward of what takes rows."""
     for n in range(x.shape[0]):
         from_row, to_row = x[n], out[rows[n]]
@@ -33,16 +33,16 @@ def add_rows(out, rows, x):
             store(to_row, j, load(to_row, j) + load(from_row, j))
 
 
-@compiled
-def clear_rows(x):
+@kernel
+def clear_rows(x: Rows):
     """`x[:] = 0`."""
     for n in range(x.shape[0]):
         for j in range(0, x.shape[1], WIDE):
             store(x[n], j, spread(np.float32(0)))
 
 
-@compiled
-def sum_rows(out, x):
+@kernel
+def sum_rows(out: Vector, x: Rows):
     """`out = x.sum(0)`."""
     for j in range(0, out.size, WIDE):
         total = spread(np.float32(0))

@@ -2,12 +2,13 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
 from handgrad.engine import reading
-from handgrad.engine.lines import CompiledLines
-from handgrad.engine.recurrent import Reader
+from handgrad.engine.lines import N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
+from handgrad.engine.tape import Tape
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
 
@@ -26,7 +27,8 @@ def calibrate(
 
 def readers(model: Model) -> reading.Readers:
     """How it is read."""
-    compiled, at_once = compiled_lines(model.config), reading.LINES_AT_ONCE
+    compiled = compiled_lines(model.config)
+    at_once = min(reading.LINES_AT_ONCE, compiled.at_once)
     return reading.Readers(lambda: Reader(compiled, model.parameters, at_once), at_once)
 
 
@@ -43,3 +45,36 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
 def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
     return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+
+
+class Reader:
+    """Reads lines token by token; see `handgrad.engine.reading`.
+
+    Rows do not depend on each other, to the last bit.
+    """
+
+    def __init__(self, compiled: CompiledLines, parameters: Mapping[str, np.ndarray], at_once: int):  # noqa: D107
+        self._flat, self._work = compiled.layout.pack(parameters, compiled.never), Work(at_once)
+        p = SimpleNamespace(**compiled.layout.views(self._flat))
+        self._reading = compiled.reading(p, self._work)
+        self._tape = Tape(self._reading.operations, self._work.registers)
+        self._log_probabilities = self._reading.log_probabilities[:, : compiled.vocab_size]
+
+    def begin(self) -> np.ndarray:
+        """Of what follows the boundary, (1, vocab_size)."""
+        self._depth, self._start, self._stop = 0, 0, 0
+        return self._read(np.zeros(1, np.int32), np.zeros(1, np.int32))
+
+    def read(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Of what follows each token, after the beginning of that row of the last ones: (N, vocab_size)."""
+        return self._read(self._start + rows + 1, tokens)
+
+    def _read(self, parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        n, work = len(tokens), self._work
+        work.tree.parents[:n], work.tree.tokens[:n], work.tree.depths[:n] = parents, tokens, self._depth
+        self._depth += 1
+        self._start = self._stop if self._reading.is_kept else 0
+        self._stop = self._start + n
+        work.registers[[N_NODES, START, STOP, START_ON, STOP_ON]] = n, self._start, self._stop, 1, n + 1
+        self._tape.run()
+        return self._log_probabilities[:n]
