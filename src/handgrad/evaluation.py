@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from handgrad.data.corpus import read_corpus
-from handgrad.data.dataset import Dataset, split
+from handgrad.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from handgrad.models.trained import Model
@@ -58,6 +58,6 @@ def evaluate(model: "Model", text: str | Path | None = None) -> dict[str, float]
         ['train', 'val', 'test']
     """
     if text is None:
-        return {name: mean_loss(model, part) for name, part in split(model.text.read())._asdict().items()}
+        return {name: mean_loss(model, part) for name, part in model.text.split(model.text.read())._asdict().items()}
     corpus = read_corpus(text, model.vocabulary)
     return {corpus.name: mean_loss(model, Dataset(corpus.tokens))}

@@ -54,6 +54,8 @@ REFUSED = {
     "--model transformer --n-head 5": ("n_head 5 heads cannot share the features", "n_embd 64", "a multiple of 5"),
     "--model wavenet --block-size 6": ("block_size", "6", "a power of two"),
     "--model bow --engine compiled": ("no compiled loops for the bow", "Leave out --engine"),
+    "--model gru --preset microgpt": ("--preset microgpt is one of the microgpt", "Leave out one of the two"),
+    "--preset microgpt --runs 2": ("runs: Python's random numbers split the text another way", "each seed on its own"),
     "--model gru --preset lecture": ("--preset lecture is one of the mlp", "Leave out one of the two"),
     "--model transformer --block-size 4": ("lines of at most 3 characters", "a block_size of at least"),
     "--model ngram --steps 10": ("steps: the ngram is counted, not trained",),

@@ -70,7 +70,8 @@ OF_OTHER_MODELS = {"n_layer", "n_head", "dropout"}
 def test_every_setting_reaches_the_run(handgrad, work):
     flags = {
         "model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd",
-        "lr": 0.25, "weight_decay": 0.5, "seed": 11, "runs": 1, "engine": "torch", "device": "cpu",
+        "lr": 0.25, "warmup": 0.5, "weight_decay": 0.5, "minibatches": "epochs", "random": "python", "seed": 11,
+        "runs": 1, "engine": "torch", "device": "cpu",
     }  # fmt: skip
     words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert handgrad("train", "names.txt", "--out", "set", *words, folder=work).code == 0
@@ -86,6 +87,21 @@ def test_the_lectures_preset_and_a_flag_beside_it(handgrad, work):
     assert handgrad("train", "names.txt", *words, folder=work).code == 0
     settings = json.loads((work / "lecture" / "config.json").read_text())["training"]
     assert settings == {**asdict(PRESETS["lecture"]), "steps": 2}
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"), [("", "From step 49 on"), ("--batch-size 5", "From step 10 on"), ("--steps 48", "")]
+)
+def test_microgpts_preset_says_where_its_losses_leave_those_of_the_script(handgrad, work, flags, says):
+    words = ("--preset", "microgpt", "--steps", "50", *flags.split(), "--out", "micro")
+    ended = handgrad("train", "names.txt", *words, folder=work)
+    assert ended.code == 0
+    assert (says in ended.err) if says else "held out" not in ended.err
+    settings = json.loads((work / "micro" / "config.json").read_text())
+    assert {name: settings["training"][name] for name in ("model", "seed", "lr", "minibatches")} == {
+        "model": "microgpt", "seed": 42, "lr": 0.01, "minibatches": "in-order",
+    }  # fmt: skip
+    assert settings["text"]["shuffle_seed"] == 42
 
 
 def test_without_out_the_folder_is_named_after_the_text_and_the_time(handgrad, work):

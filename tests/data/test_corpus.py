@@ -98,7 +98,7 @@ BAD = {
     "utf-16": ("ana".encode("utf-16"), ["UTF-16 byte order mark", "iconv -f UTF-16"]),
     "utf-16 without a mark": ("ana\n".encode("utf-16-le"), ["line 1: this looks like a binary file", "NUL"]),
     "NUL": (b"ana\nb\0\n", ["text.txt, line 2: this looks like a binary file"]),
-    "long line": (b"ana\n\n" + b"b" * 1001 + b"\n", ["line 3: the line is too long", "1,001 characters", "1,000"]),
+    "long line": (b"ana\n\n" + b"b" * 10_001 + b"\n", ["line 3: the line is too long", "10,001 characters", "10,000"]),
 }
 
 

@@ -18,7 +18,10 @@ BAD = {
     "n_hidden": [0, True],
     "lr": [0, -0.1, float("nan"), float("inf"), 1e39, "0.1", True],
     "weight_decay": [-0.1, float("nan"), float("inf"), "0.1", True],
+    "warmup": [-0.1, 1, float("nan"), "0.1", True],
     "optimizer": ["lion", None],
+    "minibatches": ["epoch", None],
+    "random": ["numpy", 1],
     "engine": ["jax", 1],
     "device": ["gpu", 0],
     "runs": [0, 1001, 1.0],
@@ -46,6 +49,12 @@ def test_seeds_follow_one_another_and_all_can_be_seeds():
         TrainConfig(seed=2**63 - 2, runs=3)
 
 
+def test_pythons_random_numbers_are_of_one_run():
+    assert TrainConfig(random="python", seed=3).seeds == range(3, 4)
+    with pytest.raises(ConfigError, match=r"split the text another way for each seed .*each seed on its own"):
+        TrainConfig(random="python", runs=2)
+
+
 def test_the_engine_follows_the_device_unless_it_is_said():
     assert [TrainConfig(device=device).chosen_engine for device in ("cpu", "cuda")] == ["compiled", "torch"]
     assert [TrainConfig(engine=engine).chosen_engine for engine in ("compiled", "torch")] == ["compiled", "torch"]
@@ -68,8 +77,8 @@ def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
         "model": "mlp", "n_layer": 1, "n_head": 4, "dropout": 0.0,
         "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
-        "lr": 0.1, "weight_decay": 0.0, "seed": 2147483647, "runs": 1, "engine": "auto",
-        "device": "cpu",
+        "lr": 0.1, "warmup": 0.0, "weight_decay": 0.0, "minibatches": "replacement", "random": "philox",
+        "seed": 2147483647, "runs": 1, "engine": "auto", "device": "cpu",
     }  # fmt: skip
     assert PRESETS["default"] == TrainConfig()
 

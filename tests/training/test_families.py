@@ -1,6 +1,7 @@
 """Training of every family: by hand as by autograd, interrupted or not, several seeds, and what is refused."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,31 +13,17 @@ from handgrad.data import read_corpus, split
 from handgrad.errors import ConfigError
 from handgrad.models.registry import COMPILED, FAMILIES, family
 from handgrad.models.trained import TextReference
-from handgrad.training.backend import take
+from handgrad.training.backend import require_room, take
 from handgrad.training.checkpoint import Settings, initial_state, read_settings
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
-from handgrad.training.schedule import minibatch_positions
+from handgrad.training.schedule import examples_of, learning_rate
 
 from ..models.oracles import ORACLES
+from .tiny import TINY, tiny
 
-TINY = {
-    "bigram": {},
-    "bow": {"block_size": 0, "n_embd": 4, "n_hidden": 5},
-    "mlp": {"block_size": 2, "n_embd": 3, "n_hidden": 7},
-    "wavenet": {"block_size": 4, "n_embd": 3, "n_hidden": 5},
-    "rnn": {"n_embd": 4, "n_hidden": 6},
-    "gru": {"n_embd": 4, "n_hidden": 6, "dropout": 0.2},
-    "lstm": {"n_embd": 4, "n_hidden": 6, "dropout": 0.2},
-    "transformer": {"block_size": 0, "n_embd": 4, "n_layer": 2, "n_head": 2, "dropout": 0.2},
-    "microgpt": {"block_size": 0, "n_embd": 4, "n_head": 2},
-}
 RESULTS = ("state.safetensors", "model.safetensors", "history.csv", "samples.txt")
 EACH = pytest.mark.parametrize("name", TINY)
-
-
-def tiny(name: str, **changes) -> TrainConfig:
-    return TrainConfig.of(name, **{"steps": 30, "batch_size": 8, "seed": 5, "engine": "torch", **TINY[name], **changes})
 
 
 def settings_of(config: TrainConfig, path) -> Settings:
@@ -66,13 +53,12 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
         theirs = torch.optim.AdamW([g for g in groups if g["params"]], betas=(network.beta1, 0.99), eps=1e-8)
     lines = network.reads == "lines"
-    chosen = minibatch_positions(5, range(config.steps), 8, train.n_lines if lines else len(train))
+    chosen = examples_of(config, range(config.steps), train.n_lines if lines else len(train))
     for step, numbers in enumerate(chosen):
         X, Y = train.lines(numbers) if lines else (train.contexts(numbers, network.block_size), train.targets(numbers))
         loss = ORACLES[name](leaves, network, torch.from_numpy(X), torch.from_numpy(Y))
-        falling = 1 - step / config.steps if optimizer == "adam" else 1 if 2 * step < config.steps else 0.1
         for group in theirs.param_groups:
-            group["lr"] = config.lr * falling
+            group["lr"] = learning_rate(step, config)
         theirs.zero_grad()
         loss.backward()
         theirs.step()
@@ -161,14 +147,39 @@ def test_each_family_learns(some_names, tmp_path, name):
 def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
     """As run folders were before there was more than one."""
     model = handgrad.train(some_names, tiny("mlp", engine="auto"), out=tmp_path / "run")
-    path = tmp_path / "run" / "config.json"
-    content = json.loads(path.read_text())
-    for name in ("model", "n_layer", "n_head", "dropout"):
-        del content["training"][name]
-    path.write_text(json.dumps(content))
+    leave_out(tmp_path / "run", "model", "n_layer", "n_head", "dropout")
     loaded = handgrad.load(tmp_path / "run")
     assert loaded.config == model.config
     assert handgrad.train(resume=tmp_path / "run").parameters["W1"].tobytes() == model.parameters["W1"].tobytes()
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("name", ["mlp", "gru"])
+def test_a_folder_that_does_not_say_how_examples_are_drawn_goes_on_as_it_began(some_names, tmp_path, name):
+    """With replacement and without warm-up, as all runs were before there was a choice."""
+
+    def stop(step, _):
+        if step >= 10:
+            raise KeyboardInterrupt
+
+    old = tiny(name, engine="auto", minibatches="replacement", warmup=0.0)
+    handgrad.train(some_names, old, out=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        handgrad.train(some_names, old, out=tmp_path / "cut", progress=stop, checkpoint_every=3)
+    leave_out(tmp_path / "cut", "minibatches", "warmup", "random")
+    handgrad.train(resume=tmp_path / "cut")
+    for file in RESULTS:
+        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def leave_out(folder, *settings: str) -> None:
+    """Make a run folder one of before there were these settings."""
+    content = json.loads((folder / "config.json").read_text())
+    for name in settings:
+        del content["training"][name]
+    for name in ("n_lines", "shuffle_seed"):
+        del content["text"][name]
+    (folder / "config.json").write_text(json.dumps(content))
 
 
 def test_a_block_size_of_0_is_what_the_text_needs(some_names, tmp_path):
@@ -178,17 +189,44 @@ def test_a_block_size_of_0_is_what_the_text_needs(some_names, tmp_path):
         TrainConfig.of("wavenet", block_size=0)
 
 
-def test_lines_that_are_too_long_are_refused_before_anything_is_written(tmp_path):
-    text = tmp_path / "long.txt"
-    text.write_text("a" * 1_000 + "\n" + "ab\n" * 50)
-    for name, changes, message in (
-        ("transformer", {"block_size": 64}, "lines of at most 63 characters .*got a line of 1,000.*at least 1,001"),
-        ("transformer", {"n_head": 64}, r"too much memory .*32 lines, .*1,000 characters.*at most 1 lines"),
-        ("gru", {"n_hidden": 100_000}, "too much memory .*expected shorter lines.*The mlp"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            handgrad.train(text, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
+TOO_LONG = [
+    ("transformer", {"block_size": 64}, "lines of at most 63 characters .*got a line of 10,000.*at least 10,001"),
+    ("transformer", {"batch_size": 1}, r"too much memory .*the longest of 10,000.*shorter lines, or a smaller transfo"),
+    ("bow", {"batch_size": 64}, r"too much memory .*64 lines, the longest of 10,000 characters.*at most 23 lines"),
+    ("gru", {"engine": "torch"}, r"too much memory .*32 lines, the longest of 10,000 characters.*at most 12 lines"),
+    ("lstm", {"n_hidden": 3_000}, r"too much memory .*shorter lines, or a smaller lstm.*The mlp takes lines"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), TOO_LONG)
+def test_lines_that_are_too_long_are_refused_before_anything_is_written(long_lines, tmp_path, name, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        handgrad.train(long_lines, TrainConfig.of(name, steps=1, **changes), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", ["gru", "lstm", "rnn"])
+def test_lines_of_ten_thousand_characters_are_trained_on(long_lines, tmp_path, name):
+    """Few at a time where all are so long; as many as ever where few are."""
+    model = handgrad.train(long_lines, TrainConfig.of(name, steps=2, batch_size=2, n_hidden=8), out=tmp_path / "run")
+    assert handgrad.evaluate(model)["train"] < 4
+    mixed = tmp_path / "mixed.txt"
+    mixed.write_text(long_lines.read_text() + "ab\n" * 90)
+    corpus = read_corpus(mixed)
+    for config, fits in ((TrainConfig.of(name), True), (TrainConfig.of(name, batch_size=600), False)):
+        settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
+        with nullcontext() if fits else pytest.raises(ConfigError, match="too much memory"):
+            require_room(settings, corpus.starts)
+
+
+@pytest.fixture(scope="module")
+def long_lines(tmp_path_factory):
+    """Ten lines of ten thousand characters."""
+    letters = np.random.default_rng(1).integers(ord("a"), ord("z") + 1, (10, 10_000), np.uint8)
+    path = tmp_path_factory.mktemp("text") / "long.txt"
+    path.write_bytes(b"".join(line.tobytes() + b"\n" for line in letters))
+    return path
 
 
 def test_every_family_that_is_trained_is_tested_here():

@@ -15,7 +15,7 @@ from handgrad.training.plot import loss_curve
 def test_each_row_is_the_mean_of_a_window():
     config = TrainConfig(steps=2_000, optimizer="sgd", lr=0.5)
     losses = np.random.default_rng(0).uniform(1, 4, 2_000).astype(np.float32)
-    rows = summarise(losses, config)
+    rows = summarise(losses, config, 200)
     assert len(rows) == 200
     for number, row in enumerate(rows):
         window = losses[10 * number : 10 * number + 10].astype(np.float64)
@@ -26,20 +26,20 @@ def test_each_row_is_the_mean_of_a_window():
 
 
 def test_the_windows_of_the_lecture_are_a_thousand_steps():
-    rows = summarise(np.full(200_000, 10, np.float32), TrainConfig(steps=200_000))
+    rows = summarise(np.full(200_000, 10, np.float32), TrainConfig(steps=200_000), 200)
     assert [row.step for row in rows] == list(range(1_000, 201_000, 1_000))
     assert {row.log10_loss for row in rows} == {1.0}
 
 
 def test_a_run_that_has_not_ended_shows_its_last_window_in_part():
     config = TrainConfig(steps=2_000)
-    assert [row.step for row in summarise(np.ones(25, np.float32), config)] == [10, 20, 25]
-    assert summarise(np.ones(0, np.float32), config) == []
+    assert [row.step for row in summarise(np.ones(25, np.float32), config, 200)] == [10, 20, 25]
+    assert summarise(np.ones(0, np.float32), config, 200) == []
 
 
 @pytest.mark.parametrize("steps", [1, 3, 199, 201, 399])
 def test_few_steps_have_a_row_each(steps):
-    assert [row.step for row in summarise(np.ones(steps, np.float32), TrainConfig(steps=steps))] == [
+    assert [row.step for row in summarise(np.ones(steps, np.float32), TrainConfig(steps=steps), 200)] == [
         *range(1, steps + 1)
     ]
 
@@ -54,7 +54,7 @@ def test_the_table_can_be_read_back():
 
 def picture(steps: int) -> np.ndarray:
     losses = np.linspace(3.3, 2.1, steps, dtype=np.float32)
-    png = loss_curve(summarise(losses, TrainConfig(steps=steps)), "a title of one's own")
+    png = loss_curve(summarise(losses, TrainConfig(steps=steps), 200), "a title of one's own")
     return matplotlib.image.imread(io.BytesIO(png), format="png")[..., :3]
 
 

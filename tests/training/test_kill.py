@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from handgrad.errors import RunError
 from handgrad.training import checkpoint
 from handgrad.training.run import reopen
 
+from .tiny import TINY, tiny
+
 SETTINGS = {"steps": 600, "n_hidden": 16, "batch_size": 8}
+THE_OTHERS = sorted(TINY.keys() - {"gru"})
 RESULTS = ("model.safetensors", "state.safetensors", "history.csv", "samples.txt")
 ON_UNIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -56,16 +60,16 @@ class Server:
         warm_up.start()
         warm_up.join()
 
-    def start(self, folder: Path):
+    def start(self, folder: Path, every: int = 60, **settings):
         begun = (folder / "config.json").exists()
-        options = {"resume": folder} if begun else {"text": self.text, "out": folder, **SETTINGS}
-        process = self.context.Process(target=handgrad.train, kwargs={**options, "checkpoint_every": 60})
+        options = {"resume": folder} if begun else {"text": self.text, "out": folder, **(settings or SETTINGS)}
+        process = self.context.Process(target=handgrad.train, kwargs={**options, "checkpoint_every": every})
         process.start()
         return process
 
-    def finish(self, folder: Path) -> float:
+    def finish(self, folder: Path, **settings) -> float:
         begun = time.monotonic()
-        process = self.start(folder)
+        process = self.start(folder, **settings)
         process.join()
         assert process.exitcode == 0
         return time.monotonic() - begun
@@ -104,6 +108,27 @@ def test_killed_again_and_again_at_any_moment(server, uninterrupted, tmp_path):
             run, step = run + 1, -1
     server.finish(tmp_path / str(run))
     assert_same(files(tmp_path / str(run)), whole)
+
+
+@pytest.mark.one_in(len(TINY))
+@pytest.mark.parametrize("name", ["gru", *THE_OTHERS])
+@ON_UNIX
+def test_a_run_of_each_family_killed_three_times_ends_as_if_nothing_had_happened(server, tmp_path, name):
+    settings = asdict(tiny(name, engine="auto", steps=400))
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    server.finish(whole, **settings)
+    step = -1
+    for _ in range(3):
+        process = server.start(cut, every=5, **settings)
+        while process.is_alive() and steps_saved(cut) <= max(step, 0):
+            process.join(0.005)
+        assert process.is_alive(), "it ended before it could be killed"
+        process.kill()
+        process.join()
+        step = steps_saved(cut)
+        assert step < 400
+    server.finish(cut)
+    assert_same(files(cut), files(whole))
 
 
 @pytest.mark.slow

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad.training.schedule import minibatch_positions, step_decay
+from handgrad.training.config import TrainConfig
+from handgrad.training.epochs import epoch_positions, permuted
+from handgrad.training.schedule import examples_of, learning_rate, linear_decay, minibatch_positions, step_decay
 
 any_batch = st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 70), st.integers(1, 2**32))
+EITHER = pytest.mark.parametrize("draw", [minibatch_positions, epoch_positions])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 200_000])
@@ -16,15 +19,33 @@ def test_the_second_half_of_the_steps_takes_a_tenth(steps):
     assert rates == [0.1] * -(-steps // 2) + [0.1 / 10] * (steps // 2)
 
 
+@pytest.mark.parametrize("steps", [1, 7, 1_000])
+def test_without_warm_up_the_rate_falls_from_the_first_step_on(steps):
+    rates = [learning_rate(step, TrainConfig(steps=steps, lr=0.3)) for step in range(steps)]
+    assert rates == [linear_decay(step, steps, 0.3) for step in range(steps)]
+    assert rates[0] == 0.3
+
+
+def test_the_rate_rises_for_its_share_of_the_steps_and_falls_to_0():
+    rates = [learning_rate(step, TrainConfig(steps=100, lr=0.4, warmup=0.2)) for step in range(101)]
+    assert rates[:20] == pytest.approx(np.arange(1, 21) / 20 * 0.4)
+    assert rates[20:] == pytest.approx(np.arange(80, -1, -1) / 80 * 0.4)
+    assert max(rates) == 0.4
+    plain = TrainConfig(steps=100, optimizer="sgd", lr=0.4, warmup=0.2)
+    assert [learning_rate(step, plain) for step in (0, 99)] == [0.4, 0.4 / 10]
+    assert [learning_rate(step, TrainConfig(steps=2, lr=0.4, warmup=0.99)) for step in (0, 1)] == [0.2, 0.4]
+
+
+@EITHER
 @given(any_batch, st.integers(0, 2**40), st.integers(0, 20), st.integers(1, 20))
-@settings(derandomize=True, deadline=None)
-def test_any_steps_alone_equal_all_in_order(batch, first, before, n_steps):
+@settings(derandomize=True, deadline=None, max_examples=50)
+def test_any_steps_alone_equal_all_in_order(draw, batch, first, before, n_steps):
     seed, batch_size, n_examples = batch
     steps = range(first, first + before + n_steps)
-    positions = minibatch_positions(seed, steps, batch_size, n_examples)
+    positions = draw(seed, steps, batch_size, n_examples)
     assert positions.shape == (before + n_steps, batch_size)
     assert positions.dtype == np.int64
-    assert np.array_equal(minibatch_positions(seed, steps[before:], batch_size, n_examples), positions[before:])
+    assert np.array_equal(draw(seed, steps[before:], batch_size, n_examples), positions[before:])
     assert positions.min() >= 0
     assert positions.max() < n_examples
 
@@ -51,15 +72,56 @@ def test_neighbours_are_independent():
         assert abs(statistic - 63) <= 4 * (2 * 63) ** 0.5
 
 
-def test_the_seed_and_the_step_matter():
-    one = minibatch_positions(1, range(100), 8, 2**32)
-    other = minibatch_positions(2, range(100), 8, 2**32)
+@EITHER
+def test_the_seed_and_the_step_matter(draw):
+    one = draw(1, range(100), 8, 2**32)
+    other = draw(2, range(100), 8, 2**32)
     assert len(np.unique(np.stack([one, other]))) == 1600
 
 
-def test_ten_million_lines_have_reachable_ends():
+@EITHER
+def test_ten_million_lines_have_reachable_ends(draw):
     n_examples = 2**27 + 11
-    positions = minibatch_positions(1, range(4_000), 64, n_examples)
+    positions = draw(1, range(4_000), 64, n_examples)
     assert positions.min() < n_examples / 1e4
     assert positions.max() > n_examples * (1 - 1e-4)
     assert set(np.unique(positions % 2)) == {0, 1}
+
+
+@given(any_batch, st.integers(1, 300))
+@settings(derandomize=True, deadline=None, max_examples=50)
+def test_an_epoch_has_each_example_once(batch, n_examples):
+    seed, batch_size, _ = batch
+    epochs = epoch_positions(seed, range(n_examples), batch_size, n_examples).reshape(batch_size, n_examples)
+    assert np.array_equal(np.sort(epochs, 1), np.broadcast_to(np.arange(n_examples), epochs.shape))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 63, 64, 65, 1_000, 2**16 + 1])
+def test_each_key_has_a_permutation_of_its_own(n):
+    keys = np.array([0, 2**63 + 5], np.uint64).repeat(n)
+    one, other = permuted(np.tile(np.arange(n, dtype=np.uint64), 2), keys, n).reshape(2, n)
+    assert np.array_equal(np.sort(one), np.arange(n))
+    assert np.array_equal(np.sort(other), np.arange(n))
+    assert n < 63 or (one == other).sum() < 10
+
+
+@pytest.mark.parametrize("n", [3, 10, 101])
+def test_epochs_are_shuffled_evenly(n):
+    """Every example is as likely at every place, whatever came before it and wherever it stood an epoch before."""
+    epochs = epoch_positions(3, range(6_000), n, n)
+    first, second, freedom = epochs[:, 0], epochs[:, 1], (n - 1) ** 2
+    for before, after in ((np.full(6_000, 0), first), (np.full(6_000, 0), epochs[:, -1]), (first[:-1], first[1:])):
+        counts = np.bincount(before * n + after, minlength=n * n if before.any() else n)
+        assert abs(chi_square(counts) - (counts.size - 1)) <= 4 * (2 * counts.size) ** 0.5
+    neighbours = np.bincount(first * n + second, minlength=n * n).reshape(n, n)
+    assert not neighbours.diagonal().any()
+    assert abs(chi_square(neighbours[~np.eye(n, dtype=bool)]) - freedom) <= 5 * (2 * freedom) ** 0.5
+
+
+def test_the_examples_of_a_run_are_drawn_as_it_says():
+    def drawn(minibatches: str) -> np.ndarray:
+        return examples_of(TrainConfig(seed=7, batch_size=4, minibatches=minibatches), range(3, 5), 10)
+
+    assert np.array_equal(drawn("replacement"), minibatch_positions(7, range(3, 5), 4, 10))
+    assert np.array_equal(drawn("epochs"), epoch_positions(7, range(3, 5), 4, 10))
+    assert drawn("in-order").tolist() == [[2, 3, 4, 5], [6, 7, 8, 9]]

@@ -59,8 +59,9 @@ class Train:
     """A run folder to go on with; it keeps its settings, but for '--device'."""
     checkpoint_every: Annotated[str, tyro.conf.arg(metavar="STEPS|SECONDSs")] = "10s"
     """How often to save: a number of steps such as 1000, or of seconds such as 30s."""
-    preset: Literal["default", "lecture"] = "default"
-    """Where the settings below start from; 'lecture' has those of the notebook."""
+    preset: Literal["default", "lecture", "microgpt"] = "default"
+    """Where the settings below start from; 'lecture' has those of the notebook, 'microgpt' the very steps of
+    microgpt.py."""
     json: bool = False
     """Print the result as JSON."""
     config: TrainConfig = PRESETS["default"]
@@ -70,8 +71,8 @@ class Train:
 class Base:
     """The flags on which the defaults of the others depend."""
 
-    model: ModelName = "mlp"
-    preset: Literal["default", "lecture"] = "default"
+    model: ModelName | None = None
+    preset: Literal["default", "lecture", "microgpt"] = "default"
     resume: Path | None = None
 
     @classmethod
@@ -86,7 +87,7 @@ class Base:
         if self.resume is not None:
             return read_settings(self.resume).config
         preset = PRESETS[self.preset]
-        if self.model == preset.model:
+        if self.model is None or self.model == preset.model:
             return preset
         if self.preset != "default":
             raise ConfigError(
@@ -183,6 +184,11 @@ def _remark(run: "Run", began: TrainConfig) -> None:
     config = run.settings.config
     if config.device != began.device:
         remark = f"The run began on {began.device}; on {config.device} sums round differently."
+        console(stderr=True).print(remark, style="dim")
+    n_lines, read = run.splits.train.n_lines, config.steps * config.batch_size
+    if (config.random, config.minibatches) == ("python", "in-order") and read > n_lines:
+        first = n_lines // config.batch_size + 1
+        remark = f"From step {first:,} on microgpt.py reads lines that are held out here: losses differ from there on."
         console(stderr=True).print(remark, style="dim")
     if config.chosen_engine == "compiled":
         from handgrad.engine import is_compiled

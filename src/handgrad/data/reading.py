@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from handgrad.errors import CorpusError
 
-MAX_LINE = 1_000
+MAX_LINE = 10_000
 """The longest line, in characters, that is read."""
 
 CHUNK_BYTES = 4 << 20

@@ -28,8 +28,17 @@ def cache_folder() -> Path:
 
 def is_compiled(family: str = "mlp") -> bool:
     """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
-    function = {"mlp": "training._steps", "ngram": "ngram._count"}.get(family, f"{family}.")
+    function = _LAST_COMPILED.get(family, f"{family}.")
     return any(cache_folder().rglob(f"{function}*.nbc"))
+
+
+_LAST_COMPILED = {
+    "mlp": "training._steps",
+    "ngram": "ngram._count",
+    "transformer": "layernorm.layernorm_backward",
+    "microgpt": "rmsnorm.rmsnorm_backward",
+}
+"""Functions where not those of the file of the family's name."""
 
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}

@@ -61,9 +61,9 @@ class BoW(OfLines):
             "by": (self.vocab_size,),
         }
 
-    def numbers_a_batch(self, lines: int, places: int) -> int:
-        """Embeddings or hidden units, whichever are more."""
-        return lines * places * max(self.n_embd, self.n_hidden)
+    def numbers_a_target(self, places: int) -> int:  # noqa: ARG002
+        """Embeddings, hidden units and scores, some of each."""
+        return 12 * self.n_embd + 4 * self.n_hidden + 4 * self.vocab_size
 
     def initial(self, normal: Normal) -> dict[str, Any]:
         """Normal, as wide as PyTorch's for linear layers; embeddings standard normal, as in makemore."""

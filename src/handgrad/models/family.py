@@ -80,9 +80,9 @@ class Family:
         """The most tokens of a line that can be read, the boundary before it included; None for any number."""
         return None
 
-    def numbers_a_batch(self, lines: int, places: int) -> int:
-        """How many numbers the largest activation of a minibatch of whole lines has, if the longest has `places`."""
-        return lines * places
+    def numbers_a_target(self, places: int) -> int:  # noqa: ARG002
+        """How many numbers a step on whole lines needs for each target, about, if the longest line has `places`."""
+        return 0
 
     def decays(self, name: str) -> bool:  # noqa: ARG002
         """Whether weight decay acts on the parameter of that name."""
@@ -93,7 +93,7 @@ class Family:
 
         Args:
             normal: draws standard normal numbers, in NumPy or torch arrays as its user likes; called once a parameter,
-                in the order of `shapes`.
+                in the order of `shapes`, for as many numbers.
         """
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import handgrad
 from handgrad.errors import ConfigError
 from handgrad.models.attending import Attend, over_lines, to_remembered
-from handgrad.models.dropping import drop, drop_backward
+from handgrad.models.dropping import drop, drop_backward, shared_by_beginnings
 from handgrad.models.family import Masks, OfLines, State, Values, real_places
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ class GPT(OfLines):
         """As many places as have embeddings."""
         return self.block_size
 
-    def numbers_a_batch(self, lines: int, places: int) -> int:
-        """Hidden units, or weights of attention, whichever are more."""
-        return lines * places * max(4 * self.n_embd, self.n_head * places)
+    def numbers_a_target(self, places: int) -> int:
+        """Of each block some 60 times the features, and the weights of attention twice; on the way back twice more."""
+        of_heads = 2 * (self.n_layer + 1) * self.n_head * places
+        return 60 * self.n_layer * self.n_embd + of_heads + 4 * self.vocab_size
 
     def block(self, values: Values, layer: int, x: Tensor, attend: Attend, masks: Masks | None) -> tuple[Tensor, Any]:
         """A block: rows in, rows out, (N, n_embd), and the cache."""
@@ -84,7 +85,7 @@ class GPT(OfLines):
         """Mean loss of a minibatch of lines."""
         import torch
 
-        p, ops = parameters, handgrad.ops
+        p, ops, masks = parameters, handgrad.ops, shared_by_beginnings(masks, X, Y)
         emb, embedding = ops.embedding_forward(p["C"], X)
         of_places, places = ops.embedding_forward(p["P"], torch.arange(X.shape[1], device=X.device))
         x, dropout = drop(masks, "embedding", (emb + of_places).flatten(0, 1))

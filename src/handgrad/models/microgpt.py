@@ -58,8 +58,18 @@ class MicroGPT(GPT):
         return shapes
 
     def initial(self, normal: Normal) -> dict[str, Any]:
-        """All normal with a standard deviation of 0.08."""
-        return {name: normal(name, shape) * 0.08 for name, shape in self.shapes.items()}
+        """All normal with a standard deviation of 0.08, drawn as the script draws them.
+
+        There a row is what makes one number of the output, and the boundary comes after all other characters.
+        """
+        values = {}
+        for name, shape in self.shapes.items():
+            embeds = name in ("C", "P")
+            rows = normal(name, shape if embeds else shape[::-1]) * 0.08
+            if name in ("C", "Wy"):
+                rows = rows[[-1, *range(self.vocab_size - 1)]]
+            values[name] = rows if embeds else rows.T
+        return values
 
     def before(self, x: Tensor) -> tuple[Tensor, ops.RMSNormCache]:
         """A norm."""

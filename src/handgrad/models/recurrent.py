@@ -68,9 +68,9 @@ class Recurrent(OfLines):
             "by": (self.vocab_size,),
         }
 
-    def numbers_a_batch(self, lines: int, places: int) -> int:
-        """What the inputs contribute is the largest activation."""
-        return lines * places * self.gates * self.n_hidden
+    def numbers_a_target(self, places: int) -> int:  # noqa: ARG002
+        """Of each gate some numbers, of the state and the scores some more."""
+        return self.n_embd + (3 * self.gates + 6) * self.n_hidden + 4 * self.vocab_size
 
     def initial(self, normal: Normal) -> dict[str, Any]:
         """Normal, as wide as PyTorch's for linear layers; embeddings standard normal, as in makemore."""

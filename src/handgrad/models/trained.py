@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.data.corpus import Corpus, read_corpus, resolve_corpus
+from handgrad.data.dataset import Splits, split
+from handgrad.data.python_random import PythonRandom
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import CorpusError
 from handgrad.models.family import Family
@@ -22,16 +24,27 @@ class TextReference:
         name: short name, as used for run folders.
         source: absolute path, or 'built-in:NAME'.
         sha256: of the file's bytes, in hexadecimal.
+        n_lines: how many lines it has; None in a run folder of before that was written down.
+        shuffle_seed: the seed with which Python's `random` shuffled the lines before they were split; None for the
+            usual order.
     """
 
     name: str
     source: str
     sha256: str
+    n_lines: int | None = None
+    shuffle_seed: int | None = None
 
     @classmethod
-    def to(cls, corpus: Corpus) -> "TextReference":
+    def to(cls, corpus: Corpus, shuffle_seed: int | None = None) -> "TextReference":
         """The reference by which `corpus` is found again."""
-        return cls(corpus.name, corpus.source, corpus.sha256)
+        return cls(corpus.name, corpus.source, corpus.sha256, corpus.n_lines, shuffle_seed)
+
+    def split(self, corpus: Corpus) -> Splits:
+        """The lines of the corpus, which is this text, to train on, to validate and to test."""
+        if self.shuffle_seed is None:
+            return split(corpus)
+        return split(corpus, PythonRandom(self.shuffle_seed, corpus.n_lines).order)
 
     def read(self) -> Corpus:
         """The text again.

@@ -10,13 +10,13 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
-from handgrad.training.schedule import learning_rate, minibatch_positions
+from handgrad.training.schedule import examples_of, learning_rate
 
 if TYPE_CHECKING:
     from handgrad.training.checkpoint import Settings, State
 
-NUMBERS_A_BATCH = 2**26
-"""Most numbers in an activation of a minibatch of whole lines: 256 MB."""
+NUMBERS_A_BATCH = 2**28
+"""Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -42,8 +42,12 @@ def require_backend(config: TrainConfig) -> None:
             )  # fmt: skip
 
 
-def require_room(settings: "Settings", longest: int) -> None:
-    """Make sure that minibatches of whole lines, the longest of so many characters, can be read and have room.
+def require_room(settings: "Settings", starts: np.ndarray) -> None:
+    """Make sure that minibatches of whole lines can be read and have room, were they of the longest lines alone.
+
+    Args:
+        settings: of the run.
+        starts: where each line of the text starts, and at last where the next would.
 
     Raises:
         ConfigError: a line is too long, or too many are read at once.
@@ -51,19 +55,24 @@ def require_room(settings: "Settings", longest: int) -> None:
     network, batch_size = settings.model, settings.config.batch_size
     if network.reads != "lines":
         return
+    places = np.partition(np.diff(starts), -min(batch_size, len(starts) - 1))[-batch_size:]
+    places = np.resize(np.sort(places)[::-1], batch_size)
+    longest = int(places[0]) - 1
     if network.longest is not None and longest + 1 > network.longest:
         raise ConfigError(
             f"this {network.name} reads lines of at most {network.longest - 1:,} characters", where="block_size",
             got=f"a line of {longest:,}", expected=f"a block_size of at least {longest + 1:,}",
             next_step="0 is as much as the longest line needs.",
         )  # fmt: skip
-    if network.numbers_a_batch(batch_size, longest + 1) > NUMBERS_A_BATCH:
-        fitting = [n for n in range(batch_size) if network.numbers_a_batch(n, longest + 1) <= NUMBERS_A_BATCH]
+    padded = settings.config.chosen_engine == "torch"
+    targets = np.arange(1, batch_size + 1) * places[0] if padded else np.cumsum(places)
+    fitting = int(np.count_nonzero(targets * network.numbers_a_target(longest + 1) <= NUMBERS_A_BATCH))
+    if fitting < batch_size:
         raise ConfigError(
             "minibatches of such long lines need too much memory", where="batch_size",
             got=f"{batch_size:,} lines, the longest of {longest:,} characters",
-            expected=f"at most {fitting[-1]:,} lines" if fitting[-1] else "shorter lines",
-            next_step="The mlp takes lines of any length.",
+            expected=f"at most {fitting:,} lines" if fitting else f"shorter lines, or a smaller {network.name}",
+            next_step="The mlp takes lines of any length, and many at once.",
         )  # fmt: skip
 
 
@@ -90,7 +99,7 @@ def _of_contexts(
     from handgrad import engine
 
     config = settings.config
-    positions = minibatch_positions(config.seed, steps, config.batch_size, len(split))
+    positions = examples_of(config, steps, len(split))
     contexts, targets = engine.read_batches(split.tokens, positions, config.block_size)
     if config.optimizer == "sgd":
         parameters, losses = engine.sgd_steps(state.parameters, contexts, targets, rates)
@@ -105,7 +114,7 @@ def _of_lines(
     from handgrad.engine.models.lines import compiled_lines
 
     config, model = settings.config, compiled_lines(settings.model)
-    numbers = minibatch_positions(config.seed, steps, config.batch_size, split.n_lines)
+    numbers = examples_of(config, steps, split.n_lines)
     lines = read_lines(split.tokens, split.starts, numbers)
     dropping = Dropping(config.dropout, config.seed, state.step)
     if config.optimizer == "sgd":
@@ -119,5 +128,5 @@ def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tup
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None
     n_examples = split.n_lines if width is None else len(split)
-    for numbers in minibatch_positions(config.seed, steps, config.batch_size, n_examples):
+    for numbers in examples_of(config, steps, n_examples):
         yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))

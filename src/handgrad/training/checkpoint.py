@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.data.python_random import PythonRandom
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
-from handgrad.models.family import Family
+from handgrad.models.family import Family, Normal
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
@@ -68,9 +69,19 @@ class State:
 
 def initial_state(settings: Settings) -> State:
     """The state before the first step; a function of the settings alone."""
-    draw = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
-    parameters = settings.model.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
+    parameters = {
+        name: np.ascontiguousarray(value, np.float32)
+        for name, value in settings.model.initial(_normal(settings)).items()
+    }
     return State(0, parameters, _first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
+
+
+def _normal(settings: Settings) -> Normal:
+    """What draws the numbers from which initial values are made."""
+    if settings.config.random == "python":
+        return PythonRandom(settings.config.seed, settings.text.n_lines or 0).normal
+    philox = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
+    return lambda _, shape: philox.standard_normal(shape, np.float32)
 
 
 def require_free(folder: Path) -> None:
@@ -167,7 +178,7 @@ def read_config(folder: Path) -> Settings | Mixture:
                 expected=f"format {FORMAT}", next_step="Upgrade handgrad to read it.",
             )  # fmt: skip
         text = TextReference(**content["text"])
-        if not all(isinstance(value, str) for value in vars(text).values()):
+        if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
         vocabulary = Vocabulary(content["vocabulary"])
         if "mixture" not in content:
@@ -267,7 +278,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
     buffers = _of_shapes(path, tensors, settings.model.buffer_shapes)
     text = settings.text
     if corpus is not None:
-        text = TextReference(text.name, str(Path(corpus).absolute()), text.sha256)
+        text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
 

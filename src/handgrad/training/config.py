@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
+from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer, require_share
 from handgrad.models.family import Family
@@ -11,9 +12,12 @@ from handgrad.models.registry import COMPILED, ModelName, family
 Engine = Literal["auto", "compiled", "torch"]
 Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
+Minibatches = Literal["epochs", "replacement", "in-order"]
+Random = Literal["philox", "python"]
+_CHOICES = {"optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "engine": Engine, "device": Device}
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
-MAX_PLACES = 1_001
+MAX_PLACES = MAX_LINE + 1
 """Of a line: as many characters as are read at most, and its end."""
 SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout")
 """Settings of which each family has some."""
@@ -52,9 +56,17 @@ class TrainConfig:
     optimizer: Optimizer = "adam"
     """'adam', whose rate falls to 0 step by step, or 'sgd', the lecture's, whose rate falls to a tenth at half time."""
     lr: float = 0.006
-    """Learning rate of the first step."""
+    """The greatest learning rate: that of the first step, where there is no warm-up."""
+    warmup: float = 0.0
+    """The share of the steps in which Adam's rate rises to its greatest, in a straight line; 'sgd' has none."""
     weight_decay: float = 0.15
     """What Adam takes off each parameter in a step, in units of the learning rate; 'sgd' has none."""
+    minibatches: Minibatches = "replacement"
+    """How examples are drawn: 'epochs' takes each once, in an order of its own each time, before any comes again;
+    'replacement' draws each from all of them; 'in-order' takes them in the one order of the training split."""
+    random: Random = "philox"
+    """Whose random numbers shuffle the lines and make the initial values: 'philox' ours, which split a text the same
+    way for all seeds; 'python' those of Python's own random, drawn as microgpt.py draws them."""
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
     runs: int = 1
@@ -85,6 +97,7 @@ class TrainConfig:
         require_integer("n_layer", self.n_layer, at_least=1, at_most=1_000)
         require_integer("n_head", self.n_head, at_least=1, at_most=1_000)
         require_share("dropout", self.dropout)
+        require_share("warmup", self.warmup)
         require_integer("runs", self.runs, at_least=1, at_most=1_000)
         require_integer("seed", self.seed, at_least=0, at_most=2**63 - self.runs)
         if isinstance(self.lr, bool) or not isinstance(self.lr, int | float) or not 0 < self.lr <= MAX_LR:
@@ -92,11 +105,15 @@ class TrainConfig:
         decay = self.weight_decay
         if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay <= MAX_LR:
             raise ConfigError("weight_decay makes no sense", got=decay, expected="a number of at least 0, 0 for none")
-        for name, choices in (("optimizer", Optimizer), ("engine", Engine), ("device", Device)):
+        for name, choices in _CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 expected = " or ".join(get_args(choices))
                 raise ConfigError(f"{name} is unknown", got=getattr(self, name), expected=expected)
-
+        if self.random == "python" and self.runs > 1:
+            raise ConfigError(
+                "Python's random numbers split the text another way for each seed", where="runs", got=self.runs,
+                expected="1", next_step="Train each seed on its own, or leave out --random.",
+            )  # fmt: skip
         self._require_sizes_of_the_family()
         if kind.counted and (self.engine, self.device) != ("auto", "cpu"):
             raise ConfigError(
@@ -178,4 +195,5 @@ PRESETS = {
         weight_decay=0.0,
         seed=2147483647,
     ),
+    "microgpt": TrainConfig.of("microgpt", batch_size=1, minibatches="in-order", random="python", seed=42),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from handgrad.training.config import TrainConfig
 from handgrad.training.schedule import learning_rate
 
-ROWS = 200
+ROWS, CURVE_POINTS = 1_000, 200
 
 
 class HistoryRow(NamedTuple):
@@ -21,14 +21,15 @@ class HistoryRow(NamedTuple):
     lr: float
 
 
-def summarise(losses: np.ndarray, config: TrainConfig) -> list[HistoryRow]:
-    """Means of the loss and of its log10 over some two hundred windows (the lecture's are 1,000 of 200,000 steps).
+def summarise(losses: np.ndarray, config: TrainConfig, rows: int) -> list[HistoryRow]:
+    """Means of the loss and of its log10 over windows (the lecture's are 1,000 of 200,000 steps).
 
     Args:
         losses: (steps so far,) nats, one minibatch each.
         config: of the run; `config.steps` sets the width of a window.
+        rows: how many windows there are in the end, about.
     """
-    width = max(1, config.steps // ROWS)
+    width = max(1, config.steps // rows)
     windows = [losses[start : start + width].astype(np.float64) for start in range(0, len(losses), width)]
     smallest = np.finfo(np.float32).tiny  # a loss may be 0, whose logarithm no one can plot
     ends = [min(start + width, len(losses)) for start in range(0, len(losses), width)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.data.corpus import Corpus, resolve_corpus
-from handgrad.data.dataset import Splits, split
+from handgrad.data.dataset import Splits
 from handgrad.errors import DivergedError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
@@ -21,7 +21,7 @@ from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
 from handgrad.training.checkpoint import Settings, State
 from handgrad.training.config import Device, TrainConfig
-from handgrad.training.history import HistoryRow, summarise, to_csv
+from handgrad.training.history import CURVE_POINTS, ROWS, HistoryRow, summarise, to_csv
 from handgrad.training.plot import loss_curve
 
 CHECKPOINT_EXAMPLES = 100_000
@@ -60,12 +60,13 @@ class Interrupted(KeyboardInterrupt):
 def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) -> Run:
     """Read and split the text, and make the run folder with the state before the first step in it."""
     corpus = resolve_corpus(text)
-    splits = split(corpus)
+    reference = TextReference.to(corpus, config.seed if config.random == "python" else None)
+    splits = reference.split(corpus)
     n_threads(), require_backend(config)  # so that what is wrong with them is said before anything is written
     if config.block_size == 0:
         config = replace(config, block_size=corpus.longest + 1)
-    settings = Settings(config, corpus.vocabulary, TextReference.to(corpus))
-    require_room(settings, corpus.longest)
+    settings = Settings(config, corpus.vocabulary, reference)
+    require_room(settings, corpus.starts)
     folder = Path(out) if out is not None else new_folder(corpus.name)
     state = checkpoint.initial_state(settings)
     checkpoint.create(folder, settings)
@@ -88,7 +89,7 @@ def reopen(folder: Path, text: str | Path | None = None, device: Device | None =
     reference = settings.text if text is None else replace(settings.text, source=str(Path(text).absolute()))
     corpus = reference.read()
     files.clean(folder)
-    return Run(folder, settings, corpus, split(corpus), state)
+    return Run(folder, settings, corpus, reference.split(corpus), state)
 
 
 def save(run: Run) -> None:
@@ -126,17 +127,17 @@ def _save(run: Run, limit: int | None = None) -> Model:
     model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, state.step)
     checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
-    files.write(run.folder, "history.csv", to_csv(_history(run)))
+    files.write(run.folder, "history.csv", to_csv(_history(run, ROWS)))
     return model
 
 
 def _draw_loss(run: Run) -> None:
     title = f"{run.corpus.name}: training loss over {run.state.step:,} steps"
-    files.write(run.folder, "loss.png", loss_curve(_history(run), title))
+    files.write(run.folder, "loss.png", loss_curve(_history(run, CURVE_POINTS), title))
 
 
-def _history(run: Run) -> list[HistoryRow]:
-    return summarise(run.state.losses[: run.state.step], run.settings.config)
+def _history(run: Run, rows: int) -> list[HistoryRow]:
+    return summarise(run.state.losses[: run.state.step], run.settings.config, rows)
 
 
 def diverged(what: str, value: float, before: np.ndarray, config: TrainConfig) -> DivergedError:

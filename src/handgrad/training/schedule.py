@@ -3,12 +3,17 @@
 import numpy as np
 
 from handgrad.training.config import TrainConfig
+from handgrad.training.epochs import epoch_positions
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """The learning rate of a step of this run: linear decay for Adam, step decay for gradient descent."""
-    decay = {"adam": linear_decay, "sgd": step_decay}[config.optimizer]
-    return decay(step, config.steps, config.lr)
+    """The learning rate of a step of this run: warm-up and linear decay for Adam, step decay for gradient descent."""
+    if config.optimizer == "sgd":
+        return step_decay(step, config.steps, config.lr)
+    rising = round(config.warmup * config.steps)
+    if step < rising:
+        return config.lr * ((step + 1) / rising)
+    return linear_decay(step - rising, config.steps - rising, config.lr)
 
 
 def linear_decay(step: int, steps: int, lr: float) -> float:
@@ -31,6 +36,15 @@ def step_decay(step: int, steps: int, lr: float) -> float:
         (0.1, 0.01)
     """
     return lr if step < steps / 2 else lr / 10
+
+
+def examples_of(config: TrainConfig, steps: range, n_examples: int) -> np.ndarray:
+    """Which of so many examples, (len(steps), batch_size), the given steps of this run see."""
+    if config.minibatches == "in-order":
+        numbers = np.arange(steps.start * config.batch_size, steps.stop * config.batch_size)
+        return (numbers % n_examples).reshape(len(steps), config.batch_size)
+    draw = {"epochs": epoch_positions, "replacement": minibatch_positions}[config.minibatches]
+    return draw(config.seed, steps, config.batch_size, n_examples)
 
 
 def minibatch_positions(seed: int, steps: range, batch_size: int, n_examples: int) -> np.ndarray:
