@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.family import Family, Normal
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
-from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
+from handgrad.training.files import damaged, errors_named, read_tensors, require_free, write
 from handgrad.training.mixture import Mixture, Part
 
 FORMAT = 1
@@ -82,22 +82,6 @@ def _normal(settings: Settings) -> Normal:
         return PythonRandom(settings.config.seed, settings.text.n_lines or 0).normal
     philox = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
     return lambda _, shape: philox.standard_normal(shape, np.float32)
-
-
-def require_free(folder: Path) -> None:
-    """Make sure that a run folder can be made there.
-
-    Raises:
-        RunError: there is something already.
-    """
-    with errors_named(folder):
-        clean(folder, "config.json")
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken:
-        raise RunError(
-            "there is something here already", where=folder, expected="a new or empty folder",
-            next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
-        )  # fmt: skip
 
 
 def create(folder: Path, settings: Settings | Mixture, files: Mapping[str, bytes] | None = None) -> None:
@@ -181,20 +165,11 @@ def read_config(folder: Path) -> Settings | Mixture:
         if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
         vocabulary = Vocabulary(content["vocabulary"])
-        if "mixture" not in content:
-            return Settings(_train_config(content["training"]), vocabulary, text)
-        parts = tuple(
-            Part(part["run"], part["weight"], part["steps"], _train_config(part["training"]))
-            for part in content["mixture"]
-        )
-        return Mixture(parts, vocabulary, text)
+        if "mixture" in content:
+            return Mixture(tuple(map(Part.saved, content["mixture"])), vocabulary, text)
+        return Settings(TrainConfig.saved(content["training"]), vocabulary, text)
     except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise damaged(folder / "config.json", error) from None
-
-
-def _train_config(content: Mapping[str, Any]) -> TrainConfig:
-    known = {field.name for field in fields(TrainConfig)}
-    return TrainConfig(**{key: value for key, value in content.items() if key in known})
 
 
 def save_state(folder: Path, state: State) -> None:

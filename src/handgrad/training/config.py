@@ -1,5 +1,6 @@
 """Every size and rate of a training run, in one place; the command line is made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
@@ -139,6 +140,12 @@ class TrainConfig:
             ConfigError: there is no such family, or a setting makes no sense.
         """
         return cls(model=cast(ModelName, model), **{**family(model).recipe, **settings})
+
+    @classmethod
+    def saved(cls, content: Mapping[str, Any]) -> "TrainConfig":
+        """What a `config.json` says; settings that are no more do not count."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in content.items() if key in known})
 
     def _require_no_steps(self) -> None:
         """Raise ConfigError where there is something to train, or several seeds of what has none."""

@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.data.dataset import split
+from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
 from handgrad.models.mix import mixture_of, parts_of
-from handgrad.models.trained import Model
+from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import known_lines, sample
-from handgrad.training.checkpoint import create, load, packed, read_config, require_free
+from handgrad.training.checkpoint import create, load, packed, read_config
+from handgrad.training.files import require_free
 from handgrad.training.mixture import Mixture, Part
 from handgrad.training.run import SAMPLES, Outcome, new_folder
 
@@ -81,7 +82,7 @@ def mix_runs(runs: Sequence[str | Path], out: str | Path | None, corpus: str | P
         require_free(Path(out))
     parts, models = _read_all([Path(run) for run in runs], corpus)
     text = models[0].text.read()
-    splits = split(text)
+    splits = models[0].text.split(text)
     logprobs = np.stack([_of_tokens(model, splits.val.tokens) for model in models])
     weights = useful_weights_of(logprobs).tolist()
 
@@ -153,14 +154,21 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
         else:
             parts.append(Part(str(folder), 1.0, model.steps, settings.config))
             models.append(model)
-        ours, first = model.text, models[0].text
-        if (ours.sha256, model.vocabulary) != (first.sha256, models[0].vocabulary):
+        if _text_and_split(model) != _text_and_split(models[0]):
             raise ConfigError(
-                "these runs are not of the same text", where=f"{folders[0]} and {folder}",
-                got=f"{first.name}, sha256 {first.sha256[:12]}…, and {ours.name}, {ours.sha256[:12]}…",
-                expected="one text",
+                "these runs are not of the same text, split in the same way", where=f"{folders[0]} and {folder}",
+                got=f"{_described(models[0].text)} and {_described(model.text)}", expected="the same of both",
             )  # fmt: skip
     return parts, models
+
+
+def _text_and_split(model: Model) -> tuple[str, int | None, Vocabulary]:
+    return model.text.sha256, model.text.shuffle_seed, model.vocabulary
+
+
+def _described(text: TextReference) -> str:
+    shuffled = f", shuffled with seed {text.shuffle_seed}" if text.shuffle_seed is not None else ""
+    return f"{text.name} (sha256 {text.sha256[:12]}…{shuffled})"
 
 
 def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
