@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
 from handgrad.models.mix import mixture_of, parts_of
-from handgrad.models.trained import Model, TextReference
+from handgrad.models.trained import Model
 from handgrad.sampling import known_lines, sample
 from handgrad.training.checkpoint import create, load, packed, read_config
 from handgrad.training.files import require_free
@@ -154,21 +153,20 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
         else:
             parts.append(Part(str(folder), 1.0, model.steps, settings.config))
             models.append(model)
-        if _text_and_split(model) != _text_and_split(models[0]):
+        ours, first = model.text, models[0].text
+        if (ours.sha256, model.vocabulary) != (first.sha256, models[0].vocabulary):
             raise ConfigError(
-                "these runs are not of the same text, split in the same way", where=f"{folders[0]} and {folder}",
-                got=f"{_described(models[0].text)} and {_described(model.text)}", expected="the same of both",
+                "these runs are not of the same text", where=f"{folders[0]} and {folder}",
+                got=f"{first.name}, sha256 {first.sha256[:12]}…, and {ours.name}, {ours.sha256[:12]}…",
+                expected="one text",
+            )  # fmt: skip
+        if ours.shuffle_seed != first.shuffle_seed:
+            raise ConfigError(
+                "these runs do not hold out the same lines", where=f"{folders[0]} and {folder}",
+                got="lines shuffled by Python's random numbers, and not by the same",
+                next_step="Train them with the same --random, and with 'python' with the same --seed.",
             )  # fmt: skip
     return parts, models
-
-
-def _text_and_split(model: Model) -> tuple[str, int | None, Vocabulary]:
-    return model.text.sha256, model.text.shuffle_seed, model.vocabulary
-
-
-def _described(text: TextReference) -> str:
-    shuffled = f", shuffled with seed {text.shuffle_seed}" if text.shuffle_seed is not None else ""
-    return f"{text.name} (sha256 {text.sha256[:12]}…{shuffled})"
 
 
 def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
