@@ -14,7 +14,7 @@ from handgrad.data import Dataset, Vocabulary, corpus_from_lines
 from handgrad.engine import reading
 from handgrad.errors import ConfigError, CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
-from handgrad.models import torch_form
+from handgrad.models import forms, torch_form
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, mixture_of, parts_of
 from handgrad.models.registry import FAMILIES, family
@@ -44,6 +44,12 @@ def model_of(name: str, seed: int) -> Model:
     arrays = {key: value.numpy().astype(np.float32) for key, value in p.parameters.items()}
     buffers = {key: np.full(shape, 0.5, np.float32) for key, shape in p.config.buffer_shapes.items()}
     return Model(p.config, vocabulary, arrays, buffers, text, 0)
+
+
+@pytest.fixture
+def bow_in_torch(monkeypatch):
+    """A family without compiled loops."""
+    monkeypatch.setattr(forms, "COMPILED", forms.COMPILED - {"bow"})
 
 
 def mix_of(names: str) -> Model:
@@ -127,6 +133,13 @@ def test_neither_how_many_lines_are_read_at_once_nor_threads_change_anything(nam
     assert handgrad.sample(model, 60, seed=6, max_length=5) != handgrad.sample(model, 60, seed=7, max_length=5)
 
 
+@pytest.mark.usefixtures("bow_in_torch")
+def test_a_part_may_have_no_compiled_loops(monkeypatch):
+    test_probabilities_are_the_weighted_sum_of_those_of_the_parts("bow, gru")
+    test_neither_how_many_lines_are_read_at_once_nor_threads_change_anything("bow, gru", monkeypatch)
+
+
+@pytest.mark.usefixtures("bow_in_torch")
 def test_torch_has_one_thread_while_a_part_of_it_reads():
     model, seen = mix_of("bow, gru"), []
     torch.set_num_threads(2)

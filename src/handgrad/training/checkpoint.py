@@ -10,11 +10,10 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,30 +21,12 @@ from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
-from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
+from handgrad.training.files import damaged, errors_named, read_tensors, require_free, write
 from handgrad.training.mixture import Mixture, Part
 from handgrad.training.state import Settings, State, first_moments, initial_state
 
 FORMAT = 1
 ADAM = "adam."
-UNSAID = {"minibatches": "replacement", "warmup": 0.0}
-"""Settings of runs from before there was a choice, which their folders do not name."""
-
-
-def require_free(folder: Path) -> None:
-    """Make sure that a run folder can be made there.
-
-    Raises:
-        RunError: there is something already.
-    """
-    with errors_named(folder):
-        clean(folder, "config.json")
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken:
-        raise RunError(
-            "there is something here already", where=folder, expected="a new or empty folder",
-            next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
-        )  # fmt: skip
 
 
 def create(folder: Path, settings: Settings | Mixture, files: Mapping[str, bytes] | None = None) -> None:
@@ -129,21 +110,11 @@ def read_config(folder: Path) -> Settings | Mixture:
         if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
         vocabulary = Vocabulary(content["vocabulary"])
-        if "mixture" not in content:
-            return Settings(_train_config(content["training"]), vocabulary, text)
-        parts = tuple(
-            Part(part["run"], part["weight"], part["steps"], _train_config(part["training"]))
-            for part in content["mixture"]
-        )
-        return Mixture(parts, vocabulary, text)
+        if "mixture" in content:
+            return Mixture(tuple(map(Part.saved, content["mixture"])), vocabulary, text)
+        return Settings(TrainConfig.saved(content["training"]), vocabulary, text)
     except (ConfigError, CorpusError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise damaged(folder / "config.json", error) from None
-
-
-def _train_config(content: Mapping[str, Any]) -> TrainConfig:
-    known = {field.name for field in fields(TrainConfig)}
-    saved: dict[str, Any] = {**UNSAID, **content}
-    return TrainConfig(**{key: value for key, value in saved.items() if key in known})
 
 
 def save_state(folder: Path, state: State) -> None:

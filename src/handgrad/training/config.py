@@ -1,5 +1,6 @@
 """Every size and rate of a training run, in one place; the command line is made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
@@ -15,6 +16,8 @@ Optimizer = Literal["adam", "sgd"]
 Minibatches = Literal["epochs", "replacement", "in-order"]
 Random = Literal["philox", "python"]
 _CHOICES = {"optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "engine": Engine, "device": Device}
+_UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0}
+"""Settings of runs from before there was a choice, which their folders do not name."""
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
 MAX_PLACES = MAX_LINE + 1
@@ -139,6 +142,12 @@ class TrainConfig:
             ConfigError: there is no such family, or a setting makes no sense.
         """
         return cls(model=cast(ModelName, model), **{**family(model).recipe, **settings})
+
+    @classmethod
+    def saved(cls, content: Mapping[str, Any]) -> "TrainConfig":
+        """What a `config.json` says; settings that there are no more do not count."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in {**_UNSAID, **content}.items() if key in known})
 
     def _require_no_steps(self) -> None:
         """Raise ConfigError where there is something to train, or several seeds of what has none."""

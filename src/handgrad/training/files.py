@@ -39,6 +39,22 @@ def clean(folder: Path, name: str = "*") -> None:
         leftover.unlink(missing_ok=True)
 
 
+def require_free(folder: Path) -> None:
+    """Make sure that a run folder can be made there.
+
+    Raises:
+        RunError: there is something already.
+    """
+    with errors_named(folder):
+        clean(folder, "config.json")
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken:
+        raise RunError(
+            "there is something here already", where=folder, expected="a new or empty folder",
+            next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
+        )  # fmt: skip
+
+
 def _flush_folder(folder: Path) -> None:
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)

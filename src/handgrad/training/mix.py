@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.reading import of_tokens
 from handgrad.errors import ConfigError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
 from handgrad.models.mix import mixture_of, parts_of
 from handgrad.models.trained import Model
 from handgrad.sampling import known_lines, sample
-from handgrad.training.checkpoint import create, load, packed, read_config, require_free
+from handgrad.training.checkpoint import create, load, packed, read_config
+from handgrad.training.files import require_free
 from handgrad.training.mixture import Mixture, Part
 from handgrad.training.run import SAMPLES, Outcome, new_folder
 
@@ -170,5 +170,6 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
 
 
 def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
+    from handgrad.engine.reading import of_tokens
 
     return of_tokens(model, form_of(model.config.name).readers(model), tokens)

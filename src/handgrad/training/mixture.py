@@ -1,5 +1,6 @@
 """What a mixture of runs was made of."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +35,11 @@ class Part:
         if not isinstance(self.run, str):
             raise ConfigError("run makes no sense", got=self.run, expected="the name of a folder")
         require_integer("steps", self.steps, at_least=0)
+
+    @classmethod
+    def saved(cls, content: Mapping[str, Any]) -> "Part":
+        """What a `config.json` says of it."""
+        return cls(content["run"], content["weight"], content["steps"], TrainConfig.saved(content["training"]))
 
 
 @dataclass(frozen=True)
