@@ -26,7 +26,12 @@ def without_torch(folder, *words):
 
 @pytest.mark.slow
 def test_the_main_job_needs_none(tmp_path):
-    for words in ([*SMALL, "--out", "run"], ["sample", "run", "-n", "3", "--new-only"], ["evaluate", "run"]):
+    commands = (
+        [*SMALL, "--out", "run"], ["sample", "run", "-n", "3", "--new-only"], ["evaluate", "run"],
+        ["train", "--model", "ngram", "--out", "counted"], ["mix", "run", "counted", "--out", "mixed"],
+        ["sample", "mixed", "-n", "3"], ["evaluate", "mixed", "--line", "emma"],
+    )  # fmt: skip
+    for words in commands:
         ended = without_torch(tmp_path, *words)
         assert ended.returncode == 0, ended.stderr
         assert ended.stdout

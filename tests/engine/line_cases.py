@@ -1,5 +1,6 @@
 """Models of lines and minibatches of random sizes, the same for every test."""
 
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,8 @@ from handgrad.engine.models.lines import compiled_lines
 from handgrad.models.family import Family
 from handgrad.models.registry import family
 
-FAMILIES = ("rnn", "gru", "lstm")
+RECURRENT, ATTENDING = ("rnn", "gru", "lstm"), ("transformer", "microgpt")
+FAMILIES = (*RECURRENT, *ATTENDING, "bow")
 
 
 class LineCase(NamedTuple):
@@ -22,12 +24,12 @@ class LineCase(NamedTuple):
     lines: Lines
 
 
-def line_case(
-    name, vocab_size=27, n_embd=16, n_hidden=33, dropout=0.0, batch_size=32, steps=1, longest=9, seed=0
-) -> LineCase:
-    """Lines of few letters, so that many begin alike."""
+def line_case(name, vocab_size=27, batch_size=32, steps=1, longest=9, seed=0, **sizes) -> LineCase:
+    """Lines of few letters, so that many begin alike; sizes that a family lacks are left out."""
     draw = np.random.default_rng(seed)
-    network = family(name)(vocab_size, n_embd=n_embd, n_hidden=n_hidden, dropout=dropout)
+    sizes = {**(SMALL_ATTENDING if name in ATTENDING else SMALL_RECURRENT), "block_size": longest + 1, **sizes}
+    has = {field.name for field in fields(family(name))}
+    network = family(name)(vocab_size, **{size: value for size, value in sizes.items() if size in has})
     parameters = network.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
     lengths = draw.integers(1, longest + 1, 60)
     letters = [1 + (draw.random(length) ** 3 * (vocab_size - 1)).astype(int) for length in lengths]
@@ -37,7 +39,9 @@ def line_case(
     return LineCase(network, compiled, dict(parameters), dataset, numbers, lines)
 
 
-SIZES = [
+SMALL_RECURRENT = {"n_embd": 16, "n_hidden": 33}
+SMALL_ATTENDING = {"n_embd": 12, "n_layer": 2, "n_head": 3}
+OF_RECURRENT = [
     {},
     {"batch_size": 1, "n_hidden": 1, "n_embd": 1, "vocab_size": 2, "longest": 1},
     {"batch_size": 7, "n_hidden": 24, "n_embd": 3, "vocab_size": 11},
@@ -46,3 +50,14 @@ SIZES = [
     {"dropout": 0.3},
     {"batch_size": 9, "n_hidden": 20, "n_embd": 5, "dropout": 0.6, "vocab_size": 40},
 ]
+OF_ATTENDING = [
+    {},
+    {"batch_size": 1, "n_embd": 5, "n_layer": 1, "n_head": 5, "vocab_size": 3, "longest": 2},
+    {"batch_size": 7, "n_embd": 16, "n_layer": 1, "n_head": 4, "vocab_size": 11},
+    {"batch_size": 50, "n_embd": 65, "n_head": 5, "vocab_size": 300, "longest": 30},
+    {"batch_size": 3, "n_embd": 24, "n_head": 12, "longest": 200},
+    {"n_embd": 40, "n_head": 1, "n_layer": 3, "block_size": 25},
+    {"dropout": 0.3},
+    {"batch_size": 9, "n_embd": 20, "n_head": 4, "dropout": 0.6, "vocab_size": 40},
+]
+SIZES = {name: OF_RECURRENT if name in RECURRENT else OF_ATTENDING for name in FAMILIES}

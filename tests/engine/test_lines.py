@@ -18,7 +18,7 @@ SEED = 11
 
 
 def dropping_of(start, first=0):
-    return Dropping(start.network.dropout, SEED, first)
+    return Dropping(getattr(start.network, "dropout", 0.0), SEED, first)
 
 
 def batches_of(start):
@@ -35,8 +35,9 @@ def reference(start):
     return loss.item(), {key: value.numpy() for key, value in gradients.items()}
 
 
-@EACH
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "sizes"), [(name, sizes) for name, cases in SIZES.items() for sizes in cases], ids=str
+)
 def test_gradients_are_those_of_float64_to_rounding(name, sizes):
     start = line_case(name, **sizes)
     loss, gradients = start.compiled.loss_and_gradients(start.parameters, start.lines, dropping_of(start))
@@ -79,7 +80,10 @@ def test_parameters_after_100_steps_are_those_of_torch(name, optimizer, dropout)
     np.testing.assert_allclose(losses, their_losses, rtol=1e-4)
     for key, value in theirs.items():
         assert ours[key].shape == value.shape
-        assert np.abs(ours[key] - value).max() <= 1e-3 * np.abs(value - start.parameters[key]).max(), key
+        apart, way = np.abs(ours[key] - value), np.abs(value - start.parameters[key])
+        if key.startswith("bqkv"):  # it does not matter to softmax what is added to all keys of a line
+            apart.reshape(3, -1)[1] = 0
+        assert apart.max() <= 1e-3 * way.max(), key
 
 
 def adam(start, steps=slice(None), parameters=None, moments=None):
@@ -136,7 +140,7 @@ def test_what_is_not_finite_shows_in_the_loss(name, value):
     for key, parameter in start.parameters.items():
         spoilt = {**start.parameters, key: np.full_like(parameter, value)}
         loss, _ = start.compiled.loss_and_gradients(spoilt, start.lines)
-        saturated = value == np.inf and key not in ("Why", "by")
+        saturated = value == np.inf and key not in ("Why", "Wy", "by")
         assert np.isnan(loss) or saturated, key
 
 

@@ -43,6 +43,18 @@ def tanh_of_vectors(out, x):
 
 
 @numba.njit
+def log1p_of_numbers(out, x):
+    for i in range(x.size):
+        out[i] = elementary.log1p(x[i])
+
+
+@numba.njit
+def log1p_of_vectors(out, x):
+    for j in range(0, x.size, WIDE):
+        store(out, j, elementary.log1p(load(x, j)))
+
+
+@numba.njit
 def arithmetic(out, x):
     for j in range(0, x.size, WIDE):
         v = load(x, j)
@@ -98,6 +110,13 @@ def test_exp_is_within_its_bound(function):
     right = np.exp(x.astype(np.float64))
     assert (np.abs(values(function, x) - right) / right / np.maximum(1, np.abs(x))).max() <= 1.5e-7
     assert values(function, [0, -70, -1e30, -np.inf]).tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("function", [log1p_of_numbers, log1p_of_vectors])
+def test_log1p_is_within_its_bound(function):
+    x = np.linspace(0, 1, 1_000_001, dtype=np.float32)
+    right = np.log1p(x.astype(np.float64))
+    assert (np.abs(values(function, x) - right) <= 2e-7 * right).all()
 
 
 @pytest.mark.parametrize("function", [exp_of_numbers, exp_of_vectors, tanh_of_numbers, tanh_of_vectors])

@@ -17,7 +17,7 @@ from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models import torch_form
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, mixture_of, parts_of
-from handgrad.models.registry import family
+from handgrad.models.registry import FAMILIES, family
 from handgrad.models.trained import Model, TextReference
 
 from .cases import problem
@@ -65,6 +65,14 @@ def test_probabilities_are_the_weighted_sum_of_those_of_the_parts(names):
     expected = sum(w * probabilities(part) for w, part in zip(OF[names], parts_of(model), strict=True))
     assert np.abs(np.exp(logprobs) / expected - 1).max() <= 1e-5
     assert np.abs(np.exp(logprobs.astype(np.float64)).sum(1) - 1).max() <= 1e-6
+
+
+def test_every_family_can_be_mixed():
+    models = [model_of(name, seed) for seed, name in enumerate(FAMILIES)]
+    weights = [1 / len(models)] * len(models)
+    expected = np.mean([probabilities(model) for model in models], 0)
+    found = mixture_of(models, weights).log_probabilities(BEGINNINGS)
+    assert np.abs(np.exp(found) / expected - 1).max() <= 1e-5
 
 
 @EACH

@@ -59,7 +59,7 @@ def test_log_probabilities_are_those_of_the_line_read_alone(name):
     ours = model.log_probabilities(contexts)
     assert (ours.shape, ours.dtype) == ((len(contexts), 4), np.float32)
     for row, context in zip(ours, contexts, strict=True):
-        assert np.abs(row - by_reading(model, np.trim_zeros(context, "f").tolist())[-1].numpy()).max() <= 1e-6
+        assert np.abs(row - by_reading(model, np.trim_zeros(context, "f").tolist())[-1].numpy()).max() <= 5e-6
 
 
 def test_a_context_that_goes_on_behind_its_end_is_refused():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from handgrad.models.dropping import shared_by_beginnings
 from handgrad.models.registry import family
 from handgrad.training.masks import dropout_mask, masks_of_step
 
@@ -41,3 +42,18 @@ def test_seed_step_and_name_decide_the_mask():
     for n, mask in enumerate(different):
         for other in different[:n]:
             assert 0.4 < (mask == other).double().mean() < 0.6
+
+
+def test_lines_that_begin_alike_share_rows_whatever_pads_them():
+    lines = [[0, 1, 2, 1], [0, 2], [0, 1, 2], [0, 1, 1], [0, 2, 1, 3]]
+    X = torch.tensor([line + [0] * (5 - len(line)) for line in lines])
+    Y = torch.tensor([[1] * len(line) + [-1] * (5 - len(line)) for line in lines])
+    masks = masks_of_step(family("transformer")(27, dropout=0.5), seed=1, step=2)
+    rows = shared_by_beginnings(masks, X, Y)("embedding", torch.zeros(25, 40)).unflatten(0, X.shape)
+    beginnings = [tuple(line[: n + 1]) for line in lines for n in range(len(line))]
+    drawn = dropout_mask(0.5, (1, 2), "embedding", (len(beginnings), 40))
+    for line, row in zip(lines, rows, strict=True):
+        for n in range(len(line)):
+            expected = drawn[beginnings.index(tuple(line[: n + 1]))]
+            assert np.array_equal(row[n].numpy(), expected)
+    assert shared_by_beginnings(None, X, Y) is None

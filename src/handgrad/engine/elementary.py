@@ -1,4 +1,4 @@
-"""exp, tanh and sigmoid in float32 of numbers or of vectors, without branches, so that many are computed at a time."""
+"""exp, tanh and others in float32 of numbers or of vectors, without branches, so that many are computed at a time."""
 
 import math
 
@@ -15,6 +15,8 @@ _LOWEST, _HIGHEST, _TANH_IS_ONE = np.float32(-100), np.float32(127), np.float32(
 _DEGREE = 6
 _POLYNOMIAL = np.polynomial.Chebyshev.interpolate(np.exp2, _DEGREE, domain=[-0.5, 0.5])
 _P0, _P1, _P2, _P3, _P4, _P5, _P6 = _POLYNOMIAL.convert(kind=np.polynomial.Polynomial).coef.astype(np.float32)
+_LOG1P = np.polynomial.Chebyshev.interpolate(lambda x: np.log1p(x) / x, 9, domain=[0, 1])
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8, _L9 = _LOG1P.convert(kind=np.polynomial.Polynomial).coef.astype(np.float32)
 
 
 @compiled
@@ -58,3 +60,10 @@ def tanh(x):
 def sigmoid(x):
     r"""$1 / (1 + e^{-x})$, within 2e-7 of it."""
     return _ONE / (_exp2(_clip(x * -_LOG2_E, _LOWEST, _HIGHEST)) + _ONE)
+
+
+@compiled
+def log1p(x):
+    r"""$\log(1 + x)$ for 0 ≤ x ≤ 1, within 2e-7 of it relatively: x times a polynomial through the Chebyshev nodes."""
+    upper = (((_L9 * x + _L8) * x + _L7) * x + _L6) * x + _L5
+    return x * (((((upper * x + _L4) * x + _L3) * x + _L2) * x + _L1) * x + _L0)

@@ -24,6 +24,47 @@ def drop_backward(dy: Tensor, cache: DropoutCache | None) -> Tensor:
     return dy if cache is None else handgrad.ops.dropout_backward(dy, cache).dx
 
 
+def shared_by_beginnings(masks: Masks | None, X: Tensor, Y: Tensor) -> Masks | None:
+    """Masks of all places of some lines, whose rows are the same wherever lines have begun alike up to there.
+
+    A row is the one that `masks` gives the first target behind that beginning; targets are counted in the order of the
+    text, without those that pad.
+
+    Args:
+        masks: that make masks of rows of targets.
+        X: (B, T) tokens read.
+        Y: (B, T) tokens that follow; −1 behind the end.
+    """
+    if masks is None:
+        return None
+    real = (Y >= 0).flatten()
+    numbers = (real.cumsum(0) - 1).reshape(Y.shape)
+    rows, n_targets = numbers.gather(0, first_alike(X)).flatten(), int(real.sum())
+    return lambda name, like: masks(name, like[:n_targets])[rows]
+
+
+def first_alike(X: Tensor) -> Tensor:
+    """For each place the first line of those that have begun alike up to there, (B, T).
+
+    Example:
+        >>> import torch
+        >>> first_alike(torch.tensor([[0, 1, 2], [0, 2, 2], [0, 1, 3]]))
+        tensor([[0, 0, 0],
+                [0, 1, 1],
+                [0, 0, 2]])
+    """
+    import torch
+
+    n_lines, several = len(X), int(X.max()) + 1
+    now, firsts = torch.zeros_like(X[:, 0]), []
+    for tokens in X.unbind(1):
+        _, kind = (now * several + tokens).unique(return_inverse=True)
+        lines = torch.arange(n_lines, device=X.device)
+        now = torch.full_like(lines, n_lines).scatter_reduce(0, kind, lines, "amin")[kind]
+        firsts.append(now)
+    return torch.stack(firsts, 1)
+
+
 def place_of(name: str) -> int:
     """Where among the random numbers of a step those of a mask begin."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

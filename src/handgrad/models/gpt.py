@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import handgrad
 from handgrad.errors import ConfigError
 from handgrad.models.attending import Attend, over_lines, to_remembered
-from handgrad.models.dropping import drop, drop_backward
+from handgrad.models.dropping import drop, drop_backward, shared_by_beginnings
 from handgrad.models.family import Masks, OfLines, State, Values, real_places
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class GPT(OfLines):
         """Mean loss of a minibatch of lines."""
         import torch
 
-        p, ops = parameters, handgrad.ops
+        p, ops, masks = parameters, handgrad.ops, shared_by_beginnings(masks, X, Y)
         emb, embedding = ops.embedding_forward(p["C"], X)
         of_places, places = ops.embedding_forward(p["P"], torch.arange(X.shape[1], device=X.device))
         x, dropout = drop(masks, "embedding", (emb + of_places).flatten(0, 1))

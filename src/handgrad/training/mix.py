@@ -170,4 +170,5 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
 
 
 def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
+
     return of_tokens(model, form_of(model.config.name).readers(model), tokens)

@@ -1,6 +1,5 @@
 """The form of mixtures: their parts read the same beginnings in step, and what they say is added up."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from handgrad.engine import reading
 from handgrad.engine.compiling import entry_point
-from handgrad.engine.elementary import exp
+from handgrad.engine.elementary import exp, log1p
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, parts_of
 from handgrad.models.trained import Model
@@ -78,4 +77,4 @@ def _add(total, others, log_weight):
         for j in range(total.shape[1]):
             a, b = total[n, j], others[n, j] + log_weight
             greater, less = max(a, b), min(a, b)
-            total[n, j] = greater + np.float32(math.log1p(exp(less - greater)))
+            total[n, j] = greater + log1p(exp(less - greater))
