@@ -29,7 +29,7 @@ TEXTS = (
     Text("not-utf8", b"ana\nmar\xeda\n", ("bad.txt, line 2", "not UTF-8", "byte 0xed, byte 4 of the line", "iconv")),
     Text("utf16", "ana\n".encode("utf-16"), ("bad.txt", "UTF-16", "expected UTF-8", "iconv -f UTF-16")),
     Text("nul", b"ana\nbe\0a\n", ("bad.txt, line 2", "binary", "NUL byte", "Save it as plain text")),
-    Text("long-line", b"ana\n" + b"a" * 1001, ("bad.txt, line 2", "too long", "1,001", "at most 1,000", "Put one")),
+    Text("long-line", b"ana\n" + b"a" * 10_001, ("bad.txt, line 2", "too long", "10,001", "at most 10,000", "Put one")),
 )  # fmt: skip
 
 TOO_FEW = Text("too-few-lines", b"ana\nbea\neve\n", ("bad.txt", "too few lines", "got 3", "at least 10", "few hundred"))
