@@ -125,7 +125,7 @@ RIVALS["JAX jit + scan"] = stopping
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=str)
 def test_ctrl_c_shows_the_rounds_before(tmp_path, words):
-    prelude = STOPPING.format(call=3 + 2 + 1)  # to compare, to estimate, to warm up; two rounds
+    prelude = STOPPING.format(call=5 + 2 + 1)  # to compare, twice to estimate and to warm up; two rounds
     ended = bench(*SMALL, *words, folder=tmp_path, prelude=prelude)
     assert (ended.code, ended.err) == (130, "handgrad: stopped. batch 8, hidden 12: 2 of 3 rounds.\n")
     assert json.loads(ended.out)["shapes"][0]["rounds"] == 2 if words else "JAX jit + scan" in ended.out

@@ -5,7 +5,7 @@ from typing import Literal
 
 from handgrad.training.config import TrainConfig
 
-Compared = Literal["mlp", "rnn", "gru", "lstm"]
+Compared = Literal["bigram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm"]
 """The families of which there are rivals."""
 
 
@@ -26,28 +26,30 @@ class Shape:
     n_hidden: int = 200
     """Units of the hidden layer, or of the state."""
     block_size: int = 3
-    """Characters of context; nothing to those that read lines."""
+    """Characters of context, where the family has any choice."""
     n_embd: int = 10
     """Features of a character's embedding."""
     model: Compared = "mlp"
     """The family; each has sizes of its own."""
 
     def __post_init__(self):  # noqa: D105
-        TrainConfig(**{name: value for name, value in vars(self).items() if name != "block_size" or self.of_contexts})
+        TrainConfig(**self.sizes, model=self.model, batch_size=self.batch_size)
 
     @property
-    def of_contexts(self) -> bool:
-        """Whether the family reads contexts, not lines."""
-        return self.model == "mlp"
+    def sizes(self) -> dict[str, int]:
+        """Those of the model that the family has."""
+        lacking = {"bigram": ("n_hidden", "n_embd", "block_size"), "mlp": (), "wavenet": ()}
+        without = lacking.get(self.model, ("block_size",))
+        return {name: getattr(self, name) for name in ("n_hidden", "block_size", "n_embd") if name not in without}
 
     def __str__(self) -> str:
         """As tables show it: what is as in the lecture is left out, but for the two sizes that matter most."""
-        if not self.of_contexts:
-            return f"{self.model}, batch {self.batch_size}, hidden {self.n_hidden}, embedding {self.n_embd}"
-        words = {"batch": "batch_size", "hidden": "n_hidden", "context": "block_size", "embedding": "n_embd"}
-        shown = {word: getattr(self, name) for word, name in words.items()}
-        usual = {"context": Shape.block_size, "embedding": Shape.n_embd}
-        return ", ".join(f"{word} {size}" for word, size in shown.items() if usual.get(word) != size)
+        words = {"batch_size": "batch", "n_hidden": "hidden", "block_size": "context", "n_embd": "embedding"}
+        shown = {"batch_size": self.batch_size, **self.sizes}
+        if self.model == "mlp":
+            usual = {"block_size": Shape.block_size, "n_embd": Shape.n_embd}
+            return ", ".join(f"{words[name]} {size}" for name, size in shown.items() if usual.get(name) != size)
+        return ", ".join([self.model, *(f"{words[name]} {size}" for name, size in shown.items())])
 
 
 LECTURE = Shape()
@@ -61,4 +63,8 @@ def usual(model: Compared) -> Shape:
         >>> print(usual("gru"))
         gru, batch 32, hidden 64, embedding 64
     """
-    return LECTURE if model == "mlp" else Shape(n_hidden=64, n_embd=64, model=model)
+    of_its_own = {
+        "mlp": LECTURE, "bigram": Shape(model="bigram"),
+        "wavenet": Shape(n_hidden=128, block_size=8, n_embd=24, model="wavenet"),
+    }  # fmt: skip
+    return of_its_own.get(model) or Shape(n_hidden=64, n_embd=64, model=model)
