@@ -10,7 +10,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +19,33 @@ import numpy as np
 from handgrad import engine
 from handgrad.data import resolve_corpus, split
 from handgrad.models.mlp import MLP
-from handgrad.training.schedule import linear_decay, minibatch_positions, step_decay
+from handgrad.training.config import PRESETS, TrainConfig
+from handgrad.training.schedule import examples_of, learning_rate
 
 LECTURE_LOSS = 2.11
 STEPS_AT_ONCE = 50
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: sizes, optimiser and the fall of the learning rate."""
-
-    batch_size: int
-    block_size: int
-    n_embd: int
-    n_hidden: int
-    lr: float
-    optimiser: str
-    weight_decay: float = 0.0
-
-    def rates(self, steps: int) -> list[float]:
-        """Linear to 0 for Adam; the lecture's single fall to a tenth for gradient descent."""
-        if self.optimiser == "adam":
-            return [linear_decay(step, steps, self.lr) for step in range(steps)]
-        return [step_decay(step, steps, self.lr) for step in range(steps)]
-
-
-DEFAULT = Recipe(1024, 8, 32, 384, 0.006, "adam", 0.15)
-LECTURE = Recipe(32, 3, 10, 200, 0.1, "sgd")
 CURVES = {
-    "default": (DEFAULT, (150, 300, 600, 1200, 2500)),
-    "lecture": (LECTURE, (12_500, 25_000, 50_000, 100_000, 200_000)),
+    "default": (PRESETS["default"], (150, 300, 600, 1200, 2500)),
+    "lecture": (PRESETS["lecture"], (12_500, 25_000, 50_000, 100_000, 200_000)),
 }
 
 
-def run(recipe: Recipe, steps: int, seed: int) -> dict[str, float]:
+def run(recipe: TrainConfig, steps: int, seed: int) -> dict[str, float]:
     """Train, then measure the losses."""
+    recipe = replace(recipe, steps=steps, seed=seed)
     corpus = resolve_corpus()
     train, val, _ = split(corpus)
     draw = np.random.Generator(np.random.Philox(key=seed, counter=1 << 192))
     config = MLP(corpus.vocabulary.size, recipe.block_size, recipe.n_embd, recipe.n_hidden)
     parameters = config.initial(lambda _, shape: draw.standard_normal(shape, np.float32))
-    moments, rates, seconds = engine.no_moments(parameters), recipe.rates(steps), 0.0
+    moments, seconds = engine.no_moments(parameters), 0.0
     for part in _parts(steps):
         begun = time.process_time()
-        positions = minibatch_positions(seed, part, recipe.batch_size, len(train))
-        batches = *engine.read_batches(train.tokens, positions, recipe.block_size), rates[part.start : part.stop]
-        if recipe.optimiser == "adam":
+        positions, rates = examples_of(recipe, part, len(train)), [learning_rate(step, recipe) for step in part]
+        batches = *engine.read_batches(train.tokens, positions, recipe.block_size), rates
+        if recipe.optimizer == "adam":
             parameters, moments, _ = engine.adam_steps(parameters, moments, *batches, recipe.weight_decay)
         else:
             parameters, _ = engine.sgd_steps(parameters, *batches)
@@ -79,7 +60,7 @@ def run(recipe: Recipe, steps: int, seed: int) -> dict[str, float]:
 
 def curves(seeds: int = 3) -> dict[str, Any]:
     """All runs, printed as they end: for each recipe its settings and its points."""
-    run(DEFAULT, 1, 0)  # compile
+    run(PRESETS["default"], 1, 0)  # compile
     result = {}
     for name, (recipe, budgets) in CURVES.items():
         result[name] = {"recipe": asdict(recipe), "points": []}

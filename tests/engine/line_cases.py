@@ -12,7 +12,7 @@ from handgrad.models.family import Family
 from handgrad.models.registry import family
 
 RECURRENT, ATTENDING = ("rnn", "gru", "lstm"), ("transformer", "microgpt")
-FAMILIES = (*RECURRENT, *ATTENDING)
+FAMILIES = (*RECURRENT, *ATTENDING, "bow")
 
 
 class LineCase(NamedTuple):
@@ -27,7 +27,7 @@ class LineCase(NamedTuple):
 def line_case(name, vocab_size=27, batch_size=32, steps=1, longest=9, seed=0, **sizes) -> LineCase:
     """Lines of few letters, so that many begin alike; sizes that a family lacks are left out."""
     draw = np.random.default_rng(seed)
-    sizes = {**(SMALL_RECURRENT if name in RECURRENT else SMALL_ATTENDING), "block_size": longest + 1, **sizes}
+    sizes = {**(SMALL_ATTENDING if name in ATTENDING else SMALL_RECURRENT), "block_size": longest + 1, **sizes}
     has = {field.name for field in fields(family(name))}
     network = family(name)(vocab_size, **{size: value for size, value in sizes.items() if size in has})
     parameters = network.initial(lambda _, shape: draw.standard_normal(shape, np.float32))

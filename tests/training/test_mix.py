@@ -11,13 +11,17 @@ import pytest
 
 import handgrad
 from handgrad.data import read_corpus, split
+from handgrad.data.python_random import PythonRandom
 from handgrad.errors import ConfigError, RunError
 from handgrad.evaluation import mean_loss
 from handgrad.models.mix import mixture_of, parts_of
 from handgrad.training import checkpoint, mix
 from handgrad.training.mix import mix_runs, useful_weights_of, weights_of
 
-LSTM = {"model": "lstm", "steps": 400, "batch_size": 16, "n_embd": 8, "n_hidden": 12}
+LSTM = {
+    "model": "lstm", "steps": 400, "batch_size": 16, "n_embd": 8, "n_hidden": 12, "lr": 0.006, "warmup": 0.0,
+    "minibatches": "replacement",
+}  # fmt: skip
 SETTINGS = {
     "lstm": LSTM,
     "wider": {**LSTM, "n_hidden": 20, "seed": 2},
@@ -280,3 +284,16 @@ def test_a_damaged_model_is_refused(runs, tmp_path):
 def test_read_settings_are_those_of_a_run(runs):
     assert isinstance(checkpoint.read_config(runs / "mixture"), checkpoint.Mixture)
     assert checkpoint.read_config(runs / "wider") == checkpoint.read_settings(runs / "wider")
+
+
+def test_runs_that_hold_out_other_lines_are_refused(runs, some_names, tmp_path):
+    python = {"random": "python", "seed": 42}
+    handgrad.train(some_names, model="ngram", out=tmp_path / "ngram", **python)
+    with pytest.raises(ConfigError, match=r"these runs do not hold out the same lines .*with the same --random"):
+        handgrad.mix([runs / "ngram", tmp_path / "ngram"], out=tmp_path / "mixture")
+    handgrad.train(some_names, out=tmp_path / "lstm", **{**LSTM, **python, "steps": 40})
+    mixed = mix_runs([tmp_path / "ngram", tmp_path / "lstm"], tmp_path / "mixture", None)
+    order = PythonRandom(42, 200).order
+    held_out = split(read_corpus(some_names), order).val
+    assert mixed.outcome.losses["val"] == mean_loss(mixed.outcome.model, held_out)
+    assert handgrad.evaluate(handgrad.load(tmp_path / "mixture")) == mixed.outcome.losses

@@ -21,7 +21,7 @@ def test_the_second_half_of_the_steps_takes_a_tenth(steps):
 
 @pytest.mark.parametrize("steps", [1, 7, 1_000])
 def test_without_warm_up_the_rate_falls_from_the_first_step_on(steps):
-    rates = [learning_rate(step, TrainConfig(steps=steps, lr=0.3)) for step in range(steps)]
+    rates = [learning_rate(step, TrainConfig(steps=steps, lr=0.3, warmup=0.0)) for step in range(steps)]
     assert rates == [linear_decay(step, steps, 0.3) for step in range(steps)]
     assert rates[0] == 0.3
 

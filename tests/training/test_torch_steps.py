@@ -17,7 +17,7 @@ from handgrad.models.trained import TextReference
 from handgrad.training.checkpoint import Settings, State, initial_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
-from handgrad.training.schedule import minibatch_positions
+from handgrad.training.schedule import examples_of, learning_rate
 from handgrad.training.torch_steps import TorchSteps
 
 from ..oracle import plain_loss
@@ -43,13 +43,12 @@ def by_autograd(config: TrainConfig, train: Dataset) -> tuple[dict[str, np.ndarr
     adam, sgd = config.optimizer == "adam", torch.optim.SGD(parameters.values(), lr=config.lr)
     betas_and_decay = {"betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": config.weight_decay}
     optimiser = torch.optim.AdamW(parameters.values(), lr=config.lr, **betas_and_decay) if adam else sgd
-    positions = minibatch_positions(config.seed, range(config.steps), config.batch_size, len(train))
+    positions = examples_of(config, range(config.steps), len(train))
     losses = []
     for step in range(config.steps):
         Xb = torch.from_numpy(train.contexts(positions[step], config.block_size))
         Yb = torch.from_numpy(train.targets(positions[step]))
-        falling = 1 - step / config.steps if adam else 1 if 2 * step < config.steps else 1 / 10
-        optimiser.param_groups[0]["lr"] = config.lr * falling
+        optimiser.param_groups[0]["lr"] = learning_rate(step, config)
         loss = plain_loss(parameters, Xb, Yb)
         optimiser.zero_grad()
         loss.backward()
@@ -93,7 +92,7 @@ def test_100_steps_of_adam_by_hand_equal_100_of_torchs_adamw(engine):
 def test_a_step_goes_down_the_gradient_by_the_rate():
     rates = [0.3, 0.0, 0.02]
     start, take = beginning(SHORT).parameters, TorchSteps(of_run(SHORT).model).sgd_steps
-    positions = minibatch_positions(3, range(3), 5, len(TRAIN))
+    positions = examples_of(SHORT, range(3), len(TRAIN))
     contexts, targets = TRAIN.contexts(positions, 2), TRAIN.targets(positions)
     for step, rate in enumerate(rates):
         now = {name: torch.from_numpy(value).clone().requires_grad_() for name, value in start.items()}
@@ -147,7 +146,7 @@ def test_a_loss_that_is_no_number_is_refused_with_its_step():
 def test_a_parameter_that_overflows_after_the_last_loss_is_refused():
     config = replace(SHORT, steps=1)
     state = beginning(config)
-    absent = np.setdiff1d(np.arange(27), TRAIN.contexts(minibatch_positions(3, range(1), 5, len(TRAIN)), 2))[0]
+    absent = np.setdiff1d(np.arange(27), TRAIN.contexts(examples_of(SHORT, range(1), len(TRAIN)), 2))[0]
     state.parameters["C"][absent] = np.inf
     with pytest.raises(DivergedError, match=r"step 1: a parameter is no longer .*\(got inf, after 3\.\d+"):
         advance(state, of_run(config), TRAIN, 1)

@@ -28,18 +28,20 @@ def cache_folder() -> Path:
 
 def is_compiled(family: str = "mlp") -> bool:
     """Whether the training loop of a family has been compiled and kept, so that it starts without a wait."""
-    function = _LAST_COMPILED.get(family, f"{family}.")
+    function = _FUNCTIONS.get(family, f"{family}.")
     return any(cache_folder().rglob(f"{function}*.nbc"))
 
 
-_LAST_COMPILED = {
+_FUNCTIONS = {
+    "bigram": "distinct.",
+    "bow": "causal_mean.",
     "mlp": "training._steps",
     "ngram": "ngram._count",
     "transformer": "layernorm.layernorm_backward",
     "microgpt": "rmsnorm.rmsnorm_backward",
+    "wavenet": "batchnorm.",
 }
-"""Functions where not those of the file of the family's name."""
-
+"""Of each family one that it needs: what is in the file of kernels of its name, where there is none here."""
 
 _OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
 """A product and a sum may be fused into one rounding; no other liberty is taken, so a NaN stays one."""

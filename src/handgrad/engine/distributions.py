@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled, entry_point
+from handgrad.engine.compiling import entry_point
 from handgrad.engine.elementary import exp
+from handgrad.engine.hashing import equal, hash_of
 from handgrad.engine.inference import Blocks
 from handgrad.engine.vectors import padded
 from handgrad.threads import share
@@ -143,8 +144,8 @@ def _look_up(rows, slots, contexts, start, most_kept, history, lines, place):
     block_size, last_slot, end = contexts.shape[1], slots.size - 1, start
     for i in range(lines.size):
         context = history[lines[i], place : place + block_size]
-        slot = _hash(context) & last_slot
-        while slots[slot] != 0 and not _equal(contexts[slots[slot] - 1], context):
+        slot = hash_of(context) & last_slot
+        while slots[slot] != 0 and not equal(contexts[slots[slot] - 1], context):
             slot = (slot + 1) & last_slot
         rows[i] = slots[slot] - 1
         if slots[slot] == 0:
@@ -154,20 +155,3 @@ def _look_up(rows, slots, contexts, start, most_kept, history, lines, place):
             if end <= most_kept:
                 slots[slot] = end
     return end
-
-
-@compiled
-def _hash(letters):
-    """Source: Fowler, Noll and Vo, FNV-1a, with 64 bits; the upper ones, which all letters reach, come down."""
-    value = np.uint64(0xCBF29CE484222325)
-    for letter in letters:
-        value = (value ^ np.uint64(letter)) * np.uint64(0x100000001B3)
-    return np.int64((value ^ (value >> np.uint64(29))) & np.uint64(0x7FFFFFFFFFFFFFFF))
-
-
-@compiled
-def _equal(a, b):
-    differ = 0
-    for i in range(a.size):
-        differ |= a[i] ^ b[i]
-    return differ == 0

@@ -42,6 +42,7 @@ class Block(NamedTuple):
         columns: likewise.
         stride: from row to row.
         is_vector: whether it is a vector; PyTorch's form may have it as a row.
+        stacked: so many parts stand one below the other.
     """
 
     start: int
@@ -49,6 +50,7 @@ class Block(NamedTuple):
     columns: int
     stride: int
     is_vector: bool
+    stacked: int = 1
 
     def view(self, flat: np.ndarray) -> np.ndarray:
         """(rows, columns), or of a vector (columns,), in `flat`."""
@@ -106,6 +108,16 @@ class Layout:
             if not is_vector:
                 self.matrices = self.size
         self._places = {name: places[name] for name in shapes}
+
+    def parts(self, names: Collection[str]) -> list[slice]:
+        """Where those parameters stand, neighbours together, but matrices and vectors apart."""
+        parts: list[slice] = []
+        for name, block in self.blocks.items():
+            if name in names:
+                goes_on = parts and parts[-1].stop == block.start != self.matrices
+                start = parts.pop().start if goes_on else block.start
+                parts.append(slice(start, block.start + block.rows * block.stride))
+        return parts
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters in `flat`, padded; those that are joined by the name of what they make."""

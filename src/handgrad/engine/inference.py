@@ -22,6 +22,8 @@ Arrays = Mapping[str, np.ndarray]
 
 NUMBERS_AT_ONCE = 2**18
 """Of an activation: 1 MB."""
+PARTS_AT_ONCE = 2**10
+"""Whose moments wait to be merged."""
 
 
 def log_probabilities(parameters: Arrays, bnmean: np.ndarray, bnvar: np.ndarray, contexts: np.ndarray) -> np.ndarray:
@@ -114,11 +116,13 @@ def calibrate(
         return measure
 
     count, mean, squares = 0, np.zeros(n_hidden), np.zeros(n_hidden)
-    for now, (block_mean, block_squares) in zip(blocks.parts, share(blocks.parts, begin), strict=True):
-        delta, added = block_mean - mean, now.stop - now.start
-        mean += delta * (added / (count + added))
-        squares += block_squares + delta**2 * (count * added / (count + added))
-        count += added
+    for first in range(0, len(blocks.parts), PARTS_AT_ONCE):
+        parts = blocks.parts[first : first + PARTS_AT_ONCE]
+        for now, (block_mean, block_squares) in zip(parts, share(parts, begin), strict=True):
+            delta, added = block_mean - mean, now.stop - now.start
+            mean += delta * (added / (count + added))
+            squares += block_squares + delta**2 * (count * added / (count + added))
+            count += added
     variance = squares / max(count - 1, 1)
     return mean[None].astype(np.float32), variance[None].astype(np.float32)
 

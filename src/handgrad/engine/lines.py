@@ -1,18 +1,19 @@
 """Models of lines: their minibatches, and the prefix tree of one."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from handgrad.engine.kernels.tree import grow, read_targets, tree_for
-from handgrad.engine.stepping import (
+from handgrad.engine.reading import LINES_AT_ONCE
+from handgrad.engine.registers import (
     LEVEL,
     N_LEVELS,
     N_NODES,
     N_ROWS,
     N_TARGETS,
     NODES,
-    NOTHING,
     START,
     START_ON,
     STEP,
@@ -20,12 +21,8 @@ from handgrad.engine.stepping import (
     STOP_ON,
     TARGETS,
     ZERO,
-    Compiled,
-    Dropping,
-    Passes,
-    Reading,
-    Room,
-)  # fmt: skip
+)
+from handgrad.engine.stepping import NOTHING, Compiled, Dropping, Passes, Reading, Room
 from handgrad.engine.tape import Buffer, Extent, Operation, Register
 from handgrad.engine.training import refuse_outside
 
@@ -80,12 +77,21 @@ class Work(Room):
         ]
 
 
+@dataclass(frozen=True)
 class CompiledLines(Compiled[Lines, Work]):
-    """The compiled form of a model of lines."""
+    """The compiled form of a model of lines; its matrices decay, its vectors do not.
+
+    Args:
+        longest: the most tokens of a line; None for any number.
+        at_once: so many lines are read together at most.
+    """
+
+    longest: int | None = None
+    at_once: int = LINES_AT_ONCE
 
     @property
     def decaying(self) -> int:
-        """Matrices decay, vectors do not."""
+        """As many as the matrices have."""
         return self.layout.matrices
 
     def work(self, batches: Lines, dropping: Dropping) -> tuple[Work, list[Operation]]:

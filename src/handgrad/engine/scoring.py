@@ -10,7 +10,8 @@ from handgrad.engine.kernels.dropout import draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
 from handgrad.engine.layout import NEVER
-from handgrad.engine.stepping import NODES, STEP, TARGETS, Reading, Room
+from handgrad.engine.registers import NODES, STEP, TARGETS
+from handgrad.engine.stepping import Reading, Room
 from handgrad.engine.tape import Argument, Buffer, Operation, Register
 from handgrad.engine.vectors import aligned_zeros, padded
 from handgrad.models.dropping import place_of
@@ -60,7 +61,7 @@ def log_probabilities(work: Room, weight: np.ndarray, bias: np.ndarray, rows: Ar
         bias: likewise.
         rows: one for each node.
     """
-    logits = Buffer(aligned_zeros(work.n_targets, bias.size))
+    logits = work.rows(bias.size)
     here = logits[NODES]
     return Reading([matmul(here, rows, weight), bias_forward(here, bias), log_softmax(here)], logits.array)
 
@@ -81,8 +82,7 @@ def scores(
         dropped: the name of the mask; None where the rows are not dropped.
     """
     vocab, n_targets = layer.bias.size, work.n_targets
-    logits = work.rows(vocab)
-    transposed = rows_apart(vocab, padded(n_columns))
+    logits, transposed = work.rows(vocab), rows_apart(vocab, padded(n_columns))
     each, seen, dseen, counts, places = NODES, rows, drows, work.counts, work.places
     forth, back = [], []
     if dropped and work.dropping.share:

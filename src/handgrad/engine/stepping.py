@@ -8,34 +8,20 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from handgrad.engine.compiling import compiled
 from handgrad.engine.flat import Layout, rows_apart
+from handgrad.engine.kernels.steps import take_steps
 from handgrad.engine.kernels.update import adam, descend
-from handgrad.engine.reading import LINES_AT_ONCE
+from handgrad.engine.registers import STEP
 from handgrad.engine.tape import (
     Buffer,
-    Extent,
-    Integer,
     Operation,
     Register,
-    Registers,
     Tape,
-    Vector,
-    Words,
-    kernel,
-    run,
 )
 from handgrad.engine.training import BETA2, EPS, MOMENTS, PRODUCTS_A_CALL
 from handgrad.engine.vectors import aligned_zeros
 
 Arrays = Mapping[str, np.ndarray]
-
-ZERO, STEP, N_LEVELS, N_NODES, N_ROWS, N_TARGETS, START, STOP, START_ON, STOP_ON = range(10)
-NODES = Extent(ZERO, N_NODES)
-"""What is computed once, however often a minibatch has it: distinct beginnings of lines, or distinct contexts."""
-TARGETS = Extent(ZERO, N_TARGETS)
-LEVEL = Extent(START, STOP)
-"""The nodes of a level of a tree, or those that are read."""
 
 
 class Dropping(NamedTuple):
@@ -68,6 +54,11 @@ class Room:
         self.n_targets, self.dropping = n_targets, dropping
         self.registers = np.zeros(registers, np.int64)
         self.targets, self.loss = Buffer(np.zeros(n_targets, np.int32)), np.zeros(1, np.float32)
+        self.update: Callable[[str], list[Operation]] = lambda _: []
+        """What becomes of the parameter of that name once its gradient is there, and nothing reads it any more.
+
+        It need not be used: what is left is done at the end.
+        """
         self.levels: np.ndarray
         """The first node of each level, and how many nodes there are."""
         self.counts: Buffer
@@ -103,11 +94,11 @@ class Passes(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How a model reads the next token of some lines; see `handgrad.engine.models.lines.Reader`.
+    """How a model reads the next token; see `Reader` of `handgrad.engine.models.lines` and of `contexts` beside it.
 
     Args:
         operations: that do it. The lines are nodes, and their parents rows of those that were read before.
-        log_probabilities: where they leave those of the token that follows, a row for each line.
+        log_probabilities: where they leave those of the token that follows, a row for each node.
         is_kept: whether the rows of all nodes read so far are kept, not only those of the last token.
     """
 
@@ -128,12 +119,10 @@ class Compiled(ABC, Generic[Batches, Work]):
         layout: of the parameters.
         never: the name of the vector added to the scores; None where none is trained.
         passes: makes of parameters and gradients, views by name, and of work what is done with a minibatch.
-        reading: makes of parameters and work what reads lines.
+        reading: makes of parameters and work what reads lines or contexts.
         products: multiplications for each target, about.
         vocab_size: of the tokens.
         beta1: of Adam.
-        longest: the most tokens of a line; None for any number.
-        at_once: so many lines are read together at most.
     """
 
     layout: Layout
@@ -143,8 +132,6 @@ class Compiled(ABC, Generic[Batches, Work]):
     products: int
     vocab_size: int
     beta1: float = 0.9
-    longest: int | None = None
-    at_once: int = LINES_AT_ONCE
 
     @property
     @abstractmethod
@@ -171,13 +158,13 @@ class Compiled(ABC, Generic[Batches, Work]):
 
         Raises:
             IndexError: a token is not a letter of the vocabulary.
-            ValueError: a line is longer than the model reads.
+            ValueError: a line is longer than the model reads, or shapes do not fit.
         """
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
 
-        def update(rate: np.ndarray) -> list[Operation]:
-            return [descend(flat, gradient, rate)]
+        def update(part: slice, rate: np.ndarray) -> list[Operation]:
+            return [descend(flat[part], gradient[part], rate)]
 
         losses = self._take(flat, gradient, update, batches, rates, dropping)
         return self.layout.unpack(flat), losses
@@ -208,14 +195,12 @@ class Compiled(ABC, Generic[Batches, Work]):
         """
         flat, done = self.layout.pack(parameters, self.never), int(moments["steps"])
         mean, square = (self.layout.pack({name: moments[f"{kind}_{name}"] for name in parameters}) for kind in MOMENTS)
-        gradient, decaying = np.zeros_like(flat), self.decaying
+        gradient = np.zeros_like(flat)
 
-        def update(rate: np.ndarray) -> list[Operation]:
+        def update(part: slice, rate: np.ndarray) -> list[Operation]:
             now = Register(STEP, done), float(self.beta1), BETA2, EPS
-            return [
-                adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)
-                for part, decay in ((slice(decaying), float(weight_decay)), (slice(decaying, None), 0.0))
-            ]
+            decay = float(weight_decay) if part.stop <= self.decaying else 0.0
+            return [adam(*(array[part] for array in (flat, gradient, mean, square)), rate, *now, decay)]
 
         losses = self._take(flat, gradient, update, batches, rates, dropping)
         new_moments = {"steps": np.array(done + len(losses))}
@@ -229,22 +214,30 @@ class Compiled(ABC, Generic[Batches, Work]):
         """The mean loss of one minibatch, and the gradients of the parameters by name."""
         flat = self.layout.pack(parameters, self.never)
         gradient = np.zeros_like(flat)
-        losses = self._take(flat, gradient, lambda _: [], batches, [0.0], dropping)
+        losses = self._take(flat, gradient, lambda *_: [], batches, [0.0], dropping)
         return float(losses[0]), self.layout.unpack(gradient)
 
     def _take(
         self,
         flat: np.ndarray,
         gradient: np.ndarray,
-        update: Callable[[np.ndarray], list[Operation]],
+        update: Callable[[slice, np.ndarray], list[Operation]],
         batches: Batches,
         rates: Sequence[float],
         dropping: Dropping,
     ) -> np.ndarray:
         """Change what the update changes step by step; the losses."""
         (work, reading), rate = self.work(batches, dropping), np.zeros(1, np.float32)
-        passes = self.passes(self._views(flat), self._views(gradient), work)
-        parts = reading + passes.before, passes.level, passes.between, passes.back, passes.after + update(rate)
+        left = set(self.layout.blocks)
+
+        def update_of(name: str) -> list[Operation]:
+            left.remove(name)
+            return [operation for part in self.layout.parts([name]) for operation in update(part, rate)]
+
+        work.update = update_of
+        passes = self.passes(self.views(flat), self.views(gradient), work)
+        at_last = [operation for part in self.layout.parts(left) for operation in update(part, rate)]
+        parts = reading + passes.before, passes.level, passes.between, passes.back, passes.after + at_last
         tapes = [Tape(part, work.registers) for part in parts]
         losses, all_rates = np.empty(len(rates), np.float32), np.asarray(rates, np.float32)
         at_once = max(1, int(PRODUCTS_A_CALL / (3 * self.products * work.n_targets)))
@@ -257,59 +250,6 @@ class Compiled(ABC, Generic[Batches, Work]):
             Tape([now], work.registers).run()
         return losses
 
-    def _views(self, flat: np.ndarray) -> SimpleNamespace:
+    def views(self, flat: np.ndarray) -> SimpleNamespace:
+        """Parameters, or their gradients, by name."""
         return SimpleNamespace(**self.layout.views(flat))
-
-
-@kernel
-def take_steps(
-    before: Words,
-    level: Words,
-    between: Words,
-    back: Words,
-    after: Words,
-    registers: Registers,
-    levels: Registers,
-    rates: Vector,
-    rate: Vector,
-    loss: Vector,
-    losses: Vector,
-    start: Integer,
-    stop: Integer,
-):
-    """Take some steps: run five tapes in turn, two of them for each level of the prefix tree.
-
-    Args:
-        before: the tape that is run first.
-        level: that is run for each level, from the root on.
-        between: that is run between.
-        back: that is run for each level, from the leaves on.
-        after: that is run last.
-        registers: of the tapes.
-        levels: the first node of each level, and how many nodes there are.
-        rates: (steps,)
-        rate: (1,), receives that of each step.
-        loss: (1,), has that of each step when its tapes have been run.
-        losses: (steps,), receives it.
-        start: the first step.
-        stop: behind the last.
-    """
-    for step in range(start, stop):
-        registers[STEP], rate[0] = step, rates[step]
-        run(before)
-        n_levels = registers[N_LEVELS]
-        for n in range(n_levels):
-            _go_to(registers, levels, n)
-            run(level)
-        run(between)
-        for n in range(n_levels - 1, -1, -1):
-            _go_to(registers, levels, n)
-            run(back)
-        run(after)
-        losses[step] = loss[0]
-
-
-@compiled
-def _go_to(registers, levels, n):
-    registers[START], registers[STOP] = levels[n], levels[n + 1]
-    registers[START_ON], registers[STOP_ON] = levels[n] + 1, min(levels[n + 1] + 1, registers[N_ROWS])

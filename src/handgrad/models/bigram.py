@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 import handgrad
 from handgrad.models.family import Masks, Normal, OfContexts, Values
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from handgrad import ops
@@ -93,6 +92,8 @@ def counted(tokens: np.ndarray, vocab_size: int, smoothing: float = 1.0) -> dict
         array([[0., 2.],
                [2., 1.]], dtype=float32)
     """
+    import numpy as np
+
     before = np.append(0, tokens[:-1]).astype(np.int64)
     pairs = np.bincount(before * vocab_size + tokens, minlength=vocab_size**2).reshape(vocab_size, vocab_size)
     return {"W": np.log(pairs + smoothing).astype(np.float32)}

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
+OF_THEIR_OWN = frozenset({"ngram", "mlp"})
+"""Families whose compiled form is like that of no other."""
+
 
 class Sampler(Protocol):
     """Draws lines from a model."""
@@ -61,6 +64,6 @@ def form_of(name: str) -> Form:
     if name == Mix.name:
         path = "handgrad.engine.models.mix"
     elif name in COMPILED:
-        path = f"handgrad.engine.models.{'lines' if family(name).reads == 'lines' else name}"
+        path = f"handgrad.engine.models.{name if name in OF_THEIR_OWN else family(name).reads}"
     module: Any = importlib.import_module(path)
     return cast(Form, module)

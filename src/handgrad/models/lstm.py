@@ -31,7 +31,7 @@ class LSTM(Recurrent):
     gates = 4
     first = ("h0", "c0")
     recipe = {  # noqa: RUF012
-        "steps": 7_500, "batch_size": 32, "n_embd": 64, "n_hidden": 128, "dropout": 0.1, "lr": 0.006,
+        "steps": 7_500, "batch_size": 32, "n_embd": 64, "n_hidden": 128, "dropout": 0.1, "lr": 0.009,
         "weight_decay": 0.05,
     }  # fmt: skip
 

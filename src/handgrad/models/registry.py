@@ -22,7 +22,7 @@ FAMILIES: dict[str, str] = {
     "microgpt": "MicroGPT",
 }
 """The class of each family, in the file of the family's name."""
-COMPILED = frozenset({"ngram", "mlp", "rnn", "gru", "lstm", "transformer", "microgpt"})
+COMPILED = frozenset(FAMILIES)
 """Families with compiled loops; PyTorch takes the steps of the others."""
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from handgrad.training.config import TrainConfig
 from handgrad.training.schedule import examples_of, learning_rate
 
 if TYPE_CHECKING:
-    from handgrad.training.checkpoint import Settings, State
+    from handgrad.training.state import Settings, State
 
 NUMBERS_A_BATCH = 2**28
 """Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
@@ -80,47 +80,40 @@ def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tup
     """The parameters, the moments and the losses after the steps up to `stop`."""
     config, steps = settings.config, range(state.step, stop)
     rates = [learning_rate(step, config) for step in steps]
-    if config.chosen_engine == "compiled":
-        compiled = _of_contexts if settings.model.reads == "contexts" else _of_lines
-        return compiled(state, settings, split, steps, rates)
-    from handgrad.training.torch_steps import TorchSteps
-
-    torch = TorchSteps(settings.model, config.device, config.seed, state.step)
-    batches = _batches(settings, split, steps)
+    taker, batches, more = _taker(state, settings, split, steps)
     if config.optimizer == "sgd":
-        parameters, losses = torch.sgd_steps(state.parameters, batches, rates)
+        parameters, losses = taker.sgd_steps(state.parameters, *batches, rates, **more)
         return parameters, {}, losses
-    return torch.adam_steps(state.parameters, state.moments, batches, rates, config.weight_decay)
+    return taker.adam_steps(state.parameters, state.moments, *batches, rates, config.weight_decay, **more)
 
 
-def _of_contexts(
-    state: "State", settings: "Settings", split: Dataset, steps: range, rates: list[float]
-) -> tuple[Arrays, Arrays, np.ndarray]:
+def _taker(
+    state: "State", settings: "Settings", split: Dataset, steps: range
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """What takes those steps, their minibatches, and what else it needs to know."""
+    config, network = settings.config, settings.model
+    if config.chosen_engine == "torch":
+        from handgrad.training.torch_steps import TorchSteps
+
+        return TorchSteps(network, config.device, config.seed, state.step), (_batches(settings, split, steps),), {}
+    if network.reads == "lines":
+        from handgrad.engine.lines import Dropping, read_lines
+        from handgrad.engine.models.lines import compiled_lines
+
+        numbers = examples_of(config, steps, split.n_lines)
+        dropping = Dropping(config.dropout, config.seed, state.step)
+        return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
     from handgrad import engine
 
-    config = settings.config
+    assert isinstance(network, OfContexts)
     positions = examples_of(config, steps, len(split))
-    contexts, targets = engine.read_batches(split.tokens, positions, config.block_size)
-    if config.optimizer == "sgd":
-        parameters, losses = engine.sgd_steps(state.parameters, contexts, targets, rates)
-        return parameters, {}, losses
-    return engine.adam_steps(state.parameters, state.moments, contexts, targets, rates, config.weight_decay)
+    batches = engine.read_batches(split.tokens, positions, network.block_size)
+    if network.name == "mlp":
+        return engine, batches, {}
+    from handgrad.engine.contexts import Contexts
+    from handgrad.engine.models.contexts import compiled_contexts
 
-
-def _of_lines(
-    state: "State", settings: "Settings", split: Dataset, steps: range, rates: list[float]
-) -> tuple[Arrays, Arrays, np.ndarray]:
-    from handgrad.engine.lines import Dropping, read_lines
-    from handgrad.engine.models.lines import compiled_lines
-
-    config, model = settings.config, compiled_lines(settings.model)
-    numbers = examples_of(config, steps, split.n_lines)
-    lines = read_lines(split.tokens, split.starts, numbers)
-    dropping = Dropping(config.dropout, config.seed, state.step)
-    if config.optimizer == "sgd":
-        parameters, losses = model.sgd_steps(state.parameters, lines, rates, dropping)
-        return parameters, {}, losses
-    return model.adam_steps(state.parameters, state.moments, lines, rates, config.weight_decay, dropping)
+    return compiled_contexts(network), (Contexts(*batches),), {}
 
 
 def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:

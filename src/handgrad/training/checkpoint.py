@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,70 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.data.python_random import PythonRandom
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
-from handgrad.models.family import Family, Normal
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 from handgrad.training.files import clean, damaged, errors_named, read_tensors, write
 from handgrad.training.mixture import Mixture, Part
+from handgrad.training.state import Settings, State, first_moments, initial_state
 
 FORMAT = 1
 ADAM = "adam."
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run was started with: `config.json`."""
-
-    config: TrainConfig
-    vocabulary: Vocabulary
-    text: TextReference
-
-    @property
-    def model(self) -> Family:
-        """The model's family and sizes."""
-        return self.config.sizes(self.vocabulary.size)
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """What makes a `config.json` that of a run."""
-        return {"training": asdict(self.config)}
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a run has come: `state.safetensors`.
-
-    Args:
-        step: steps taken.
-        parameters: float32 arrays by name.
-        moments: what Adam remembers, by name; empty for gradient descent.
-        losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
-    """
-
-    step: int
-    parameters: Mapping[str, np.ndarray]
-    moments: Mapping[str, np.ndarray]
-    losses: np.ndarray
-
-
-def initial_state(settings: Settings) -> State:
-    """The state before the first step; a function of the settings alone."""
-    parameters = {
-        name: np.ascontiguousarray(value, np.float32)
-        for name, value in settings.model.initial(_normal(settings)).items()
-    }
-    return State(0, parameters, _first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
-
-
-def _normal(settings: Settings) -> Normal:
-    """What draws the numbers from which initial values are made."""
-    if settings.config.random == "python":
-        return PythonRandom(settings.config.seed, settings.text.n_lines or 0).normal
-    philox = np.random.Generator(np.random.Philox(key=settings.config.seed, counter=1 << 192))
-    return lambda _, shape: philox.standard_normal(shape, np.float32)
+UNSAID = {"minibatches": "replacement", "warmup": 0.0}
+"""Settings of runs from before there was a choice, which their folders do not name."""
 
 
 def require_free(folder: Path) -> None:
@@ -194,7 +142,8 @@ def read_config(folder: Path) -> Settings | Mixture:
 
 def _train_config(content: Mapping[str, Any]) -> TrainConfig:
     known = {field.name for field in fields(TrainConfig)}
-    return TrainConfig(**{key: value for key, value in content.items() if key in known})
+    saved: dict[str, Any] = {**UNSAID, **content}
+    return TrainConfig(**{key: value for key, value in saved.items() if key in known})
 
 
 def save_state(folder: Path, state: State) -> None:
@@ -224,7 +173,7 @@ def read_state(folder: Path, settings: Settings) -> State:
     if not 0 <= step <= settings.config.steps or losses.shape != (step,):
         raise damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
     moments = {}
-    for name, first in _first_moments(parameters, settings).items():
+    for name, first in first_moments(parameters, settings).items():
         moments[name] = tensors.get(f"{ADAM}{name}", np.empty(0))
         if (moments[name].shape, moments[name].dtype) != (first.shape, first.dtype):
             raise damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
@@ -281,14 +230,6 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
         text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
     return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
-
-
-def _first_moments(parameters: Mapping[str, np.ndarray], settings: Settings) -> dict[str, np.ndarray]:
-    if settings.config.optimizer == "sgd":
-        return {}
-    from handgrad.engine.training import no_moments
-
-    return no_moments(parameters)
 
 
 def _of_shapes(

@@ -59,11 +59,11 @@ class TrainConfig:
     """'adam', whose rate falls to 0 step by step, or 'sgd', the lecture's, whose rate falls to a tenth at half time."""
     lr: float = 0.006
     """The greatest learning rate: that of the first step, where there is no warm-up."""
-    warmup: float = 0.0
+    warmup: float = 0.1
     """The share of the steps in which Adam's rate rises to its greatest, in a straight line; 'sgd' has none."""
     weight_decay: float = 0.15
     """What Adam takes off each parameter in a step, in units of the learning rate; 'sgd' has none."""
-    minibatches: Minibatches = "replacement"
+    minibatches: Minibatches = "epochs"
     """How examples are drawn: 'epochs' takes each once, in an order of its own each time, before any comes again;
     'replacement' draws each from all of them; 'in-order' takes them in the one order of the training split."""
     random: Random = "philox"
@@ -195,8 +195,10 @@ PRESETS = {
         n_hidden=200,
         optimizer="sgd",
         lr=0.1,
+        warmup=0.0,
         weight_decay=0.0,
+        minibatches="replacement",
         seed=2147483647,
     ),
-    "microgpt": TrainConfig.of("microgpt", batch_size=1, minibatches="in-order", random="python", seed=42),
+    "microgpt": TrainConfig.of("microgpt", batch_size=1, warmup=0.0, minibatches="in-order", random="python", seed=42),
 }

@@ -11,8 +11,8 @@ from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.training.backend import take
-from handgrad.training.checkpoint import Settings, State
 from handgrad.training.run import Interrupted, Run, diverged, save
+from handgrad.training.state import Settings, State
 
 SECONDS_A_CHUNK = 0.1
 

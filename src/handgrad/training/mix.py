@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.data.dataset import split
 from handgrad.engine.reading import of_tokens
 from handgrad.errors import ConfigError
 from handgrad.evaluation import mean_loss
@@ -82,7 +81,7 @@ def mix_runs(runs: Sequence[str | Path], out: str | Path | None, corpus: str | P
         require_free(Path(out))
     parts, models = _read_all([Path(run) for run in runs], corpus)
     text = models[0].text.read()
-    splits = split(text)
+    splits = models[0].text.split(text)
     logprobs = np.stack([_of_tokens(model, splits.val.tokens) for model in models])
     weights = useful_weights_of(logprobs).tolist()
 
@@ -160,6 +159,12 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
                 "these runs are not of the same text", where=f"{folders[0]} and {folder}",
                 got=f"{first.name}, sha256 {first.sha256[:12]}…, and {ours.name}, {ours.sha256[:12]}…",
                 expected="one text",
+            )  # fmt: skip
+        if ours.shuffle_seed != first.shuffle_seed:
+            raise ConfigError(
+                "these runs do not hold out the same lines", where=f"{folders[0]} and {folder}",
+                got="lines shuffled by Python's random numbers, and not by the same",
+                next_step="Train them with the same --random, and with 'python' with the same --seed.",
             )  # fmt: skip
     return parts, models
 

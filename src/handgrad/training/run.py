@@ -19,10 +19,10 @@ from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
-from handgrad.training.checkpoint import Settings, State
 from handgrad.training.config import Device, TrainConfig
 from handgrad.training.history import CURVE_POINTS, ROWS, HistoryRow, summarise, to_csv
 from handgrad.training.plot import loss_curve
+from handgrad.training.state import Settings, State, initial_state
 
 CHECKPOINT_EXAMPLES = 100_000
 SAMPLES = 20
@@ -68,7 +68,7 @@ def start(text: str | Path | None, config: TrainConfig, out: str | Path | None) 
     settings = Settings(config, corpus.vocabulary, reference)
     require_room(settings, corpus.starts)
     folder = Path(out) if out is not None else new_folder(corpus.name)
-    state = checkpoint.initial_state(settings)
+    state = initial_state(settings)
     checkpoint.create(folder, settings)
     return Run(folder, settings, corpus, splits, state)
 

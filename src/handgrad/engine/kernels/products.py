@@ -37,6 +37,11 @@ def matmul_transposed(out: Any, a: Any, b: Any) -> Operation:
     return _product(out, a, b, 1, 0)
 
 
+def add_product_transposed(out: Any, a: Any, b: Any) -> Operation:
+    """`out += a.T @ b`."""
+    return _product(out, a, b, 1, 1)
+
+
 @kernel
 def transpose(out: Rows, x: Rows):
     """`out = x.T`."""

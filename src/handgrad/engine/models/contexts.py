@@ -1,0 +1,125 @@
+"""The compiled form of families that read contexts, but for those that have one of their own."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from handgrad.engine import reading
+from handgrad.engine.contexts import CompiledContexts
+from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.registers import N_TARGETS
+from handgrad.engine.sampler import LineSampler
+from handgrad.engine.tape import Tape
+from handgrad.engine.training import read_batches, refuse_outside
+from handgrad.models.family import Family
+from handgrad.models.trained import Model
+from handgrad.threads import share
+
+CONTEXTS_AT_ONCE = 2**12
+"""Read together: the more there are, the more is the same in them."""
+CONTEXTS_MEASURED = 2**14
+"""On so many of the first contexts of a text, whose lines are shuffled, buffers are measured, as by PyTorch."""
+Result = TypeVar("Result")
+
+
+def compiled_contexts(network: Family) -> CompiledContexts:
+    """What the file of the family's name has for a model of these sizes."""
+    return importlib.import_module(f"handgrad.engine.models.{network.name}").compiled_contexts(network)
+
+
+def calibrate(
+    network: Family, parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
+) -> dict[str, np.ndarray]:
+    """The buffers, measured on the first contexts of a text."""
+    if not network.buffer_shapes:
+        return {}
+    compiled = compiled_contexts(network)
+    n = min(len(tokens[:limit]), CONTEXTS_MEASURED)
+    contexts, _ = read_batches(tokens, np.arange(n), compiled.block_size)
+    return compiled.measured(parameters, contexts)
+
+
+def readers(model: Model) -> reading.Readers:
+    """How it is read."""
+    block_size = compiled_contexts(model.config).block_size
+    return reading.Readers(
+        lambda: reading.Window(Reader(model, reading.LINES_AT_ONCE).read, block_size), reading.LINES_AT_ONCE
+    )
+
+
+def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
+    """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size)."""
+    contexts, logprobs = np.asarray(contexts), np.empty((len(contexts), model.config.vocab_size), np.float32)
+
+    def measure(reader: "Reader", now: range) -> None:
+        part = slice(now.start, now.stop)
+        logprobs[part] = reader.read(contexts[part])
+
+    _share(model, range(len(contexts)), measure)
+    return logprobs
+
+
+def mean_loss(model: Model, tokens: np.ndarray) -> float:
+    """Mean cross-entropy over all tokens of some lines, in nats."""
+
+    def measure(reader: "Reader", now: range) -> float:
+        contexts, targets = read_batches(tokens, np.arange(now.start, now.stop), reader.block_size)
+        return float(np.take_along_axis(reader.read(contexts), targets[:, None], 1).sum(dtype=np.float64))
+
+    return -sum(_share(model, range(len(tokens)), measure)) / len(tokens)
+
+
+def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
+    """What draws lines from the model."""
+    return LineSampler(_Thresholds(model, temperature), prefix, max_length)
+
+
+class Reader:
+    """Reads contexts, at most so many at once.
+
+    Rows do not depend on each other, to the last bit.
+    """
+
+    def __init__(self, model: Model, at_once: int):  # noqa: D107
+        compiled = compiled_contexts(model.config)
+        self.block_size, self._vocab_size = compiled.block_size, compiled.vocab_size
+        self._work = compiled.room_to_read(model.buffers, at_once)
+        self._flat = compiled.layout.pack(model.parameters, compiled.never)
+        reading = compiled.reading(compiled.views(self._flat), self._work)
+        self._tape = Tape(reading.operations, self._work.registers)
+        self._log_probabilities = reading.log_probabilities[:, : self._vocab_size]
+
+    def read(self, contexts: np.ndarray) -> np.ndarray:
+        """Log-probabilities of what follows each context, (N, vocab_size)."""
+        refuse_outside(contexts, self._vocab_size, "a token", "the vocabulary")
+        n, work = len(contexts), self._work
+        work.contexts[:n], work.registers[N_TARGETS] = contexts, n
+        self._tape.run()
+        return self._log_probabilities[work.places.array[:n]]
+
+
+class _Thresholds(Thresholds):
+    def __init__(self, model: Model, temperature: float):
+        super().__init__(model.config.vocab_size, compiled_contexts(model.config).block_size)
+        self._model, self._temperature = model, float(temperature)
+
+    def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
+        def measure(reader: "Reader", now: range) -> None:
+            part = slice(now.start, now.stop)
+            logprobs = reader.read(contexts[part])
+            thresholds_of(thresholds[part, : self.vocab_size - 1], logprobs, contexts[part], self._temperature)
+
+        _share(self._model, range(len(contexts)), measure)
+
+
+def _share(model: Model, numbers: range, measure: Callable[[Reader, range], Result]) -> list[Result]:
+    """What is measured of each part of them, in blocks that are always the same, by as many threads as there are."""
+    parts = [numbers[start : start + CONTEXTS_AT_ONCE] for start in range(0, len(numbers), CONTEXTS_AT_ONCE)]
+
+    def begin() -> Callable[[range], Result]:
+        reader = Reader(model, min(len(numbers), CONTEXTS_AT_ONCE))
+        return lambda part: measure(reader, part)
+
+    return share(parts, begin)
