@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad import ctrl_c
-from handgrad.bench import line_rivals, rivals
+from handgrad.bench import gpt_rivals, line_rivals, rivals
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
 
-SECONDS_A_TURN = 0.05
+SECONDS_A_TURN, SECONDS_OF_LINES = 0.05, 0.2
 FLOOR_SIZE = 1024
 COMPARED_STEPS = 8
 MOST_STEPS, MOST_EXAMPLES = 2_000, 100_000
@@ -109,7 +109,8 @@ class Measurement:
 
     def _steps_a_turn(self, take: Steps, most: int) -> int:
         a_step = self._seconds(take, COMPARED_STEPS) / COMPARED_STEPS
-        n = int(np.clip(SECONDS_A_TURN / max(a_step, 1e-9), 1, most))
+        seconds = SECONDS_A_TURN if self.shape.of_contexts else SECONDS_OF_LINES
+        n = int(np.clip(seconds / max(a_step, 1e-9), 1, most))
         take(n)  # JAX compiles for each number of steps
         return n
 
@@ -131,7 +132,7 @@ class Measurement:
 
 
 def _of(shape: Shape) -> Any:
-    return rivals if shape.of_contexts else line_rivals
+    return rivals if shape.of_contexts else gpt_rivals if shape.attends else line_rivals
 
 
 def rivals_of(shape: Shape) -> Rivals:
@@ -140,7 +141,7 @@ def rivals_of(shape: Shape) -> Rivals:
 
 
 def operations(shape: Shape, vocab_size: int = 27) -> int:
-    """Floating-point operations of the matrix products of a step: the lecture's six, or those of a recurrent network.
+    """Floating-point operations of the matrix products of a step: the lecture's six, or those of a model of lines.
 
     Example:
         >>> from handgrad.bench.shapes import LECTURE
@@ -148,7 +149,7 @@ def operations(shape: Shape, vocab_size: int = 27) -> int:
         2188800
     """
     if not shape.of_contexts:
-        return line_rivals.operations(shape)
+        return _of(shape).operations(shape)
     return 6 * shape.batch_size * shape.n_hidden * (shape.block_size * shape.n_embd + vocab_size)
 
 
