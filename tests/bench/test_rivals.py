@@ -2,7 +2,7 @@
 
 import pytest
 
-from handgrad.bench import line_rivals
+from handgrad.bench import gpt_rivals, line_rivals
 from handgrad.bench.measure import COMPARED_STEPS, TOLERANCE_OF_ADAM, operations, require_agreement
 from handgrad.bench.rivals import LOOP_EXAMPLES, RIVALS, UnavailableError, draw, engine, notebook_loop, torch_compiled
 from handgrad.bench.shapes import LECTURE, SHAPES, Shape, usual
@@ -39,6 +39,24 @@ def test_it_computes_what_the_engine_does_with_lines(name, model):
         require_agreement(problem.parameters, expected, steps(COMPARED_STEPS), TOLERANCE_OF_ADAM)
 
 
+@pytest.mark.parametrize("model", ["transformer", "microgpt"])
+@pytest.mark.parametrize("name", list(gpt_rivals.RIVALS)[1:])
+def test_it_computes_what_the_engine_does_with_attention(name, model, monkeypatch):
+    monkeypatch.setattr("torch.compile", lambda function, **_: function)
+    monkeypatch.setattr("shutil.which", lambda compiler: compiler)
+    problem = gpt_rivals.draw(Shape(5, n_embd=24, n_layer=2, n_head=3, model=model), COMPARED_STEPS)
+    steps, expected = (gpt_rivals.RIVALS[rival](problem) for rival in (name, "engine"))
+    for _ in range(2):
+        require_agreement(problem.parameters, expected(COMPARED_STEPS), steps(COMPARED_STEPS), TOLERANCE_OF_ADAM)
+
+
+def test_the_floor_of_attention_counts_the_matrices_for_each_beginning():
+    problem = gpt_rivals.draw(Shape(1, n_embd=8, n_head=2, model="microgpt"), 200)
+    tokens = sum(len(problem.dataset.lines(numbers)[1][0]) for numbers in problem.numbers)
+    matrices = 12 * 8 * 8 + 8 * 27
+    assert operations(Shape(1, n_embd=8, n_head=2, model="microgpt")) == round(6 * tokens * matrices / 200)
+
+
 def test_the_floor_counts_each_beginning_once():
     one_line = Shape(1, 8, n_embd=4, model="rnn")
     problem = line_rivals.draw(one_line, 200)
@@ -51,6 +69,8 @@ def test_the_floor_counts_each_beginning_once():
 
 def test_shapes_of_lines_are_named_by_their_model():
     assert str(usual("lstm")) == "lstm, batch 32, hidden 64, embedding 64"
+    assert str(usual("transformer")) == "transformer, batch 32, embedding 64, blocks 4, heads 4"
+    assert str(usual("microgpt")) == "microgpt, batch 1, embedding 16, blocks 1, heads 4"
     assert usual("mlp") == LECTURE
 
 

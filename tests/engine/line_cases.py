@@ -59,5 +59,6 @@ OF_ATTENDING = [
     {"n_embd": 40, "n_head": 1, "n_layer": 3, "block_size": 25},
     {"dropout": 0.3},
     {"batch_size": 9, "n_embd": 20, "n_head": 4, "dropout": 0.6, "vocab_size": 40},
+    {"tied": True, "vocab_size": 29},
 ]
 SIZES = {name: OF_RECURRENT if name in RECURRENT else OF_ATTENDING for name in FAMILIES}

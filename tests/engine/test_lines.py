@@ -64,7 +64,17 @@ def of_torch(start, optimizer, rates, decay):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("dropout", [0.0, 0.25])
 def test_parameters_after_100_steps_are_those_of_torch(name, optimizer, dropout):
-    start = line_case(name, steps=100, dropout=dropout, batch_size=12)
+    assert_the_steps_of_torch(line_case(name, steps=100, dropout=dropout, batch_size=12), optimizer)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_tied_transformer_takes_the_steps_of_torch(optimizer):
+    start = line_case("transformer", steps=100, tied=True, dropout=0.25, batch_size=12)
+    assert "Wy" not in start.parameters
+    assert_the_steps_of_torch(start, optimizer)
+
+
+def assert_the_steps_of_torch(start, optimizer):
     rates, dropping = (
         np.linspace(*((0.3, 0.03) if optimizer == "sgd" else (0.005, 0.001)), 100).tolist(),
         dropping_of(start),

@@ -92,7 +92,8 @@ def transformer(p, config, X, Y):
         a = F.layer_norm(x, (d,), of["gain2"], of["bias2"])
         hidden = F.gelu(F.linear(a, of["W1"].T, of["b1"]), approximate="tanh")
         x = x + F.linear(hidden, of["W2"].T, of["b2"])
-    return of_lines(F.linear(F.layer_norm(x, (d,), p["gain"], p["bias"]), p["Wy"].T), Y)
+    weight = p["C"] if config.tied else p["Wy"].T
+    return of_lines(F.linear(F.layer_norm(x, (d,), p["gain"], p["bias"]), weight), Y)
 
 
 def microgpt(p, config, X, Y):

@@ -104,6 +104,16 @@ def test_backward_equals_central_differences(name):
     assert disagreement(by_hand(p), by_central_differences(p)) <= DIFFERENCES
 
 
+def test_the_scores_of_a_tied_transformer_are_products_with_its_embeddings():
+    p = problem("transformer", tied=True)
+    assert p.config.n_parameters == problem("transformer").config.n_parameters - 4 * 7
+    loss, _ = p.config.forward(p.parameters, p.X, p.Y)
+    assert abs(loss - loss_of(p, p.parameters)) <= 1e-12
+    assert list(by_hand(p)) == list(p.config.shapes)
+    assert disagreement(by_hand(p), by_autograd(p)) <= EXACT
+    assert disagreement(by_hand(p), by_central_differences(p)) <= DIFFERENCES
+
+
 @EACH
 def test_a_gradient_that_is_wrong_is_noticed(name):
     """Of each parameter: left at zero, with the cotangent forgotten, or too large at one place."""
@@ -210,7 +220,7 @@ def test_with_dropout_gradients_are_those_of_central_differences(name):
 def test_sizes_that_make_no_sense_are_refused(name):
     config = problem(name).config
     for field in fields(config):
-        for value in (-1, "3", True):
+        for value in (-1, "3", 1 if field.name == "tied" else True):
             with pytest.raises(ConfigError, match=f"{field.name} makes no sense"):
                 replace(config, **{field.name: value})
 

@@ -62,6 +62,15 @@ def test_log_probabilities_are_those_of_the_line_read_alone(name):
         assert np.abs(row - by_reading(model, np.trim_zeros(context, "f").tolist())[-1].numpy()).max() <= 5e-6
 
 
+def test_a_tied_transformer_is_read_as_it_is_trained():
+    p = problem("transformer", vocab_size=4, tied=True)
+    arrays = {key: value.numpy().astype(np.float32) for key, value in p.parameters.items()}
+    model = Model(p.config, Vocabulary("abc"), arrays, {}, TextReference("", "", ""), 0)
+    for line in ([], [1], [3, 2, 1, 1]):
+        (row,) = model.log_probabilities(np.array([[0, *line]]))
+        assert np.abs(row - by_reading(model, line)[-1].numpy()).max() <= 5e-6
+
+
 def test_a_context_that_goes_on_behind_its_end_is_refused():
     with pytest.raises(IndexError, match="0 stands between its letters"):
         model_of("gru").log_probabilities(np.array([[1, 0, 2]]))

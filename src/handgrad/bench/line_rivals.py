@@ -3,7 +3,8 @@
 All start from the same parameters and see the same lines, in float32 on the processor, and each step ends with Adam's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from handgrad.bench.shapes import Shape
 from handgrad.data import resolve_corpus, split
 from handgrad.data.dataset import Dataset
 from handgrad.models.recurrent import Recurrent
-from handgrad.training.config import TrainConfig
+from handgrad.models.registry import family
 
 RATE, WEIGHT_DECAY = 0.001, 0.01
 
@@ -21,7 +22,8 @@ RATE, WEIGHT_DECAY = 0.001, 0.01
 class LineProblem(NamedTuple):
     """What every rival starts from and sees."""
 
-    network: Recurrent
+    network: Any
+    """Recurrent, or one that attends."""
     parameters: Arrays
     dataset: Dataset
     longest: int
@@ -34,9 +36,9 @@ def draw(shape: Shape, steps: int, seed: int = 1) -> LineProblem:
     """Initial parameters, and minibatches of the built-in names."""
     corpus = resolve_corpus()
     train, rng = split(corpus).train, np.random.default_rng(seed)
-    config = TrainConfig.of(shape.model, n_embd=shape.n_embd, n_hidden=shape.n_hidden, dropout=0.0)
-    network = config.sizes(corpus.vocabulary.size)
-    assert isinstance(network, Recurrent)
+    sizes = {"n_embd": shape.n_embd, "n_hidden": shape.n_hidden, "n_layer": shape.n_layer, "n_head": shape.n_head}
+    kind, sizes = family(shape.model), {**sizes, "block_size": corpus.longest + 1}
+    network = kind(corpus.vocabulary.size, **{f.name: sizes[f.name] for f in fields(kind) if f.name in sizes})
     parameters = network.initial(lambda _, size: rng.standard_normal(size, np.float32))
     numbers = rng.integers(0, train.n_lines, (steps, shape.batch_size))
     arrays = {name: np.asarray(value, np.float32) for name, value in parameters.items()}
@@ -49,16 +51,24 @@ def operations(shape: Shape, steps: int = 200) -> int:
     That is, of the recurrence and the scores for each distinct beginning of a line, and of the inputs for each letter.
     """
     problem = draw(shape, steps)
-    network, (_, Y) = problem.network, problem.dataset.lines(problem.numbers.reshape(-1))
-    beginnings = letters = 0
-    for batch in Y.reshape(*problem.numbers.shape, -1):
-        lines = [line[line >= 0].tolist() for line in batch]
-        beginnings += len({tuple(line[:n]) for line in lines for n in range(len(line))})
-        letters += len({letter for line in lines for letter in line})
+    network = problem.network
+    letters = sum(len({letter for line in lines for letter in line}) for lines in minibatches(problem))
     recurrence = sum(rows * columns for rows, columns in network.recurrent_shapes.values())
     a_beginning = recurrence + network.n_hidden * network.vocab_size
     a_letter = network.n_embd * network.gates * network.n_hidden
-    return round(6 * (beginnings * a_beginning + letters * a_letter) / steps)
+    return round(6 * (beginnings(problem) * a_beginning + letters * a_letter) / steps)
+
+
+def minibatches(problem: LineProblem) -> Iterator[list[list[int]]]:
+    """The lines of each minibatch, and their ends."""
+    _, Y = problem.dataset.lines(problem.numbers.reshape(-1))
+    for batch in Y.reshape(*problem.numbers.shape, -1):
+        yield [line[line >= 0].tolist() for line in batch]
+
+
+def beginnings(problem: LineProblem) -> int:
+    """How many distinct beginnings the lines of each minibatch have, in all."""
+    return sum(len({tuple(line[:n]) for line in lines for n in range(len(line))}) for lines in minibatches(problem))
 
 
 def engine(problem: LineProblem) -> Steps:
@@ -79,19 +89,19 @@ def engine(problem: LineProblem) -> Steps:
 
 def torch_autograd(problem: LineProblem) -> Steps:
     """PyTorch autograd as in makemore.py: cell after cell, lines padded to the longest of the text."""
-    return _autograd(problem, problem.longest, _by_cells)
+    return steps_of_autograd(problem, problem.longest, _scores(_by_cells))
 
 
 def torch_autograd_short(problem: LineProblem) -> Steps:
     """The same, lines padded to the longest of the minibatch."""
-    return _autograd(problem, 0, _by_cells)
+    return steps_of_autograd(problem, 0, _scores(_by_cells))
 
 
 def torch_layer(problem: LineProblem) -> Steps:
     """PyTorch autograd with `torch.nn.LSTM` or `torch.nn.RNN`, lines padded to the longest of the minibatch."""
     if problem.network.name == "gru":
         raise UnavailableError("torch.nn.GRU computes something else: its reset gate acts behind the product")
-    return _autograd(problem, 0, _by_layer)
+    return steps_of_autograd(problem, 0, _scores(_by_layer))
 
 
 def torch_by_hand(problem: LineProblem) -> Steps:
@@ -113,8 +123,14 @@ RIVALS: dict[str, Callable[[LineProblem], Steps]] = {
 }
 
 
-def _autograd(problem: LineProblem, longest: int, states: Callable[..., Any]) -> Steps:
-    """Steps of autograd and AdamW, at `longest` places or as many as the minibatch needs."""
+def steps_of_autograd(problem: LineProblem, longest: int, scores: Callable[..., Any]) -> Steps:
+    """Steps of autograd and AdamW, at `longest` places or as many as the minibatch needs.
+
+    Args:
+        problem: what they start from and see.
+        longest: places, at least.
+        scores: makes them of a network, its parameters and tokens.
+    """
     import torch
     from torch.nn import functional as F
 
@@ -131,14 +147,20 @@ def _autograd(problem: LineProblem, longest: int, states: Callable[..., Any]) ->
         groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(network.beta1, 0.99), eps=1e-8)
         for X, Y in batches[:n]:
-            logits = F.linear(states(network, p, X), p["Why"].T, p["by"])
-            loss = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), ignore_index=-1)
+            loss = F.cross_entropy(scores(network, p, X).flatten(0, 1), Y.flatten(), ignore_index=-1)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
         return {name: value.detach().numpy() for name, value in p.items()}
 
     return steps
+
+
+def _scores(states: Callable[..., Any]) -> Callable[..., Any]:
+    """Of the states that a recurrent network makes in that way."""
+    from torch.nn import functional as F
+
+    return lambda network, p, X: F.linear(states(network, p, X), p["Why"].T, p["by"])
 
 
 def _by_cells(network: Recurrent, p: dict[str, Any], X: Any) -> Any:

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad import ctrl_c
-from handgrad.bench import feedforward_rivals, line_rivals, rivals
+from handgrad.bench import feedforward_rivals, gpt_rivals, line_rivals, rivals
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
 
-SECONDS_A_TURN = 0.1
+SECONDS_A_TURN, SECONDS_OF_LINES = 0.1, 0.2
 FLOOR_SIZE = 1024
 COMPARED_STEPS = 8
 MOST_STEPS, MOST_EXAMPLES = 2_000, 100_000
@@ -108,10 +108,10 @@ class Measurement:
         return {**title, "floor_us": quartiles(floor), "rows": rows, "not_measured": self.not_measured}
 
     def _steps_a_turn(self, take: Steps, most: int) -> int:
-        n = COMPARED_STEPS
+        n, seconds = COMPARED_STEPS, SECONDS_OF_LINES if self.shape.reads_lines else SECONDS_A_TURN
         for _ in range(2):  # the first estimate has in it what a call takes before its first step
             a_step = self._seconds(take, n) / n
-            n = int(np.clip(SECONDS_A_TURN / max(a_step, 1e-9), 1, most))
+            n = int(np.clip(seconds / max(a_step, 1e-9), 1, most))
             take(n)  # JAX compiles for each number of steps
         return n
 
@@ -133,9 +133,10 @@ class Measurement:
 
 
 def _of(shape: Shape) -> Any:
-    if shape.model == "mlp":
-        return rivals
-    return feedforward_rivals if shape.model in ("bigram", "bow", "wavenet") else line_rivals
+    return {
+        "mlp": rivals, "bigram": feedforward_rivals, "bow": feedforward_rivals, "wavenet": feedforward_rivals,
+        "transformer": gpt_rivals, "microgpt": gpt_rivals,
+    }.get(shape.model, line_rivals)  # fmt: skip
 
 
 def rivals_of(shape: Shape) -> Rivals:

@@ -1,12 +1,14 @@
 """The sizes at which training steps are compared. No NumPy: threads are chosen before it is imported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
+from handgrad.models.registry import family
 from handgrad.training.config import TrainConfig
 
-Compared = Literal["bigram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm"]
+Compared = Literal["bigram", "bow", "mlp", "wavenet", "rnn", "gru", "lstm", "transformer", "microgpt"]
 """The families of which there are rivals."""
+_OF_MODELS = ("n_hidden", "block_size", "n_embd", "n_layer", "n_head")
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,38 @@ class Shape:
     batch_size: int = 32
     """Characters predicted in a step, or lines read."""
     n_hidden: int = 200
-    """Units of the hidden layer, or of the state."""
+    """Units of the hidden layer, or of the state; nothing to those that attend."""
     block_size: int = 3
     """Characters of context, where the family has any choice."""
     n_embd: int = 10
     """Features of a character's embedding."""
+    n_layer: int = 1
+    """Blocks of layers, in those that have them."""
+    n_head: int = 4
+    """Heads of attention, likewise."""
     model: Compared = "mlp"
     """The family; each has sizes of its own."""
 
     def __post_init__(self):  # noqa: D105
-        TrainConfig(**self.sizes, model=self.model, batch_size=self.batch_size)
+        TrainConfig.of(self.model, **self.sizes, batch_size=self.batch_size)
 
     @property
     def sizes(self) -> dict[str, int]:
         """Those of the model that the family has."""
-        lacking = {"bigram": ("n_hidden", "n_embd", "block_size"), "mlp": (), "wavenet": ()}
-        without = lacking.get(self.model, ("block_size",))
-        return {name: getattr(self, name) for name in ("n_hidden", "block_size", "n_embd") if name not in without}
+        has = {field.name for field in fields(family(self.model))} - ({"block_size"} if self.reads_lines else set())
+        return {name: getattr(self, name) for name in _OF_MODELS if name in has}
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether a minibatch is of whole lines."""
+        return family(self.model).reads == "lines"
 
     def __str__(self) -> str:
         """As tables show it: what is as in the lecture is left out, but for the two sizes that matter most."""
-        words = {"batch_size": "batch", "n_hidden": "hidden", "block_size": "context", "n_embd": "embedding"}
+        words = {
+            "batch_size": "batch", "n_hidden": "hidden", "block_size": "context", "n_embd": "embedding",
+            "n_layer": "blocks", "n_head": "heads",
+        }  # fmt: skip
         shown = {"batch_size": self.batch_size, **self.sizes}
         if self.model == "mlp":
             usual = {"block_size": Shape.block_size, "n_embd": Shape.n_embd}
@@ -66,5 +79,7 @@ def usual(model: Compared) -> Shape:
     of_its_own = {
         "mlp": LECTURE, "bigram": Shape(model="bigram"),
         "wavenet": Shape(n_hidden=128, block_size=8, n_embd=24, model="wavenet"),
+        "transformer": Shape(n_embd=64, n_layer=4, model="transformer"),
+        "microgpt": Shape(batch_size=1, n_embd=16, model="microgpt"),
     }  # fmt: skip
     return of_its_own.get(model) or Shape(n_hidden=64, n_embd=64, model=model)

@@ -12,17 +12,20 @@ from handgrad.engine.kernels.rows import add_rows, add_taken_rows, clear_rows, t
 from handgrad.engine.lines import LEVEL, NODES, Work
 from handgrad.engine.reading import LINES_AT_ONCE
 from handgrad.engine.tape import Argument, Buffer, Extent, Operation, Register
-from handgrad.engine.vectors import NARROW, WIDE, padded
+from handgrad.engine.vectors import WIDE, padded
 from handgrad.models.gpt import GPT
 
 NUMBERS_KEPT = 2**25
 """Of keys, values and ancestors of the beginnings that are read together, about: 128 MB."""
 
 
+INTERLEAVED = 8
+
+
 class Heads:
     """How heads share the columns of queries, keys and values.
 
-    Up to NARROW heads are interleaved: what feature c of each head takes are neighbours, so that a vector has the same
+    Up to INTERLEAVED heads are interleaved: feature c of each head are neighbours, so that a vector has the same
     number of features of each. Heads that are missing to a power of two only pad. Where there are more heads than that,
     such parts lie side by side.
 
@@ -36,7 +39,7 @@ class Heads:
     """
 
     def __init__(self, n_head: int, n_embd: int):  # noqa: D107
-        self.interleaved = min(NARROW, 2 ** (n_head - 1).bit_length())
+        self.interleaved = min(INTERLEAVED, 2 ** (n_head - 1).bit_length())
         features = n_embd // n_head
         part = padded(features * self.interleaved)
         n_parts = -(-n_head // self.interleaved)
@@ -66,6 +69,7 @@ class Nodes:
         self.ancestors = known[kept]
         self.note = note_ancestors(self.ancestors, known, work.parents[NODES], self.depths, Register(kept.first))
         self.weights, self._numbers = rows_apart(network.block_size, WIDE), np.arange(work.n_targets, dtype=np.int32)
+        self.query, self.coming = np.zeros((2, self.heads.width), np.float32)
 
     def copy(self, out: Buffer, x: Buffer) -> Operation:
         """`out = x`, their rows."""
@@ -110,6 +114,7 @@ class Attention:
                 nodes.ancestors,
                 nodes.depths,
                 nodes.weights,
+                nodes.query,
                 nodes.heads.interleaved,
                 nodes.heads.scale,
             )
@@ -128,6 +133,8 @@ class Attention:
                 *self._seen(kv, part),
                 nodes.ancestors,
                 nodes.depths,
+                nodes.query,
+                nodes.coming,
                 nodes.heads.interleaved,
                 nodes.heads.scale,
             )

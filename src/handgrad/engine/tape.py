@@ -81,9 +81,9 @@ class Argument(NamedTuple):
         """As the compiled code reads it."""
         if isinstance(self.value, np.ndarray):
             array, extent = self.value, self.extent or Extent(0, 0)
-            data, columns = array.ctypes.data + extent.shift * array.strides[0], array.shape[-1]
+            data = array.__array_interface__["data"][0] + extent.shift * array.strides[0]
             n_rows = 0 if self.extent else array.shape[0]
-            return [data, array.strides[0], columns, n_rows, extent.first, extent.last]
+            return [data, array.strides[0], array.shape[-1], n_rows, extent.first, extent.last]
         if isinstance(self.value, Register):
             return [self.value.plus, 0, 0, 0, 0, self.value.index]
         is_float = isinstance(self.value, float | np.floating)

@@ -30,8 +30,6 @@ NARROW = WIDE // 2
 
 _FLOATS, _HALF = ir.VectorType(ir.FloatType(), WIDE), ir.VectorType(ir.FloatType(), NARROW)
 _INTEGERS = ir.VectorType(ir.IntType(32), WIDE)
-_COUNTS = ir.VectorType(ir.IntType(64), WIDE)
-_LANES = ir.Constant(_COUNTS, list(range(WIDE)))
 _FUSED = {"flags": ("contract",)}
 _ONCE, _EACH = np.float32(0.5), np.float32(1)
 _EXPONENT = 23
@@ -151,40 +149,33 @@ for _operation, _instruction in {
     _arithmetic(_operation, _instruction)
 
 
-@intrinsic
-def keep_first(_, x, count):
-    """A vector of which those behind the first `count` numbers are 0."""
+def _turned(by: int) -> Any:
+    """An intrinsic that turns a vector by so many places."""
 
-    def codegen(_, builder, signature, arguments):
-        x, count = arguments
-        bound = builder.insert_element(ir.Constant(_COUNTS, ir.Undefined), count, ir.IntType(32)(0))
-        kept = builder.icmp_signed("<", _LANES, builder.shuffle_vector(bound, bound, _places([0] * WIDE)))
-        return builder.select(kept, x, ir.Constant(_FLOATS, None))
+    @intrinsic
+    def turned(_, x):
+        order = _places((n + by) % WIDE for n in range(WIDE))
+        return VECTOR(VECTOR), lambda _, builder, __, xs: builder.shuffle_vector(xs[0], xs[0], order)
 
-    return VECTOR(VECTOR, types.int64), codegen
+    return turned
 
 
-@intrinsic
-def fold(_, x, period):
-    """The sums of the numbers that lie `period`, a power of two, apart, each sum at all their places."""
-
-    def codegen(_, builder, __, arguments):
-        x, period = arguments
-        turn = NARROW
-        while turn:
-            turned = builder.shuffle_vector(x, x, _places((n + turn) % WIDE for n in range(WIDE)))
-            is_more = builder.icmp_signed(">=", ir.Constant(period.type, turn), period)
-            x = builder.select(is_more, builder.fadd(x, turned), x)
-            turn //= 2
-        return x
-
-    return VECTOR(VECTOR, types.int64), codegen
+_BY_16, _BY_8, _BY_4, _BY_2, _BY_1 = _turned(16), _turned(8), _turned(4), _turned(2), _turned(1)
 
 
-@intrinsic
-def first(_, x):
-    """The first number of a vector."""
-    return types.float32(VECTOR), lambda _, builder, __, xs: builder.extract_element(xs[0], ir.IntType(32)(0))
+@compiled
+def fold(x, period):
+    """The sums of the numbers that lie `period` apart, each at all their places; it is a power of two, at most 8."""
+    if WIDE == 32:
+        x = x + _BY_16(x)
+    x = x + _BY_8(x)
+    if period <= 4:
+        x = x + _BY_4(x)
+        if period <= 2:
+            x = x + _BY_2(x)
+            if period == 1:
+                x = x + _BY_1(x)
+    return x
 
 
 @intrinsic
@@ -209,7 +200,9 @@ def _folded(builder: Any, vector: Any, both: Callable[[Any, Any], Any]) -> Any:
 
 
 @intrinsic
-def _sum(_, x):
+def sum_of(_, x):
+    """The sum of the numbers of a vector."""
+
     def codegen(_, builder, __, arguments):
         return _folded(builder, arguments[0], builder.fadd)
 
@@ -230,9 +223,15 @@ def greatest_of(_, x):
 
 
 @compiled
+def once(row, j):
+    """By what a vector that goes with `row[j : j + WIDE]` is multiplied so that what it holds twice counts once."""
+    return _ONCE if row.size - j < WIDE else _EACH
+
+
+@compiled
 def sum_along(row, j, vector):
     """The sum of a vector that goes with `row[j : j + WIDE]`: what it holds twice counts once."""
-    return _sum(vector) * (_ONCE if row.size - j < WIDE else _EACH)
+    return sum_of(vector) * once(row, j)
 
 
 @intrinsic

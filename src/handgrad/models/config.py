@@ -11,6 +11,12 @@ def require_integer(name: str, value: object, *, at_least: int, at_most: int | N
         raise ConfigError(f"{name} makes no sense", got=value, expected=bounds)
 
 
+def require_choice(name: str, value: object) -> None:
+    """Raise ConfigError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} makes no sense", got=value, expected="True or False")
+
+
 def require_share(name: str, value: object) -> None:
     """Raise ConfigError unless `value` is a number from 0 up to, but not, 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from handgrad.models.config import require_integer, require_share
+from handgrad.models.config import require_choice, require_integer, require_share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +57,7 @@ class Family:
 
     def __post_init__(self):  # noqa: D105
         for field in fields(self):
-            require = require_share if field.name == "dropout" else require_at_least_one
+            require = {"dropout": require_share, "tied": require_choice}.get(field.name, require_at_least_one)
             require(field.name, getattr(self, field.name))
 
     @property

@@ -109,7 +109,8 @@ class GPT(OfLines):
             dx = self.block_backward(layer, dx, block, d)
         dx = drop_backward(self.before_backward(dx, cache.before), cache.dropout)
         dx = dx.unflatten(0, cache.embedding.Xb.shape)
-        (d["C"],) = ops.embedding_backward(dx, cache.embedding)
+        (dC,) = ops.embedding_backward(dx, cache.embedding)
+        d["C"] = d["C"] + dC if "C" in d else dC  # the scores may use it too
         (d["P"],) = ops.embedding_backward(ops.unbroadcast(dx, dx.shape[1:]), cache.places)
         return {name: d[name] for name in self.shapes}
 

@@ -28,9 +28,11 @@ class Transformer(GPT):
         n_layer: blocks.
         n_head: heads of attention.
         dropout: the share of the embeddings, and of what a block adds, that a training step leaves out.
+        tied: whether scores are products with the embeddings of the characters, not with a matrix of their own.
 
     Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", sec. 2.3; makemore.py,
-    `Transformer`, which has as many parameters.
+    `Transformer`, which has as many parameters. Press and Wolf 2017, "Using the Output Embedding to Improve Language
+    Models", arXiv:1608.05859, for `tied`.
 
     Example:
         >>> Transformer(vocab_size=27).n_parameters
@@ -45,6 +47,7 @@ class Transformer(GPT):
     }  # fmt: skip
 
     dropout: float = 0.0
+    tied: bool = False
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -57,7 +60,8 @@ class Transformer(GPT):
         }  # fmt: skip
         for layer in range(self.n_layer):
             shapes |= {f"{name}.{layer}": shape for name, shape in block.items()}
-        return {**shapes, "gain": (d,), "bias": (d,), "Wy": (d, self.vocab_size)}
+        scores = {} if self.tied else {"Wy": (d, self.vocab_size)}
+        return {**shapes, "gain": (d,), "bias": (d,), **scores}
 
     def initial(self, normal: Normal) -> dict[str, Any]:
         """Normal, as wide as PyTorch's for linear layers; embeddings a tenth of standard normal."""
@@ -111,12 +115,13 @@ class Transformer(GPT):
     def behind(self, values: Values, x: Tensor) -> tuple[Tensor, BehindCache]:
         """One more norm, and the scores."""
         normed, norm = handgrad.ops.layernorm_forward(x, values["gain"], values["bias"])
-        logits, product = handgrad.ops.matmul_forward(normed, values["Wy"])
+        logits, product = handgrad.ops.matmul_forward(normed, values["C"].T if self.tied else values["Wy"])
         return logits, BehindCache(norm, product)
 
     def behind_backward(self, dlogits: Tensor, cache: BehindCache, gradients: dict[str, Tensor]) -> Tensor:
         """Of the scores and the norm."""
-        dnormed, gradients["Wy"] = handgrad.ops.matmul_backward(dlogits, cache.product)
+        dnormed, dweight = handgrad.ops.matmul_backward(dlogits, cache.product)
+        gradients |= {"C": dweight.T} if self.tied else {"Wy": dweight}
         dx, gradients["gain"], gradients["bias"] = handgrad.ops.layernorm_backward(dnormed, cache.norm)
         return dx
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
-from handgrad.models.config import require_integer, require_share
+from handgrad.models.config import require_choice, require_integer, require_share
 from handgrad.models.family import Family
 from handgrad.models.registry import COMPILED, ModelName, family
 
@@ -22,7 +22,7 @@ MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
 MAX_PLACES = MAX_LINE + 1
 """Of a line: as many characters as are read at most, and its end."""
-SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout")
+SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout", "tied")
 """Settings of which each family has some."""
 
 
@@ -56,6 +56,8 @@ class TrainConfig:
     """Heads of attention, which share the features."""
     dropout: float = 0.0
     """The share of activations that a training step leaves out."""
+    tied: bool = False
+    """Whether the scores are products with the embeddings of the characters, not with a matrix of their own."""
     optimizer: Optimizer = "adam"
     """'adam', whose rate falls to 0 step by step, or 'sgd', the lecture's, whose rate falls to a tenth at half time."""
     lr: float = 0.006
@@ -100,6 +102,7 @@ class TrainConfig:
         require_integer("n_layer", self.n_layer, at_least=1, at_most=1_000)
         require_integer("n_head", self.n_head, at_least=1, at_most=1_000)
         require_share("dropout", self.dropout)
+        require_choice("tied", self.tied)
         require_share("warmup", self.warmup)
         require_integer("runs", self.runs, at_least=1, at_most=1_000)
         require_integer("seed", self.seed, at_least=0, at_most=2**63 - self.runs)

@@ -2,14 +2,14 @@
 
 Heads are interleaved: feature c of head h is column c · n_head + h. So the sum over a head's features is one of whole
 vectors, whose numbers are folded at last, and a vector holds what each head gives, again and again. So `n_head` is
-a power of two, at most NARROW; see `handgrad.engine.gpt.Heads`.
+a power of two, at most 8; see `handgrad.engine.gpt.Heads`.
 """
 
 import numpy as np
 
 from handgrad.engine.elementary import exp
-from handgrad.engine.tape import IndexRows, Indices, Integer, Number, Rows, kernel
-from handgrad.engine.vectors import WIDE, fold, keep_first, load, spread, store, where_less
+from handgrad.engine.tape import IndexRows, Indices, Integer, Number, Rows, Vector, kernel
+from handgrad.engine.vectors import WIDE, fold, load, once, spread, store, where_less
 
 _ZERO, _ONE, _LOWEST = np.float32(0), np.float32(1), np.float32(-1e30)
 
@@ -41,6 +41,7 @@ def attention_forward(
     ancestors: IndexRows,
     depths: Indices,
     weights: Rows,
+    query: Vector,
     n_head: Integer,
     scale: Number,
 ):
@@ -55,18 +56,21 @@ def attention_forward(
         ancestors: (N, longest) rows of keys and values.
         depths: (N,) how many ancestors each has beside itself.
         weights: (longest, WIDE), scratch.
+        query: (D,), scratch.
         n_head: how many heads share the columns.
         scale: of the scores.
     """
     size, shrink = q.shape[1], np.float32(scale)
     for n in range(q.shape[0]):
         seen = depths[n] + 1
+        for j in range(0, size, WIDE):
+            store(query, j, load(q[n], j) * (shrink * once(q[n], j)))
         highest = spread(_LOWEST)
         for k in range(seen):
             key, fit = keys[ancestors[n, k]], spread(_ZERO)
             for j in range(0, size, WIDE):
-                fit += keep_first(load(q[n], j) * load(key, j), size - j)
-            score = fold(fit, n_head) * shrink
+                fit += load(query, j) * load(key, j)
+            score = fold(fit, n_head)
             highest = where_less(highest, score, score, highest)
             store(weights[k], 0, score)
         total = spread(_ZERO)
@@ -97,6 +101,8 @@ def attention_backward(
     values: Rows,
     ancestors: IndexRows,
     depths: Indices,
+    query: Vector,
+    coming: Vector,
     n_head: Integer,
     scale: Number,
 ):
@@ -110,15 +116,17 @@ def attention_backward(
     for n in range(q.shape[0]):
         highest, share, inner = load(softmax[n], 0), load(softmax[n], WIDE), spread(_ZERO)
         for j in range(0, size, WIDE):
-            inner += keep_first(load(dy[n], j) * load(y[n], j), size - j)
+            store(query, j, load(q[n], j) * (shrink * once(q[n], j)))
+            store(coming, j, load(dy[n], j) * once(q[n], j))
+            inner += load(coming, j) * load(y[n], j)
         inner = fold(inner, n_head)
         for k in range(depths[n] + 1):
             ancestor = ancestors[n, k]
             key, value, fit, dweight = keys[ancestor], values[ancestor], spread(_ZERO), spread(_ZERO)
             for j in range(0, size, WIDE):
-                fit += keep_first(load(q[n], j) * load(key, j), size - j)
-                dweight += keep_first(load(dy[n], j) * load(value, j), size - j)
-            weight = exp(fold(fit, n_head) * shrink - highest) * share
+                fit += load(query, j) * load(key, j)
+                dweight += load(coming, j) * load(value, j)
+            weight = exp(fold(fit, n_head) - highest) * share
             dscore = weight * (fold(dweight, n_head) - inner) * shrink
             dkey, dvalue = dkeys[ancestor], dvalues[ancestor]
             for j in range(0, size, WIDE):

@@ -4,10 +4,12 @@ Columns that only pad are 0 in all rows, in `gain` and in `bias`, and stay it. `
 which there are `n_columns`.
 """
 
+import math
+
 import numpy as np
 
 from handgrad.engine.tape import Integer, Rows, Vector, kernel
-from handgrad.engine.vectors import WIDE, first, fold, keep_first, load, spread, square_root, store
+from handgrad.engine.vectors import WIDE, load, once, spread, store, sum_of
 
 _ZERO, _ONE, _EPS = np.float32(0), np.float32(1), np.float32(1e-5)
 
@@ -21,17 +23,16 @@ def layernorm_forward(
     for n in range(x.shape[0]):
         total, squares = spread(_ZERO), spread(_ZERO)
         for j in range(0, size, WIDE):
-            total += keep_first(load(x[n], j), size - j)
-        mean = fold(total, 1) * of_mean
+            total += load(x[n], j) * once(x[n], j)
+        mean = sum_of(total) * of_mean
         for j in range(0, size, WIDE):
             diff = (load(x[n], j) - mean) * load(real, j)
-            squares += keep_first(diff * diff, size - j)
-        scale = _ONE / square_root(fold(squares, 1) * of_mean + _EPS)
+            squares += diff * diff * once(x[n], j)
+        std_inv[n] = scale = _ONE / math.sqrt(sum_of(squares) * of_mean + _EPS)
         for j in range(0, size, WIDE):
             normal = (load(x[n], j) - mean) * load(real, j) * scale
             store(raw[n], j, normal)
             store(y[n], j, load(gain, j) * normal + load(bias, j))
-        std_inv[n] = first(scale)
 
 
 @kernel
@@ -57,10 +58,10 @@ def layernorm_backward(
             coming, normal = load(dy[n], j), load(raw[n], j)
             store(dbias, j, load(dbias, j) + coming)
             store(dgain, j, load(dgain, j) + coming * normal)
-            u = keep_first(coming * load(gain, j), size - j)
+            u = coming * load(gain, j) * once(dx[n], j)
             through_mean += u
             through_std += u * normal
-        through_mean, through_std = fold(through_mean, 1) * of_mean, fold(through_std, 1) * of_mean
+        through_mean, through_std = sum_of(through_mean) * of_mean, sum_of(through_std) * of_mean
         for j in range(0, size, WIDE):
             u = load(dy[n], j) * load(gain, j) - through_mean * load(real, j) - through_std * load(raw[n], j)
             store(dx[n], j, load(dx[n], j) + u * std_inv[n])

@@ -20,7 +20,7 @@ from handgrad.engine.gpt import (
 from handgrad.engine.kernels.dropout import add_dropped, dropout
 from handgrad.engine.kernels.gelu import gelu_backward, gelu_forward
 from handgrad.engine.kernels.layernorm import layernorm_backward, layernorm_forward
-from handgrad.engine.kernels.products import add_product, bias_forward, matmul
+from handgrad.engine.kernels.products import add_product, bias_forward, matmul, transpose
 from handgrad.engine.kernels.rows import clear_rows, sum_rows
 from handgrad.engine.lines import NODES, CompiledLines, Passes, Reading, Work
 from handgrad.engine.scoring import Layer, Mask, log_probabilities, scores, without_bias
@@ -43,8 +43,9 @@ def compiled_lines(network: Transformer) -> CompiledLines:
 def _passes(network: Transformer, p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
     nodes, embeddings, norm = of_tree(network, work), Embeddings(work), _Norm(network, work)
     x, dx = work.rows(padded(network.n_embd)), work.rows(padded(network.n_embd))
-    way_back = _WayBack(network, p, work, nodes)
-    forward, backward = [nodes.note, *embeddings.forward(x, p)], [clear_rows(d.C), *embeddings.backward(d, dx)]
+    way_back, head, dhead = _WayBack(network, p, work, nodes), _Head(network, p), _Head(network, d)
+    forward = [nodes.note, *embeddings.forward(x, p), *head.take()]
+    backward = [dhead.give(), *embeddings.backward(d, dx)]
     if work.dropping.share:
         mask = Mask(work, "embedding", network.n_embd, work.firsts[NODES])
         forward += [mask.draw, dropout(x[NODES], x[NODES], mask.rows)]
@@ -56,9 +57,7 @@ def _passes(network: Transformer, p: SimpleNamespace, d: SimpleNamespace, work: 
         backward = [*block.backward(dx, of_block(d, n), way_back), *backward]
     turn = [
         norm.forward(x, p.gain, p.bias),
-        *scores(
-            work, Layer(p.Wy, without_bias(network.vocab_size), d.Wy, None), norm.y, way_back.dnormed, network.n_embd
-        ),
+        *scores(work, Layer(head.weight, head.bias, dhead.weight, None), norm.y, way_back.dnormed, network.n_embd),
         clear_rows(dx[NODES]),
         norm.backward(dx, d.gain, d.bias, way_back.dnormed, p.gain),
     ]
@@ -68,12 +67,29 @@ def _passes(network: Transformer, p: SimpleNamespace, d: SimpleNamespace, work: 
 def _reading(network: Transformer, p: SimpleNamespace, work: Work) -> Reading:
     nodes, x, norm = of_level(network, work), work.rows(padded(network.n_embd)), _Norm(network, work)
     arrays, added = _Arrays(network, work, nodes), _Added(work, "", network.n_embd)
-    operations = [nodes.note, *Embeddings(work).forward(x, p)]
+    head = _Head(network, p)
+    operations = [nodes.note, *Embeddings(work).forward(x, p), *head.take()]
     for n in range(network.n_layer):
         operations += _Block(of_block(p, n), arrays, nodes.memory(), added, added).forward(x)
     operations.append(norm.forward(x, p.gain, p.bias))
-    scored = log_probabilities(work, p.Wy, without_bias(network.vocab_size), norm.y[NODES])
+    scored = log_probabilities(work, head.weight, head.bias, norm.y[NODES])
     return Reading([*operations, *scored.operations], scored.log_probabilities, is_kept=True)
+
+
+class _Head:
+    """The layer that ends in the scores, or its gradient: a matrix of its own, or the embeddings of the characters."""
+
+    def __init__(self, network: Transformer, parameters: SimpleNamespace):
+        self._tied, self._C, self.bias = network.tied, parameters.C, without_bias(network.vocab_size)
+        self.weight = rows_apart(*parameters.C.T.shape) if network.tied else parameters.Wy
+
+    def take(self) -> list[Operation]:
+        """Make it of the embeddings where it is theirs."""
+        return [transpose(self.weight, self._C)] if self._tied else []
+
+    def give(self) -> Operation:
+        """Begin the gradient of the embeddings with it, or with nothing."""
+        return transpose(self._C, self.weight) if self._tied else clear_rows(self._C)
 
 
 class _Arrays:
