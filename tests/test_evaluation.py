@@ -10,8 +10,7 @@ from torch.nn import functional as F
 
 import handgrad
 from handgrad.data import Dataset, corpus_from_lines, read_corpus, split
-from handgrad.engine import calibrate, inference
-from handgrad.engine.layout import Sizes
+from handgrad.engine.models import contexts as form
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models import mlp
@@ -33,8 +32,7 @@ def words_txt(tmp_path):
 @pytest.fixture(params=[1, 3, 7, 10_000])
 def examples_a_block(request, monkeypatch):
     """How many examples pass through the model at once."""
-    width = Sizes.of(MODEL.parameters).hidden_padded
-    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", request.param * width)
+    monkeypatch.setattr(form, "CONTEXTS_AT_ONCE", request.param)
     return request.param
 
 
@@ -50,7 +48,7 @@ def in_float64() -> dict[str, torch.Tensor]:
 @pytest.mark.usefixtures("examples_a_block")
 @pytest.mark.parametrize("limit", [None, 50, 10_000], ids=str)
 def test_calibration_equals_mean_and_variance_over_everything(limit):
-    bnmean, bnvar = calibrate(MODEL.parameters, DATASET.tokens, 2, limit)
+    bnmean, bnvar = form.calibrate(MODEL.config, MODEL.parameters, DATASET.tokens, limit).values()
     hprebn = mlp.hidden_preactivation(in_float64(), everything(DATASET)[0][:limit])
     variance, mean = torch.var_mean(hprebn, 0, correction=1, keepdim=True)
     for ours, theirs in ((bnmean, mean), (bnvar, variance)):
@@ -61,9 +59,9 @@ def test_calibration_equals_mean_and_variance_over_everything(limit):
 
 
 def test_no_digits_cancel_where_the_mean_is_great(monkeypatch):
-    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", 12 * Sizes.of(MODEL.parameters).hidden_padded)
+    monkeypatch.setattr(form, "CONTEXTS_AT_ONCE", 12)
     shifted = {**MODEL.parameters, "b1": MODEL.parameters["b1"] + np.float32(1000)}
-    _, bnvar = calibrate(shifted, DATASET.tokens, 2)
+    _, bnvar = form.calibrate(MODEL.config, shifted, DATASET.tokens).values()
     tensors = {name: torch.from_numpy(value) for name, value in shifted.items()}
     theirs = mlp.hidden_preactivation(tensors, everything(DATASET)[0]).double().var(0, correction=1)
     assert np.abs(bnvar - theirs.numpy()).max() <= 1e-6 * theirs.max()

@@ -4,7 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from handgrad.data import Vocabulary
+from handgrad.engine.contexts import CompiledContexts, Contexts
+from handgrad.engine.models import contexts as form
+from handgrad.engine.sampler import LineSampler
 from handgrad.models.mlp import MLP
+from handgrad.models.trained import Model, TextReference
 
 
 class Case(NamedTuple):
@@ -20,6 +25,50 @@ def case(vocab_size=27, block_size=3, n_embd=10, n_hidden=200, batch_size=32, st
     contexts = draw.integers(0, vocab_size, (steps, batch_size, block_size))
     targets = draw.integers(0, vocab_size, (steps, batch_size))
     return Case({name: np.asarray(value, np.float32) for name, value in parameters.items()}, contexts, targets)
+
+
+def network_of(parameters) -> MLP:
+    (vocab_size, n_embd), (inputs, n_hidden) = parameters["C"].shape, parameters["W1"].shape
+    return MLP(vocab_size, inputs // n_embd, n_embd, n_hidden)
+
+
+def compiled(parameters) -> CompiledContexts:
+    return form.compiled_contexts(network_of(parameters))
+
+
+def sgd_steps(parameters, contexts, targets, rates):
+    return compiled(parameters).sgd_steps(parameters, Contexts(contexts, targets), rates)
+
+
+def adam_steps(parameters, moments, contexts, targets, rates, weight_decay=0.0):
+    return compiled(parameters).adam_steps(parameters, moments, Contexts(contexts, targets), rates, weight_decay)
+
+
+def loss_and_gradients(parameters, contexts, targets):
+    return compiled(parameters).loss_and_gradients(parameters, Contexts(contexts[None], targets[None]))
+
+
+def model_of(parameters, bnmean, bnvar) -> Model:
+    network = network_of(parameters)
+    vocabulary = Vocabulary("".join(map(chr, range(256, 255 + network.vocab_size))))
+    return Model(network, vocabulary, parameters, {"bnmean": bnmean, "bnvar": bnvar}, TextReference("", "", ""), 0)
+
+
+def log_probabilities(parameters, bnmean, bnvar, contexts):
+    return form.log_probabilities(model_of(parameters, bnmean, bnvar), contexts)
+
+
+def mean_loss(parameters, bnmean, bnvar, tokens):
+    return form.mean_loss(model_of(parameters, bnmean, bnvar), tokens)
+
+
+def calibrate(parameters, tokens, limit=None):
+    buffers = form.calibrate(network_of(parameters), parameters, tokens, limit)
+    return buffers["bnmean"], buffers["bnvar"]
+
+
+def sampler(parameters, bnmean, bnvar, temperature=1.0, prefix=(), max_length=100) -> LineSampler:
+    return form.sampler(model_of(parameters, bnmean, bnvar), temperature, prefix, max_length)
 
 
 SIZES = [

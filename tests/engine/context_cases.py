@@ -11,7 +11,7 @@ from handgrad.engine.models.contexts import compiled_contexts
 from handgrad.models.family import OfContexts
 from handgrad.models.registry import family
 
-FAMILIES = ("bigram", "wavenet")
+FAMILIES = ("bigram", "mlp", "wavenet")
 
 
 class ContextCase(NamedTuple):

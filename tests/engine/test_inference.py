@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from handgrad import engine
 from handgrad.data import Dataset
 from handgrad.models import mlp
 
+from . import cases
 from .cases import SIZES, case
 
 
@@ -30,7 +30,7 @@ def text(vocab_size, length=3000):
 def test_log_probabilities_are_those_of_float64(sizes):
     parameters, contexts, _ = case(**sizes)
     bnmean, bnvar = statistics(parameters)
-    ours = engine.log_probabilities(parameters, bnmean, bnvar, contexts[0])
+    ours = cases.log_probabilities(parameters, bnmean, bnvar, contexts[0])
     right = mlp.logits(*in_float64(parameters, bnmean, bnvar), torch.from_numpy(contexts[0])).log_softmax(1).numpy()
     assert ours.shape == right.shape
     assert np.abs(ours - right).max() <= 1e-5 * np.abs(right).max()
@@ -39,21 +39,21 @@ def test_log_probabilities_are_those_of_float64(sizes):
 def test_a_row_does_not_depend_on_the_others():
     parameters, contexts, _ = case(batch_size=5000)
     bnmean, bnvar = statistics(parameters)
-    together = engine.log_probabilities(parameters, bnmean, bnvar, contexts[0])
+    together = cases.log_probabilities(parameters, bnmean, bnvar, contexts[0])
     for part in (slice(0, 1), slice(1, 8), slice(8, 2000), slice(4999, 5000)):
-        assert np.array_equal(engine.log_probabilities(parameters, bnmean, bnvar, contexts[0][part]), together[part])
+        assert np.array_equal(cases.log_probabilities(parameters, bnmean, bnvar, contexts[0][part]), together[part])
 
 
 def test_no_result_depends_on_the_number_of_threads(monkeypatch):
-    monkeypatch.setattr("handgrad.engine.inference.NUMBERS_AT_ONCE", 10_000)
+    monkeypatch.setattr("handgrad.engine.models.contexts.CONTEXTS_AT_ONCE", 50)
     parameters, contexts, _ = case(batch_size=1000)
     bnmean, bnvar = statistics(parameters)
     results = []
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("HANDGRAD_THREADS", threads)
-        logprobs = engine.log_probabilities(parameters, bnmean, bnvar, contexts[0])
-        loss = engine.mean_loss(parameters, bnmean, bnvar, text(27), 3)
-        mean, variance = engine.calibrate(parameters, text(27), 3)
+        logprobs = cases.log_probabilities(parameters, bnmean, bnvar, contexts[0])
+        loss = cases.mean_loss(parameters, bnmean, bnvar, text(27))
+        mean, variance = cases.calibrate(parameters, text(27))
         results.append((logprobs.tobytes(), loss, mean.tobytes(), variance.tobytes()))
     assert results[0] == results[1] == results[2]
 
@@ -68,18 +68,18 @@ def test_mean_loss_is_that_of_float64(sizes):
     contexts, targets = dataset.contexts(positions, block_size), dataset.targets(positions)
     logits = mlp.logits(*in_float64(parameters, bnmean, bnvar), torch.from_numpy(contexts))
     right = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets)).item()
-    assert engine.mean_loss(parameters, bnmean, bnvar, dataset.tokens, block_size) == pytest.approx(right, rel=1e-6)
+    assert cases.mean_loss(parameters, bnmean, bnvar, dataset.tokens) == pytest.approx(right, rel=1e-6)
 
 
 @pytest.mark.parametrize("limit", [None, 2, 1000])
 def test_calibration_measures_the_hidden_preactivations(limit, monkeypatch):
-    monkeypatch.setattr("handgrad.engine.inference.NUMBERS_AT_ONCE", 10_000)
+    monkeypatch.setattr("handgrad.engine.models.contexts.CONTEXTS_AT_ONCE", 50)
     parameters, _, _ = case()
     parameters["b1"] += 100  # a sum of squares in float32 would lose the digits of the variance
     dataset = Dataset(text(27))
     contexts = torch.from_numpy(dataset.contexts(np.arange(len(dataset))[:limit], 3))
     hprebn = mlp.hidden_preactivation(*in_float64(parameters), contexts)
-    bnmean, bnvar = engine.calibrate(parameters, dataset.tokens, 3, limit)
+    bnmean, bnvar = cases.calibrate(parameters, dataset.tokens, limit)
     assert bnmean.shape == bnvar.shape == (1, 200)
     assert bnmean.dtype == bnvar.dtype == np.float32
     np.testing.assert_allclose(bnmean, hprebn.mean(0, keepdim=True), rtol=1e-6)
@@ -89,4 +89,4 @@ def test_calibration_measures_the_hidden_preactivations(limit, monkeypatch):
 def test_contexts_outside_the_vocabulary_are_refused():
     parameters, contexts, _ = case()
     with pytest.raises(IndexError, match="expected 0 to 26"):
-        engine.log_probabilities(parameters, *statistics(parameters), contexts[0] + 27)
+        cases.log_probabilities(parameters, *statistics(parameters), contexts[0] + 27)

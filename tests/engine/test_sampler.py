@@ -6,14 +6,15 @@ import numba
 import numpy as np
 import pytest
 
-from handgrad import engine
 from handgrad.data import Vocabulary
-from handgrad.engine import distributions, inference, sampler
+from handgrad.engine import distributions, sampler
+from handgrad.engine.models import contexts as form
 from handgrad.engine.philox import philox
 from handgrad.models.mlp import MLP
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import sample
 
+from . import cases
 from .cases import case
 
 
@@ -39,7 +40,7 @@ SETTINGS = [
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_the_table_draws_what_the_network_draws(settings):
     sizes = {"vocab_size": 9, "n_hidden": 20}
-    network, table = engine.Sampler(*model(**sizes), **settings), engine.Sampler(*model(**sizes), **settings)
+    network, table = cases.sampler(*model(**sizes), **settings), cases.sampler(*model(**sizes), **settings)
     table.draw(0, range(1000))
     lines = network.draw(7, range(50))
     assert network._table is None
@@ -53,7 +54,7 @@ WAYS = pytest.mark.parametrize("vocab_size", [9, 300], ids=["table", "network"])
 def smaller(monkeypatch, threads: int) -> None:
     """So many threads, and limits at which there is something for each to do, and too little room to keep it."""
     monkeypatch.setenv("HANDGRAD_THREADS", str(threads))
-    monkeypatch.setattr(inference, "NUMBERS_AT_ONCE", 32 * 16)
+    monkeypatch.setattr(form, "CONTEXTS_AT_ONCE", 16)
     monkeypatch.setattr(sampler, "LINES_AT_ONCE", 64)
 
 
@@ -61,28 +62,28 @@ def smaller(monkeypatch, threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_lines_do_not_depend_on_the_number_of_threads(monkeypatch, vocab_size, threads):
     arguments = model(vocab_size=vocab_size, n_hidden=20)
-    expected = engine.Sampler(*arguments, max_length=12).draw(3, range(500))
+    expected = cases.sampler(*arguments, max_length=12).draw(3, range(500))
     smaller(monkeypatch, threads)
-    assert np.array_equal(engine.Sampler(*arguments, max_length=12).draw(3, range(500)), expected)
+    assert np.array_equal(cases.sampler(*arguments, max_length=12).draw(3, range(500)), expected)
 
 
 @pytest.mark.parametrize("kept", [1, 5, 200])
 def test_lines_do_not_depend_on_how_many_contexts_are_kept(monkeypatch, kept):
     arguments = model(vocab_size=30, n_hidden=20, block_size=4)
-    expected = engine.Sampler(*arguments, max_length=12).draw(3, range(500))
+    expected = cases.sampler(*arguments, max_length=12).draw(3, range(500))
     monkeypatch.setattr(distributions, "NUMBERS_KEPT", kept * (distributions.padded(30) + 4))
-    few = engine.Sampler(*arguments, max_length=12)
+    few = cases.sampler(*arguments, max_length=12)
     assert np.array_equal(few.draw(3, range(500)), expected)
     assert np.array_equal(few.draw(3, range(500)), expected)
     assert few._met._kept == kept
 
 
 def test_a_context_met_again_is_not_computed_again(monkeypatch):
-    fill, asked = distributions.Distributions.fill, []
+    fill, asked = form._Thresholds.fill, []
     monkeypatch.setattr(
-        distributions.Distributions, "fill", lambda self, out, new: (asked.append(new.copy()), fill(self, out, new))
+        form._Thresholds, "fill", lambda self, out, new: (asked.append(new.copy()), fill(self, out, new))
     )
-    draw = engine.Sampler(*model(vocab_size=30, n_hidden=20, block_size=4))
+    draw = cases.sampler(*model(vocab_size=30, n_hidden=20, block_size=4))
     draw.draw(3, range(500))
     contexts = np.concatenate(asked)
     assert len(np.unique(contexts, axis=0)) == len(contexts) > 500
@@ -94,8 +95,8 @@ def test_a_context_met_again_is_not_computed_again(monkeypatch):
 @WAYS
 def test_lines_do_not_depend_on_how_they_are_batched(vocab_size):
     arguments = model(vocab_size=vocab_size, n_hidden=20)
-    whole = engine.Sampler(*arguments, max_length=12).draw(3, range(200))
-    parts = engine.Sampler(*arguments, max_length=12)
+    whole = cases.sampler(*arguments, max_length=12).draw(3, range(200))
+    parts = cases.sampler(*arguments, max_length=12)
     cuts = [0, 1, 3, 6, 50, 121, 200]
     assert np.array_equal(np.concatenate([parts.draw(3, range(*cut)) for cut in itertools.pairwise(cuts)]), whole)
 
@@ -106,7 +107,7 @@ def test_lines_are_those_of_the_torch_form():
     reference = Model(
         MLP(9, 3, 10, 20), vocabulary, parameters, {"bnmean": bnmean, "bnvar": bnvar}, TextReference("", "", ""), 0
     )
-    tokens = engine.Sampler(parameters, bnmean, bnvar).draw(11, range(500))
+    tokens = cases.sampler(parameters, bnmean, bnvar).draw(11, range(500))
     assert vocabulary.decode(tokens)[:-1].split("\n") == sample(reference, 500, seed=11)
 
 
@@ -115,11 +116,11 @@ def test_frequencies_are_the_exact_probabilities(settings):
     n, settings = 200_000, {"max_length": 3, **settings}
     parameters, bnmean, bnvar = model(vocab_size=4, n_hidden=6, block_size=2)
     counts = {}
-    for line in lines_of(engine.Sampler(parameters, bnmean, bnvar, **settings).draw(1, range(n))):
+    for line in lines_of(cases.sampler(parameters, bnmean, bnvar, **settings).draw(1, range(n))):
         counts[line] = counts.get(line, 0) + 1
 
     def distribution(context):
-        logprobs = engine.log_probabilities(parameters, bnmean, bnvar, np.array([context]))[0].astype(np.float64)
+        logprobs = cases.log_probabilities(parameters, bnmean, bnvar, np.array([context]))[0].astype(np.float64)
         weights = np.exp(logprobs / settings.get("temperature", 1))
         weights[0] *= any(context)
         return weights / weights.sum()
@@ -155,7 +156,7 @@ def test_random_numbers_are_those_of_numpy():
 
 
 def test_nothing_to_draw():
-    sampler = engine.Sampler(*model(vocab_size=4, n_hidden=6))
+    sampler = cases.sampler(*model(vocab_size=4, n_hidden=6))
     assert sampler.draw(1, range(5, 5)).size == 0
     sampler.draw(1, range(1000))
     assert sampler.draw(1, range(5, 5)).size == 0

@@ -10,12 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad import engine
 from handgrad.data import Dataset
+from handgrad.engine.training import no_moments, read_batches
 from handgrad.models import mlp
 from handgrad.models.mlp import PARAMETERS
 from handgrad.training.torch_steps import TorchSteps
 
+from . import cases
 from .cases import SIZES, case
 
 
@@ -35,7 +36,7 @@ def scales(gradients):
 
 def assert_gradients_agree(sizes, tolerance):
     parameters, contexts, targets = case(**sizes)
-    loss, gradients = engine.loss_and_gradients(parameters, contexts[0], targets[0])
+    loss, gradients = cases.loss_and_gradients(parameters, contexts[0], targets[0])
     right_loss, right = reference(parameters, contexts[0], targets[0])
     assert loss == pytest.approx(right_loss, rel=1e-6)
     for name, scale in scales(right).items():
@@ -65,7 +66,7 @@ def test_gradients_agree_at_any_size(**sizes):
 def test_parameters_after_100_steps_are_those_of_torch(sizes):
     start = case(**sizes, steps=100)
     rates = np.linspace(0.1, 0.01, 100)
-    ours, our_losses = engine.sgd_steps(*start, rates)
+    ours, our_losses = cases.sgd_steps(*start, rates)
     (vocab_size, n_embd), (inputs, n_hidden) = (start.parameters[name].shape for name in ("C", "W1"))
     network = mlp.MLP(vocab_size, inputs // n_embd, n_embd, n_hidden)
     batches = zip(start.contexts, start.targets, strict=True)
@@ -80,7 +81,7 @@ def test_parameters_after_100_steps_are_those_of_torch(sizes):
 def test_adam_is_that_of_torch():
     parameters, contexts, targets = case(steps=50)
     rates, decay = np.linspace(5e-3, 1e-3, 50), 0.1
-    ours, moments, _ = engine.adam_steps(parameters, engine.no_moments(parameters), contexts, targets, rates, decay)
+    ours, moments, _ = cases.adam_steps(parameters, no_moments(parameters), contexts, targets, rates, decay)
 
     tensors = {name: torch.from_numpy(value).clone().requires_grad_() for name, value in parameters.items()}
     adam = torch.optim.AdamW(tensors.values(), betas=(0.9, 0.99), eps=1e-8, weight_decay=decay)
@@ -99,10 +100,10 @@ def test_adam_is_that_of_torch():
 
 def steps_of(optimiser, start):
     if optimiser == "sgd":
-        parameters, losses = engine.sgd_steps(*start, np.full(len(start.targets), 0.1))
+        parameters, losses = cases.sgd_steps(*start, np.full(len(start.targets), 0.1))
         return parameters, losses
-    moments = engine.no_moments(start.parameters)
-    parameters, moments, losses = engine.adam_steps(
+    moments = no_moments(start.parameters)
+    parameters, moments, losses = cases.adam_steps(
         start.parameters, moments, start.contexts, start.targets, np.full(len(start.targets), 0.01), 0.1
     )
     return {**parameters, **moments}, losses
@@ -129,9 +130,9 @@ def test_a_run_repeats_to_the_last_bit_also_beside_another(optimiser):
 def test_a_run_in_two_parts_is_the_run_in_one(cut):
     parameters, contexts, targets = case(steps=30)
     rates = np.linspace(0.01, 0.001, 30)
-    whole = engine.adam_steps(parameters, engine.no_moments(parameters), contexts, targets, rates)
-    part = engine.adam_steps(parameters, engine.no_moments(parameters), contexts[:cut], targets[:cut], rates[:cut])
-    rest = engine.adam_steps(*part[:2], contexts[cut:], targets[cut:], rates[cut:])
+    whole = cases.adam_steps(parameters, no_moments(parameters), contexts, targets, rates)
+    part = cases.adam_steps(parameters, no_moments(parameters), contexts[:cut], targets[:cut], rates[:cut])
+    rest = cases.adam_steps(*part[:2], contexts[cut:], targets[cut:], rates[cut:])
     losses = np.concatenate([part[2], rest[2]])
     assert_same_bits(({**rest[0], **rest[1]}, losses), ({**whole[0], **whole[1]}, whole[2]))
 
@@ -139,7 +140,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(cut):
 def test_the_calls_of_compiled_code_leave_no_seam(monkeypatch):
     start = case(steps=30)
     in_one_call = steps_of("adam", start)
-    monkeypatch.setattr("handgrad.engine.training.PRODUCTS_A_CALL", 1)
+    monkeypatch.setattr("handgrad.engine.stepping.PRODUCTS_A_CALL", 1)
     assert_same_bits(steps_of("adam", start), in_one_call)
 
 
@@ -157,14 +158,14 @@ def test_what_is_not_finite_shows_in_the_loss(name, value):
     parameters, contexts, targets = case()
     spoilt = parameters[name].copy()
     spoilt.flat[:: max(1, spoilt.size // 7)] = value
-    loss, _ = engine.loss_and_gradients({**parameters, name: spoilt}, contexts[0], targets[0])
+    loss, _ = cases.loss_and_gradients({**parameters, name: spoilt}, contexts[0], targets[0])
     saturated = value == np.inf and name in ("bngain", "bnbias")  # tanh of infinity is 1
     assert np.isfinite(loss) == saturated or np.isnan(loss)
 
 
 def test_a_diverging_run_ends_in_a_loss_that_is_not_finite():
     start = case(steps=200)
-    _, losses = engine.sgd_steps(*start, np.full(200, 1e30))
+    _, losses = cases.sgd_steps(*start, np.full(200, 1e30))
     assert not np.isfinite(losses[-1])
 
 
@@ -172,7 +173,7 @@ def test_denormal_parameters_count_as_small_ones():
     parameters, contexts, targets = case()
     tiny = {name: (value * 1e-40).astype(np.float32) for name, value in parameters.items()}
     assert np.abs(tiny["W2"]).max() < np.finfo(np.float32).tiny
-    loss, _ = engine.loss_and_gradients(tiny, contexts[0], targets[0])
+    loss, _ = cases.loss_and_gradients(tiny, contexts[0], targets[0])
     assert loss == pytest.approx(np.log(27), rel=1e-6)
 
 
@@ -180,7 +181,7 @@ def test_moments_end_at_zero_not_among_denormals():
     parameters, contexts, targets = case(vocab_size=5, steps=2000, batch_size=4, n_hidden=8)
     contexts, targets = np.where(contexts == 4, 3, contexts), np.where(targets == 4, 3, targets)
     contexts[0, 0, 0] = 4
-    _, moments, _ = engine.adam_steps(parameters, engine.no_moments(parameters), contexts, targets, np.full(2000, 1e-3))
+    _, moments, _ = cases.adam_steps(parameters, no_moments(parameters), contexts, targets, np.full(2000, 1e-3))
     assert (moments["mean_C"][4] == 0).all()
     assert (moments["square_C"][4] > 0).all()
 
@@ -188,8 +189,8 @@ def test_moments_end_at_zero_not_among_denormals():
 def test_a_step_sees_all_of_a_minibatch():
     parameters, contexts, targets = case(batch_size=50)
     order = np.random.default_rng(1).permutation(50)
-    loss, gradients = engine.loss_and_gradients(parameters, contexts[0], targets[0])
-    other_loss, others = engine.loss_and_gradients(parameters, contexts[0][order], targets[0][order])
+    loss, gradients = cases.loss_and_gradients(parameters, contexts[0], targets[0])
+    other_loss, others = cases.loss_and_gradients(parameters, contexts[0][order], targets[0][order])
     assert loss == pytest.approx(other_loss, rel=1e-6)
     for name, scale in scales(gradients).items():
         assert np.abs(gradients[name] - others[name]).max() <= 1e-5 * scale
@@ -201,15 +202,15 @@ def test_tokens_outside_the_vocabulary_are_refused(bad, where):
     start = case()
     getattr(start, where).flat[3] = bad
     with pytest.raises(IndexError, match=r"a token is not in the vocabulary: got .* expected 0 to 26"):
-        engine.sgd_steps(*start, [0.1])
+        cases.sgd_steps(*start, [0.1])
 
 
 def test_shapes_that_do_not_fit_are_refused():
     parameters, contexts, targets = case()
     with pytest.raises(ValueError, match=r"shapes do not fit: contexts \(1, 32, 2\).*block_size 3"):
-        engine.sgd_steps(parameters, contexts[..., 1:], targets, [0.1])
+        cases.sgd_steps(parameters, contexts[..., 1:], targets, [0.1])
     with pytest.raises(ValueError, match=r"rates \(2,\)"):
-        engine.sgd_steps(parameters, contexts, targets, [0.1, 0.1])
+        cases.sgd_steps(parameters, contexts, targets, [0.1, 0.1])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
@@ -218,7 +219,7 @@ def test_batches_are_those_of_the_dataset(dtype, block_size):
     draw = np.random.default_rng(0)
     tokens = np.append(draw.integers(0, 5, 300), 0).astype(dtype)
     positions = np.concatenate([np.arange(20), draw.integers(0, len(tokens), 80)]).reshape(4, 25)
-    contexts, targets = engine.read_batches(tokens, positions, block_size)
+    contexts, targets = read_batches(tokens, positions, block_size)
     dataset = Dataset(tokens)
     assert np.array_equal(contexts, dataset.contexts(positions, block_size))
     assert np.array_equal(targets, dataset.targets(positions))
@@ -227,7 +228,7 @@ def test_batches_are_those_of_the_dataset(dtype, block_size):
 @pytest.mark.parametrize("position", [-1, 5])
 def test_positions_outside_the_text_are_refused(position):
     with pytest.raises(IndexError, match="a position is not in the text"):
-        engine.read_batches(np.array([1, 2, 3, 4, 0], np.uint8), np.array([0, position]), 3)
+        read_batches(np.array([1, 2, 3, 4, 0], np.uint8), np.array([0, position]), 3)
 
 
 def test_a_long_run_can_be_interrupted():
@@ -236,5 +237,5 @@ def test_a_long_run_can_be_interrupted():
     timer = threading.Timer(0.2, _thread.interrupt_main)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        engine.sgd_steps(parameters, contexts, targets, np.full(200_000, 1e-3))
+        cases.sgd_steps(parameters, contexts, targets, np.full(200_000, 1e-3))
     timer.join()

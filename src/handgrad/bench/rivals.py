@@ -25,6 +25,7 @@ Steps = Callable[[int], Arrays]
 class Problem(NamedTuple):
     """What every rival starts from and sees."""
 
+    network: MLP
     parameters: Arrays
     contexts: np.ndarray
     """(steps, N, block_size) int64."""
@@ -45,6 +46,7 @@ def draw(shape: Shape, steps: int, seed: int = 1) -> Problem:
     parameters = config.initial(lambda _, size: rng.standard_normal(size, np.float32))
     positions = rng.integers(0, len(train), (steps, shape.batch_size))
     return Problem(
+        config,
         {name: np.asarray(value, np.float32) for name, value in parameters.items()},
         train.contexts(positions, shape.block_size),
         train.targets(positions),
@@ -53,10 +55,12 @@ def draw(shape: Shape, steps: int, seed: int = 1) -> Problem:
 
 def engine(problem: Problem) -> Steps:
     """The compiled engine."""
-    from handgrad.engine import sgd_steps
+    from handgrad.engine.contexts import Contexts
+    from handgrad.engine.models.mlp import compiled_contexts
 
+    compiled = compiled_contexts(problem.network)
     contexts, targets = problem.contexts.astype(np.int32), problem.targets.astype(np.int32)
-    return lambda n: sgd_steps(problem.parameters, contexts[:n], targets[:n], [RATE] * n)[0]
+    return lambda n: compiled.sgd_steps(problem.parameters, Contexts(contexts[:n], targets[:n]), [RATE] * n)[0]
 
 
 def notebook_loop(problem: Problem) -> Steps:
@@ -146,7 +150,7 @@ def jax_scan(problem: Problem) -> Steps:
     import jax
     from jax import numpy as jnp
 
-    parameters, contexts, targets = Problem(*jax.tree.map(jnp.asarray, tuple(problem)))
+    parameters, contexts, targets = jax.tree.map(jnp.asarray, tuple(problem)[1:])
 
     def loss_of(p: dict[str, Any], Xb: Any, Yb: Any) -> Any:
         hprebn = p["C"][Xb].reshape(Xb.shape[0], -1) @ p["W1"] + p["b1"]

@@ -191,7 +191,7 @@ def _remark(run: "Run", began: TrainConfig) -> None:
         remark = f"From step {first:,} on microgpt.py reads lines that are held out here: losses differ from there on."
         console(stderr=True).print(remark, style="dim")
     if config.chosen_engine == "compiled":
-        from handgrad.engine import is_compiled
+        from handgrad.engine.compiling import is_compiled
 
         if not is_compiled(config.model):
             loops = "counting" if run.settings.model.counted else "training"

@@ -35,7 +35,7 @@ def is_compiled(family: str = "mlp") -> bool:
 _FUNCTIONS = {
     "bigram": "distinct.",
     "bow": "causal_mean.",
-    "mlp": "training._steps",
+    "mlp": "batchnorm.",
     "ngram": "ngram._count",
     "transformer": "layernorm.layernorm_backward",
     "microgpt": "rmsnorm.rmsnorm_backward",
@@ -54,14 +54,6 @@ _FROM_PYTHON: dict[str, Any] = {"no_cfunc_wrapper": True}
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function that other compiled functions call; Python cannot."""
     return numba.njit(**_OPTIONS, **_WITHIN)(function)
-
-
-def composed(function: Callable[..., Any]) -> Any:
-    """Like `compiled`, for a function that is little more than calls: it becomes part of its caller.
-
-    LLVM optimises a function together with all that it calls, so each level of calls would cost its compile time again.
-    """
-    return numba.njit(inline="always", **_OPTIONS)(function)
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

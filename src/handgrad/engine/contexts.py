@@ -1,8 +1,9 @@
 """Models of contexts: their minibatches, and what is the same in one."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,12 +11,12 @@ from handgrad.engine.flat import Layout
 from handgrad.engine.kernels.distinct import number_distinct, read_contexts
 from handgrad.engine.registers import N_NODES, N_TARGETS, STEP, STOP_ON, TARGETS, ZERO
 from handgrad.engine.stepping import NOTHING, Arrays, Compiled, Dropping, Room
-from handgrad.engine.tape import Buffer, Extent, Operation, Register, Tape
+from handgrad.engine.tape import Buffer, Extent, Operation, Register
 from handgrad.engine.training import refuse_outside
 from handgrad.engine.vectors import aligned_zeros
 
 REGISTERS = STOP_ON + 64
-"""Enough for the levels of a binary tree over any context."""
+"""Enough for the levels of a binary tree over any context, or with as many more as it has tokens, for one of all."""
 
 
 class Contexts(NamedTuple):
@@ -28,6 +29,11 @@ class Contexts(NamedTuple):
 
     contexts: np.ndarray
     targets: np.ndarray
+
+    @property
+    def n_steps(self) -> int:
+        """How many minibatches there are."""
+        return len(self.targets)
 
 
 class Distinct(NamedTuple):
@@ -61,7 +67,7 @@ class Work(Room):
     def __init__(  # noqa: D107
         self, n_targets: int, block_size: int, buffers: SimpleNamespace, dropping: Dropping = NOTHING
     ):
-        super().__init__(n_targets, dropping, REGISTERS)
+        super().__init__(n_targets, dropping, REGISTERS + block_size)
         self.registers[N_TARGETS], self._free = n_targets, STOP_ON + 1
         self.contexts, self.buffers = np.zeros((n_targets, block_size), np.int32), buffers
         self.levels = np.zeros(1, np.int64)
@@ -101,10 +107,12 @@ class CompiledContexts(Compiled[Contexts, Work]):
     Args:
         block_size: tokens of a context.
         buffers: their layout.
+        levels: makes of parameters and work the levels with batch norm, from the lowest on.
     """
 
     block_size: int
     buffers: Layout
+    levels: Callable[[SimpleNamespace, Work], list[Any]] = field(default=lambda *_: [])
 
     @property
     def decaying(self) -> int:
@@ -119,24 +127,11 @@ class CompiledContexts(Compiled[Contexts, Work]):
             raise ValueError(f"the shapes do not fit: {shapes}, block_size {self.block_size}")
         for tokens in (contexts, targets):
             refuse_outside(tokens, self.vocab_size, "a token", "the vocabulary")
-        work = Work(targets.shape[1], self.block_size, self._no_buffers()[1], dropping)
+        nothing = SimpleNamespace(**self.buffers.views(aligned_zeros(self.buffers.size)))
+        work = Work(targets.shape[1], self.block_size, nothing, dropping)
         all_of_them = contexts.reshape(-1, self.block_size), targets.reshape(-1)
         return work, [read_contexts(work.contexts, work.targets, *all_of_them, Register(STEP))]
-
-    def measured(self, parameters: Arrays, contexts: np.ndarray) -> dict[str, np.ndarray]:
-        """The buffers, measured on contexts, (N, block_size)."""
-        refuse_outside(contexts, self.vocab_size, "a token", "the vocabulary")
-        flat, buffers = self._no_buffers()
-        work = Work(len(contexts), self.block_size, buffers)
-        work.contexts[:] = contexts
-        p = self.views(self.layout.pack(parameters, self.never))
-        Tape(self.passes(p, p, work).before, work.registers).run()
-        return self.buffers.unpack(flat)
 
     def room_to_read(self, buffers: Arrays, n: int) -> Work:
         """Room for so many contexts."""
         return Work(n, self.block_size, SimpleNamespace(**self.buffers.views(self.buffers.pack(buffers))))
-
-    def _no_buffers(self) -> tuple[np.ndarray, SimpleNamespace]:
-        flat = aligned_zeros(self.buffers.size)
-        return flat, SimpleNamespace(**self.buffers.views(flat))

@@ -1,15 +1,11 @@
 """The distribution of the next letter after a context: of all contexts in a table, or of those met so far."""
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from handgrad.engine.compiling import entry_point
 from handgrad.engine.elementary import exp
 from handgrad.engine.hashing import equal, hash_of
-from handgrad.engine.inference import Blocks
 from handgrad.engine.vectors import padded
-from handgrad.threads import share
 
 NUMBERS_KEPT = 2**24
 """Most numbers that `Met` keeps, thresholds and letters: 64 MB."""
@@ -45,38 +41,6 @@ class Thresholds:
         table = self.empty(len(digits))
         self.fill(table, digits)
         return table
-
-
-class Distributions(Thresholds):
-    """The thresholds of the lecture's network.
-
-    Args:
-        parameters: seven float32 arrays by name.
-        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
-        bnvar: (1, n_hidden), its variance.
-        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
-    """
-
-    def __init__(  # noqa: D107
-        self, parameters: Mapping[str, np.ndarray], bnmean: np.ndarray, bnvar: np.ndarray, temperature: float
-    ):
-        super().__init__(len(parameters["C"]), len(parameters["W1"]) // parameters["C"].shape[1])
-        self._parameters, self._statistics, self._temperature = parameters, (bnmean, bnvar), float(temperature)
-
-    def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
-        """Write the thresholds of the contexts."""
-        blocks = Blocks(self._parameters, len(contexts))
-
-        def begin() -> Callable[[slice], None]:
-            block = blocks.begin()
-
-            def measure(now: slice) -> None:
-                logprobs = block.log_probabilities(contexts[now], *self._statistics)
-                thresholds_of(thresholds[now, : self.vocab_size - 1], logprobs, contexts[now], self._temperature)
-
-            return measure
-
-        share(blocks.parts, begin)
 
 
 class Met:

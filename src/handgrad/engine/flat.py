@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.engine.layout import NEVER
 from handgrad.engine.vectors import NARROW, aligned_zeros, padded
 
 Arrays = Mapping[str, np.ndarray]
+
+NEVER = np.float32(-1e30)
+"""The bias of letters that only pad: softmax gives them nothing, and so they have no gradient."""
 
 
 class Places(NamedTuple):
@@ -124,7 +126,7 @@ class Layout:
         return {name: block.view(flat) for name, block in self.blocks.items()}
 
     def pack(self, arrays: Arrays, never: str | None = None) -> np.ndarray:
-        """The flat vector of arrays by name; the vector `never` is padded with `handgrad.engine.layout.NEVER`."""
+        """The flat vector of arrays by name; the vector `never` is padded with NEVER."""
         flat = aligned_zeros(self.size)
         if never is not None:
             self.blocks[never].view(flat)[:] = NEVER

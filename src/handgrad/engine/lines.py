@@ -52,6 +52,11 @@ class Lines(NamedTuple):
     text: np.ndarray
     starts: np.ndarray
 
+    @property
+    def n_steps(self) -> int:
+        """How many minibatches there are."""
+        return len(self.starts)
+
 
 class Work(Room):
     """Room for minibatches of lines, and for their prefix tree.

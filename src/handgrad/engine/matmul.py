@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from handgrad.engine.compiling import compiled, composed, intrinsic
+from handgrad.engine.compiling import compiled, intrinsic
 from handgrad.engine.vectors import NARROW, WIDE
 
 TALL = 8 if WIDE == 32 else 6
@@ -23,7 +23,7 @@ TALL = 8 if WIDE == 32 else 6
 DEEP = 256
 """So many rows of WIDE columns of `b` stay in the first cache."""
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 _WORD, _NUMBER, _FUSED = ir.IntType(64), ir.FloatType(), {"flags": ("contract",)}
 
 
@@ -108,35 +108,19 @@ def _tile(width: int) -> Callable[..., Any]:
 _wide_tile, _narrow_tile = _tile(WIDE), _tile(NARROW)
 
 
-@composed
-def matmul(out, a, b):
-    """`out = a @ b`.
-
-    Args:
-        out: (M, N), rows contiguous.
-        a: (M, K) or larger, any strides, so that `x.T` will do.
-        b: (K, N) or wider, rows contiguous.
-    """
-    _gemm(out, a, b, _ONE, _ZERO)
-
-
-@composed
-def add_product(out, a, b, factor):
-    """`out += factor * (a @ b)`, of arrays as in `matmul`."""
-    _gemm(out, a, b, factor, _ONE)
-
-
-@composed
-def _gemm(out, a, b, alpha, beta):
-    """`out = alpha * (a @ b) + beta * out`, as in BLAS; where beta is 0, what was in `out` does not matter."""
-    sizes = out.shape[0], out.shape[1], b.shape[0]
-    strides = out.strides[0], a.strides[0], a.strides[1], b.strides[0]
-    gemm_at(out.ctypes.data, a.ctypes.data, b.ctypes.data, sizes, strides, alpha, beta)
-
-
 @compiled
 def gemm_at(out, a, b, sizes, strides, alpha, beta):
-    """Of addresses: so it is compiled once, not once for each kind of array."""
+    """`out = alpha * (a @ b) + beta * out`, as in BLAS; where beta is 0, what was in `out` does not matter.
+
+    Args:
+        out: the address of the product, rows contiguous.
+        a: of the left matrix.
+        b: of the right one, rows contiguous.
+        sizes: rows and columns of the product, and how many products make a sum.
+        strides: in bytes, between rows of the product, between rows and columns of `a`, and between rows of `b`.
+        alpha: float32.
+        beta: float32.
+    """
     n_rows, n_columns, n_products = sizes
     out_row, a_row, a_column, b_row = strides
     for k in range(0, n_products, DEEP):

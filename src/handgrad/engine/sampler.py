@@ -1,11 +1,11 @@
 """Drawing lines, letter by letter: from a table of all distributions where that pays, else from those met so far."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
-from handgrad.engine.distributions import Distributions, Met, Thresholds
+from handgrad.engine.distributions import Met, Thresholds
 from handgrad.engine.philox import philox
 from handgrad.engine.vectors import padded
 from handgrad.threads import share
@@ -91,40 +91,6 @@ class LineSampler:
             n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, *settings)
             unfinished = unfinished[:n_unfinished]
         return flatten(history[:, self.block_size :])
-
-
-class Sampler(LineSampler):
-    """Draws lines from the lecture's network.
-
-    Args:
-        parameters: seven float32 arrays by name.
-        bnmean: (1, n_hidden), mean of `hprebn` over the training split.
-        bnvar: (1, n_hidden), its variance.
-        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
-        prefix: the tokens each line begins with.
-        max_length: tokens after which a line is cut off, those of the prefix included.
-
-    Example:
-        >>> from handgrad.models.mlp import MLP
-        >>> draw = np.random.default_rng(1)
-        >>> parameters = MLP(27).initial(lambda _, shape: draw.standard_normal(shape, np.float32))
-        >>> bnmean, bnvar = np.zeros((1, 200), np.float32), np.ones((1, 200), np.float32)
-        >>> sampler = Sampler(parameters, bnmean, bnvar, prefix=[13, 1], max_length=5)
-        >>> tokens = sampler.draw(seed=7, lines=range(4))
-        >>> tokens[:2], int((tokens == 0).sum())
-        (array([13,  1], dtype=int32), 4)
-    """
-
-    def __init__(  # noqa: D107
-        self,
-        parameters: Mapping[str, np.ndarray],
-        bnmean: np.ndarray,
-        bnvar: np.ndarray,
-        temperature: float = 1.0,
-        prefix: Sequence[int] | np.ndarray = (),
-        max_length: int = 100,
-    ):
-        super().__init__(Distributions(parameters, bnmean, bnvar, temperature), prefix, max_length)
 
 
 @entry_point

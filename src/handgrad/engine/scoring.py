@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.engine.flat import rows_apart
+from handgrad.engine.flat import NEVER, rows_apart
 from handgrad.engine.kernels.cross_entropy import cross_entropy, log_softmax
 from handgrad.engine.kernels.dropout import draw_mask, dropout
 from handgrad.engine.kernels.products import bias_forward, matmul, matmul_transposed, transpose
 from handgrad.engine.kernels.rows import add_rows, clear_rows, sum_rows, take_rows
-from handgrad.engine.layout import NEVER
 from handgrad.engine.registers import NODES, STEP, TARGETS
 from handgrad.engine.stepping import Reading, Room
 from handgrad.engine.tape import Argument, Buffer, Operation, Register

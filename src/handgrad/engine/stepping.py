@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -107,7 +107,16 @@ class Reading(NamedTuple):
     is_kept: bool = False
 
 
-Batches = TypeVar("Batches")
+class Minibatches(Protocol):
+    """What some steps read."""
+
+    @property
+    def n_steps(self) -> int:
+        """How many there are."""
+        ...
+
+
+Batches = TypeVar("Batches", bound=Minibatches)
 Work = TypeVar("Work", bound=Room)
 
 
@@ -227,6 +236,8 @@ class Compiled(ABC, Generic[Batches, Work]):
         dropping: Dropping,
     ) -> np.ndarray:
         """Change what the update changes step by step; the losses."""
+        if len(rates) != batches.n_steps:
+            raise ValueError(f"the shapes do not fit: {batches.n_steps} minibatches, rates ({len(rates)},)")
         (work, reading), rate = self.work(batches, dropping), np.zeros(1, np.float32)
         left = set(self.layout.blocks)
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from handgrad import engine, ops
+from handgrad import ops
 from handgrad.data.corpus import Corpus
 from handgrad.data.dataset import Dataset, Splits, split
+from handgrad.engine.contexts import Contexts
+from handgrad.engine.models.mlp import compiled_contexts
 from handgrad.lecture import exercise1
 from handgrad.lecture.cmp import Comparison, compare
 from handgrad.models import mlp
@@ -149,13 +151,14 @@ def exercise_4(
     arrays = {name: value.numpy() for name, value in net.parameters.items()}
     losses = np.empty(steps, np.float32)
     batch = Minibatch(torch.empty(0), torch.empty(0))
+    compiled = compiled_contexts(net.config)
     for start in range(0, steps, STEPS_A_CHUNK):
         stop = min(start + STEPS_A_CHUNK, steps)
         # all at once they are the numbers that one draw a step gives
         ix = torch.randint(0, len(train), (stop - start, BATCH_SIZE), generator=net.generator)
         batches = _examples(train, ix)
         rates = [step_decay(step, steps, LR) for step in range(start, stop)]
-        arrays, losses[start:stop] = engine.sgd_steps(arrays, batches.Xb.numpy(), batches.Yb.numpy(), rates)
+        arrays, losses[start:stop] = compiled.sgd_steps(arrays, Contexts(batches.Xb.numpy(), batches.Yb.numpy()), rates)
         batch = Minibatch(batches.Xb[-1], batches.Yb[-1])
         if progress:
             progress(stop, losses[start:stop])

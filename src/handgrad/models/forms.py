@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
-OF_THEIR_OWN = frozenset({"ngram", "mlp"})
+OF_THEIR_OWN = frozenset({"ngram"})
 """Families whose compiled form is like that of no other."""
 
 

@@ -98,6 +98,11 @@ class MLP(OfContexts):
         """Scores of the next character, (N, vocab_size), with batch norm on the statistics among the values."""
         return logits(values, values["bnmean"], values["bnvar"], X)
 
+    def measured(self, values: Values, X: Tensor) -> dict[str, Tensor]:
+        """Mean and variance of `hprebn`."""
+        hprebn = hidden_preactivation(values, X)
+        return {"bnmean": hprebn.mean(0, keepdim=True), "bnvar": hprebn.var(0, keepdim=True)}
+
 
 class MLPCache(NamedTuple):
     """What `backward` needs from `forward`: the cache of each operation, and the shape of `emb`."""

@@ -103,16 +103,13 @@ def _taker(
         numbers = examples_of(config, steps, split.n_lines)
         dropping = Dropping(config.dropout, config.seed, state.step)
         return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
-    from handgrad import engine
+    from handgrad.engine.contexts import Contexts
+    from handgrad.engine.models.contexts import compiled_contexts
+    from handgrad.engine.training import read_batches
 
     assert isinstance(network, OfContexts)
     positions = examples_of(config, steps, len(split))
-    batches = engine.read_batches(split.tokens, positions, network.block_size)
-    if network.name == "mlp":
-        return engine, batches, {}
-    from handgrad.engine.contexts import Contexts
-    from handgrad.engine.models.contexts import compiled_contexts
-
+    batches = read_batches(split.tokens, positions, network.block_size)
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 

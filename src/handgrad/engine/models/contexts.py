@@ -2,25 +2,29 @@
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import numpy as np
 
 from handgrad.engine import reading
-from handgrad.engine.contexts import CompiledContexts
+from handgrad.engine.contexts import CompiledContexts, Work
 from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.moments import Moments
 from handgrad.engine.registers import N_TARGETS
 from handgrad.engine.sampler import LineSampler
 from handgrad.engine.tape import Tape
 from handgrad.engine.training import read_batches, refuse_outside
+from handgrad.engine.vectors import aligned_zeros
 from handgrad.models.family import Family
 from handgrad.models.trained import Model
 from handgrad.threads import share
 
 CONTEXTS_AT_ONCE = 2**12
 """Read together: the more there are, the more is the same in them."""
-CONTEXTS_MEASURED = 2**14
-"""On so many of the first contexts of a text, whose lines are shuffled, buffers are measured, as by PyTorch."""
+PARTS_AT_ONCE = 2**10
+"""Whose moments wait to be merged."""
 Result = TypeVar("Result")
 
 
@@ -32,13 +36,47 @@ def compiled_contexts(network: Family) -> CompiledContexts:
 def calibrate(
     network: Family, parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
 ) -> dict[str, np.ndarray]:
-    """The buffers, measured on the first contexts of a text."""
-    if not network.buffer_shapes:
-        return {}
-    compiled = compiled_contexts(network)
-    n = min(len(tokens[:limit]), CONTEXTS_MEASURED)
-    contexts, _ = read_batches(tokens, np.arange(n), compiled.block_size)
-    return compiled.measured(parameters, contexts)
+    """The statistics of batch norm over a text, or over the first `limit` tokens of it.
+
+    Level by level, those below already fixed.
+
+    Source: lecture, "calibrate the batch norm at the end of training".
+    """
+    compiled, tokens = compiled_contexts(network), tokens[:limit]
+    flat, buffers = compiled.layout.pack(parameters, compiled.never), aligned_zeros(compiled.buffers.size)
+    p, views = compiled.views(flat), compiled.buffers.views(buffers)
+
+    def levels_for(n: int) -> tuple[Work, list[Any]]:
+        work = Work(n, compiled.block_size, SimpleNamespace(**views))
+        return work, compiled.levels(p, work)
+
+    for number, level in enumerate(levels_for(1)[1]):
+        measured = None
+        for some in _parts(range(len(tokens)), CONTEXTS_AT_ONCE * PARTS_AT_ONCE):
+            parts = _parts(some, CONTEXTS_AT_ONCE)
+            for moments in share(parts, partial(_measuring, levels_for, number, tokens, len(parts[0]))):
+                measured = moments if measured is None else measured.merged(moments)
+        if measured is not None:
+            for name, statistic in zip(level.statistics, (measured.mean, measured.variance), strict=True):
+                views[name][:] = statistic
+    return compiled.buffers.unpack(buffers)
+
+
+def _measuring(
+    levels_for: Callable[[int], tuple[Work, list[Any]]], number: int, tokens: np.ndarray, at_once: int
+) -> Callable[[range], Moments]:
+    """What measures a level on the contexts at some places of a text, at most so many."""
+    work, levels = levels_for(at_once)
+    *below, level = levels[: number + 1]
+    tape = Tape([*(step for fused in below for step in fused.inferred()), *level.with_bias], work.registers)
+
+    def measure(part: range) -> Moments:
+        contexts, _ = read_batches(tokens, np.arange(part.start, part.stop), work.contexts.shape[1])
+        work.contexts[: len(part)], work.registers[N_TARGETS] = contexts, len(part)
+        tape.run()
+        return level.moments()
+
+    return measure
 
 
 def readers(model: Model) -> reading.Readers:
@@ -116,10 +154,13 @@ class _Thresholds(Thresholds):
 
 def _share(model: Model, numbers: range, measure: Callable[[Reader, range], Result]) -> list[Result]:
     """What is measured of each part of them, in blocks that are always the same, by as many threads as there are."""
-    parts = [numbers[start : start + CONTEXTS_AT_ONCE] for start in range(0, len(numbers), CONTEXTS_AT_ONCE)]
 
     def begin() -> Callable[[range], Result]:
         reader = Reader(model, min(len(numbers), CONTEXTS_AT_ONCE))
         return lambda part: measure(reader, part)
 
-    return share(parts, begin)
+    return share(_parts(numbers, CONTEXTS_AT_ONCE), begin)
+
+
+def _parts(numbers: range, size: int) -> list[range]:
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]

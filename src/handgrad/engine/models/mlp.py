@@ -1,61 +1,35 @@
-"""The compiled form of the lecture's network."""
+"""The compiled form of the lecture's network: a context is fused at once."""
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from types import SimpleNamespace
 
-import numpy as np
-
-from handgrad.engine import inference, reading
-from handgrad.engine.sampler import Sampler
+from handgrad.engine.contexts import CompiledContexts, Work
+from handgrad.engine.flat import Layout, Places, rows_apart
+from handgrad.engine.fusing import Fused, passes_of, reading_of
+from handgrad.engine.scoring import Layer
+from handgrad.engine.stepping import Passes, Reading
+from handgrad.engine.tape import Buffer
 from handgrad.models.mlp import MLP
-from handgrad.models.trained import Model
 
 
-def calibrate(
-    network: MLP, parameters: Mapping[str, np.ndarray], tokens: np.ndarray, limit: int | None = None
-) -> dict[str, np.ndarray]:
-    """The statistics of batch norm over a text, or over the first `limit` tokens of it."""
-    bnmean, bnvar = inference.calibrate(parameters, tokens, network.block_size, limit)
-    return {"bnmean": bnmean, "bnvar": bnvar}
+def compiled_contexts(network: MLP) -> CompiledContexts:
+    """The compiled form of a model of these sizes."""
 
+    def levels(p: SimpleNamespace, work: Work) -> list[Fused]:
+        x, transposed = Buffer(p.C), rows_apart(p.W1.shape[1], p.W1.shape[0])
+        width, n_rows = network.block_size, network.vocab_size
+        return [Fused("W1", "", work.contexts, width, x, n_rows, vars(p), work, transposed, bias=p.b1)]
 
-def readers(model: Model) -> reading.Readers:
-    """How it is read."""
-    blocks = inference.Blocks(model.parameters, reading.LINES_AT_ONCE)
+    def passes(p: SimpleNamespace, d: SimpleNamespace, work: Work) -> Passes:
+        return passes_of(work, levels(p, work), Layer(p.W2, p.b2, d.W2, d.b2), vars(d), network.n_hidden)
 
-    def new() -> reading.Window:
-        block = blocks.begin()
+    def reading(p: SimpleNamespace, work: Work) -> Reading:
+        return reading_of(work, levels(p, work), Layer(p.W2, p.b2, p.W2, p.b2))
 
-        def of_contexts(contexts: np.ndarray) -> np.ndarray:
-            logprobs = np.empty((len(contexts), blocks.sizes.vocab_size), np.float32)
-            for start in range(0, len(contexts), blocks.n_at_once):
-                now = slice(start, start + blocks.n_at_once)
-                logprobs[now] = block.log_probabilities(contexts[now], *_statistics(model))
-            return logprobs
-
-        return reading.Window(of_contexts, blocks.sizes.block_size)
-
-    return reading.Readers(new, reading.LINES_AT_ONCE)
-
-
-def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
-    """Of each next token, (N, vocab_size) float32, from contexts, (N, block_size)."""
-    return inference.log_probabilities(model.parameters, *_statistics(model), contexts)
-
-
-def mean_loss(model: Model, tokens: np.ndarray) -> float:
-    """Mean cross-entropy over all tokens of some lines, in nats."""
-    return inference.mean_loss(model.parameters, *_statistics(model), tokens, _network(model).block_size)
-
-
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
-    """What draws lines from the model."""
-    return Sampler(model.parameters, *_statistics(model), temperature, prefix, max_length)
-
-
-def _statistics(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    return model.buffers["bnmean"], model.buffers["bnvar"]
-
-
-def _network(model: Model) -> MLP:
-    return cast(MLP, model.config)
+    parts = {"W1": Places.of(network.n_embd).side_by_side(network.block_size)}
+    products = network.n_hidden * (network.block_size * network.n_embd + network.vocab_size)
+    buffers = dict.fromkeys(network.buffer_shapes, (1, network.n_hidden))
+    return CompiledContexts(
+        Layout(network.shapes, {}, ["b1", "b2", "bngain", "bnbias"], rows=parts), "b2", passes, reading, products,
+        network.vocab_size, network.beta1, block_size=network.block_size, buffers=Layout(buffers, {}, list(buffers)),
+        levels=levels,
+    )  # fmt: skip
