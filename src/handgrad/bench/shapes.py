@@ -1,7 +1,7 @@
 """The sizes at which training steps are compared. No NumPy: threads are chosen before it is imported."""
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from handgrad.models.registry import family
 from handgrad.training.config import TrainConfig
@@ -83,3 +83,9 @@ def usual(model: Compared) -> Shape:
         "microgpt": Shape(batch_size=1, n_embd=16, model="microgpt"),
     }  # fmt: skip
     return of_its_own.get(model) or Shape(n_hidden=64, n_embd=64, model=model)
+
+
+def every() -> tuple[Shape, ...]:
+    """The lecture's sizes, those of larger batches and other hidden layers, and the usual ones of the other families."""
+    others = [model for model in get_args(Compared) if model != "mlp"]
+    return (*SHAPES, *map(usual, others))

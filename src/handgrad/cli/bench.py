@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from handgrad.bench.shapes import LECTURE, SHAPES, Compared, Shape, usual
+from handgrad.bench.shapes import LECTURE, Compared, Shape, every, usual
 from handgrad.cli.parse import parse, saying
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer
@@ -40,7 +40,7 @@ class Bench:
     """
 
     all: bool = False
-    """Beside the lecture's sizes those of larger batches and other hidden layers, seven in all: some two minutes."""
+    """Every family, and beside the lecture's sizes those of larger batches and other hidden layers: some ten minutes."""
     shape: Shape = LECTURE
     rounds: Annotated[int, arg(metavar="N")] = 15
     """In each round everyone takes a turn."""
@@ -112,7 +112,7 @@ def _measure(options: Bench, done: "list[Measurement]") -> None:
     """Append one measurement after the other, so that after a Ctrl-C `done` has what there is."""
     from handgrad.bench.measure import Measurement, choose_clock, rivals_of
 
-    shapes = SHAPES if options.all else (options.shape,)
+    shapes = every() if options.all else (options.shape,)
     parts = sum(len(rivals_of(shape)) + options.rounds for shape in shapes)
     with _progress(shapes, options.rounds, parts) as progress:
         for shape in shapes:
