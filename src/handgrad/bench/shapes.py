@@ -86,6 +86,6 @@ def usual(model: Compared) -> Shape:
 
 
 def every() -> tuple[Shape, ...]:
-    """The lecture's sizes, those of larger batches and other hidden layers, and the usual ones of the other families."""
+    """The lecture's sizes, larger batches, other hidden layers, and the usual sizes of the other families."""
     others = [model for model in get_args(Compared) if model != "mlp"]
     return (*SHAPES, *map(usual, others))

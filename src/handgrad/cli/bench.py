@@ -40,7 +40,7 @@ class Bench:
     """
 
     all: bool = False
-    """Every family, and beside the lecture's sizes those of larger batches and other hidden layers: some ten minutes."""
+    """Every family, and the lecture's in larger batches and with other hidden layers: some ten minutes."""
     shape: Shape = LECTURE
     rounds: Annotated[int, arg(metavar="N")] = 15
     """In each round everyone takes a turn."""
