@@ -33,22 +33,29 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*FAMILIES, "mix", []], metavar="NAME")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--makemore", type=Path, metavar="names.txt")
+    parser.add_argument("--folder", type=Path, help="where runs are kept, and found again")
     options = parser.parse_args()
-    path = DOCS / "models.json"
-    figures = json.loads(path.read_text()) if path.exists() else {"families": {}, "curves": {}, "makemore": {}}
     chosen = options.names or [*FAMILIES, "mix"]
     with tempfile.TemporaryDirectory() as folder:
-        study = Study(Path(folder))
+        study = Study(options.folder or Path(folder))
         if options.makemore:
-            figures["makemore"] |= study.makemore(options.makemore, chosen)
-        else:
-            for name in chosen:
-                if name != "mix":
-                    figures["families"][name] = study.family(name, options.seeds)
-                    figures["curves"][name] = study.curve(name, figures["families"][name])
-            for parts in MIXTURES:
-                if "mix" in chosen:
-                    figures["families"][" + ".join(parts)] = study.mixture(parts, options.seeds)
+            keep({"makemore": study.makemore(options.makemore, chosen)})
+            return
+        for name in chosen:
+            if name != "mix":
+                runs = study.family(name, options.seeds)
+                keep({"families": {name: runs}, "curves": {name: study.curve(name, runs)}})
+        for parts in MIXTURES:
+            if "mix" in chosen:
+                keep({"families": {" + ".join(parts): study.mixture(parts, options.seeds)}})
+
+
+def keep(more: dict[str, Any]) -> None:
+    """Add figures to those that there are, and draw and write all of them."""
+    path = DOCS / "models.json"
+    figures = json.loads(path.read_text()) if path.exists() else {"families": {}, "curves": {}, "makemore": {}}
+    for kind, of_kind in more.items():
+        figures[kind] |= of_kind
     path.write_text(json.dumps(figures, indent=1) + "\n")
     draw(figures, DOCS / "models.png")
     write_tables(figures, DOCS / "models.md")
@@ -63,7 +70,7 @@ class Study:
 
     def __init__(self, folder: Path):  # noqa: D107
         self._folder = folder
-        self._seconds: dict[Path, float] = {}
+        folder.mkdir(exist_ok=True)
 
     def family(self, name: str, seeds: int) -> list[dict[str, float]]:
         """Losses and seconds of a family with its recipe, a seed each."""
@@ -109,7 +116,7 @@ class Study:
     def _run(self, name: str, seed: int, steps: int | None = None, text: str | None = None) -> Path:
         """Train, unless that was done; code that is not yet compiled is compiled first."""
         folder = self._folder / f"{name}-{seed}-{steps}-{text is None}"
-        if folder not in self._seconds:
+        if not seconds_of(folder).exists():
             settings = ["--model", name] if family(name).counted else ["--model", name, "--seed", str(seed)]
             if steps:
                 settings += ["--steps", str(steps)]
@@ -117,25 +124,31 @@ class Study:
             with tempfile.TemporaryDirectory(dir=self._folder) as nowhere:
                 handgrad("train", "--model", name, *warm, "--out", f"{nowhere}/run")
             words = [text] if text else []
-            self._seconds[folder] = handgrad("train", *words, *settings, "--out", str(folder))
-            print(f"{folder.name}: {self._seconds[folder]:.1f} s", flush=True)
+            seconds = handgrad("train", *words, *settings, "--out", str(folder))
+            seconds_of(folder).write_text(str(seconds))
+            print(f"{folder.name}: {seconds:.1f} s", flush=True)
         return folder
 
     def _mixed(self, parts: Sequence[str], seed: int, text: str | None = None) -> Path:
         folder = self._folder / f"{'-'.join(parts)}-{seed}-{text is None}"
-        if folder not in self._seconds:
+        if not seconds_of(folder).exists():
             runs = [self._run(name, 1 if family(name).counted else seed, None, text) for name in parts]
             alone = handgrad("mix", *map(str, runs), "--out", str(folder))
-            self._seconds[folder] = alone + sum(self._seconds[run] for run in runs)
+            seconds_of(folder).write_text(str(alone + sum(float(seconds_of(run).read_text()) for run in runs)))
         return folder
 
     def _figures(self, folder: Path) -> dict[str, float]:
         losses = json.loads(output("evaluate", str(folder), "--json"))["loss"]
-        return {**losses, "seconds": self._seconds[folder]}
+        return {**losses, "seconds": float(seconds_of(folder).read_text())}
 
     def _loss_of(self, folder: Path, text: str) -> float:
         (loss,) = json.loads(output("evaluate", str(folder), text, "--json"))["loss"].values()
         return loss
+
+
+def seconds_of(folder: Path) -> Path:
+    """The file that says what a run has cost."""
+    return folder.with_name(f"{folder.name}.seconds")
 
 
 def handgrad(*words: str) -> float:
