@@ -53,7 +53,6 @@ REFUSED = {
     "--model bigram --block-size 3": ("the bigram has no block_size",),
     "--model transformer --n-head 5": ("n_head 5 heads cannot share the features", "n_embd 64", "a multiple of 5"),
     "--model wavenet --block-size 6": ("block_size", "6", "a power of two"),
-    "--model transformer --engine compiled": ("no compiled loops for the transformer", "Leave out --engine"),
     "--model gru --preset microgpt": ("--preset microgpt is one of the microgpt", "Leave out one of the two"),
     "--preset microgpt --runs 2": ("runs: Python's random numbers split the text another way", "each seed on its own"),
     "--model mix": ("invalid choice 'mix'", "one of ('bigram', 'ngram', 'bow', 'mlp',", "'microgpt')"),

@@ -64,7 +64,7 @@ def test_for_a_program(handgrad, trained, work):
     assert all(np.array_equal(same[name], again[name]) for name in same)
 
 
-OF_OTHER_MODELS = {"n_layer", "n_head", "dropout"}
+OF_OTHER_MODELS = {"n_layer", "n_head", "dropout", "tied"}
 
 
 def test_every_setting_reaches_the_run(handgrad, work):

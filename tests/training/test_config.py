@@ -75,7 +75,7 @@ def test_the_longest_line_that_can_be_read_can_be_trained_on():
 
 def test_the_lectures_preset():
     assert dataclasses.asdict(PRESETS["lecture"]) == {
-        "model": "mlp", "n_layer": 1, "n_head": 4, "dropout": 0.0,
+        "model": "mlp", "n_layer": 1, "n_head": 4, "dropout": 0.0, "tied": False,
         "steps": 200_000, "batch_size": 32, "block_size": 3, "n_embd": 10, "n_hidden": 200, "optimizer": "sgd",
         "lr": 0.1, "warmup": 0.0, "weight_decay": 0.0, "minibatches": "replacement", "random": "philox",
         "seed": 2147483647, "runs": 1, "engine": "auto", "device": "cpu",

@@ -37,7 +37,7 @@ def settings_of(config: TrainConfig, path) -> Settings:
 @EACH
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names, name, optimizer):
-    dropless = {"dropout": 0.0} if "dropout" in TINY[name] else {}
+    dropless = {"dropout": 0.0} if "dropout" in family(name).recipe else {}
     rate = {"lr": 0.1 if optimizer == "sgd" else 0.01, "weight_decay": 0.2 * (optimizer == "adam")}
     settings = settings_of(tiny(name, optimizer=optimizer, **rate, **dropless), some_names)
     config, network = settings.config, settings.model
@@ -246,13 +246,10 @@ def test_settings_that_a_family_lacks_are_refused():
     for name, setting in (("mlp", "n_layer"), ("bigram", "n_embd"), ("gru", "block_size"), ("wavenet", "dropout")):
         with pytest.raises(ConfigError, match=f"the {name} has no {setting}"):
             TrainConfig.of(name, **{setting: 0.5 if setting == "dropout" else 7})
-    with pytest.raises(ConfigError, match=r"no compiled loops for the transformer .*Leave out --engine"):
-        TrainConfig.of("transformer", engine="compiled")
     for share in (-0.1, 1, 1.5, float("nan"), "0.1", True):
         with pytest.raises(ConfigError, match="dropout makes no sense"):
             TrainConfig.of("gru", dropout=share)
     with pytest.raises(ConfigError, match="at least 2"):
         TrainConfig.of("wavenet", batch_size=1)
-    assert TrainConfig.of("transformer", batch_size=1).chosen_engine == "torch"
     assert TrainConfig.of("bow", batch_size=1).chosen_engine == "compiled"
     assert TrainConfig().chosen_engine == "compiled"

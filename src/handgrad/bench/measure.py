@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -104,7 +104,11 @@ class Measurement:
             }
             for name, values in times.items()
         ]
-        title = {"shape": asdict(self.shape), "title": str(self.shape), "rounds": len(floor)}
+        title = {
+            "shape": {"batch_size": self.shape.batch_size, **self.shape.sizes, "model": self.shape.model},
+            "title": str(self.shape),
+            "rounds": len(floor),
+        }
         return {**title, "floor_us": quartiles(floor), "rows": rows, "not_measured": self.not_measured}
 
     def _steps_a_turn(self, take: Steps, most: int) -> int:

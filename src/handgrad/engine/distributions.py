@@ -114,7 +114,8 @@ def _look_up(rows, slots, contexts, start, most_kept, history, lines, place):
         rows[i] = slots[slot] - 1
         if slots[slot] == 0:
             rows[i] = end
-            contexts[end] = context
+            for k in range(block_size):
+                contexts[end, k] = context[k]
             end += 1
             if end <= most_kept:
                 slots[slot] = end

@@ -27,17 +27,20 @@ class Moments(NamedTuple):
             Moments(count=3.0, mean=array([2.]), squares=array([6.]))
         """
         counts, rows = counts.astype(np.float64), rows.astype(np.float64)
-        mean = counts @ rows / counts.sum()
-        return cls(float(counts.sum()), mean, counts @ (rows - mean) ** 2)
+        with np.errstate(invalid="ignore", over="ignore"):  # who asked looks at what is not finite
+            mean = counts @ rows / counts.sum()
+            return cls(float(counts.sum()), mean, counts @ (rows - mean) ** 2)
 
     def merged(self, other: "Moments") -> "Moments":
         """Of the rows of both; no digits cancel.
 
         Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", eq. 2.1.
         """
-        count, delta = self.count + other.count, other.mean - self.mean
-        squares = self.squares + other.squares + delta**2 * (self.count * other.count / count)
-        return Moments(count, self.mean + delta * (other.count / count), squares)
+        count = self.count + other.count
+        with np.errstate(invalid="ignore", over="ignore"):
+            delta = other.mean - self.mean
+            squares = self.squares + other.squares + delta**2 * (self.count * other.count / count)
+            return Moments(count, self.mean + delta * (other.count / count), squares)
 
     @property
     def variance(self) -> np.ndarray:

@@ -101,11 +101,15 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
     for letter in prefix:
         first = (first * vocab_size + letter) % n_contexts
     lines = np.zeros((_LINES_A_DRAW, max_length + 1), np.int32)
-    lines[:, : prefix.size] = prefix
+    for i in range(_LINES_A_DRAW):
+        for place in range(prefix.size):
+            lines[i, place] = prefix[place]
     lengths, contexts = np.empty(_LINES_A_DRAW, np.int64), np.empty(_LINES_A_DRAW, np.int64)
     end = 0
     for group in range(start // _LINES_A_DRAW, (stop + _LINES_A_DRAW - 1) // _LINES_A_DRAW):
-        lengths[:], contexts[:], n_unfinished = prefix.size, first, _LINES_A_DRAW
+        n_unfinished = _LINES_A_DRAW
+        for i in range(_LINES_A_DRAW):
+            lengths[i], contexts[i] = prefix.size, first
         for place in range(prefix.size, max_length):
             if n_unfinished == 0:
                 break

@@ -87,6 +87,7 @@ def counted(tokens: np.ndarray, vocab_size: int, smoothing: float = 1.0) -> dict
     Source: makemore part 1, `P = (N+1).float()`.
 
     Example:
+        >>> import numpy as np
         >>> W = counted(np.array([1, 0, 1, 1, 0]), vocab_size=2)["W"]  # a, aa
         >>> np.exp(W) - 1
         array([[0., 2.],

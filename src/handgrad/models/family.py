@@ -169,8 +169,7 @@ class OfLines(Family):
 
     def decays(self, name: str) -> bool:
         """Matrices decay; biases, gains and first states do not."""
-        shape = self.shapes[name]
-        return len(shape) == 2 and shape[0] > 1
+        return len(self.shapes[name]) == 2
 
 
 def real_places(Y: Tensor) -> Tensor:

@@ -68,6 +68,10 @@ class Recurrent(OfLines):
             "by": (self.vocab_size,),
         }
 
+    def decays(self, name: str) -> bool:
+        """Matrices decay, first states do not."""
+        return super().decays(name) and name not in self.first
+
     def numbers_a_target(self, places: int) -> int:  # noqa: ARG002
         """Of each gate some numbers, of the state and the scores some more."""
         return self.n_embd + (3 * self.gates + 6) * self.n_hidden + 4 * self.vocab_size

@@ -18,7 +18,7 @@ SECONDS_A_CHUNK = 0.1
 
 
 class Progress(Protocol):
-    """What `train` calls after every tenth of a second or so of training."""
+    """What `train` calls every third of a second or so of training."""
 
     def __call__(self, step: int, losses: np.ndarray) -> None:
         """`step` steps are done; `losses`, in nats, are those of the newest of them."""
