@@ -11,6 +11,7 @@ import pytest
 import handgrad
 from handgrad.data import Dataset, Vocabulary, corpus_from_lines, resolve_corpus, split
 from handgrad.engine import ngram
+from handgrad.errors import RunError
 from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models.forms import form_of
 from handgrad.models.ngram import NGram
@@ -154,7 +155,7 @@ def test_counts_that_lead_nowhere_are_refused():
     ):  # fmt: skip
         changed = model.buffers[name].copy()
         changed[place] = value
-        with pytest.raises(IndexError, match="no counts of n-grams"):
+        with pytest.raises(RunError, match="no counts of n-grams. Take the model from a backup"):
             mean_loss(Model(model.config, model.vocabulary, {}, {**model.buffers, name: changed}, model.text, 0),
                       Dataset(np.array([1, 0])))  # fmt: skip
 

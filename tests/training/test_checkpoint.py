@@ -127,6 +127,22 @@ def test_parameters_of_other_sizes_are_refused(folder):
         checkpoint.read_state(folder, other)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_parameters_and_buffers_that_are_not_finite_are_refused(folder, number):
+    model = handgrad.load(folder)
+    for kind, name in (("parameters", "W1"), ("buffers", "bnvar")):
+        arrays = getattr(model, kind)
+        wrong = {**arrays, name: np.full_like(arrays[name], number)}
+        checkpoint.save_model(folder, replace(model, **{kind: wrong}))
+        with pytest.raises(RunError, match=rf"model\.safetensors is damaged .*a number of {name} is not finite"):
+            handgrad.load(folder)
+    state = checkpoint.initial_state(SETTINGS)
+    state.parameters["C"][0, 0] = number
+    checkpoint.save_state(folder, state)
+    with pytest.raises(RunError, match=r"state\.safetensors is damaged .*a number of C is not finite"):
+        checkpoint.read_state(folder, SETTINGS)
+
+
 def test_more_steps_than_the_run_has_are_refused(folder):
     with pytest.raises(RunError, match=r"state.safetensors is damaged .*3 losses at step 3"):
         checkpoint.read_state(folder, replace(SETTINGS, config=replace(CONFIG, steps=2)))

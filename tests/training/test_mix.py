@@ -224,6 +224,16 @@ def test_the_name_of_the_text_does_not_matter(some_names, runs, tmp_path):
     assert len(handgrad.mix([runs / "lstm", tmp_path / "counted"], out=tmp_path / "mixture").config.parts) == 2
 
 
+def test_a_run_whose_model_overflows_is_refused(runs, tmp_path):
+    shutil.copytree(runs / "lstm", tmp_path / "huge")
+    model = handgrad.load(tmp_path / "huge")
+    model.parameters["Why"][:] = 3e38
+    checkpoint.save_model(tmp_path / "huge", model)
+    with pytest.raises(RunError, match=r"huge: this run gives no finite probabilities\. Leave it out"):
+        handgrad.mix([runs / "ngram", tmp_path / "huge"], out=tmp_path / "mixture")
+    assert not (tmp_path / "mixture").exists()
+
+
 def test_what_cannot_be_mixed_is_refused(runs, tmp_path):
     for few in ([], [runs / "wider"]):
         with pytest.raises(ConfigError, match=rf"two runs at least \(got {len(few)}\)"):

@@ -71,14 +71,16 @@ class Train:
 class Base:
     """The flags on which the defaults of the others depend."""
 
-    model: ModelName | None = None
+    model: ModelName = PRESETS["default"].model
     preset: Literal["default", "lecture", "microgpt"] = "default"
     resume: Path | None = None
 
     @classmethod
     def of(cls, words: list[str]) -> "Base":
         """What the words say of these flags; whether the others make sense is seen once their defaults are known."""
-        return parse(cls, PROGRAM, saying({"--model", "--preset", "--resume"}, words), cls())
+        preset = parse(cls, PROGRAM, saying({"--preset"}, words), cls()).preset
+        default = cls(PRESETS[preset].model, preset)
+        return parse(cls, PROGRAM, saying({"--model", "--preset", "--resume"}, words), default)
 
     def config(self) -> TrainConfig:
         """The settings from which the words may depart."""
@@ -87,7 +89,7 @@ class Base:
         if self.resume is not None:
             return read_settings(self.resume).config
         preset = PRESETS[self.preset]
-        if self.model is None or self.model == preset.model:
+        if self.model == preset.model:
             return preset
         if self.preset != "default":
             raise ConfigError(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.engine.compiling import compiled, entry_point
+from handgrad.errors import RunError
 
 POSITIONS_AT_ONCE = 2**16
 
@@ -100,7 +101,7 @@ def discounts(counted: Counted) -> np.ndarray:
 
 
 def require_sound(counted: Counted, vocab_size: int) -> None:
-    """Raise IndexError unless all that compiled code follows leads somewhere: it does not look."""
+    """Raise RunError unless all that compiled code follows leads somewhere: it does not look."""
     n_nodes, n_entries = len(counted.parents), len(counted.letters)
     before, starts = np.arange(n_nodes), counted.starts
     sound = (
@@ -115,7 +116,7 @@ def require_sound(counted: Counted, vocab_size: int) -> None:
         and (counted.counts > 0).all()
     )
     if not sound:
-        raise IndexError("these are no counts of n-grams")
+        raise RunError("these are no counts of n-grams", next_step="Take the model from a backup, or train anew.")
 
 
 def tree_of(counted: Counted) -> Tree:

@@ -215,6 +215,8 @@ def _of_shapes(
         )
         if not fits:
             raise damaged(path, f"no {name} of shape {shape}")
+        if not np.isfinite(tensors[name]).all():
+            raise damaged(path, f"a number of {name} is not finite")
     return {name: tensors[name] for name in shapes}
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, RunError
 from handgrad.evaluation import mean_loss
 from handgrad.models.forms import form_of
 from handgrad.models.mix import mixture_of, parts_of
@@ -58,7 +58,7 @@ def mix(runs: Sequence[str | Path], *, out: str | Path | None = None, corpus: st
     Raises:
         ConfigError: there are fewer than two runs, or they are of different texts.
         CorpusError: the text is not there, or has changed.
-        RunError: a run folder cannot be read or written.
+        RunError: a run folder cannot be read or written, or its model overflows.
 
     Source: Jelinek and Mercer 1980, "Interpolated estimation of Markov source parameters from sparse data".
 
@@ -83,6 +83,11 @@ def mix_runs(runs: Sequence[str | Path], out: str | Path | None, corpus: str | P
     text = models[0].text.read()
     splits = models[0].text.split(text)
     logprobs = np.stack([_of_tokens(model, splits.val.tokens) for model in models])
+    for part, of_tokens in zip(parts, logprobs, strict=True):
+        if not np.isfinite(of_tokens).all():
+            raise RunError(
+                "this run gives no finite probabilities", where=part.run, next_step="Leave it out, or train it anew."
+            )
     weights = useful_weights_of(logprobs).tolist()
 
     parts = [replace(part, weight=weight) for part, weight in zip(parts, weights, strict=True)]
