@@ -21,7 +21,7 @@ from typing import Any
 
 from handgrad.models.registry import FAMILIES, family
 
-DOCS = Path("/tmp/lead-docs")
+DOCS = Path(__file__).parents[1] / "docs"
 MIXTURES = (("gru", "ngram"), ("mlp", "ngram"), ("transformer", "gru", "ngram"))
 SHARES = (0.125, 0.25, 0.5)
 MAKEMORE_SEED, MAKEMORE_TEST = 3407, 1_000

@@ -155,7 +155,7 @@ def test_counts_that_lead_nowhere_are_refused():
     ):  # fmt: skip
         changed = model.buffers[name].copy()
         changed[place] = value
-        with pytest.raises(RunError, match="no counts of n-grams. Take the model from a backup"):
+        with pytest.raises(RunError, match=r"no counts of n-grams. Take the model from a backup"):
             mean_loss(Model(model.config, model.vocabulary, {}, {**model.buffers, name: changed}, model.text, 0),
                       Dataset(np.array([1, 0])))  # fmt: skip
 
