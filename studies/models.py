@@ -205,8 +205,10 @@ def draw(figures: dict[str, Any], path: Path) -> None:
         if " + " in name:
             at = median(run["seconds"] for run in runs), median(run["val"] for run in runs)
             axes.plot(*at, marker="D", color="black", markersize=4)
-            axes.annotate(name, at, (5, -3), textcoords="offset points", fontsize=8)
+            axes.annotate(name, at, (-6, -12), textcoords="offset points", fontsize=8, ha="right")
     axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])
+    axes.minorticks_off()
     axes.set_xlabel("seconds of one core, the whole command")
     axes.set_ylabel("validation loss, nats a character")
     axes.set_title("Built-in names: what each family reaches in which time", fontsize=11)
