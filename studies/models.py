@@ -142,7 +142,7 @@ class Study:
         return {**losses, "seconds": float(seconds_of(folder).read_text())}
 
     def _loss_of(self, folder: Path, text: str) -> float:
-        (loss,) = json.loads(output("evaluate", str(folder), text, "--json"))["loss"].values()
+        (loss,) = json.loads(output("evaluate", str(folder), "--text", text, "--json"))["loss"].values()
         return loss
 
 
