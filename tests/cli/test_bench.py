@@ -177,3 +177,9 @@ def test_a_file_that_holds_something_else(handgrad, tmp_path, content):
     (tmp_path / "other.json").write_bytes(content)
     ended = handgrad("bench", "--from", "other.json", folder=tmp_path)
     assert_refused(ended, "other.json: this is not what 'handgrad bench --json' prints")
+
+
+def test_threads_are_chosen_before_numpy_is_imported():
+    """A library for products that has threads of its own lets them spin, and the processor's time counts that."""
+    program = "import sys, handgrad.cli.bench; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

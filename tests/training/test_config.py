@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
+from handgrad.limits import MAX_LINE
 from handgrad.models.mlp import MLP
 from handgrad.training.config import MAX_PLACES, PRESETS, TrainConfig
 from handgrad.training.loop import Every

@@ -11,9 +11,10 @@ from typing import BinaryIO
 import numpy as np
 
 from handgrad.data.catalogue import BUILT_IN, CATALOGUE, did_you_mean
-from handgrad.data.reading import MAX_LINE, pieces
+from handgrad.data.reading import pieces
 from handgrad.data.vocabulary import Vocabulary, spell
 from handgrad.errors import CorpusError
+from handgrad.limits import MAX_LINE
 
 _TOKENS_AT_ONCE = 1 << 20
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from handgrad.errors import CorpusError
-
-MAX_LINE = 10_000
-"""The longest line, in characters, that is read."""
+from handgrad.limits import MAX_LINE
 
 CHUNK_BYTES = 4 << 20
 """How much of a file is read at once."""

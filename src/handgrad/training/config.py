@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast, get_args
 
-from handgrad.data.reading import MAX_LINE
 from handgrad.errors import ConfigError
+from handgrad.limits import MAX_LINE
 from handgrad.models.config import require_choice, require_integer, require_share
 from handgrad.models.family import Family
 from handgrad.models.registry import COMPILED, ModelName, family
