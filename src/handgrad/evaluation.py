@@ -53,7 +53,7 @@ def evaluate(model: "Model", text: str | Path | None = None) -> dict[str, float]
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> list(handgrad.evaluate(model))
         ['train', 'val', 'test']
     """
