@@ -57,7 +57,7 @@ SIGNATURES = {
     "derive": "forward args form of with_respect_to style",
     "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout tied optimizer lr warmup"
     " weight_decay minibatches random seed runs engine device",
-    "SampleConfig": "seed temperature prefix max_length new_only unique",
+    "SampleConfig": "seed temperature top_k top_p prefix max_length new_only unique",
     "Model": "config vocabulary parameters buffers text steps",
     "HandgradError": "what got expected where next_step",
 }

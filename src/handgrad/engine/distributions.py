@@ -1,8 +1,10 @@
 """The distribution of the next letter after a context: of all contexts in a table, or of those met so far."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from handgrad.engine.compiling import entry_point
+from handgrad.engine.compiling import compiled, entry_point
 from handgrad.engine.elementary import exp
 from handgrad.engine.hashing import equal, hash_of
 from handgrad.engine.vectors import padded
@@ -11,8 +13,48 @@ NUMBERS_KEPT = 2**24
 """Most numbers that `Met` keeps, thresholds and letters: 64 MB."""
 
 
+_LIKELIEST = 1e-30
+"""A temperature at which no float32 below the greatest has a share."""
+_INFINITE = np.int32(0x7F800000)
+"""The bits of the float32 above all finite ones."""
+
+
+class Choice(NamedTuple):
+    r"""How a letter is drawn, given the probability $p_i$ of each.
+
+    At temperature T their shares are in proportion to $p_i^{1/T}$. Of these the `top_k` greatest are kept, and of what
+    is left the fewest of the greatest whose sum is at least `top_p` of it. Of equals the first in the vocabulary counts
+    as the greater, so that one letter is left by `top_k` 1 and by temperature 0, its limit.
+
+    Args:
+        temperature: T, at least 0.
+        top_k: at least 1; None for all.
+        top_p: above 0; 1 for all.
+
+    Source: Ackley, Hinton and Sejnowski 1985, "A Learning Algorithm for Boltzmann Machines" (temperature); Fan, Lewis
+    and Dauphin 2018, "Hierarchical Neural Story Generation", section 5.4 (top-k); Holtzman et al. 2020, "The Curious
+    Case of Neural Text Degeneration", section 3.1 (top-p, or nucleus).
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def write_thresholds(self, out: np.ndarray, logprobs: np.ndarray, contexts: np.ndarray) -> None:
+        """Write the thresholds of each row of log-probabilities, as `Thresholds` says of them.
+
+        Args:
+            out: (N, vocab_size - 1) uint32.
+            logprobs: (N, vocab_size) float32.
+            contexts: (N, K) int32.
+        """
+        vocab_size = logprobs.shape[1]
+        top_k = 1 if self.temperature == 0 else min(self.top_k or vocab_size, vocab_size)
+        _write_thresholds(out, logprobs, contexts, float(self.temperature) or _LIKELIEST, top_k, float(self.top_p))
+
+
 class Thresholds:
-    """The thresholds of a model of contexts at a temperature.
+    """The thresholds of a model of contexts.
 
     Of the 2³² random numbers each letter has a share. A context's thresholds are the ends of these shares, so that a
     letter is drawn by counting the thresholds that are no greater than the random number. A context's thresholds do not
@@ -22,10 +64,11 @@ class Thresholds:
     Args:
         vocab_size: letters, and the boundary.
         block_size: letters of a context.
+        choice: how a letter is drawn.
     """
 
-    def __init__(self, vocab_size: int, block_size: int):  # noqa: D107
-        self.vocab_size, self.block_size = vocab_size, block_size
+    def __init__(self, vocab_size: int, block_size: int, choice: Choice):  # noqa: D107
+        self.vocab_size, self.block_size, self.choice = vocab_size, block_size, choice
 
     def empty(self, n_contexts: int) -> np.ndarray:
         """Room for so many rows of thresholds; what `fill` does not write never counts."""
@@ -34,6 +77,10 @@ class Thresholds:
     def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
         """Write the thresholds of the contexts, (N, block_size) int32, into (N, padded vocabulary) uint32."""
         raise NotImplementedError
+
+    def write(self, thresholds: np.ndarray, logprobs: np.ndarray, contexts: np.ndarray) -> None:
+        """The same, given the log-probabilities of what follows, (N, vocab_size) float32."""
+        self.choice.write_thresholds(thresholds[:, : self.vocab_size - 1], logprobs, contexts)
 
     def table(self) -> np.ndarray:
         """The thresholds of all contexts: of the digits of 0, 1, 2, … to the base of the vocabulary."""
@@ -75,7 +122,7 @@ class Met:
 
 
 @entry_point
-def thresholds_of(out, logprobs, contexts, temperature):
+def _write_thresholds(out, logprobs, contexts, temperature, top_k, top_p):
     """Write the thresholds of each row of log-probabilities; where its context is all 0, letter 0 has no share."""
     n_letters = out.shape[1]
     weights = np.empty(n_letters + 1, np.float32)
@@ -90,13 +137,49 @@ def thresholds_of(out, logprobs, contexts, temperature):
         for j in range(row.size):
             weights[j] = exp(np.float32((np.float64(row[j]) - highest) / temperature))
         weights[0] *= np.float32(1 - first)
+        if top_k < row.size:
+            _keep_greatest(weights, np.ones_like(weights), top_k)
         total = 0.0
         for j in range(row.size):
             total += weights[j]
+        if top_p < 1:
+            _keep_greatest(weights, weights, top_p * total)
+            total = 0.0
+            for j in range(row.size):
+                total += weights[j]
         scale, end = 2.0**32 / total, 0.0
         for j in range(n_letters):
             end += weights[j]
             out[n, j] = np.uint32(min(end * scale, 2.0**32 - 1))
+
+
+@compiled
+def _keep_greatest(weights, worth, enough):
+    """Set all to 0 but the fewest of the greatest weights whose worth is `enough`; the first of equals is the greater.
+
+    The least of them is found by halving: numbers that are not negative are in the order of their bits.
+    """
+    bits = weights.view(np.int32)
+    least, above = np.int32(0), _INFINITE
+    while above - least > 1:
+        middle = np.int32((np.int64(least) + above) // 2)
+        kept = 0.0
+        for j in range(weights.size):
+            if bits[j] >= middle:
+                kept += worth[j]
+        if kept >= enough:
+            least = middle
+        else:
+            above = middle
+    kept = 0.0
+    for j in range(weights.size):
+        if bits[j] > least:
+            kept += worth[j]
+    for j in range(weights.size):
+        if bits[j] == least and kept < enough:
+            kept += worth[j]
+        elif bits[j] <= least:
+            weights[j] = 0
 
 
 @entry_point
