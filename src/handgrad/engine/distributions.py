@@ -48,9 +48,12 @@ class Choice(NamedTuple):
             logprobs: (N, vocab_size) float32.
             contexts: (N, K) int32.
         """
-        vocab_size = logprobs.shape[1]
-        top_k = 1 if self.temperature == 0 else min(self.top_k or vocab_size, vocab_size)
-        _write_thresholds(out, logprobs, contexts, float(self.temperature) or _LIKELIEST, top_k, float(self.top_p))
+        if self.temperature and self.top_k is None and self.top_p == 1:
+            _write_thresholds(out, logprobs, contexts, float(self.temperature))
+            return
+        top_k = min(self.top_k or logprobs.shape[1], logprobs.shape[1]) if self.temperature else 1
+        temperature = float(self.temperature) or _LIKELIEST
+        _write_thresholds_of_some(out, logprobs, contexts, temperature, top_k, float(self.top_p))
 
 
 class Thresholds:
@@ -122,35 +125,58 @@ class Met:
 
 
 @entry_point
-def _write_thresholds(out, logprobs, contexts, temperature, top_k, top_p):
+def _write_thresholds(out, logprobs, contexts, temperature):
     """Write the thresholds of each row of log-probabilities; where its context is all 0, letter 0 has no share."""
-    n_letters = out.shape[1]
-    weights = np.empty(n_letters + 1, np.float32)
+    weights = np.empty(logprobs.shape[1], np.float32)
     for n in range(out.shape[0]):
-        row, first = logprobs[n], np.int64(1)
-        for letter in contexts[n]:
-            if letter != 0:
-                first = 0
-        highest = row[first]
-        for j in range(first, row.size):
-            highest = max(highest, row[j])
-        for j in range(row.size):
-            weights[j] = exp(np.float32((np.float64(row[j]) - highest) / temperature))
-        weights[0] *= np.float32(1 - first)
-        if top_k < row.size:
-            _keep_greatest(weights, np.ones_like(weights), top_k)
-        total = 0.0
-        for j in range(row.size):
-            total += weights[j]
+        _weigh(weights, logprobs[n], contexts[n], temperature)
+        _add_up(out[n], weights)
+
+
+@entry_point
+def _write_thresholds_of_some(out, logprobs, contexts, temperature, top_k, top_p):
+    """As `_write_thresholds`, with a share for those letters only that `Choice` keeps."""
+    weights, ones = np.empty((2, logprobs.shape[1]), np.float32)
+    ones[:] = 1
+    for n in range(out.shape[0]):
+        _weigh(weights, logprobs[n], contexts[n], temperature)
+        if top_k < weights.size:
+            _keep_greatest(weights, ones, top_k)
         if top_p < 1:
-            _keep_greatest(weights, weights, top_p * total)
-            total = 0.0
-            for j in range(row.size):
-                total += weights[j]
-        scale, end = 2.0**32 / total, 0.0
-        for j in range(n_letters):
-            end += weights[j]
-            out[n, j] = np.uint32(min(end * scale, 2.0**32 - 1))
+            _keep_greatest(weights, weights, top_p * _sum(weights))
+        _add_up(out[n], weights)
+
+
+@compiled
+def _weigh(weights, row, context, temperature):
+    """Weights in proportion to the shares, at most 1."""
+    first = np.int64(1)
+    for letter in context:
+        if letter != 0:
+            first = 0
+    highest = row[first]
+    for j in range(first, row.size):
+        highest = max(highest, row[j])
+    for j in range(row.size):
+        weights[j] = exp(np.float32((np.float64(row[j]) - highest) / temperature))
+    weights[0] *= np.float32(1 - first)
+
+
+@compiled
+def _sum(numbers):
+    total = 0.0
+    for j in range(numbers.size):
+        total += numbers[j]
+    return total
+
+
+@compiled
+def _add_up(thresholds, weights):
+    """The end of each letter's share, but for the last one's."""
+    scale, end = 2.0**32 / _sum(weights), 0.0
+    for j in range(thresholds.size):
+        end += weights[j]
+        thresholds[j] = np.uint32(min(end * scale, 2.0**32 - 1))
 
 
 @compiled
