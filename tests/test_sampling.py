@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as unhurried
 from hypothesis import strategies as st
 
 import handgrad
@@ -94,6 +95,7 @@ def rows_of_weights(draw):
     return weights, top_k, draw(st.sampled_from([top_p, 1.0]))
 
 
+@unhurried(deadline=None)  # the first compiles
 @given(rows_of_weights(), st.sampled_from([1.0, 0.5, 3.0]), st.booleans())
 def test_shares_are_those_of_the_letters_kept(row, temperature, is_begun):
     weights, top_k, top_p = row
