@@ -13,7 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load",
+    "log_likelihoods", "mix", "ops",
     "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
@@ -52,6 +53,7 @@ SIGNATURES = {
     "mix": "runs out corpus",
     "sample": "model n config settings",
     "evaluate": "model text",
+    "log_likelihoods": "model lines",
     "cmp": "s dt t",
     "check": "subject args options",
     "derive": "forward args form of with_respect_to style",

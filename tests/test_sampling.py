@@ -223,6 +223,21 @@ def test_a_setting_that_makes_no_sense_is_refused(settings):
         handgrad.sample(MODEL, **settings)
 
 
+ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text("abé", max_size=5) | st.just([1])
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(SampleConfig.__dataclass_fields__, ANYTHING)))
+def test_a_config_makes_sense_or_is_refused(settings):
+    try:
+        config = SampleConfig(**settings)
+    except ConfigError:
+        return
+    assert config.max_length > len(config.prefix)
+    assert 0 <= config.temperature < np.inf
+    assert 0 < config.top_p <= 1
+    assert config.top_k is None or config.top_k >= 1
+
+
 def test_more_letters_than_a_byte_holds():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 299)))
     model = tiny_model(letters)

@@ -2,13 +2,15 @@
 
 import math
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from handgrad.errors import ConfigError
 from handgrad.models.config import require_choice, require_integer, require_number
+from handgrad.training.folders import as_model
 
 if TYPE_CHECKING:
     from handgrad.data.corpus import Corpus
@@ -67,7 +69,7 @@ class SampleConfig:
             )
 
 
-def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **settings: Any) -> list[str]:
+def sample(model: "Model | str | Path", n: int = 20, config: SampleConfig | None = None, **settings: Any) -> list[str]:
     """Draw lines from a model.
 
     Each letter is drawn from the model's distribution given those before it, until the line ends.
@@ -75,7 +77,7 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
     `top_k` before `top_p`; they are explained at `handgrad.engine.distributions.Choice`.
 
     Args:
-        model: from `handgrad.train` or `handgrad.load`.
+        model: from `handgrad.train` or `handgrad.load`, or the path of a run.
         n: how many lines.
         config: which lines to draw.
         settings: fields of `SampleConfig` that differ from `config`.
@@ -86,6 +88,7 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
     Raises:
         ConfigError: a setting makes no sense.
         CorpusError: the prefix has a letter the model has not seen, or `new_only` cannot find the training text.
+        RunError: the run cannot be read.
 
     Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration" (`top_p`); Fan, Lewis and Dauphin 2018,
     "Hierarchical Neural Story Generation" (`top_k`).
@@ -101,7 +104,7 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
     from handgrad.models.forms import form_of
 
     require_integer("n", n, at_least=1, at_most=100_000_000)
-    config = replace(config or SampleConfig(), **settings)
+    model, config = as_model(model), _with(SampleConfig() if config is None else config, settings)
     seed = fresh_seed() if config.seed is None else config.seed
     corpus = model.text.read() if config.new_only else None
     choosy = config.unique or config.new_only
@@ -125,6 +128,20 @@ def sample(model: "Model", n: int = 20, config: SampleConfig | None = None, **se
         else:
             found += lines
     return list(found)[:n]
+
+
+def _with(config: SampleConfig, settings: dict[str, Any]) -> SampleConfig:
+    """The config with some settings in the place of its own.
+
+    Raises:
+        ConfigError: it is none, or there is no such setting, or one makes no sense.
+    """
+    if not isinstance(config, SampleConfig):
+        raise ConfigError("this is no config", got=repr(config)[:80], expected="a handgrad.SampleConfig")
+    known = [field.name for field in fields(SampleConfig)]
+    if unknown := [name for name in settings if name not in known]:
+        raise ConfigError("no such setting", got=", ".join(unknown), expected=f"one of {', '.join(known)}")
+    return replace(config, **settings)
 
 
 def known_lines(corpus: "Corpus", lines: list[str]) -> set[str]:

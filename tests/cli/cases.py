@@ -79,7 +79,8 @@ SETTINGS = {
 }
 
 WISHES = {
-    "": ("Missing", "RUN", "sample --help"),
+    "": ("runs: there is no run in this folder", "handgrad train"),
+    ".": (".: this is a folder of runs", "newest first: run.", "type 'handgrad sample run'"),
     "run -n 0": ("n makes no sense", "got 0", "expected 1 to"),
     "run -n few": ("-n", "'few'", "sample --help"),
     "run --temperature -1": ("temperature", "got -1.0", "at least 0"),
@@ -96,7 +97,8 @@ WISHES = {
 }
 
 MEASURES = {
-    "": ("Missing", "RUN", "evaluate --help"),
+    "": ("runs: there is no run in this folder", "handgrad train"),
+    ". --line emma": (".: this is a folder of runs", "newest first: run.", "type 'handgrad evaluate run'"),
     "run --line em7ma": ("'em7ma'", "letters", "'7'", "expected only abc"),
     "run --line": ("--line", "Missing value", "evaluate --help"),
 }

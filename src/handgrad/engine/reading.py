@@ -4,7 +4,7 @@ What a model makes of the beginning of a line depends on that beginning alone. S
 lines at hand is read once, however many lines begin with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -136,6 +136,16 @@ def mean_loss(model: Model, readers: Readers, tokens: np.ndarray) -> float:
 def of_tokens(model: Model, readers: Readers, tokens: np.ndarray) -> np.ndarray:
     """The log-probability of each token of some lines, after those before it in its line: (N,) float32."""
     return np.concatenate(_of_parts(model, readers, tokens, lambda logprobs: logprobs))
+
+
+def along(model: Model, reader: Reader, line: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+    """Log-probabilities of what comes at each place of a line, (vocab_size,), and of what follows its last letter."""
+    _refuse_longer(model, len(line) + 1)
+    beginnings = Beginnings(reader, model.config.vocab_size, 1)
+    for letter in line:
+        yield beginnings.log_probabilities[0]
+        beginnings.grow(np.array([letter], np.int32))
+    yield beginnings.log_probabilities[0]
 
 
 class Sampler:
