@@ -101,12 +101,7 @@ def test_shares_are_those_of_the_letters_kept(row, temperature, is_begun):
     weights, top_k, top_p = row
     weights = np.append(100.0, weights) if not is_begun else weights  # an end that is likely, and must not come
     logprobs = (np.log(weights / weights.sum()) * temperature).astype(np.float32)
-    thresholds = np.zeros((1, len(weights) - 1), np.uint32)
-    choice = Choice(temperature, top_k, top_p)
-    choice.write_thresholds(thresholds, logprobs[None], np.array([[is_begun]], np.int32))
-    ends = thresholds[0].astype(float)
-    ends[ends == 2**32 - 1] = 2**32
-    shares = np.diff(ends, prepend=0, append=2**32) / 2**32
+    shares = Choice(temperature, top_k, top_p).shares(logprobs, is_begun)
     expected = shares_of(weights if is_begun else np.append(0, weights[1:]), top_k, top_p)
     assert (shares > 0).tolist() == (expected > 0).tolist()
     assert np.abs(shares - expected).max() <= 1e-6

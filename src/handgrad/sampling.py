@@ -14,6 +14,7 @@ from handgrad.training.folders import as_model
 
 if TYPE_CHECKING:
     from handgrad.data.corpus import Corpus
+    from handgrad.engine.distributions import Choice
     from handgrad.models.trained import Model
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 2**12, 2**18
@@ -100,7 +101,6 @@ def sample(model: "Model | str | Path", n: int = 20, config: SampleConfig | None
         >>> [line[:3] for line in lines]
         ['mar', 'mar', 'mar']
     """
-    from handgrad.engine.distributions import Choice
     from handgrad.models.forms import form_of
 
     require_integer("n", n, at_least=1, at_most=100_000_000)
@@ -110,8 +110,7 @@ def sample(model: "Model | str | Path", n: int = 20, config: SampleConfig | None
     choosy = config.unique or config.new_only
     tries = n * (TRIES_A_LINE if choosy else 1)
     prefix = model.vocabulary.encode(unicodedata.normalize("NFC", config.prefix))
-    choice = Choice(config.temperature, config.top_k, config.top_p)
-    sampler = form_of(model.config.name).sampler(model, choice, prefix, config.max_length)
+    sampler = form_of(model.config.name).sampler(model, choice_of(config), prefix, config.max_length)
     found: dict[str, None] | list[str] = {} if config.unique else []
     tried = 0
     while len(found) < n and tried < tries:
@@ -142,6 +141,13 @@ def _with(config: SampleConfig, settings: dict[str, Any]) -> SampleConfig:
     if unknown := [name for name in settings if name not in known]:
         raise ConfigError("no such setting", got=", ".join(unknown), expected=f"one of {', '.join(known)}")
     return replace(config, **settings)
+
+
+def choice_of(config: SampleConfig) -> "Choice":
+    """How a letter is drawn."""
+    from handgrad.engine.distributions import Choice
+
+    return Choice(config.temperature, config.top_k, config.top_p)
 
 
 def known_lines(corpus: "Corpus", lines: list[str]) -> set[str]:

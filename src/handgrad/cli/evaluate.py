@@ -47,7 +47,7 @@ def evaluate(
     from handgrad.evaluation import evaluate as losses_of
     from handgrad.evaluation import letter_by_letter, perplexity
 
-    model = open_run("evaluate", run, corpus)
+    _, model = open_run("evaluate", run, corpus)
     words = [unicodedata.normalize("NFC", word) for word in line]
     letters = {word: letter_by_letter(model, word) for word in words}
     likelihoods = {word: math.fsum(place.log_probability for place in places) for word, places in letters.items()}

@@ -17,8 +17,8 @@ Run = Annotated[
 ]
 
 
-def open_run(command: str, run: Path | None, corpus: Path | None) -> "Model":
-    """The model of a run for a command; of the newest one where none is named, which is said.
+def open_run(command: str, run: Path | None, corpus: Path | None) -> tuple[Path, "Model"]:
+    """A run for a command, and its model; where none is named the newest, which is said.
 
     Raises:
         RunError: there is none, or it is damaged, or the folder is one of runs.
@@ -30,4 +30,4 @@ def open_run(command: str, run: Path | None, corpus: Path | None) -> "Model":
         run = newest(RUNS)
         console(stderr=True).print(f"the newest run: {run}", style="dim", markup=False, soft_wrap=True)
     refuse_folder_of_runs(run, f"handgrad {command}")
-    return load(run, corpus)
+    return run, load(run, corpus)

@@ -10,6 +10,7 @@ import tyro
 
 from handgrad.cli.parse import call
 from handgrad.cli.runs_at_hand import Run, open_run
+from handgrad.errors import ConfigError
 from handgrad.sampling import SampleConfig
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def sample(
     *,
     n: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="LINES")] = 20,
     with_likelihood: bool = False,
+    interactive: bool = False,
     corpus: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None,
     json: bool = False,
 ) -> None:
@@ -32,6 +34,7 @@ def sample(
     examples:
       handgrad sample
       handgrad sample runs/names -n 10 --with-likelihood
+      handgrad sample runs/names --interactive
       handgrad sample runs/names --prefix mar --temperature 0.7 --new-only --unique
 
     Args:
@@ -40,13 +43,17 @@ def sample(
         config: Which lines to draw.
         with_likelihood: Show how likely the model is to write each line: its log-likelihood in nats a character, its
             end included; at temperature 1 and from all letters, however it was drawn.
+        interactive: Type a beginning, and see how the model would go on and how likely each next letter is.
         corpus: Where the training text is now, if it has moved; '--new-only' looks into it.
         json: Print the lines and the seed as JSON.
     """
     from handgrad import sampling
 
     config = config if config.seed is not None else replace(config, seed=sampling.fresh_seed())
-    model = open_run("sample", run, corpus)
+    folder, model = open_run("sample", run, corpus)
+    if interactive:
+        _interact(model, config, folder, alone=not (json or with_likelihood))
+        return
     lines = sampling.sample(model, n, config)
     likelihoods = _likelihoods(model, lines) if with_likelihood else []
     if json:
@@ -62,6 +69,15 @@ def sample(
         tries = n * sampling.TRIES_A_LINE
         print(f"handgrad: only {len(lines):,} such lines among {tries:,} drawn; --temperature above 1 varies more.",
               file=sys.stderr)  # fmt: skip
+
+
+def _interact(model: "Model", config: SampleConfig, folder: Path, alone: bool) -> None:
+    from handgrad.cli.interactive import run as run_session
+
+    if not alone:
+        next_step = "Leave out --json and --with-likelihood."
+        raise ConfigError("--interactive shows a screen, not lines", next_step=next_step)
+    run_session(model, config, folder)
 
 
 def _likelihoods(model: "Model", lines: list[str]) -> list[float | None]:

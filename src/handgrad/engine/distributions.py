@@ -55,6 +55,25 @@ class Choice(NamedTuple):
         temperature = float(self.temperature) or _LIKELIEST
         _write_thresholds_of_some(out, logprobs, contexts, temperature, top_k, float(self.top_p))
 
+    def shares(self, logprobs: np.ndarray, is_begun: bool = True) -> np.ndarray:
+        """The share that each letter has of the draws.
+
+        Args:
+            logprobs: (vocab_size,) float32.
+            is_begun: whether a letter stands before it, so that the line may end.
+
+        Returns:
+            (vocab_size,) float64, to within the 2³² random numbers; they add up to 1.
+
+        Example:
+            >>> Choice(top_k=2).shares(np.log(np.array([0.2, 0.3, 0.5], np.float32))).round(3)
+            array([0.   , 0.375, 0.625])
+        """
+        thresholds = np.zeros((1, len(logprobs) - 1), np.uint32)
+        self.write_thresholds(thresholds, logprobs[None], np.array([[is_begun]], np.int32))
+        ends = np.where(thresholds[0] == 2**32 - 1, 2**32, thresholds[0].astype(np.int64))
+        return np.diff(ends, prepend=0, append=2**32) / 2**32
+
 
 class Thresholds:
     """The thresholds of a model of contexts.
