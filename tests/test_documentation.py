@@ -104,6 +104,19 @@ def test_readme_commands_are_accepted(tmp_path):
         assert run.returncode == 0, f"{command}\n{run.stderr}"
 
 
+@pytest.mark.slow
+def test_the_page_on_sampling_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _a_model(tmp_path / "runs" / "names")
+    for command in re.findall(r"^\$ handgrad (.*)$", (ROOT / "docs/sample.md").read_text(), re.MULTILINE):
+        assert main(shlex.split(command)) == 2 * ("--interactive" in command)
+    flags = set(re.findall(r"^\| `--([\w-]+)", (ROOT / "docs/sample.md").read_text(), re.MULTILINE))
+    assert {name.replace("-", "_") for name in flags} >= set(handgrad.SampleConfig.__dataclass_fields__)
+    (block,) = blocks("docs/sample.md", "python")
+    exec(block, {})
+    assert capsys.readouterr().out.rstrip().endswith("]")
+
+
 def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
     """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load",
+    "log_likelihoods", "mix", "ops",
     "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
@@ -52,12 +53,13 @@ SIGNATURES = {
     "mix": "runs out corpus",
     "sample": "model n config settings",
     "evaluate": "model text",
+    "log_likelihoods": "model lines",
     "cmp": "s dt t",
     "check": "subject args options",
     "derive": "forward args form of with_respect_to style",
     "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout tied optimizer lr warmup"
     " weight_decay minibatches random split keep seed runs engine device",
-    "SampleConfig": "seed temperature prefix max_length new_only unique",
+    "SampleConfig": "seed temperature top_k top_p prefix max_length new_only unique",
     "Model": "config vocabulary parameters buffers text steps",
     "HandgradError": "what got expected where next_step",
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
+    from handgrad.evaluation import log_likelihoods as log_likelihoods
     from handgrad.lecture.cmp import cmp as cmp
     from handgrad.models.trained import Model as Model
     from handgrad.sampling import SampleConfig as SampleConfig
@@ -33,6 +34,7 @@ _HOME = {
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
     "load": "handgrad.training.checkpoint",
+    "log_likelihoods": "handgrad.evaluation",
     "load_ipython_extension": "handgrad.magics",
     "mix": "handgrad.training.mix",
     "sample": "handgrad.sampling",
@@ -49,6 +51,7 @@ __all__ = [
     "derive",
     "evaluate",
     "load",
+    "log_likelihoods",
     "mix",
     "ops",
     "sample",

@@ -10,6 +10,7 @@ from handgrad.models.mix import Mix
 from handgrad.models.registry import COMPILED, family
 
 if TYPE_CHECKING:
+    from handgrad.engine.distributions import Choice
     from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
@@ -47,9 +48,7 @@ class Form(Protocol):
         """Mean cross-entropy over all tokens of some lines, in nats."""
         ...
 
-    def sampler(
-        self, model: "Model", temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int
-    ) -> Sampler:
+    def sampler(self, model: "Model", choice: "Choice", prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
         """What draws lines from the model."""
         ...
 

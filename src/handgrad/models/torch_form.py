@@ -13,6 +13,7 @@ import torch
 
 from handgrad.data.dataset import Dataset
 from handgrad.engine import reading
+from handgrad.engine.distributions import Choice
 from handgrad.models.family import Family, OfContexts
 from handgrad.models.threads import one_thread
 from handgrad.models.trained import Model
@@ -73,6 +74,6 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return reading.mean_loss(model, readers(model), tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+    return reading.Sampler(model, readers(model), choice, prefix, max_length)
