@@ -37,7 +37,7 @@ commands:
 {commands}
 
 options:
-  -h, --help   show this help message; 'handgrad COMMAND --help' shows a command's
+  -h, --help   show this help message; 'handgrad help COMMAND' shows a command's
   --version    show the version
 
 example:
@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())), end="")
         return 0 if words else 2
@@ -63,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"handgrad {version('handgrad')}")
         return 0
     if words[0] not in COMMANDS:
-        return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
+        from handgrad.cli.parse import no_such_command
+
+        return _fail(str(no_such_command(words[0], (*COMMANDS, "help"), "handgrad", ("--help", "--version"))))
     before = set(threading.enumerate())
     with _one_ctrl_c():
         code = _guarded(words[0], words[1:])
