@@ -1,0 +1,94 @@
+"""Runs among folders: which there are, and which is the newest."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from handgrad.errors import HandgradError, RunError
+
+LEVELS = 3
+"""So deep below a folder runs are looked for: `runs/towns`, `runs/small/towns`, `runs/small/old/towns`."""
+NAMED = 8
+"""Most runs that an error names."""
+
+
+def runs_in(folder: str | Path) -> list[Path]:
+    """The run folders in a folder, newest first by what their `config.json` says.
+
+    Of a run of several seeds only the outer folder counts. A folder is no run where its `config.json` does not say when
+    it was created; whether the rest of it is sound is not looked at.
+
+    Example:
+        >>> import handgrad
+        >>> _ = handgrad.train(steps=2, batch_size=8, n_hidden=16, out=folder / "runs" / "one")
+        >>> [run.name for run in runs_in(folder / "runs")]
+        ['one']
+    """
+    found = {run: _created(run) for run in _run_folders(Path(folder), LEVELS)}
+    known = {run: created for run, created in found.items() if created is not None}
+    return sorted(known, key=lambda run: known[run], reverse=True)
+
+
+def newest(folder: str | Path) -> Path:
+    """The newest run in a folder that came to its end and can be loaded.
+
+    Raises:
+        RunError: there is none.
+    """
+    from handgrad.training.checkpoint import load
+
+    runs = runs_in(folder)
+    for run in runs:
+        if is_finished(run):
+            with suppress(HandgradError):
+                load(run)
+                return run
+    if runs:
+        raise RunError(
+            f"no run in here is finished; the newest is {runs[0]}", where=folder,
+            next_step=f"Go on with it: 'handgrad train --resume {runs[0]}'.",
+        )  # fmt: skip
+    raise RunError("there is no run in here", where=folder, next_step="'handgrad train' makes one, or name one.")
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run came to its end: its samples, which are drawn last, are there."""
+    return (run / "model.safetensors").is_file() and (run / "samples.txt").is_file()
+
+
+def refuse_folder_of_runs(folder: str | Path) -> None:
+    """Explain a folder that is no run, but holds some.
+
+    Raises:
+        RunError: it is one, naming the runs in it, newest first.
+    """
+    if (Path(folder) / "config.json").exists() or not (runs := runs_in(folder)):
+        return
+    names = ", ".join(map(str, runs[:NAMED])) + (f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else "")
+    raise RunError(
+        "this is a folder of runs, not a run", where=folder,
+        next_step=f"Name one of the runs in it, newest first: {names}.",
+    )  # fmt: skip
+
+
+def _run_folders(folder: Path, levels: int) -> Iterator[Path]:
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(".") or not path.is_dir():
+                continue
+            if (path / "config.json").is_file():
+                yield path
+            elif levels > 1:
+                yield from _run_folders(path, levels - 1)
+
+
+def _created(run: Path) -> tuple[datetime, int] | None:
+    """When it was created: to the second as it says itself, and then as the file system does."""
+    path = run / "config.json"
+    try:
+        created = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["created"])
+        return created.astimezone(), path.stat().st_mtime_ns
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
