@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model on a text file with one thing a line",
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
+    "runs": "list the runs in a folder, newest first, and draw their curves",
     "mix": "mix trained runs into one model, which predicts better than each of them",
     "check": "say which gradient line of a script or notebook is wrong, and why",
     "derive": "write the backward pass of a program, line by line or as short as it gets",
