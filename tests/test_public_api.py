@@ -13,8 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
-    "sample", "train",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "export", "load",
+    "mix", "ops", "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
     "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
+    from handgrad.exporting import export as export
     from handgrad.lecture.cmp import cmp as cmp
     from handgrad.models.trained import Model as Model
     from handgrad.sampling import SampleConfig as SampleConfig
@@ -32,6 +33,7 @@ _HOME = {
     "check": "handgrad.checker",
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
+    "export": "handgrad.exporting",
     "load": "handgrad.training.checkpoint",
     "load_ipython_extension": "handgrad.magics",
     "mix": "handgrad.training.mix",
@@ -48,6 +50,7 @@ __all__ = [
     "cmp",
     "derive",
     "evaluate",
+    "export",
     "load",
     "mix",
     "ops",

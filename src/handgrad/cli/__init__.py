@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "measure the loss of a model, or the likelihood of lines",
     "runs": "list the runs in a folder, newest first, and draw their curves",
     "mix": "mix trained runs into one model, which predicts better than each of them",
+    "export": "write a trained model as a Python file for PyTorch, or in ONNX",
     "check": "say which gradient line of a script or notebook is wrong, and why",
     "derive": "write the backward pass of a program, line by line or as short as it gets",
     "learn": "a course in deriving gradients by hand, with the checker as the teacher",
