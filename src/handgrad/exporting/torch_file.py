@@ -70,10 +70,10 @@ IMPORTS = {
 
 def write(model: Model, path: Path) -> list[Path]:
     """Write a Python file, and the weights beside it."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     weights = path.with_suffix(".safetensors")
-    save_file(state_dict(model), weights)
+    weights.write_bytes(save(state_dict(model)))
     path.write_text(source(model, path.stem), encoding="utf-8")
     return [path, weights]
 
