@@ -13,9 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load",
-    "log_likelihoods", "mix", "ops",
-    "sample", "train",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "export", "load",
+    "log_likelihoods", "mix", "ops", "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
     "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",
@@ -54,6 +53,7 @@ SIGNATURES = {
     "sample": "model n config settings",
     "evaluate": "model text",
     "log_likelihoods": "model lines",
+    "export": "model to out",
     "cmp": "s dt t",
     "check": "subject args options",
     "derive": "forward args form of with_respect_to style",

@@ -52,8 +52,8 @@ SETTINGS = {
     "--n-embd 0": ("n_embd", "got 0", "expected 1 to"),
     "--n-hidden -3": ("n_hidden", "got -3", "expected 1 to"),
     "--steps 0": ("steps", "got 0", "expected 1 to"),
-    "--steps 1.5": ("--steps", "'1.5'", "train --help"),
-    "--steps": ("--steps", "Missing value", "train --help"),
+    "--steps 1.5": ("--steps: this is no whole number", "got '1.5'", "1e6", "train --help"),
+    "--steps": ("--steps: its value is missing", "train --help"),
     "--lr 0": ("lr", "got 0.0", "above 0"),
     "--lr -1": ("lr", "got -1.0", "above 0"),
     "--lr nan": ("lr", "got nan", "above 0"),
@@ -65,12 +65,12 @@ SETTINGS = {
     "--checkpoint-every abc": ("checkpoint_every", "'abc'", "30s"),
     "--checkpoint-every nans": ("checkpoint_every", "'nans'", "30s"),
     "--warmup 1": ("warmup", "got 1", "below 1"),
-    "--minibatches epoch": ("--minibatches", "'epoch'", "'epochs', 'replacement', 'in-order'"),
+    "--minibatches epoch": ("--minibatches", "'epoch'", "one of epochs, replacement, in-order", "Did you mean epochs?"),
     "--runs 0": ("runs", "got 0", "expected 1 to 1,000"),
-    "--device gpu": ("--device", "'gpu'", "'cpu', 'cuda'", "train --help"),
+    "--device gpu": ("--device", "'gpu'", "expected one of cpu, cuda). 'handgrad train --help'"),
     "--device cuda --engine compiled": ("compiled engine does not run on a GPU", "engine torch", "Leave out --engine"),
-    "--preset slow": ("'slow'", "--preset", "'default', 'lecture', 'microgpt'"),
-    "--n-hiden 9": ("--n-hiden", "Perhaps you meant: --n-hidden INT", "train --help"),
+    "--preset slow": ("'slow'", "--preset", "default, lecture, microgpt"),
+    "--n-hiden 9": ("--n-hiden", "Did you mean --n-hidden?", "train --help"),
     "--n-hidden 100000 --n-embd 100000 --block-size 1000": ("not enough memory", "TiB", "smaller sizes"),
     "--resume run --n-hidden 30": ("--n-hidden", "keeps its settings", "without --resume"),
     "--time 0": ("time makes no sense", "'0'", "12s, or 5m, or 1h"),
@@ -99,14 +99,14 @@ WISHES = {
     "run --max-length 3 --prefix emma": ("prefix", "got 4 characters", "fewer than max_length 3"),
     "run --prefix m3x!": ("'m3x!'", "letters", "'!', '3'", "expected only abc"),
     "run --seed -1": ("seed", "got -1", "expected 0 to"),
-    "run --temprature 2": ("--temprature", "Perhaps you meant: --temperature FLOAT", "sample --help"),
+    "run --temprature 2": ("--temprature", "Did you mean --temperature?", "sample --help"),
 }
 
 MEASURES = {
     "": ("runs: there is no run in this folder", "handgrad train"),
     ". --line emma": (".: this is a folder of runs", "newest first: run.", "type 'handgrad evaluate run'"),
     "run --line em7ma": ("'em7ma'", "letters", "'7'", "expected only abc"),
-    "run --line": ("--line", "Missing value", "evaluate --help"),
+    "run --line": ("--line: its value is missing", "evaluate --help"),
 }
 
 

@@ -123,7 +123,7 @@ MISTAKES = {
     "run run --out run": ("run: there is something here already", "--out"),
     "run run --out names.txt/mixture": ("cannot be written", "Choose a folder"),
     "run run --corpus nowhere.txt": ("there is no such file", "--corpus FILE"),
-    "run run --oot mixture": ("--oot", "Perhaps you meant: --out", "mix --help"),
+    "run run --oot mixture": ("--oot", "Did you mean --out?", "mix --help"),
 }
 
 
