@@ -12,7 +12,6 @@ from handgrad.data import Dataset, Vocabulary, corpus_from_lines
 from handgrad.engine import reading
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
-from handgrad.models import torch_form
 from handgrad.models.forms import form_of
 from handgrad.models.ngram import NGram
 from handgrad.models.registry import FAMILIES
@@ -80,7 +79,6 @@ def test_a_context_that_goes_on_behind_its_end_is_refused():
 @EACH
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatch):
-    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", at_once)
     monkeypatch.setattr(reading, "LINES_AT_ONCE", at_once)
     model, total = model_of(name), 0.0
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
@@ -131,7 +129,6 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
     for settings in ({"max_length": 9}, {"prefix": "ab", "max_length": 4, "temperature": 0.7}):
         expected = handgrad.sample(model, 50, seed=5, **settings)
         with monkeypatch.context() as patched:
-            patched.setattr(torch_form, "LINES_AT_ONCE", at_once)
             patched.setattr(reading, "LINES_AT_ONCE", at_once)
             assert handgrad.sample(model, 50, seed=5, **settings) == expected
         if "prefix" in settings:
@@ -141,7 +138,6 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
 
 @pytest.mark.parametrize("name", ["lstm", "bow"])
 def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
-    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", 8)
     monkeypatch.setattr(reading, "LINES_AT_ONCE", 8)
     model, seen = model_of(name), []
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)

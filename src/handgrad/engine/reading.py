@@ -5,7 +5,6 @@ lines at hand is read once, however many lines begin with it.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -45,12 +44,10 @@ class Readers(NamedTuple):
     Args:
         new: makes a reader, which no other thread uses.
         at_once: so many lines are read together; so many beginnings there may be.
-        within: makes the context in which all of them read.
     """
 
     new: Callable[[], Reader]
     at_once: int
-    within: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Window:
@@ -114,16 +111,15 @@ def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> n
     begins = (contexts != 0).argmax(1)
     begins[~(contexts != 0).any(1)] = width
     logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), readers.new()
-    with readers.within():
-        for begin in np.unique(begins):
-            (all_chosen,) = np.nonzero(begins == begin)
-            for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
-                beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
-                for place in range(begin, width):
-                    beginnings.grow(contexts[chosen[beginnings.lines], place])
-                if len(beginnings.lines) < len(chosen):
-                    raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
-                logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
+    for begin in np.unique(begins):
+        (all_chosen,) = np.nonzero(begins == begin)
+        for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
+            beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
+            for place in range(begin, width):
+                beginnings.grow(contexts[chosen[beginnings.lines], place])
+            if len(beginnings.lines) < len(chosen):
+                raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
+            logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
     return logprobs
 
 
@@ -172,8 +168,7 @@ class Sampler:
             reader = self._readers.new()
             return lambda part: self._part(reader, seed, part)
 
-        with self._readers.within():
-            drawn = share(_parts(lines, self._readers.at_once), begin)
+        drawn = share(_parts(lines, self._readers.at_once), begin)
         return np.concatenate([*drawn, np.empty(0, np.int32)])
 
     def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
@@ -219,8 +214,7 @@ def _of_parts(model: Model, readers: Readers, tokens: np.ndarray, use: Callable[
 
         return measure
 
-    with readers.within():
-        return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+    return share(_parts(range(dataset.n_lines), readers.at_once), begin)
 
 
 def _parts(lines: range, at_once: int) -> list[range]:
