@@ -105,6 +105,28 @@ def test_a_model_of_contexts_is_read_letter_by_letter_too(name):
     assert first == second
 
 
+def test_evaluation_reads_lines_that_begin_alike_together():
+    """However they are mixed: each beginning is read once, but for those on which one part ends and the next begins."""
+    words = [WORDS[place * 7 % len(WORDS)] for place in range(len(WORDS))]
+    model, at_once, read = counted(words), 6, []
+    form, dataset = form_of("ngram"), Dataset(corpus_from_lines(words, vocabulary=model.vocabulary).tokens)
+
+    class Counting(reading.Window):
+        def read(self, rows, tokens):
+            read.append(len(tokens))
+            return super().read(rows, tokens)
+
+    width = model.config.block_size
+    few = reading.Readers(lambda: Counting(lambda contexts: form.log_probabilities(model, contexts), width), at_once)
+    found = reading.of_tokens(model, few, dataset.tokens)
+    assert np.array_equal(found, reading.of_tokens(model, form.readers(model), dataset.tokens))
+    parts, beginnings = (
+        math.ceil(len(words) / at_once),
+        len({word[: n + 1] for word in words for n in range(len(word))}),
+    )
+    assert beginnings <= sum(read) <= beginnings + 3 * parts
+
+
 @EACH
 def test_samples_are_those_of_the_distribution(name):
     """Each line as often as its likelihood says, given that no line is empty; and cut off where it may be."""
