@@ -8,7 +8,7 @@ from handgrad.errors import ConfigError
 from handgrad.limits import MAX_LINE
 from handgrad.models.config import require_choice, require_integer, require_share
 from handgrad.models.family import Family
-from handgrad.models.registry import COMPILED, FAMILIES, ModelName, family
+from handgrad.models.registry import FAMILIES, ModelName, family
 
 Engine = Literal["auto", "compiled", "torch"]
 Device = Literal["cpu", "cuda"]
@@ -88,8 +88,7 @@ class TrainConfig:
     runs: int = 1
     """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
     engine: Engine = "auto"
-    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU, and for
-    models that have no compiled loops."""
+    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU."""
     device: Device = "cpu"
     """Where the steps are taken: on the processor, or on an NVIDIA GPU."""
 
@@ -142,11 +141,6 @@ class TrainConfig:
                 f"the {self.model} takes no steps", where="engine or device", got=f"{self.engine}, {self.device}",
                 expected="neither",
             )  # fmt: skip
-        if self.engine == "compiled" and self.model not in COMPILED:
-            raise ConfigError(
-                f"there are no compiled loops for the {self.model}", where="engine", got="compiled", expected="torch",
-                next_step="Leave out --engine.",
-            )  # fmt: skip
         if (self.engine, self.device) == ("compiled", "cuda"):
             raise ConfigError(
                 "the compiled engine does not run on a GPU", where="device cuda", got="engine compiled",
@@ -195,10 +189,10 @@ class TrainConfig:
 
     @property
     def chosen_engine(self) -> Engine:
-        """What 'auto' stands for: the compiled loops where there are any, but PyTorch on a GPU."""
+        """What 'auto' stands for: the compiled loops, but PyTorch on a GPU."""
         if self.engine != "auto":
             return self.engine
-        return "compiled" if self.device == "cpu" and self.model in COMPILED else "torch"
+        return "compiled" if self.device == "cpu" else "torch"
 
     @property
     def seeds(self) -> range:
