@@ -17,6 +17,7 @@ from handgrad.training.run import Interrupted
 from handgrad.training.schedule import Schedule
 
 SMALL = {"steps": 40, "n_hidden": 8, "n_embd": 4, "batch_size": 8, "seed": 3}
+PARTS = ["ngram", "gru", "gru-2", "gru-3", "gru-4"]
 RESULTS = ("model.safetensors", "samples.txt")
 OF_A_PART = ("model.safetensors", "state.safetensors", "history.csv")
 
@@ -31,7 +32,7 @@ def run(some_names, tmp_path_factory) -> Path:
 
 def assert_same(ours: Path, theirs: Path) -> None:
     assert [name for name in RESULTS if (ours / name).read_bytes() != (theirs / name).read_bytes()] == []
-    for part in ("gru", "ngram"):
+    for part in PARTS:
         for name in OF_A_PART:
             if (theirs / part / name).exists():
                 assert (ours / part / name).read_bytes() == (theirs / part / name).read_bytes(), (part, name)
@@ -40,9 +41,9 @@ def assert_same(ours: Path, theirs: Path) -> None:
 def test_each_part_has_a_run_folder_and_the_mixture_is_better_than_each(run):
     plan = read_config(run)
     assert isinstance(plan, Plan)
-    assert plan.names == ["ngram", "gru"]
+    assert plan.names == PARTS
     assert (plan.main.model, plan.main.n_hidden, plan.seconds) == ("gru", 8, None)
-    assert [part.seed for part in plan.parts] == [3, 3]
+    assert [part.seed for part in plan.parts] == [3, 3, 4, 5, 6]
     alone = {name: handgrad.evaluate(handgrad.load(run / name)) for name in plan.names}
     measured = {name: read_results(run / name) for name in plan.names}
     for name, losses in alone.items():
@@ -60,7 +61,7 @@ def test_what_is_returned_is_what_is_saved(some_names, run, tmp_path):
     assert_same(tmp_path / "again", run)
     assert handgrad.sample(model, 20, seed=3) == (run / "samples.txt").read_text().splitlines()
     assert {path.name for path in run.iterdir()} == {
-        "config.json", "gru", "loss.png", "model.safetensors", "ngram", "results.json", "samples.txt",
+        *PARTS, "config.json", "loss.png", "model.safetensors", "results.json", "samples.txt",
     }  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def test_it_goes_further_for_so_many_steps(some_names, run, tmp_path):
     before = read_state(run / "gru", read_settings(run / "gru"))
     assert state.losses[:40].tobytes() == before.losses.tobytes()
     assert (folder / "ngram" / "model.safetensors").read_bytes() == (run / "ngram" / "model.safetensors").read_bytes()
-    assert read_results(folder).steps == 65
+    assert read_results(folder).steps == 4 * 65
 
 
 def test_in_a_time_its_steps_follow_from_the_pace(some_names, tmp_path, monkeypatch):
@@ -120,11 +121,11 @@ def test_in_a_time_its_steps_follow_from_the_pace(some_names, tmp_path, monkeypa
 
     monkeypatch.setattr(loop, "take", take)
     monkeypatch.setattr("handgrad.training.pace.take", take)
-    handgrad.train(some_names, time=3, out=tmp_path / "run", n_hidden=8, n_embd=4, batch_size=8)
-    steps = read_state(tmp_path / "run" / "gru", read_settings(tmp_path / "run" / "gru")).step
-    most = read_config(tmp_path / "run").main.steps
-    assert steps == pytest.approx(min(most, (3 - parts.MIXING_S - 0.16) / 0.01), rel=0.1)
-    assert now[0] <= 3
+    handgrad.train(some_names, time=10, out=tmp_path / "run", n_hidden=8, n_embd=4, batch_size=8)
+    folders = [tmp_path / "run" / part for part in PARTS[1:]]
+    steps = [read_state(folder, read_settings(folder)).step for folder in folders]
+    assert steps == pytest.approx([((10 - parts.MIXING_S) / 4 - 0.16) / 0.01] * 4, rel=0.1)
+    assert 9 <= now[0] + parts.MIXING_S <= 10
 
 
 def test_one_that_diverges_leaves_its_name_free(some_names, tmp_path, monkeypatch):
@@ -175,5 +176,5 @@ def test_a_folder_of_several_parts_without_weights_is_damaged(run, tmp_path):
 def test_names_of_parts_are_told_apart(run):
     plan = read_config(run)
     assert isinstance(plan, Plan)
-    twice = replace(plan, parts=(*plan.parts, plan.parts[1]), shares=(*plan.shares, 1.0))
-    assert twice.names == ["ngram", "gru", "gru-2"]
+    twice = replace(plan, parts=(*plan.parts[:2], plan.parts[0]), shares=(0.0, 1.0, 0.0))
+    assert twice.names == ["ngram", "gru", "ngram-2"]

@@ -200,10 +200,7 @@ def _loss_of_mixture(logprobs: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _curves(whole: Whole, trained: list[TrainedPart], mixed: float) -> bytes:
-    panels = [
-        (f"{part.name}: {part.run.state.step:,} steps", summarise(part.run.state, CURVE_POINTS))
-        for part in trained
-        if part.run.state.step
-    ]
+    nets = [part for part in trained if part.run.state.step]
     others = {part.name: part.losses["val"] for part in trained if not part.run.state.step}
-    return loss_curves(whole.text.corpus.name, panels, {**others, "mixture": mixed})
+    title = f"{whole.text.corpus.name}: {', '.join(part.name for part in nets)}"
+    return loss_curves([summarise(part.run.state, CURVE_POINTS) for part in nets], title, {**others, "mixture": mixed})
