@@ -47,7 +47,7 @@ def test_every_name_is_documented_with_an_example(name):
 
 
 SIGNATURES = {
-    "train": "text config time out resume checkpoint_every progress settings",
+    "train": "text config time out resume checkpoint_every progress tensorboard settings",
     "load": "run corpus",
     "mix": "runs out corpus",
     "sample": "model n config settings",

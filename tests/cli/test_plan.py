@@ -59,6 +59,15 @@ def test_a_run_that_was_made_is_used_like_any_other(handgrad, planned):
     assert (ended.code, "--n-hidden: a resumed run keeps its settings" in ended.err) == (2, True)
 
 
+def test_what_tensorboard_shows(handgrad, planned):
+    pytest.importorskip("tensorboard")
+    folder, _ = planned
+    assert handgrad("train", "names.txt", "--out", "board", *FEW, "--tensorboard", folder=folder).code == 0
+    assert [len(list((folder / "board" / part).glob("events.out.tfevents.*"))) for part in PARTS] == [0, 1, 1, 1, 1]
+    (samples,) = (folder / "board").glob("events.out.tfevents.*")
+    assert (folder / "board" / "samples.txt").read_bytes().split()[0] in samples.read_bytes()
+
+
 def test_what_is_piped_in_is_trained_on_and_kept(names, tmp_path):
     ended = subprocess.run(
         command("train", "-", "--out", "run", *FEW), cwd=tmp_path, env=ENVIRONMENT, input=names, capture_output=True

@@ -93,11 +93,11 @@ def samples_content(outcome: "Outcome") -> list[dict[str, Any]]:
 class TrainingProgress:
     """A bar a run with loss, steps/s and time left; where stderr is no terminal, a plain line now and then.
 
-    Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says.
+    Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says, and tells `also`.
     """
 
-    def __init__(self):  # noqa: D107
-        self.console = console(stderr=True)
+    def __init__(self, also: "Reported | None" = None):  # noqa: D107
+        self.console, self._also = console(stderr=True), also
         self.bars = Progress(
             TextColumn("{task.description}"), BarColumn(self._room()), MofNCompleteColumn(),
             TextColumn("{task.fields[status]}"), _Times(), console=self.console,
@@ -124,6 +124,8 @@ class TrainingProgress:
 
         def show(report: "Report") -> None:
             nonlocal begun, first, spoken
+            if self._also:
+                self._also(report)
             now, step = time.monotonic(), report.step
             if not begun:
                 begun, first = now, step  # what came before was mostly loading

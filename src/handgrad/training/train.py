@@ -1,5 +1,6 @@
 """`handgrad.train`."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -13,8 +14,9 @@ from handgrad.training.job import Job, name_freed, reopen_job, start_job
 from handgrad.training.loop import Every, Progress, take_steps
 from handgrad.training.parts import Whole, finish_whole, train_parts
 from handgrad.training.recipes import DEFAULT_SECONDS, recipe
-from handgrad.training.run import finish, folder_for, read_text
+from handgrad.training.run import Outcome, finish, folder_for, read_text
 from handgrad.training.runs import finish_all, take_all_steps
+from handgrad.training.tensorboard import TensorBoard
 
 
 def train(
@@ -26,6 +28,7 @@ def train(
     resume: str | Path | None = None,
     checkpoint_every: str | int = "10s",
     progress: Progress | None = None,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Model:
     """Train a model on a text with one thing a line, with gradients derived by hand.
@@ -40,6 +43,7 @@ def train(
             With `time` or `steps` it goes on for so much more.
         checkpoint_every: how often the run is saved: a number of steps, or seconds such as '30s'.
         progress: called as training goes on; of several runs, by each, from its own thread.
+        tensorboard: write losses and samples into the run folder for TensorBoard, too.
         settings: fields of `TrainConfig` that differ from `config`. A resumed run takes none but `steps` and `device`.
 
     Returns:
@@ -73,18 +77,21 @@ def train(
             "a resumed run keeps its settings", where="resume",
             expected="no config or out, no settings but device and steps",
         )  # fmt: skip
-    with name_freed(job):
-        return _trained(job, every, progress, begun)
+    with name_freed(job), TensorBoard(progress) if tensorboard else nullcontext(progress) as told:
+        outcome = _trained(job, every, told, begun)
+        if isinstance(told, TensorBoard):
+            told.samples(job.run.folder, outcome.model.steps, outcome.samples)
+    return outcome.model
 
 
-def _trained(job: Job, every: Every, progress: Progress | None, begun: float) -> Model:
+def _trained(job: Job, every: Every, progress: Progress | None, begun: float) -> Outcome:
     if isinstance(job.run, Whole):
         trained = train_parts(job.run, every, (lambda *_: progress) if progress else None, job.ends, job.more_steps)
-        return finish_whole(job.run, trained, monotonic() - begun).outcome.model
+        return finish_whole(job.run, trained, monotonic() - begun).outcome
     if job.run.settings.config.runs == 1:
-        return finish(take_steps(job.run, every, progress, job.pacer)).model
+        return finish(take_steps(job.run, every, progress, job.pacer))
     results = finish_all(job.run, take_all_steps(job.run, every, (lambda _: progress) if progress else None))
-    return results.outcomes[results.best].model
+    return results.outcomes[results.best]
 
 
 def _begin(
