@@ -89,7 +89,9 @@ def test_the_likelihood_of_a_line_is_the_product_over_its_letters(line):
 
 def test_lines_are_read_together_as_they_are_alone():
     lines = ["cab", "", "a", "cab", "abcabc"]
-    assert log_likelihoods(MODEL, lines) == [log_likelihood(MODEL, line) for line in lines]
+    together = log_likelihoods(MODEL, lines)
+    assert together == [likelihood for line in lines for likelihood in log_likelihoods(MODEL, [line])]
+    assert together == pytest.approx([log_likelihood(MODEL, line) for line in lines], rel=1e-6)
     assert log_likelihoods(MODEL, []) == []
 
 
