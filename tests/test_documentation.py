@@ -70,7 +70,7 @@ def test_readme_python_runs(tmp_path, monkeypatch, capsys):
 
 
 def _a_model(folder: Path) -> handgrad.Model:
-    return handgrad.train(steps=20, batch_size=8, n_hidden=8, out=folder)
+    return handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=8, out=folder)
 
 
 @pytest.mark.slow

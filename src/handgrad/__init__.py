@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
     from handgrad.evaluation import log_likelihoods as log_likelihoods
+    from handgrad.exporting import export as export
     from handgrad.lecture.cmp import cmp as cmp
     from handgrad.models.trained import Model as Model
     from handgrad.sampling import SampleConfig as SampleConfig
@@ -33,6 +34,7 @@ _HOME = {
     "check": "handgrad.checker",
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
+    "export": "handgrad.exporting",
     "load": "handgrad.training.checkpoint",
     "log_likelihoods": "handgrad.evaluation",
     "load_ipython_extension": "handgrad.magics",
@@ -50,6 +52,7 @@ __all__ = [
     "cmp",
     "derive",
     "evaluate",
+    "export",
     "load",
     "log_likelihoods",
     "mix",

@@ -102,7 +102,7 @@ def letter_by_letter(model: "Model | str | Path", line: str, others: int = 3) ->
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> [place.letter for place in letter_by_letter(model, "emma")]
         ['e', 'm', 'm', 'a', None]
     """
@@ -150,7 +150,7 @@ def evaluate(model: "Model | str | Path", text: str | Path | None = None) -> dic
 
     Example:
         >>> import handgrad
-        >>> _ = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> _ = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> list(handgrad.evaluate(folder / "run"))
         ['train', 'val', 'test']
     """

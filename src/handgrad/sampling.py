@@ -96,7 +96,7 @@ def sample(model: "Model | str | Path", n: int = 20, config: SampleConfig | None
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> lines = handgrad.sample(model, 3, seed=7, prefix="mar")
         >>> [line[:3] for line in lines]
         ['mar', 'mar', 'mar']

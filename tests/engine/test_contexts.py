@@ -11,10 +11,11 @@ from handgrad.engine.contexts import Contexts
 from handgrad.engine.distributions import Choice
 from handgrad.engine.models import contexts as form
 from handgrad.engine.training import no_moments
-from handgrad.models import bigram, torch_form
+from handgrad.models import bigram
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.torch_steps import TorchSteps
 
+from . import torch_form
 from .context_cases import FAMILIES, SIZES, context_case
 
 OF_NO_EFFECT = ("b1",)

@@ -13,7 +13,6 @@ from handgrad.engine import reading
 from handgrad.engine.distributions import Choice
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
-from handgrad.models import torch_form
 from handgrad.models.forms import form_of
 from handgrad.models.mix import mixture_of
 from handgrad.models.ngram import NGram
@@ -86,7 +85,6 @@ def test_a_context_that_goes_on_behind_its_end_is_refused():
 @EACH
 @pytest.mark.parametrize("at_once", [1, 5, 1000])
 def test_the_mean_loss_is_that_of_the_lines_read_alone(name, at_once, monkeypatch):
-    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", at_once)
     monkeypatch.setattr(reading, "LINES_AT_ONCE", at_once)
     model, total = model_of(name), 0.0
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
@@ -111,6 +109,28 @@ def test_a_model_of_contexts_is_read_letter_by_letter_too(name):
     drawn = [reading.Sampler(model, form.readers(model), Choice(0.8), [2], 9), form.sampler(model, Choice(0.8), [2], 9)]
     first, second = (sampler.draw(3, range(200)).tolist() for sampler in drawn)
     assert first == second
+
+
+def test_evaluation_reads_lines_that_begin_alike_together():
+    """However they are mixed: each beginning is read once, but for those on which one part ends and the next begins."""
+    words = [WORDS[place * 7 % len(WORDS)] for place in range(len(WORDS))]
+    model, at_once, read = counted(words), 6, []
+    form, dataset = form_of("ngram"), Dataset(corpus_from_lines(words, vocabulary=model.vocabulary).tokens)
+
+    class Counting(reading.Window):
+        def read(self, rows, tokens):
+            read.append(len(tokens))
+            return super().read(rows, tokens)
+
+    width = model.config.block_size
+    few = reading.Readers(lambda: Counting(lambda contexts: form.log_probabilities(model, contexts), width), at_once)
+    found = reading.of_tokens(model, few, dataset.tokens)
+    assert np.array_equal(found, reading.of_tokens(model, form.readers(model), dataset.tokens))
+    parts, beginnings = (
+        math.ceil(len(words) / at_once),
+        len({word[: n + 1] for word in words for n in range(len(word))}),
+    )
+    assert beginnings <= sum(read) <= beginnings + 3 * parts
 
 
 @EACH
@@ -158,7 +178,6 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
     for settings in ({"max_length": 9, "top_p": 0.8}, {"prefix": "ab", "max_length": 4, "temperature": 0.7}):
         expected = handgrad.sample(model, 50, seed=5, **settings)
         with monkeypatch.context() as patched:
-            patched.setattr(torch_form, "LINES_AT_ONCE", at_once)
             patched.setattr(reading, "LINES_AT_ONCE", at_once)
             assert handgrad.sample(model, 50, seed=5, **settings) == expected
         if "prefix" in settings:
@@ -168,7 +187,6 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
 
 @pytest.mark.parametrize("name", ["lstm", "bow"])
 def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
-    monkeypatch.setattr(torch_form, "LINES_AT_ONCE", 8)
     monkeypatch.setattr(reading, "LINES_AT_ONCE", 8)
     model, seen = model_of(name), []
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)

@@ -4,8 +4,8 @@ What a model makes of the beginning of a line depends on that beginning alone. S
 lines at hand is read once, however many lines begin with it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from handgrad.errors import CorpusError
 from handgrad.models.trained import Model
 from handgrad.threads import share
 
-LINES_AT_ONCE = 2**12
+LINES_AT_ONCE = 2**11
 """Read together: the more there are, the more begin alike."""
 Result = TypeVar("Result")
 
@@ -45,12 +45,10 @@ class Readers(NamedTuple):
     Args:
         new: makes a reader, which no other thread uses.
         at_once: so many lines are read together; so many beginnings there may be.
-        within: makes the context in which all of them read.
     """
 
     new: Callable[[], Reader]
     at_once: int
-    within: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Window:
@@ -114,28 +112,33 @@ def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> n
     begins = (contexts != 0).argmax(1)
     begins[~(contexts != 0).any(1)] = width
     logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), readers.new()
-    with readers.within():
-        for begin in np.unique(begins):
-            (all_chosen,) = np.nonzero(begins == begin)
-            for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
-                beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
-                for place in range(begin, width):
-                    beginnings.grow(contexts[chosen[beginnings.lines], place])
-                if len(beginnings.lines) < len(chosen):
-                    raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
-                logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
+    for begin in np.unique(begins):
+        (all_chosen,) = np.nonzero(begins == begin)
+        for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
+            beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
+            for place in range(begin, width):
+                beginnings.grow(contexts[chosen[beginnings.lines], place])
+            if len(beginnings.lines) < len(chosen):
+                raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
+            logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
     return logprobs
 
 
 def mean_loss(model: Model, readers: Readers, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    sums = _of_parts(model, readers, tokens, lambda logprobs: float(logprobs.sum(dtype=np.float64)))
+    sums = _of_parts(model, readers, tokens, lambda logprobs, _: float(logprobs.sum(dtype=np.float64)))
     return -sum(sums) / len(tokens)
 
 
 def of_tokens(model: Model, readers: Readers, tokens: np.ndarray) -> np.ndarray:
     """The log-probability of each token of some lines, after those before it in its line: (N,) float32."""
-    return np.concatenate(_of_parts(model, readers, tokens, lambda logprobs: logprobs))
+    whole = np.empty(len(tokens), np.float32)
+
+    def put(logprobs: np.ndarray, places: np.ndarray) -> None:
+        whole[places] = logprobs
+
+    _of_parts(model, readers, tokens, put)
+    return whole
 
 
 def along(model: Model, reader: Reader, line: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
@@ -182,8 +185,7 @@ class Sampler:
             reader = self._readers.new()
             return lambda part: self._part(reader, seed, part)
 
-        with self._readers.within():
-            drawn = share(_parts(lines, self._readers.at_once), begin)
+        drawn = share(_parts(lines, self._readers.at_once), begin)
         return np.concatenate([*drawn, np.empty(0, np.int32)])
 
     def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
@@ -209,28 +211,43 @@ class Sampler:
         return thresholds
 
 
-def _of_parts(model: Model, readers: Readers, tokens: np.ndarray, use: Callable[[np.ndarray], Result]) -> list[Result]:
-    """What `use` makes of the log-probability of each token, part by part."""
+def _of_parts(
+    model: Model, readers: Readers, tokens: np.ndarray, use: Callable[[np.ndarray, np.ndarray], Result]
+) -> list[Result]:
+    """What `use` makes of the log-probability of each token and of its place among them, part by part."""
     dataset = Dataset(tokens)
-    _refuse_longer(model, int(np.diff(dataset.starts).max()))
+    longest = int(np.diff(dataset.starts).max())
+    _refuse_longer(model, longest)
+    order = _alike_together(dataset, model.config.vocab_size, longest)
 
     def begin() -> Callable[[range], Result]:
         reader = readers.new()
 
         def measure(part: range) -> Result:
-            _, Y = dataset.lines(np.asarray(part))
+            numbers = order[part.start : part.stop]
+            _, Y = dataset.lines(numbers)
             logprobs = np.empty(Y.shape, np.float32)
             beginnings = Beginnings(reader, model.config.vocab_size, len(part))
             for place in range(Y.shape[1]):
                 lines, letters = beginnings.lines, Y[beginnings.lines, place]
                 logprobs[lines, place] = beginnings.log_probabilities[beginnings.rows, letters]
                 beginnings.grow(letters)
-            return use(logprobs[Y >= 0])
+            places = dataset.starts[numbers, None] + np.arange(Y.shape[1])
+            return use(logprobs[Y >= 0], places[Y >= 0])
 
         return measure
 
-    with readers.within():
-        return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+    return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+
+
+def _alike_together(dataset: Dataset, vocab_size: int, longest: int) -> np.ndarray:
+    """The numbers of the lines, sorted by as many of their first letters as fit into 63 bits."""
+    starts, ends = dataset.starts[:-1], dataset.starts[1:] - 1
+    keys = np.zeros(len(starts), np.int64)
+    for place in range(min(longest, int(63 / math.log2(vocab_size)))):
+        keys *= vocab_size
+        keys += dataset.tokens[np.minimum(starts + place, ends)]
+    return np.argsort(keys, kind="stable")
 
 
 def _parts(lines: range, at_once: int) -> list[range]:

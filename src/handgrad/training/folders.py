@@ -30,11 +30,11 @@ def runs_in(folder: str | Path) -> list[Path]:
 
     Example:
         >>> import handgrad
-        >>> _ = handgrad.train(steps=2, batch_size=8, n_hidden=16, out=folder / "runs" / "one")
+        >>> _ = handgrad.train(model="mlp", steps=2, batch_size=8, n_hidden=16, out=folder / "runs" / "one")
         >>> [run.name for run in runs_in(folder / "runs")]
         ['one']
     """
-    found = {run: _created(run) for run in _run_folders(Path(folder), LEVELS)}
+    found = {run: created_at(run) for run in run_folders(Path(folder))}
     known = {run: created for run, created in found.items() if created is not None}
     return sorted(known, key=lambda run: known[run], reverse=True)
 
@@ -104,7 +104,8 @@ def refuse_folder_of_runs(folder: str | Path, command: str = "") -> None:
     )  # fmt: skip
 
 
-def _run_folders(folder: Path, levels: int) -> Iterator[Path]:
+def run_folders(folder: Path, levels: int = LEVELS) -> Iterator[Path]:
+    """Every folder with a `config.json`, by name; what is in these is not looked at."""
     with suppress(OSError):
         for path in sorted(folder.iterdir()):
             if path.name.startswith(".") or not path.is_dir():
@@ -112,11 +113,11 @@ def _run_folders(folder: Path, levels: int) -> Iterator[Path]:
             if (path / "config.json").is_file():
                 yield path
             elif levels > 1:
-                yield from _run_folders(path, levels - 1)
+                yield from run_folders(path, levels - 1)
 
 
-def _created(run: Path) -> tuple[datetime, int] | None:
-    """When it was created: to the second as it says itself, and then as the file system does."""
+def created_at(run: Path) -> tuple[datetime, int] | None:
+    """When a run was created: to the second as it says itself, and then as the file system does."""
     path = run / "config.json"
     try:
         created = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["created"])

@@ -21,7 +21,7 @@ from handgrad.models.family import Family
 from handgrad.models.trained import Model
 from handgrad.threads import share
 
-CONTEXTS_AT_ONCE = 2**12
+CONTEXTS_AT_ONCE = 2**10
 """Read together: the more there are, the more is the same in them."""
 PARTS_AT_ONCE = 2**10
 """Whose moments wait to be merged."""

@@ -1,7 +1,6 @@
 """The form of mixtures: their parts read the same beginnings in step, and what they say is added up."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -45,15 +44,8 @@ def readers(model: Model) -> reading.Readers:
     assert isinstance(model.config, Mix)
     weights, parts = model.config.weights, [form_of(part.config.name).readers(part) for part in parts_of(model)]
 
-    @contextmanager
-    def within() -> Iterator[None]:
-        with ExitStack() as stack:
-            for part in parts:
-                stack.enter_context(part.within())
-            yield
-
     at_once = min(part.at_once for part in parts)
-    return reading.Readers(lambda: Reader([part.new() for part in parts], weights), at_once, within)
+    return reading.Readers(lambda: Reader([part.new() for part in parts], weights), at_once)
 
 
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
