@@ -140,7 +140,7 @@ def test_letters_the_model_has_not_seen_are_named(tmp_path):
 
 
 def test_a_path_stands_for_its_model(tmp_path, words_txt):
-    sizes = {"steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
+    sizes = {"model": "mlp", "steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
     model, run = handgrad.train(words_txt, out=tmp_path / "run", **sizes), tmp_path / "run"
     for path in (run, str(run)):
         assert handgrad.evaluate(path) == handgrad.evaluate(model)
