@@ -126,9 +126,9 @@ class Session:
         rows = max(height - (2 if is_small else 7), 1)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(overflow="ellipsis")  # of the two this one is made narrower, as its rows do not wrap
         if not is_small:
-            table.add_row(Text("next letter", style="dim"), Text("how it may go on", style="dim"))
+            table.add_row(*(Text(title, style="dim", no_wrap=True) for title in ("next letter", "how it may go on")))
         letters, lines = self._letters(typed, rows, width), self._lines(typed, rows)
         table.add_row(letters, Group(*lines))
         filling = [Text()] * (rows - max(letters.row_count, len(lines)))
