@@ -92,6 +92,7 @@ def test_wide_letters_and_a_model_that_reads_few():
     rows = seen(session, session.begin(), 40, 20)
     assert max(map(cell_len, rows)) <= 40
     assert rows[2].startswith("…東")
+    assert all(re.match(r"\S+ +0\.\d{4} ", row) for row in seen(session, session.begin(), 24, 6)[1:-1])
     short = Session(model_of("transformer"), SampleConfig(seed=1))  # of 5 letters and the end
     assert pressed(short, *"abcabca").text == "abcab"
     assert pressed(short, *"abcabc").remark == "It takes at most 5 letters."
