@@ -21,16 +21,23 @@ def test_results_come_in_the_order_of_the_parts(monkeypatch, threads):
     assert share([], lambda: later_if_earlier) == []
 
 
-def test_each_thread_begins_once_and_all_work_at_the_same_time(monkeypatch):
+def test_each_thread_has_what_was_begun_for_it_and_all_work_at_the_same_time(monkeypatch):
     monkeypatch.setenv("HANDGRAD_THREADS", "3")
-    together, begun = threading.Barrier(3, timeout=30), []
+    together, users = threading.Barrier(3, timeout=30), []
 
     def begin():
-        begun.append(threading.current_thread())
-        return lambda _: together.wait()
+        own = []
+        users.append(own)
 
-    assert sorted(share(range(3), begin)) == [0, 1, 2]
-    assert len(set(begun)) == len(begun) == 3
+        def work(_):
+            own.append(threading.current_thread())
+            return together.wait()
+
+        return work
+
+    assert sorted(share(range(6), begin)) == [0, 0, 1, 1, 2, 2]
+    assert len(users) == len({thread for own in users for thread in own}) == 3
+    assert [len(set(own)) for own in users] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])

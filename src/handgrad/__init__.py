@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
+    from handgrad.evaluation import log_likelihoods as log_likelihoods
     from handgrad.exporting import export as export
     from handgrad.lecture.cmp import cmp as cmp
     from handgrad.models.trained import Model as Model
@@ -35,6 +36,7 @@ _HOME = {
     "evaluate": "handgrad.evaluation",
     "export": "handgrad.exporting",
     "load": "handgrad.training.checkpoint",
+    "log_likelihoods": "handgrad.evaluation",
     "load_ipython_extension": "handgrad.magics",
     "mix": "handgrad.training.mix",
     "sample": "handgrad.sampling",
@@ -52,6 +54,7 @@ __all__ = [
     "evaluate",
     "export",
     "load",
+    "log_likelihoods",
     "mix",
     "ops",
     "sample",

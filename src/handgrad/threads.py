@@ -31,23 +31,22 @@ def share(parts: Sequence[Part], begin: Callable[[], Callable[[Part], Result]]) 
 
     Args:
         parts: what is to be done.
-        begin: called by each thread once; what it returns is called with one part after another, so that it may use
-            arrays of its own.
+        begin: called once for each thread, but by this one, whose memory C's library gives back; what it returns is
+            called with one part after another, so that it may use arrays of its own.
 
     Example:
         >>> share([1, 2, 3], lambda: lambda number: number**2)
         [1, 4, 9]
     """
     threads = min(n_threads(), len(parts))
+    doing = [begin() for _ in range(threads)]
     if threads <= 1:
-        do = begin() if parts else None
-        return [do(part) for part in parts] if do else []
+        return [do(part) for do in doing for part in parts]
     results: list = [None] * len(parts)
     waiting, stop = iter(range(len(parts))), threading.Event()
 
-    def work() -> None:
+    def work(do: Callable[[Part], Result]) -> None:
         try:
-            do = begin()
             for number in waiting:
                 if stop.is_set():
                     return
@@ -57,7 +56,7 @@ def share(parts: Sequence[Part], begin: Callable[[], Callable[[Part], Result]]) 
             raise
 
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(work) for _ in range(threads)]
+        futures = [pool.submit(work, do) for do in doing]
         try:
             wait(futures)
         except BaseException:

@@ -72,18 +72,29 @@ SETTINGS = {
     "--preset slow": ("'slow'", "--preset", "default, lecture, microgpt"),
     "--n-hiden 9": ("--n-hiden", "Did you mean --n-hidden?", "train --help"),
     "--n-hidden 100000 --n-embd 100000 --block-size 1000": ("not enough memory", "TiB", "smaller sizes"),
-    "--resume run --steps 30": ("--steps", "keeps its settings", "without --resume"),
+    "--resume run --n-hidden 30": ("--n-hidden", "keeps its settings", "without --resume"),
+    "--time 0": ("time makes no sense", "'0'", "12s, or 5m, or 1h"),
+    "--time soon": ("time makes no sense", "'soon'", "12s, or 5m, or 1h"),
+    "--time 5s --steps 9": ("--time and --steps", "Leave out one"),
+    "--split fair": ("--split", "'fair'", "'distinct', 'lines'"),
+    "--keep none": ("--keep", "'none'", "'best', 'last'"),
+    "--random python": ("split", "got distinct", "expected lines", "--split lines"),
     "--resume run --runs 2": ("--runs", "keeps its settings", "without --resume"),
     "--resume run --out other": ("--out", "keeps its settings", "without --resume"),
     "--resume run --preset lecture": ("--preset", "keeps its settings", "without --resume"),
 }
 
 WISHES = {
-    "": ("RUN is missing", "sample --help"),
+    "": ("runs: there is no run in this folder", "handgrad train"),
+    ".": (".: this is a folder of runs", "newest first: run.", "type 'handgrad sample run'"),
     "run -n 0": ("n makes no sense", "got 0", "expected 1 to"),
     "run -n few": ("-n", "'few'", "sample --help"),
-    "run --temperature 0": ("temperature", "got 0.0", "above 0", "0.01"),
-    "run --temperature nan": ("temperature", "got nan", "above 0"),
+    "run --temperature -1": ("temperature", "got -1.0", "at least 0"),
+    "run --temperature nan": ("temperature", "got nan", "at least 0"),
+    "run --top-k 0": ("top_k", "got 0", "an integer of at least 1"),
+    "run --top-k most": ("--top-k", "'most'", "sample --help"),
+    "run --top-p 0": ("top_p", "got 0.0", "above 0 and at most 1"),
+    "run --top-p 90": ("top_p", "got 90.0", "above 0 and at most 1"),
     "run --max-length 0": ("max_length", "got 0", "expected 1 to"),
     "run --max-length 3 --prefix emma": ("prefix", "got 4 characters", "fewer than max_length 3"),
     "run --prefix m3x!": ("'m3x!'", "letters", "'!', '3'", "expected only abc"),
@@ -92,7 +103,8 @@ WISHES = {
 }
 
 MEASURES = {
-    "": ("RUN is missing", "evaluate --help"),
+    "": ("runs: there is no run in this folder", "handgrad train"),
+    ". --line emma": (".: this is a folder of runs", "newest first: run.", "type 'handgrad evaluate run'"),
     "run --line em7ma": ("'em7ma'", "letters", "'7'", "expected only abc"),
     "run --line": ("--line: its value is missing", "evaluate --help"),
 }

@@ -72,7 +72,7 @@ def test_for_a_program(handgrad, mixed):
     assert content["loss"]["val"] <= min(run["val"] for run in content["runs"])
     assert len(content["samples"]) == 20
     ours, theirs = listing(folder / "another"), listing(folder / "mixture")
-    assert ours.keys() == theirs.keys() == {"config.json", "model.safetensors", "samples.txt"}
+    assert ours.keys() == theirs.keys() == {"config.json", "model.safetensors", "results.json", "samples.txt"}
     assert ours["model.safetensors"] == theirs["model.safetensors"]
     shutil.rmtree(folder / "another")
 

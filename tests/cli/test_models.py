@@ -60,7 +60,8 @@ REFUSED = {
     "--model gru --preset lecture": ("--preset lecture is one of the mlp", "Leave out one of the two"),
     "--model transformer --block-size 4": ("lines of at most 3 characters", "a block_size of at least"),
     "--model ngram --steps 10": ("steps: the ngram is counted, not trained",),
-    "--dropout 0.5": ("the mlp has no dropout",),
+    "--model mlp --dropout 0.5": ("the mlp has no dropout", "--model, such as transformer"),
+    "--block-size 3": ("the gru has no block_size", "--model, such as mlp"),
 }
 
 

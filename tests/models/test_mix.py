@@ -7,14 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 import handgrad
 from handgrad.data import Dataset, Vocabulary, corpus_from_lines
 from handgrad.engine import reading
 from handgrad.errors import ConfigError, CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
-from handgrad.models import forms, torch_form
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, mixture_of, parts_of
 from handgrad.models.registry import FAMILIES, family
@@ -44,12 +42,6 @@ def model_of(name: str, seed: int) -> Model:
     arrays = {key: value.numpy().astype(np.float32) for key, value in p.parameters.items()}
     buffers = {key: np.full(shape, 0.5, np.float32) for key, shape in p.config.buffer_shapes.items()}
     return Model(p.config, vocabulary, arrays, buffers, text, 0)
-
-
-@pytest.fixture
-def bow_in_torch(monkeypatch):
-    """A family without compiled loops."""
-    monkeypatch.setattr(forms, "COMPILED", forms.COMPILED - {"bow"})
 
 
 def mix_of(names: str) -> Model:
@@ -125,32 +117,11 @@ def test_neither_how_many_lines_are_read_at_once_nor_threads_change_anything(nam
     for at_once, threads in ((1000, 1), (4, 1), (13, 1), (8, 3)):
         monkeypatch.setenv("HANDGRAD_THREADS", str(threads))
         monkeypatch.setattr(reading, "LINES_AT_ONCE", at_once)
-        monkeypatch.setattr(torch_form, "LINES_AT_ONCE", at_once)
         lines = handgrad.sample(model, 60, seed=5, max_length=5, prefix="ab", temperature=0.7)
         seen.append((lines, model.log_probabilities(BEGINNINGS).tobytes(), round(mean_loss(model, dataset), 12)))
     assert all(each == seen[0] for each in seen)
     assert {line[:2] for line in seen[0][0]} == {"ab"}
     assert handgrad.sample(model, 60, seed=6, max_length=5) != handgrad.sample(model, 60, seed=7, max_length=5)
-
-
-@pytest.mark.usefixtures("bow_in_torch")
-def test_a_part_may_have_no_compiled_loops(monkeypatch):
-    test_probabilities_are_the_weighted_sum_of_those_of_the_parts("bow, gru")
-    test_neither_how_many_lines_are_read_at_once_nor_threads_change_anything("bow, gru", monkeypatch)
-
-
-@pytest.mark.usefixtures("bow_in_torch")
-def test_torch_has_one_thread_while_a_part_of_it_reads():
-    model, seen = mix_of("bow, gru"), []
-    torch.set_num_threads(2)
-    try:
-        readers = form_of("mix").readers(model)
-        with readers.within():
-            seen.append(torch.get_num_threads())
-        seen.append(torch.get_num_threads())
-    finally:
-        torch.set_num_threads(1)
-    assert seen == [1, 2]
 
 
 def test_a_line_longer_than_a_part_reads():
@@ -192,8 +163,8 @@ def test_parts_of_other_vocabularies_are_refused():
         Mix(4, (family("bigram")(4), family("bigram")(7)), (0.5, 0.5))
 
 
-def test_torch_is_not_imported_for_families_with_compiled_loops():
-    """The module of the mixture, and those of its compiled parts, by themselves."""
+def test_torch_is_not_imported():
+    """The module of the mixture, and those of its parts, by themselves."""
     program = (
         "import sys; import handgrad.training.mix; from handgrad.models.forms import form_of;"
         "[form_of(name) for name in ('mix', 'gru', 'mlp', 'ngram')]; print('torch' in sys.modules)"

@@ -42,7 +42,7 @@ def test_what_is_no_run_is_passed_over(tmp_path):
 
 def test_the_newest_is_the_last_that_was_finished_and_can_be_loaded(tmp_path, some_names):
     runs = tmp_path / "runs"
-    with pytest.raises(RunError, match=r"runs: there is no run in here\. 'handgrad train' makes one"):
+    with pytest.raises(RunError, match=r"runs: there is no run in this folder\. 'handgrad train' makes one"):
         newest(runs)
     sizes = {"steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
     for name in ("first", "second"):
@@ -55,14 +55,16 @@ def test_the_newest_is_the_last_that_was_finished_and_can_be_loaded(tmp_path, so
     (runs / "second" / "model.safetensors").write_bytes(b"cut")
     assert newest(runs) == runs / "first"
     shutil.rmtree(runs / "first")
-    with pytest.raises(RunError, match=r"no run in here is finished; the newest is .*--resume"):
+    with pytest.raises(RunError, match=r"no run in this folder is finished\..*--resume .*second"):
         newest(runs)
 
 
 def test_a_folder_of_runs_is_explained(tmp_path):
     for number in range(10):
         made(tmp_path / f"run-{number}", f"2026-01-31T12:00:0{number}+00:00")
-    with pytest.raises(RunError, match=r"folder of runs, not a run.*run-9, .*run-8, .*run-2 and 2 more\."):
+    with pytest.raises(RunError, match=r"folder of runs, not a run.*run-9, .*run-8, .*run-2 and 2 more\.$"):
         refuse_folder_of_runs(tmp_path)
+    with pytest.raises(RunError, match=r"For the newest type 'handgrad sample .*/run-9'\.$"):
+        refuse_folder_of_runs(tmp_path, "handgrad sample")
     refuse_folder_of_runs(tmp_path / "run-1")
     refuse_folder_of_runs(tmp_path / "nowhere")

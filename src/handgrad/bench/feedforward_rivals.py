@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from handgrad.bench.adamw import RATE, WEIGHT_DECAY, torch_adamw
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
 from handgrad.data import resolve_corpus, split
 from handgrad.data.dataset import Dataset
 from handgrad.models.family import Family, OfContexts
 from handgrad.training.config import TrainConfig
-
-RATE, WEIGHT_DECAY, BETA2, EPS = 0.001, 0.01, 0.99, 1e-8
 
 
 class Minibatches(NamedTuple):
@@ -161,12 +160,7 @@ def _autograd(problem: Minibatches, loss_of: Callable[..., Any]) -> Steps:
 
     def steps(n: int) -> Arrays:
         p = {name: torch.tensor(value, requires_grad=True) for name, value in problem.parameters.items()}
-        decayed = [value for name, value in p.items() if network.decays(name)]
-        others = [value for name, value in p.items() if not network.decays(name)]
-        groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], lr=RATE, betas=(network.beta1, BETA2), eps=EPS
-        )
+        optimizer = torch_adamw(network, p)
         for X, Y in zip(Xs[:n], Ys[:n], strict=True):
             loss = loss_of(p, X, Y)
             optimizer.zero_grad(set_to_none=True)
@@ -217,71 +211,11 @@ _LOSSES: dict[str, Callable[..., Any]] = {"bigram": _bigram_loss, "bow": _bow_lo
 
 def jax_scan(problem: Minibatches) -> Steps:
     """JAX autograd, compiled by `jit`, with the steps in `lax.scan`, and AdamW."""
-    import jax
-    from jax import numpy as jnp
+    from handgrad.bench.jax_rivals import jax_steps
 
-    network, loss_of = problem.network, _JAX_LOSSES[problem.network.name]
-    parameters, Xs, Ys = jax.tree.map(jnp.asarray, (problem.parameters, problem.X, problem.Y))
-    zeros = jax.tree.map(jnp.zeros_like, parameters)
-    kept = {name: 1 - RATE * WEIGHT_DECAY * network.decays(name) for name in parameters}
-
-    @jax.jit
-    def take(state: Any, Xs: Any, Ys: Any) -> Any:
-        def step(state: Any, batch: Any) -> Any:
-            p, mean, square, t = state
-            gradients = jax.grad(loss_of)(p, *batch)
-            mean = jax.tree.map(lambda m, g: network.beta1 * m + (1 - network.beta1) * g, mean, gradients)
-            square = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g**2, square, gradients)
-            factor, unbias = RATE / (1 - network.beta1**t), 1 / (1 - BETA2**t)
-
-            def updated(value: Any, keep: float, m: Any, v: Any) -> Any:
-                return keep * value - factor * m / (jnp.sqrt(v * unbias) + EPS)
-
-            return (jax.tree.map(updated, p, kept, mean, square), mean, square, t + 1), None
-
-        return jax.lax.scan(step, state, (Xs, Ys))[0]
-
-    return lambda n: jax.tree.map(np.asarray, take((parameters, zeros, zeros, 1.0), Xs[:n], Ys[:n])[0])
+    return jax_steps(problem.network, problem.parameters, problem.X, problem.Y)
 
 
-def _jax_cross_entropy(logits: Any, Y: Any) -> Any:
-    """The mean over all but those below 0."""
-    import jax
-    from jax import numpy as jnp
-
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), Y[..., None], -1)[..., 0]
-    return -jnp.where(Y >= 0, chosen, 0.0).sum() / (Y >= 0).sum()
-
-
-def _jax_bigram_loss(p: dict[str, Any], X: Any, Y: Any) -> Any:
-    return _jax_cross_entropy(p["W"][X[:, 0]], Y)
-
-
-def _jax_bow_loss(p: dict[str, Any], X: Any, Y: Any) -> Any:
-    from jax import numpy as jnp
-
-    places = X.shape[1]
-    x = p["C"][X] + p["P"][:places]
-    x = x + jnp.tril(jnp.ones((places, places))) / jnp.arange(1, places + 1)[:, None] @ x
-    x = x + jnp.tanh(x @ p["W1"] + p["b1"]) @ p["W2"] + p["b2"]
-    return _jax_cross_entropy(x @ p["Wy"] + p["by"], Y)
-
-
-def _jax_wavenet_loss(p: dict[str, Any], X: Any, Y: Any) -> Any:
-    from jax import numpy as jnp
-
-    x, level = p["C"][X], 0
-    while x.shape[1] > 1:
-        level += 1
-        x = x.reshape(x.shape[0], x.shape[1] // 2, -1) @ p[f"W{level}"]
-        xhat = (x - x.mean((0, 1))) / jnp.sqrt(x.var((0, 1), ddof=1) + 1e-5)
-        x = jnp.tanh(p[f"bngain{level}"] * xhat + p[f"bnbias{level}"])
-    return _jax_cross_entropy(x[:, 0] @ p["Wy"] + p["by"], Y)
-
-
-_JAX_LOSSES: dict[str, Callable[..., Any]] = {
-    "bigram": _jax_bigram_loss, "bow": _jax_bow_loss, "wavenet": _jax_wavenet_loss
-}  # fmt: skip
 RIVALS: dict[str, Callable[[Minibatches], Steps]] = {
     "engine": engine,
     "PyTorch autograd": torch_autograd,

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.bench.line_rivals import LineProblem, beginnings, draw, engine, steps_of_autograd, torch_by_hand
+from handgrad.bench.line_rivals import (
+    LineProblem,
+    beginnings,
+    draw,
+    engine,
+    jax_scan,
+    steps_of_autograd,
+    torch_by_hand,
+)
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
 
@@ -92,6 +100,7 @@ RIVALS: dict[str, Callable[[LineProblem], Steps]] = {
     "PyTorch autograd, its own attention": _but_keys(torch_own_attention),
     "PyTorch by hand": _but_keys(torch_by_hand),
     "PyTorch autograd, compiled": _but_keys(torch_compiled),
+    "JAX jit + scan": _but_keys(jax_scan),
 }
 
 

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from handgrad.bench.adamw import RATE, WEIGHT_DECAY, torch_adamw
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
 from handgrad.bench.shapes import Shape
 from handgrad.data import resolve_corpus, split
 from handgrad.data.dataset import Dataset
 from handgrad.models.recurrent import Recurrent
 from handgrad.models.registry import family
-
-RATE, WEIGHT_DECAY = 0.001, 0.01
 
 
 class LineProblem(NamedTuple):
@@ -114,12 +113,25 @@ def torch_by_hand(problem: LineProblem) -> Steps:
     return lambda n: torch.adam_steps(problem.parameters, moments, batches[:n], [RATE] * n, WEIGHT_DECAY)[0]
 
 
+def jax_scan(problem: LineProblem) -> Steps:
+    """JAX autograd, compiled by `jit`, with places and steps in `lax.scan`, lines padded to the longest of the text."""
+    from handgrad.bench.jax_rivals import jax_steps
+
+    places = (*problem.numbers.shape, problem.longest)
+    X, Y = np.zeros(places, np.int64), np.full(places, -1)
+    for step, numbers in enumerate(problem.numbers):
+        read, follows = problem.dataset.lines(numbers)
+        X[step, :, : read.shape[1]], Y[step, :, : read.shape[1]] = read, follows
+    return jax_steps(problem.network, problem.parameters, X, Y)
+
+
 RIVALS: dict[str, Callable[[LineProblem], Steps]] = {
     "engine": engine,
     "PyTorch autograd": torch_autograd,
     "PyTorch autograd, less padding": torch_autograd_short,
     "PyTorch autograd, its own layer": torch_layer,
     "PyTorch by hand": torch_by_hand,
+    "JAX jit + scan": jax_scan,
 }
 
 
@@ -142,10 +154,7 @@ def steps_of_autograd(problem: LineProblem, longest: int, scores: Callable[..., 
 
     def steps(n: int) -> Arrays:
         p = {name: torch.tensor(value, requires_grad=True) for name, value in problem.parameters.items()}
-        decayed = [value for name, value in p.items() if network.decays(name)]
-        others = [value for name, value in p.items() if not network.decays(name)]
-        groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(network.beta1, 0.99), eps=1e-8)
+        optimizer = torch_adamw(network, p)
         for X, Y in batches[:n]:
             loss = F.cross_entropy(scores(network, p, X).flatten(0, 1), Y.flatten(), ignore_index=-1)
             optimizer.zero_grad(set_to_none=True)

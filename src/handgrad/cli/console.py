@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +16,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from handgrad.training.loop import Progress as Reported
+    from handgrad.training.loop import Report
     from handgrad.training.run import Outcome
 
 PLAIN_LINE_SECONDS = 5.0
@@ -96,8 +96,7 @@ class TrainingProgress:
     Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says.
     """
 
-    def __init__(self, steps: int):  # noqa: D107
-        self.steps = steps
+    def __init__(self):  # noqa: D107
         self.console = console(stderr=True)
         self.bars = Progress(
             TextColumn("{task.description}"), BarColumn(self._room()), MofNCompleteColumn(),
@@ -118,22 +117,23 @@ class TrainingProgress:
         """Take the bars away."""
         self.bars.stop()
 
-    def of(self, run: str = "", done: int = 0) -> "Reported":
+    def of(self, run: str = "", done: int = 0, steps: int | None = None) -> "Reported":
         """The bar of one run, `done` steps of which are done already."""
-        task = self.bars.add_task(run or "training", total=self.steps, completed=done, status="")
+        task = self.bars.add_task(run or "training", total=steps, completed=done, status="")
         begun, first, spoken = 0.0, 0, time.monotonic()
 
-        def show(step: int, losses: np.ndarray) -> None:
+        def show(report: "Report") -> None:
             nonlocal begun, first, spoken
-            now = time.monotonic()
+            now, step = time.monotonic(), report.step
             if not begun:
                 begun, first = now, step  # what came before was mostly loading
             pace = (step - first) / (now - begun) if step > first else 0.0
-            status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
-            self.bars.update(task, completed=step, status=status)
-            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == self.steps):
-                left = f", {clock((self.steps - step) / pace)} left" if pace else ""
-                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {self.steps:,}: {status}{left}")
+            validation = "" if report.val_loss is None else f", validation {report.val_loss:.4f}"
+            status = f"loss {report.losses.mean():.4f}{validation}" + (f", {pace:,.0f} steps/s" if pace else "")
+            self.bars.update(task, completed=step, total=report.steps, status=status)
+            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == report.steps):
+                left = f", {clock((report.steps - step) / pace)} left" if pace else ""
+                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {report.steps:,}: {status}{left}")
                 spoken = now
 
         return show

@@ -4,21 +4,21 @@ What a model makes of the beginning of a line depends on that beginning alone. S
 lines at hand is read once, however many lines begin with it.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from handgrad.data.dataset import Dataset
-from handgrad.engine.distributions import thresholds_of
+from handgrad.engine.distributions import Choice
 from handgrad.engine.sampler import draw_letters, flatten
 from handgrad.engine.vectors import padded
 from handgrad.errors import CorpusError
 from handgrad.models.trained import Model
 from handgrad.threads import share
 
-LINES_AT_ONCE = 2**12
+LINES_AT_ONCE = 2**11
 """Read together: the more there are, the more begin alike."""
 Result = TypeVar("Result")
 
@@ -45,12 +45,10 @@ class Readers(NamedTuple):
     Args:
         new: makes a reader, which no other thread uses.
         at_once: so many lines are read together; so many beginnings there may be.
-        within: makes the context in which all of them read.
     """
 
     new: Callable[[], Reader]
     at_once: int
-    within: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Window:
@@ -114,28 +112,43 @@ def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> n
     begins = (contexts != 0).argmax(1)
     begins[~(contexts != 0).any(1)] = width
     logprobs, reader = np.empty((n_lines, model.config.vocab_size), np.float32), readers.new()
-    with readers.within():
-        for begin in np.unique(begins):
-            (all_chosen,) = np.nonzero(begins == begin)
-            for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
-                beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
-                for place in range(begin, width):
-                    beginnings.grow(contexts[chosen[beginnings.lines], place])
-                if len(beginnings.lines) < len(chosen):
-                    raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
-                logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
+    for begin in np.unique(begins):
+        (all_chosen,) = np.nonzero(begins == begin)
+        for chosen in np.split(all_chosen, range(readers.at_once, len(all_chosen), readers.at_once)):
+            beginnings = Beginnings(reader, model.config.vocab_size, len(chosen))
+            for place in range(begin, width):
+                beginnings.grow(contexts[chosen[beginnings.lines], place])
+            if len(beginnings.lines) < len(chosen):
+                raise IndexError("a context goes on behind the end of its line: 0 stands between its letters")
+            logprobs[chosen] = beginnings.log_probabilities[beginnings.rows]
     return logprobs
 
 
 def mean_loss(model: Model, readers: Readers, tokens: np.ndarray) -> float:
     """Mean cross-entropy over all tokens of some lines, in nats."""
-    sums = _of_parts(model, readers, tokens, lambda logprobs: float(logprobs.sum(dtype=np.float64)))
+    sums = _of_parts(model, readers, tokens, lambda logprobs, _: float(logprobs.sum(dtype=np.float64)))
     return -sum(sums) / len(tokens)
 
 
 def of_tokens(model: Model, readers: Readers, tokens: np.ndarray) -> np.ndarray:
     """The log-probability of each token of some lines, after those before it in its line: (N,) float32."""
-    return np.concatenate(_of_parts(model, readers, tokens, lambda logprobs: logprobs))
+    whole = np.empty(len(tokens), np.float32)
+
+    def put(logprobs: np.ndarray, places: np.ndarray) -> None:
+        whole[places] = logprobs
+
+    _of_parts(model, readers, tokens, put)
+    return whole
+
+
+def along(model: Model, reader: Reader, line: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+    """Log-probabilities of what comes at each place of a line, (vocab_size,), and of what follows its last letter."""
+    _refuse_longer(model, len(line) + 1)
+    beginnings = Beginnings(reader, model.config.vocab_size, 1)
+    for letter in line:
+        yield beginnings.log_probabilities[0]
+        beginnings.grow(np.array([letter], np.int32))
+    yield beginnings.log_probabilities[0]
 
 
 class Sampler:
@@ -147,7 +160,7 @@ class Sampler:
     Args:
         model: that is drawn from.
         readers: of it.
-        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
+        choice: how a letter is drawn.
         prefix: the tokens each line begins with.
         max_length: tokens after which a line is cut off, those of the prefix included.
     """
@@ -156,12 +169,12 @@ class Sampler:
         self,
         model: Model,
         readers: Readers,
-        temperature: float,
+        choice: Choice,
         prefix: Sequence[int] | np.ndarray,
         max_length: int,
     ):
         _refuse_longer(model, len(prefix) + 1)
-        self._vocab_size, self._readers, self._temperature = model.config.vocab_size, readers, float(temperature)
+        self._vocab_size, self._readers, self._choice = model.config.vocab_size, readers, choice
         self._prefix = np.asarray(prefix, np.int32)
         self._max_length = min(max_length, model.config.longest or max_length)
 
@@ -172,8 +185,7 @@ class Sampler:
             reader = self._readers.new()
             return lambda part: self._part(reader, seed, part)
 
-        with self._readers.within():
-            drawn = share(_parts(lines, self._readers.at_once), begin)
+        drawn = share(_parts(lines, self._readers.at_once), begin)
         return np.concatenate([*drawn, np.empty(0, np.int32)])
 
     def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
@@ -186,7 +198,7 @@ class Sampler:
             if place >= len(self._prefix):
                 thresholds = self._thresholds(beginnings.log_probabilities, place)
                 growing = beginnings.lines.copy()  # is changed by `draw_letters`
-                settings = self._vocab_size - 1, np.uint64(seed), place, part.start
+                settings = np.uint64(seed), place, part.start
                 draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
             if place + 1 < self._max_length:
                 beginnings.grow(letters[beginnings.lines, place])
@@ -195,32 +207,47 @@ class Sampler:
     def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
         thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
         contexts = np.full((len(logprobs), 1), min(place, 1), np.int32)  # all 0 where no letter is known
-        thresholds_of(thresholds[:, : logprobs.shape[1] - 1], logprobs, contexts, self._temperature)
+        self._choice.write_thresholds(thresholds[:, : logprobs.shape[1] - 1], logprobs, contexts)
         return thresholds
 
 
-def _of_parts(model: Model, readers: Readers, tokens: np.ndarray, use: Callable[[np.ndarray], Result]) -> list[Result]:
-    """What `use` makes of the log-probability of each token, part by part."""
+def _of_parts(
+    model: Model, readers: Readers, tokens: np.ndarray, use: Callable[[np.ndarray, np.ndarray], Result]
+) -> list[Result]:
+    """What `use` makes of the log-probability of each token and of its place among them, part by part."""
     dataset = Dataset(tokens)
-    _refuse_longer(model, int(np.diff(dataset.starts).max()))
+    longest = int(np.diff(dataset.starts).max())
+    _refuse_longer(model, longest)
+    order = _alike_together(dataset, model.config.vocab_size, longest)
 
     def begin() -> Callable[[range], Result]:
         reader = readers.new()
 
         def measure(part: range) -> Result:
-            _, Y = dataset.lines(np.asarray(part))
+            numbers = order[part.start : part.stop]
+            _, Y = dataset.lines(numbers)
             logprobs = np.empty(Y.shape, np.float32)
             beginnings = Beginnings(reader, model.config.vocab_size, len(part))
             for place in range(Y.shape[1]):
                 lines, letters = beginnings.lines, Y[beginnings.lines, place]
                 logprobs[lines, place] = beginnings.log_probabilities[beginnings.rows, letters]
                 beginnings.grow(letters)
-            return use(logprobs[Y >= 0])
+            places = dataset.starts[numbers, None] + np.arange(Y.shape[1])
+            return use(logprobs[Y >= 0], places[Y >= 0])
 
         return measure
 
-    with readers.within():
-        return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+    return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+
+
+def _alike_together(dataset: Dataset, vocab_size: int, longest: int) -> np.ndarray:
+    """The numbers of the lines, sorted by as many of their first letters as fit into 63 bits."""
+    starts, ends = dataset.starts[:-1], dataset.starts[1:] - 1
+    keys = np.zeros(len(starts), np.int64)
+    for place in range(min(longest, int(63 / math.log2(vocab_size)))):
+        keys *= vocab_size
+        keys += dataset.tokens[np.minimum(starts + place, ends)]
+    return np.argsort(keys, kind="stable")
 
 
 def _parts(lines: range, at_once: int) -> list[range]:

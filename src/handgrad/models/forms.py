@@ -1,4 +1,4 @@
-"""The forms in which a family computes: compiled loops where it has them, else PyTorch's operations."""
+"""The compiled forms in which families are measured, evaluated and sampled."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from handgrad.models.mix import Mix
-from handgrad.models.registry import COMPILED, family
+from handgrad.models.registry import family
 
 if TYPE_CHECKING:
+    from handgrad.engine.distributions import Choice
     from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
 
-OF_THEIR_OWN = frozenset({"ngram"})
-"""Families whose compiled form is like that of no other."""
+OF_THEIR_OWN = frozenset({"ngram", "mix"})
+"""Families whose form is like that of no other."""
 
 
 class Sampler(Protocol):
@@ -47,23 +47,13 @@ class Form(Protocol):
         """Mean cross-entropy over all tokens of some lines, in nats."""
         ...
 
-    def sampler(
-        self, model: "Model", temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int
-    ) -> Sampler:
+    def sampler(self, model: "Model", choice: "Choice", prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
         """What draws lines from the model."""
         ...
 
 
 def form_of(name: str) -> Form:
-    """The form of the family of that name that is for use, not for training.
-
-    Raises:
-        ModuleNotFoundError: it is PyTorch's, which is not installed.
-    """
-    path = "handgrad.models.torch_form"
-    if name == Mix.name:
-        path = "handgrad.engine.models.mix"
-    elif name in COMPILED:
-        path = f"handgrad.engine.models.{name if name in OF_THEIR_OWN else family(name).reads}"
-    module: Any = importlib.import_module(path)
+    """The form of the family of that name that is for use, not for training."""
+    file = name if name in OF_THEIR_OWN else family(name).reads
+    module: Any = importlib.import_module(f"handgrad.engine.models.{file}")
     return cast(Form, module)

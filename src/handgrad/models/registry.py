@@ -22,8 +22,6 @@ FAMILIES: dict[str, str] = {
     "microgpt": "MicroGPT",
 }
 """The class of each family, in the file of the family's name."""
-COMPILED = frozenset(FAMILIES)
-"""Families with compiled loops; PyTorch takes the steps of the others."""
 
 
 def family(name: str) -> type[Family]:

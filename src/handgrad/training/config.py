@@ -8,15 +8,20 @@ from handgrad.errors import ConfigError
 from handgrad.limits import MAX_LINE
 from handgrad.models.config import require_choice, require_integer, require_share
 from handgrad.models.family import Family
-from handgrad.models.registry import COMPILED, ModelName, family
+from handgrad.models.registry import FAMILIES, ModelName, family
 
 Engine = Literal["auto", "compiled", "torch"]
 Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
 Minibatches = Literal["epochs", "replacement", "in-order"]
 Random = Literal["philox", "python"]
-_CHOICES = {"optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "engine": Engine, "device": Device}
-_UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0}
+Split = Literal["distinct", "lines"]
+Keep = Literal["best", "last"]
+_CHOICES = {
+    "optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "split": Split, "keep": Keep,
+    "engine": Engine, "device": Device,
+}  # fmt: skip
+_UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0, "split": "lines", "keep": "last"}
 """Settings of runs from before there was a choice, which their folders do not name."""
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
@@ -72,13 +77,18 @@ class TrainConfig:
     random: Random = "philox"
     """Whose random numbers shuffle the lines and make the initial values: 'philox' ours, which split a text the same
     way for all seeds; 'python' those of Python's own random, drawn as microgpt.py draws them."""
+    split: Split = "distinct"
+    """How lines are held out for validation and test: 'distinct' keeps equal ones together, so that none that is held
+    out was trained on; 'lines' draws each for itself, as the lecture does."""
+    keep: Keep = "best"
+    """Which state is the model: the 'best' on the validation split, measured up to twenty times, and training stops
+    where it only gets worse; or the 'last', as in the lecture."""
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
     runs: int = 1
     """How many models to train at once, with this seed and those that follow it; the best is kept in front."""
     engine: Engine = "auto"
-    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU, and for
-    models that have no compiled loops."""
+    """What takes the steps: 'compiled' loops, or the same operations in 'torch'. 'auto' is 'torch' on a GPU."""
     device: Device = "cpu"
     """Where the steps are taken: on the processor, or on an NVIDIA GPU."""
 
@@ -120,16 +130,16 @@ class TrainConfig:
                 "Python's random numbers split the text another way for each seed", where="runs", got=self.runs,
                 expected="1", next_step="Train each seed on its own, or leave out --random.",
             )  # fmt: skip
+        if (self.random, self.split) == ("python", "distinct"):
+            raise ConfigError(
+                "Python's random numbers draw each line for itself", where="split", got="distinct", expected="lines",
+                next_step="Add --split lines, or leave out --random.",
+            )  # fmt: skip
         self._require_sizes_of_the_family()
         if kind.counted and (self.engine, self.device) != ("auto", "cpu"):
             raise ConfigError(
                 f"the {self.model} takes no steps", where="engine or device", got=f"{self.engine}, {self.device}",
                 expected="neither",
-            )  # fmt: skip
-        if self.engine == "compiled" and self.model not in COMPILED:
-            raise ConfigError(
-                f"there are no compiled loops for the {self.model}", where="engine", got="compiled", expected="torch",
-                next_step="Leave out --engine.",
             )  # fmt: skip
         if (self.engine, self.device) == ("compiled", "cuda"):
             raise ConfigError(
@@ -172,16 +182,17 @@ class TrainConfig:
                     f"the {self.model} has no {name}",
                     got=getattr(self, name),
                     expected=f"settings that it has: {known}",
+                    next_step=f"Choose a family that has it, with --model, such as {_one_with(name)}.",
                 )
         of_text = self.block_size == 0  # then it is known once the text is
         (replace(self, block_size=1) if of_text else self).sizes(vocab_size=2)
 
     @property
     def chosen_engine(self) -> Engine:
-        """What 'auto' stands for: the compiled loops where there are any, but PyTorch on a GPU."""
+        """What 'auto' stands for: the compiled loops, but PyTorch on a GPU."""
         if self.engine != "auto":
             return self.engine
-        return "compiled" if self.device == "cpu" and self.model in COMPILED else "torch"
+        return "compiled" if self.device == "cpu" else "torch"
 
     @property
     def seeds(self) -> range:
@@ -194,8 +205,12 @@ class TrainConfig:
         return kind(vocab_size, **{field.name: getattr(self, field.name) for field in fields(kind)[1:]})
 
 
+def _one_with(size: str) -> str:
+    """A family that has this size."""
+    return next(name for name in ("mlp", "transformer", *FAMILIES) if hasattr(family(name), size))
+
+
 PRESETS = {
-    "default": TrainConfig(),
     "lecture": TrainConfig(
         steps=200_000,
         batch_size=32,
@@ -207,7 +222,18 @@ PRESETS = {
         warmup=0.0,
         weight_decay=0.0,
         minibatches="replacement",
+        split="lines",
+        keep="last",
         seed=2147483647,
     ),
-    "microgpt": TrainConfig.of("microgpt", batch_size=1, warmup=0.0, minibatches="in-order", random="python", seed=42),
+    "microgpt": TrainConfig.of(
+        "microgpt",
+        batch_size=1,
+        warmup=0.0,
+        minibatches="in-order",
+        random="python",
+        split="lines",
+        keep="last",
+        seed=42,
+    ),
 }

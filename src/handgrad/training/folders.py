@@ -1,12 +1,20 @@
-"""Runs among folders: which there are, and which is the newest."""
+"""Runs among folders: which there are, which is the newest, and the model of one."""
+
+from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from handgrad.errors import HandgradError, RunError
+from handgrad.errors import ConfigError, HandgradError, RunError
+
+if TYPE_CHECKING:
+    from handgrad.models.trained import Model
 
 LEVELS = 3
 """So deep below a folder runs are looked for: `runs/towns`, `runs/small/towns`, `runs/small/old/towns`."""
@@ -22,7 +30,7 @@ def runs_in(folder: str | Path) -> list[Path]:
 
     Example:
         >>> import handgrad
-        >>> _ = handgrad.train(steps=2, batch_size=8, n_hidden=16, out=folder / "runs" / "one")
+        >>> _ = handgrad.train(model="mlp", steps=2, batch_size=8, n_hidden=16, out=folder / "runs" / "one")
         >>> [run.name for run in runs_in(folder / "runs")]
         ['one']
     """
@@ -47,10 +55,10 @@ def newest(folder: str | Path) -> Path:
                 return run
     if runs:
         raise RunError(
-            f"no run in here is finished; the newest is {runs[0]}", where=folder,
-            next_step=f"Go on with it: 'handgrad train --resume {runs[0]}'.",
+            "no run in this folder is finished", where=folder,
+            next_step=f"Go on with the newest: 'handgrad train --resume {shlex.quote(str(runs[0]))}'.",
         )  # fmt: skip
-    raise RunError("there is no run in here", where=folder, next_step="'handgrad train' makes one, or name one.")
+    raise RunError("there is no run in this folder", where=folder, next_step="'handgrad train' makes one, or name one.")
 
 
 def is_finished(run: Path) -> bool:
@@ -58,8 +66,30 @@ def is_finished(run: Path) -> bool:
     return (run / "model.safetensors").is_file() and (run / "samples.txt").is_file()
 
 
-def refuse_folder_of_runs(folder: str | Path) -> None:
-    """Explain a folder that is no run, but holds some.
+def as_model(model: Model | str | Path) -> Model:
+    """The model, or that of the run whose folder stands for it.
+
+    Raises:
+        ConfigError: it is neither.
+        RunError: there is no run, or it is damaged.
+    """
+    from handgrad.models.trained import Model
+    from handgrad.training.checkpoint import load
+
+    if isinstance(model, Model):
+        return model
+    if not isinstance(model, str | os.PathLike):
+        raise ConfigError(
+            "this is no model",
+            got=repr(model)[:80],
+            expected="one from handgrad.train or handgrad.load, or the path of a run",
+        )
+    refuse_folder_of_runs(model)
+    return load(model)
+
+
+def refuse_folder_of_runs(folder: str | Path, command: str = "") -> None:
+    """Explain a folder that is no run, but holds some, and what to type in place of `command` and the folder.
 
     Raises:
         RunError: it is one, naming the runs in it, newest first.
@@ -67,9 +97,10 @@ def refuse_folder_of_runs(folder: str | Path) -> None:
     if (Path(folder) / "config.json").exists() or not (runs := runs_in(folder)):
         return
     names = ", ".join(map(str, runs[:NAMED])) + (f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else "")
+    instead = f" For the newest type '{command} {shlex.quote(str(runs[0]))}'." if command else ""
     raise RunError(
         "this is a folder of runs, not a run", where=folder,
-        next_step=f"Name one of the runs in it, newest first: {names}.",
+        next_step=f"Name one of them, newest first: {names}.{instead}",
     )  # fmt: skip
 
 

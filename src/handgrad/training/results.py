@@ -36,7 +36,12 @@ def now() -> str:
 
 def write_results(folder: Path, results: Results) -> None:
     """Write `results.json`."""
-    write(folder, "results.json", (json.dumps({"format": FORMAT, **asdict(results)}, indent=2) + "\n").encode())
+    write(folder, "results.json", to_json(results))
+
+
+def to_json(results: Results) -> bytes:
+    """What `results.json` holds."""
+    return (json.dumps({"format": FORMAT, **asdict(results)}, indent=2) + "\n").encode()
 
 
 def read_results(folder: Path) -> Results | None:

@@ -1,12 +1,12 @@
 """The form of mixtures: their parts read the same beginnings in step, and what they say is added up."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
 from handgrad.engine import reading
 from handgrad.engine.compiling import entry_point
+from handgrad.engine.distributions import Choice
 from handgrad.engine.elementary import exp, log1p
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, parts_of
@@ -44,15 +44,8 @@ def readers(model: Model) -> reading.Readers:
     assert isinstance(model.config, Mix)
     weights, parts = model.config.weights, [form_of(part.config.name).readers(part) for part in parts_of(model)]
 
-    @contextmanager
-    def within() -> Iterator[None]:
-        with ExitStack() as stack:
-            for part in parts:
-                stack.enter_context(part.within())
-            yield
-
     at_once = min(part.at_once for part in parts)
-    return reading.Readers(lambda: Reader([part.new() for part in parts], weights), at_once, within)
+    return reading.Readers(lambda: Reader([part.new() for part in parts], weights), at_once)
 
 
 def log_probabilities(model: Model, contexts: np.ndarray) -> np.ndarray:
@@ -65,9 +58,9 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return reading.mean_loss(model, readers(model), tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+    return reading.Sampler(model, readers(model), choice, prefix, max_length)
 
 
 @entry_point
