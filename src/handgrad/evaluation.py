@@ -109,12 +109,11 @@ def letter_by_letter(model: "Model | str | Path", line: str, others: int = 3) ->
 
     model = as_model(model)
     tokens, letters = _tokens_of(model, line), model.vocabulary.itos
-    readers, places = form_of(model.config.name).readers(model), []
-    with readers.within():
-        for token, logprobs in zip(tokens.tolist(), along(model, readers.new(), tokens[:-1]), strict=True):
-            ranked = [other for other in likeliest(logprobs, others + 1) if other != token][:others]
-            of_others = [(letters.get(other), float(logprobs[other])) for other in ranked]
-            places.append(Letter(letters.get(token), float(logprobs[token]), of_others))
+    reader, places = form_of(model.config.name).readers(model).new(), []
+    for token, logprobs in zip(tokens.tolist(), along(model, reader, tokens[:-1]), strict=True):
+        ranked = [other for other in likeliest(logprobs, others + 1) if other != token][:others]
+        of_others = [(letters.get(other), float(logprobs[other])) for other in ranked]
+        places.append(Letter(letters.get(token), float(logprobs[token]), of_others))
     return places
 
 

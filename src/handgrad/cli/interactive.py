@@ -72,8 +72,7 @@ class Session:
 
     def __init__(self, model: "Model", config: SampleConfig):  # noqa: D107
         self.model, self.config = model, config
-        readers = form_of(model.config.name).readers(model)
-        self._within, self._reader = readers.within, readers.new()
+        self._reader = form_of(model.config.name).readers(model).new()
         self._most = min(config.max_length, model.config.longest or config.max_length) - 1
 
     def begin(self) -> Typed:
@@ -108,8 +107,7 @@ class Session:
     def shares(self, typed: Typed) -> np.ndarray:
         """Of the draws of the next letter, what share each letter has, and the end of the line: (vocab_size,)."""
         tokens = self.model.vocabulary.encode(typed.text)
-        with self._within():
-            *_, logprobs = along(self.model, self._reader, tokens)
+        *_, logprobs = along(self.model, self._reader, tokens)
         choice = choice_of(self.drawn(typed))
         return choice.shares(logprobs, is_begun=bool(typed.text))
 

@@ -3,6 +3,7 @@
 import json as json_format
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
     from handgrad.data.corpus import Corpus
     from handgrad.data.dataset import Splits
+    from handgrad.models.family import Family
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
     from handgrad.training.parts import Whole
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
-    from handgrad.training.state import Settings
 
 CURVES = " (the loss curves are loss.png there)"
 
@@ -44,11 +45,12 @@ def show_start(job: "Job") -> None:
     if isinstance(run, Whole):
         _show_text(run.text.corpus, run.text.splits, run.plan.text.distinct)
         show(f"[bold]plan[/]    {escape(run.plan.why)}")
-        for settings in settings_of(run):
-            _show_model(settings)
+        alike = Counter(settings.model for settings in settings_of(run))
+        for model, many in alike.items():
+            _show_model(model, f" ({many} of them, with seeds of their own)" * (many > 1))
     else:
         _show_text(run.corpus, run.splits, run.settings.text.distinct)
-        _show_model(run.settings)
+        _show_model(run.settings.model)
         if not run.settings.model.counted:
             _show_steps(run)
     show(f"[bold]run[/]     {escape(str(run.folder))}")
@@ -64,11 +66,10 @@ def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
     console().print(f"        {sizes} characters to predict (train / validation / test)")
 
 
-def _show_model(settings: "Settings") -> None:
-    model = settings.model
+def _show_model(model: "Family", remark: str = "") -> None:
     has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
     knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
-    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}")
+    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}{remark}")
 
 
 def _show_steps(run: "Run") -> None:
