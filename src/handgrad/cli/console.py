@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from handgrad.training.run import Outcome
 
 PLAIN_LINE_SECONDS = 5.0
+ROOM_FOR_ALL = 96
+"""Columns that the line of a run takes, without its bar."""
 
 
 def console(stderr: bool = False) -> Console:
@@ -106,7 +108,7 @@ class TrainingProgress:
 
     def _room(self) -> int:
         """How long the bar may be, so that the rest of the line keeps its place."""
-        return max(4, min(24, self.console.width - 72))
+        return max(4, min(24, self.console.width - ROOM_FOR_ALL))
 
     def __enter__(self) -> "TrainingProgress":
         """Show the bars."""
@@ -131,10 +133,11 @@ class TrainingProgress:
                 begun, first = now, step  # what came before was mostly loading
             pace = (step - first) / (now - begun) if step > first else 0.0
             validation = "" if report.val_loss is None else f", validation {report.val_loss:.4f}"
-            status = f"loss {report.losses.mean():.4f}{validation}" + (f", {pace:,.0f} steps/s" if pace else "")
+            fast = f", {pace:,.0f} steps/s" if pace and self.console.width >= ROOM_FOR_ALL else ""
+            status = f"loss {report.losses.mean():.4f}{validation}{fast}"
             self.bars.update(task, completed=step, total=report.steps, status=status)
             if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == report.steps):
-                left = f", {clock((report.steps - step) / pace)} left" if pace else ""
+                left = f", {clock((report.steps - step) / pace)} left" if pace and step < report.steps else ""
                 self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {report.steps:,}: {status}{left}")
                 spoken = now
 

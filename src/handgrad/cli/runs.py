@@ -167,7 +167,8 @@ def _draw(found: "Listing", folder: Path, plot: Path) -> None:
         level = listed.loss.get("val")
         if curve is not None or level is not None:
             inside = str(_inside(listed, folder))
-            shown.append(Shown(inside if inside == listed.model else f"{inside} ({listed.model})", curve, level))
+            name = inside if inside == listed.model else f"{inside} ({listed.model})"
+            shown.append(Shown(name, curve, level, mixed=len(listed.models) > 1))
     if not shown:
         raise ConfigError("no run here has a curve yet", where=folder, next_step="'handgrad train' makes some.")
     if len(shown) > MOST:
