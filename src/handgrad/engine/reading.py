@@ -93,15 +93,20 @@ class Beginnings:
         self.log_probabilities = reader.begin()
         """Of the next letter after each distinct beginning, (rows, vocab_size) float32."""
 
-    def grow(self, letters: np.ndarray) -> None:
-        """Append a letter to each line; one whose letter is 0 has come to its end, and grows no more."""
+    def grow(self, letters: np.ndarray, most: int | None = None) -> bool:
+        """Append a letter to each line; one whose letter is 0 has come to its end, and grows no more.
+
+        Returns:
+            Whether any line goes on; also False where there would be more than `most` distinct beginnings.
+        """
         grows = letters != 0
         pairs = self.rows[grows].astype(np.int64) * self._vocab_size + letters[grows]
-        self.lines = self.lines[grows]
         distinct, rows = np.unique(pairs, return_inverse=True)
-        self.rows = rows.astype(np.int32)
-        if len(distinct):
-            self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
+        self.lines, self.rows = self.lines[grows], rows.astype(np.int32)
+        if not len(distinct) or (most and len(distinct) > most):
+            return False
+        self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
+        return True
 
 
 def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> np.ndarray:
@@ -171,28 +176,47 @@ class Sampler:
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, each followed by one 0, flat, int32."""
 
+        at_once, numbers = self._readers.at_once, np.arange(lines.start, lines.stop)
+        known = np.broadcast_to(self._prefix, (len(lines), len(self._prefix)))
+        if len(lines) > at_once:
+            known = self._grown(self._readers.new(), seed, numbers, known, at_once)
+        order = np.lexsort(known.T[::-1]) if known.shape[1] else np.arange(len(lines))
+
         def begin() -> Callable[[range], np.ndarray]:
             reader = self._readers.new()
-            return lambda part: self._part(reader, seed, part)
 
-        drawn = share(_parts(lines, self._readers.at_once), begin)
-        return np.concatenate([*drawn, np.empty(0, np.int32)])
+            def draw(part: range) -> np.ndarray:
+                chosen = order[part.start : part.stop]
+                return flatten(self._grown(reader, seed, numbers[chosen], known[chosen]))
 
-    def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
-        letters = np.zeros((len(part), self._max_length + 1), np.int32)
-        letters[:, : len(self._prefix)] = self._prefix
-        beginnings = Beginnings(reader, self._vocab_size, len(part))
+            return draw
+
+        drawn = share(_parts(range(len(lines)), at_once), begin)
+        return _put_back(np.concatenate([*drawn, np.empty(0, np.int32)]), order)
+
+    def _grown(
+        self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray, at_once: int | None = None
+    ) -> np.ndarray:
+        """The letters of the lines of these numbers, of which the first are known: all of them and what ends a line.
+
+        Or as many as can be drawn before there are more than `at_once` beginnings.
+        """
+        n_known = known.shape[1]
+        letters = np.zeros((len(numbers), n_known if at_once else self._max_length + 1), np.int32)
+        letters[:, :n_known] = known
+        beginnings = Beginnings(reader, self._vocab_size, len(numbers))
         for place in range(self._max_length):
-            if not len(beginnings.lines):
-                break
-            if place >= len(self._prefix):
+            if place >= n_known:
+                if at_once:
+                    letters = np.pad(letters, ((0, 0), (0, 1)))
                 thresholds = self._thresholds(beginnings.log_probabilities, place)
                 growing = beginnings.lines.copy()  # is changed by `draw_letters`
-                settings = self._vocab_size - 1, np.uint64(seed), place, part.start
+                settings = self._vocab_size - 1, np.uint64(seed), place, numbers
                 draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
             if place + 1 < self._max_length:
-                beginnings.grow(letters[beginnings.lines, place])
-        return flatten(letters)
+                if not beginnings.grow(letters[beginnings.lines, place], at_once):
+                    break
+        return letters
 
     def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
         thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
@@ -228,6 +252,18 @@ def _of_parts(
         return measure
 
     return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+
+
+def _put_back(tokens: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Lines, each followed by one 0, as they were before they were put into that order."""
+    ends = np.flatnonzero(tokens == 0) + 1
+    lengths = np.diff(ends, prepend=0)
+    before = np.empty_like(lengths)
+    before[order] = lengths
+    starts = np.cumsum(before) - before
+    result = np.empty_like(tokens)
+    result[np.arange(len(tokens)) + np.repeat(starts[order] - (ends - lengths), lengths)] = tokens
+    return result
 
 
 def _alike_together(dataset: Dataset, vocab_size: int, longest: int) -> np.ndarray:
