@@ -18,7 +18,7 @@ DATA_FOLDERS = [Path(os.environ.get("HANDGRAD_DATA", "")), Path(__file__).parent
 def compiled_engine(tmp_path_factory):
     """Compile the engine before any test: the processes that tests start find it in the cache."""
     folder = tmp_path_factory.mktemp("compiled") / "run"
-    model = handgrad.train(steps=2, batch_size=4, n_hidden=4, n_embd=4, block_size=2, out=folder)
+    model = handgrad.train(model="mlp", steps=2, batch_size=4, n_hidden=4, n_embd=4, block_size=2, out=folder)
     handgrad.sample(model, 5_000)
 
 

@@ -70,7 +70,7 @@ def test_readme_python_runs(tmp_path, monkeypatch, capsys):
 
 
 def _a_model(folder: Path) -> handgrad.Model:
-    return handgrad.train(steps=20, batch_size=8, n_hidden=8, out=folder)
+    return handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=8, out=folder)
 
 
 @pytest.mark.slow
@@ -102,6 +102,19 @@ def test_readme_commands_are_accepted(tmp_path):
         environment = {**os.environ, "CXX": "no-such-compiler"}
         run = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert run.returncode == 0, f"{command}\n{run.stderr}"
+
+
+@pytest.mark.slow
+def test_the_page_on_sampling_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _a_model(tmp_path / "runs" / "names")
+    for command in re.findall(r"^\$ handgrad (.*)$", (ROOT / "docs/sample.md").read_text(), re.MULTILINE):
+        assert main(shlex.split(command)) == 2 * ("--interactive" in command)
+    flags = set(re.findall(r"^\| `--([\w-]+)", (ROOT / "docs/sample.md").read_text(), re.MULTILINE))
+    assert {name.replace("-", "_") for name in flags} >= set(handgrad.SampleConfig.__dataclass_fields__)
+    (block,) = blocks("docs/sample.md", "python")
+    exec(block, {})
+    assert capsys.readouterr().out.rstrip().endswith("]")
 
 
 def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 import handgrad
 from handgrad.data import Dataset, corpus_from_lines, read_corpus, split
 from handgrad.engine.models import contexts as form
-from handgrad.errors import CorpusError
-from handgrad.evaluation import log_likelihood, mean_loss
+from handgrad.errors import ConfigError, CorpusError, RunError
+from handgrad.evaluation import letter_by_letter, log_likelihood, log_likelihoods, mean_loss
 from handgrad.models import mlp
 
 from .tiny_model import tiny_model
@@ -82,6 +82,24 @@ def test_the_likelihood_of_a_line_is_the_product_over_its_letters(line):
     for i in range(2, len(tokens)):
         product *= math.exp(MODEL.log_probabilities(np.array([tokens[i - 2 : i]]))[0, tokens[i]])
     assert log_likelihood(MODEL, line) == pytest.approx(math.log(product), rel=1e-5)
+    places = letter_by_letter(MODEL, line)
+    assert [place.letter for place in places] == [*line, None]
+    assert math.fsum(place.log_probability for place in places) == pytest.approx(math.log(product), rel=1e-5)
+
+
+def test_lines_are_read_together_as_they_are_alone():
+    lines = ["cab", "", "a", "cab", "abcabc"]
+    assert log_likelihoods(MODEL, lines) == [log_likelihood(MODEL, line) for line in lines]
+    assert log_likelihoods(MODEL, []) == []
+
+
+def test_the_likeliest_others_are_named_at_each_place():
+    for place, context in zip(letter_by_letter(MODEL, "ab"), [[0, 0], [0, 1], [1, 2]], strict=True):
+        logprobs = dict(zip([None, *"abc"], MODEL.log_probabilities(np.array([context]))[0].tolist(), strict=True))
+        assert place.log_probability == pytest.approx(logprobs.pop(place.letter), rel=1e-6)
+        expected = sorted(logprobs.items(), key=lambda pair: -pair[1])
+        assert [letter for letter, _ in place.others] == [letter for letter, _ in expected]
+    assert len(letter_by_letter(MODEL, "ab", others=1)[0].others) == 1
 
 
 def test_the_likelihoods_of_all_lines_add_up_to_one():
@@ -117,3 +135,32 @@ def test_letters_the_model_has_not_seen_are_named(tmp_path):
         handgrad.evaluate(MODEL, text=path)
     with pytest.raises(CorpusError, match="'x'"):
         log_likelihood(MODEL, "xa")
+
+
+def test_a_path_stands_for_its_model(tmp_path, words_txt):
+    sizes = {"steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
+    model, run = handgrad.train(words_txt, out=tmp_path / "run", **sizes), tmp_path / "run"
+    for path in (run, str(run)):
+        assert handgrad.evaluate(path) == handgrad.evaluate(model)
+        assert handgrad.sample(path, 5, seed=1) == handgrad.sample(model, 5, seed=1)
+        assert handgrad.log_likelihoods(path, ["ab", "c"]) == handgrad.log_likelihoods(model, ["ab", "c"])
+    with pytest.raises(RunError, match=r"folder of runs, not a run.*newest first: .*/run\.$"):
+        handgrad.sample(tmp_path)
+
+
+WRONG = {
+    "no model": lambda: handgrad.sample(7),
+    "no model to measure": lambda: handgrad.evaluate(None),
+    "no text": lambda: handgrad.evaluate(MODEL, ["emma"]),
+    "lines in one": lambda: handgrad.log_likelihoods(MODEL, "ab"),
+    "no lines": lambda: handgrad.log_likelihoods(MODEL, 7),
+    "no line": lambda: handgrad.log_likelihoods(MODEL, ["ab", b"ab"]),
+    "no config": lambda: handgrad.sample(MODEL, 3, {"seed": 1}),
+    "no setting": lambda: handgrad.sample(MODEL, 3, temprature=1),
+}
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=list(WRONG))
+def test_a_wrong_type_is_said_in_a_sentence(call):
+    with pytest.raises(ConfigError, match=r"\(got .*, expected .*\)\.$"):
+        call()

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 import handgrad
 
 NAMES = [
-    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "load", "mix", "ops",
-    "sample", "train",
+    "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "export", "load",
+    "log_likelihoods", "mix", "ops", "sample", "train",
 ]  # fmt: skip
 OPERATIONS = [
     "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",
@@ -47,17 +47,19 @@ def test_every_name_is_documented_with_an_example(name):
 
 
 SIGNATURES = {
-    "train": "text config out resume checkpoint_every progress settings",
+    "train": "text config time out resume checkpoint_every progress settings",
     "load": "run corpus",
     "mix": "runs out corpus",
     "sample": "model n config settings",
     "evaluate": "model text",
+    "log_likelihoods": "model lines",
+    "export": "model to out",
     "cmp": "s dt t",
     "check": "subject args options",
     "derive": "forward args form of with_respect_to style",
     "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout tied optimizer lr warmup"
-    " weight_decay minibatches random seed runs engine device",
-    "SampleConfig": "seed temperature prefix max_length new_only unique",
+    " weight_decay minibatches random split keep seed runs engine device",
+    "SampleConfig": "seed temperature top_k top_p prefix max_length new_only unique",
     "Model": "config vocabulary parameters buffers text steps",
     "HandgradError": "what got expected where next_step",
 }
@@ -169,6 +171,6 @@ def test_a_notebook_can_be_redone_with_the_public_names(capsys, tmp_path):
     assert [line.split()[0] for line in table] == names
     assert all("approximate: True" in line for line in table)
 
-    model = handgrad.train(steps=300, n_hidden=16, batch_size=32, out=tmp_path / "run")
+    model = handgrad.train(model="mlp", steps=300, n_hidden=16, batch_size=32, out=tmp_path / "run")
     assert handgrad.evaluate(model)["val"] < 3.3
     assert handgrad.sample(handgrad.load(tmp_path / "run"), 3, seed=1) == handgrad.sample(model, 3, seed=1)

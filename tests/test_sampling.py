@@ -5,9 +5,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as unhurried
+from hypothesis import strategies as st
 
 import handgrad
 from handgrad import sampling
+from handgrad.engine.distributions import Choice
 from handgrad.errors import ConfigError, CorpusError
 from handgrad.sampling import SampleConfig, known_lines
 
@@ -19,7 +23,17 @@ DRAWN = 30_000
 CHI_SQUARE = 50  # of 12 degrees of freedom, exceeded by chance in one of a million
 
 
-def exact_distribution(temperature: float = 1.0, prefix: str = "") -> dict[str, float]:
+def shares_of(weights: np.ndarray, top_k: int | None = None, top_p: float = 1.0) -> np.ndarray:
+    """Those of the letters that are kept, and no others: the likeliest first, the first of equals before the others."""
+    order = np.argsort(-weights, kind="stable")[:top_k]
+    upto = np.cumsum(weights[order])
+    order = order[: np.searchsorted(upto, top_p * upto[-1]) + 1]
+    shares = np.zeros_like(weights)
+    shares[order] = weights[order] / weights[order].sum()
+    return shares
+
+
+def exact_distribution(temperature: float = 1.0, prefix: str = "", **kept) -> dict[str, float]:
     """The probability of each line with up to two letters after the prefix, and of all longer ones together.
 
     A line is not empty: where nothing stands yet, it does not end.
@@ -31,7 +45,7 @@ def exact_distribution(temperature: float = 1.0, prefix: str = "") -> dict[str, 
         weights = np.exp(MODEL.log_probabilities(np.array([context]))[0].astype(float) / temperature)
         if not line:
             weights[0] = 0
-        end, *letters = probability * weights / weights.sum()
+        end, *letters = probability * shares_of(weights, **kept)
         if line:
             distribution[line] = end
         for letter, share in zip(MODEL.vocabulary.chars, letters, strict=True):
@@ -41,7 +55,7 @@ def exact_distribution(temperature: float = 1.0, prefix: str = "") -> dict[str, 
                 distribution[LONGER] = distribution.get(LONGER, 0) + share
 
     extend(prefix, 1.0)
-    return distribution
+    return {line: probability for line, probability in distribution.items() if probability}
 
 
 def chi_square(lines: list[str], distribution: dict[str, float]) -> float:
@@ -50,7 +64,10 @@ def chi_square(lines: list[str], distribution: dict[str, float]) -> float:
     return sum((counts[line] - len(lines) * p) ** 2 / (len(lines) * p) for line, p in distribution.items())
 
 
-CASES = [{}, {"temperature": 0.7}, {"temperature": 1.6}, {"prefix": "b"}, {"prefix": "cab", "temperature": 0.8}]
+CASES = [
+    {}, {"temperature": 0.7}, {"temperature": 1.6}, {"prefix": "b"}, {"prefix": "cab", "temperature": 0.8},
+    {"top_k": 2}, {"top_k": 9}, {"top_p": 0.7}, {"prefix": "b", "temperature": 1.6, "top_k": 3, "top_p": 0.8},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("settings", CASES, ids=str)
@@ -67,6 +84,38 @@ def test_another_distribution_is_noticed():
     assert chi_square(after_b, exact_distribution()) > 2 * CHI_SQUARE
 
 
+@st.composite
+def rows_of_weights(draw):
+    """Weights of some letters, equal ones among them, of which each that counts is well apart from the next."""
+    weights = np.array(draw(st.lists(st.sampled_from([*range(1, 12), 1e-3, 200]), min_size=2, max_size=70)), float)
+    top_k = draw(st.none() | st.integers(1, 80))
+    upto = np.cumsum(np.sort(weights)[::-1][:top_k]) / np.sort(weights)[::-1][:top_k].sum()
+    place = draw(st.integers(0, len(upto) - 1))
+    top_p = float(upto[place] - draw(st.sampled_from([1e-5, 0.5])) * (upto[place] - (upto[place - 1] if place else 0)))
+    return weights, top_k, draw(st.sampled_from([top_p, 1.0]))
+
+
+@unhurried(deadline=None)  # the first compiles
+@given(rows_of_weights(), st.sampled_from([1.0, 0.5, 3.0]), st.booleans())
+def test_shares_are_those_of_the_letters_kept(row, temperature, is_begun):
+    weights, top_k, top_p = row
+    weights = np.append(100.0, weights) if not is_begun else weights  # an end that is likely, and must not come
+    logprobs = (np.log(weights / weights.sum()) * temperature).astype(np.float32)
+    shares = Choice(temperature, top_k, top_p).shares(logprobs, is_begun)
+    expected = shares_of(weights if is_begun else np.append(0, weights[1:]), top_k, top_p)
+    assert (shares > 0).tolist() == (expected > 0).tolist()
+    assert np.abs(shares - expected).max() <= 1e-6
+
+
+def test_temperature_0_takes_the_first_of_the_likeliest():
+    logprobs = np.log(np.array([[0.2, 0.1, 0.3, 0.3, 0.1], [0.6, 0.1, 0.1, 0.1, 0.1]], np.float32))
+    logprobs[0, 3] = np.nextafter(logprobs[0, 2], np.float32(0))  # likelier by its last bit
+    thresholds = np.zeros((2, 4), np.uint32)
+    Choice(temperature=0).write_thresholds(thresholds, logprobs, np.array([[1], [0]], np.int32))
+    highest = 2**32 - 1
+    assert thresholds.tolist() == [[0, 0, 0, highest], [0, highest, highest, highest]]
+
+
 def test_the_same_seed_draws_the_same_lines():
     lines = handgrad.sample(MODEL, 50, seed=3)
     assert lines == handgrad.sample(MODEL, 50, SampleConfig(seed=3))
@@ -75,7 +124,7 @@ def test_the_same_seed_draws_the_same_lines():
     assert handgrad.sample(MODEL, 50) != handgrad.sample(MODEL, 50)
 
 
-@pytest.mark.parametrize("settings", [{}, {"unique": True}, {"prefix": "ab"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"unique": True}, {"prefix": "ab", "top_k": 2, "top_p": 0.8}], ids=str)
 @pytest.mark.parametrize("at_once", [4, 13, 1024])
 def test_how_many_are_drawn_at_once_changes_nothing(monkeypatch, at_once, settings):
     expected = handgrad.sample(MODEL, 99, seed=5, **settings)
@@ -92,7 +141,7 @@ def test_lines_are_drawn_independently_of_their_neighbours():
     assert ((pairs - expected) ** 2 / expected).sum() < 30
 
 
-def test_a_low_temperature_takes_the_likeliest_letter():
+def test_a_low_temperature_takes_the_likeliest_letter_and_so_do_0_and_a_choice_of_one():
     line, tokens = "", [0, 0]
     while len(line) < 8:
         log_probabilities = MODEL.log_probabilities(np.array([tokens[-2:]]))[0]
@@ -102,7 +151,8 @@ def test_a_low_temperature_takes_the_likeliest_letter():
         if not tokens[-1]:
             break
         line += MODEL.vocabulary.chars[tokens[-1] - 1]
-    assert set(handgrad.sample(MODEL, 20, temperature=1e-4, max_length=8)) == {line}
+    for settings in ({"temperature": 1e-4}, {"temperature": 0}, {"top_k": 1}, {"top_p": 1e-9}):
+        assert set(handgrad.sample(MODEL, 20, max_length=8, **settings)) == {line}
 
 
 def test_a_line_is_cut_off_at_its_greatest_length():
@@ -154,7 +204,9 @@ def test_a_prefix_the_model_cannot_write_is_refused():
 
 
 BAD = [
-    {"temperature": 0}, {"temperature": -1}, {"temperature": float("nan")}, {"temperature": float("inf")},
+    {"temperature": -1}, {"temperature": float("nan")}, {"temperature": float("inf")}, {"temperature": "hot"},
+    {"top_k": 0}, {"top_k": 2.0}, {"top_p": 0}, {"top_p": 1.5}, {"top_p": float("nan")}, {"top_p": True},
+    {"prefix": 7}, {"unique": "yes"}, {"new_only": 1},
     {"max_length": 0}, {"max_length": 1.5}, {"prefix": "abc", "max_length": 3}, {"seed": -1}, {"seed": 2**63},
     {"n": 0}, {"n": -3}, {"n": 2.0}, {"n": True},
 ]  # fmt: skip
@@ -164,6 +216,21 @@ BAD = [
 def test_a_setting_that_makes_no_sense_is_refused(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
         handgrad.sample(MODEL, **settings)
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text("abé", max_size=5) | st.just([1])
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(SampleConfig.__dataclass_fields__, ANYTHING)))
+def test_a_config_makes_sense_or_is_refused(settings):
+    try:
+        config = SampleConfig(**settings)
+    except ConfigError:
+        return
+    assert config.max_length > len(config.prefix)
+    assert 0 <= config.temperature < np.inf
+    assert 0 < config.top_p <= 1
+    assert config.top_k is None or config.top_k >= 1
 
 
 def test_more_letters_than_a_byte_holds():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
+    from handgrad.evaluation import log_likelihoods as log_likelihoods
+    from handgrad.exporting import export as export
     from handgrad.lecture.cmp import cmp as cmp
     from handgrad.models.trained import Model as Model
     from handgrad.sampling import SampleConfig as SampleConfig
@@ -32,7 +34,9 @@ _HOME = {
     "check": "handgrad.checker",
     "cmp": "handgrad.lecture.cmp",
     "evaluate": "handgrad.evaluation",
+    "export": "handgrad.exporting",
     "load": "handgrad.training.checkpoint",
+    "log_likelihoods": "handgrad.evaluation",
     "load_ipython_extension": "handgrad.magics",
     "mix": "handgrad.training.mix",
     "sample": "handgrad.sampling",
@@ -48,7 +52,9 @@ __all__ = [
     "cmp",
     "derive",
     "evaluate",
+    "export",
     "load",
+    "log_likelihoods",
     "mix",
     "ops",
     "sample",

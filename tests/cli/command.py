@@ -15,7 +15,9 @@ SCRIPT = shutil.which("handgrad", path=str(Path(sys.executable).parent)) or shut
     "handgrad", path=sysconfig.get_path("scripts")
 )
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "100"}
-SMALL = ("--steps", "20", "--n-hidden", "8", "--batch-size", "4", "--block-size", "3", "--n-embd", "2")
+SMALL = (
+    "--steps", "20", "--model", "mlp", "--n-hidden", "8", "--batch-size", "4", "--block-size", "3", "--n-embd", "2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

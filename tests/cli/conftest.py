@@ -38,7 +38,7 @@ def learnt(handgrad, tmp_path_factory):
     """A folder with `run`, which has learnt the three lines of its text half by heart, and what `train` said."""
     folder = tmp_path_factory.mktemp("learnt")
     (folder / "ab.txt").write_text("a\nb\nab\n" * 10)
-    flags = ("--steps", "60", "--n-hidden", "8", "--batch-size", "8")
+    flags = ("--model", "mlp", "--steps", "60", "--n-hidden", "8", "--batch-size", "8")
     return folder, handgrad("train", "ab.txt", "--out", "run", *flags, folder=folder)
 
 

@@ -32,7 +32,7 @@ def test_a_text_that_cannot_be_measured(handgrad, work, text):
 @pytest.mark.one_in(3)
 @table(SETTINGS)
 def test_settings_that_make_no_sense(handgrad, work, words, says):
-    text = [] if "--resume" in words else ["names.txt"]
+    text = [] if "--resume" in words else ["names.txt", "--model", "mlp"]
     refused(handgrad, "train", *text, *words.split(), folder=work, says=says)
 
 

@@ -76,7 +76,9 @@ def test_a_disk_full_at_a_later_checkpoint(handgrad, work):
     ended = cold("train", "names.txt", "--out", "late", *flags, "--json", folder=work, preexec_fn=at_most(size))
     assert_refused(ended, "late", "got File too large", *FULL)
     folder = work / "late"
-    assert list(listing(folder)) == ["config.json", "history.csv", "model.safetensors", "state.safetensors"]
+    assert list(listing(folder)) == [
+        "config.json", "history.csv", "model.safetensors", "results.json", "state.safetensors",
+    ]  # fmt: skip
     step = read_state(folder, read_settings(folder)).step
     assert 20 < step < 400
     assert library.load(folder).steps == step
@@ -92,7 +94,21 @@ def test_a_disk_of_a_hundred_kilobytes(work):
     if not shutil.which("unshare") or subprocess.run([*space, mount], capture_output=True, check=False).returncode:
         pytest.skip("needs a file system of its own, and 'unshare --mount' with 'mount' may not make one here")
     train = shlex.join(
-        command("train", "names.txt", "--out", "disk/run", "--n-hidden", 40, "--n-embd", 8, "--steps", 20, "--json")
+        command(
+            "train",
+            "names.txt",
+            "--out",
+            "disk/run",
+            "--model",
+            "mlp",
+            "--n-hidden",
+            40,
+            "--n-embd",
+            8,
+            "--steps",
+            20,
+            "--json",
+        )
     )
     script = f"{mount}; {train} 2>said; echo $? >code; ls -A disk/run >left"
     subprocess.run([*space, script], cwd=work, capture_output=True, check=False)

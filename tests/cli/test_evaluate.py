@@ -44,6 +44,23 @@ def test_a_line_and_a_file_of_that_line(handgrad, work):
     assert "train" not in shown
 
 
+def test_a_line_letter_by_letter(handgrad, work):
+    content = measure(handgrad, work, "--line", "ava", "--line", "")
+    letters = content["letters"]["ava"]
+    assert [place["letter"] for place in letters] == ["a", "v", "a", None]
+    assert sum(place["log_probability"] for place in letters) == pytest.approx(content["log_likelihood"]["ava"])
+    for place in [*letters, *content["letters"][""]]:
+        others = [other["log_probability"] for other in place["others"]]
+        assert len(others) == 3
+        assert others == sorted(others, reverse=True)
+        assert place["letter"] not in [other["letter"] for other in place["others"]]
+    shown = handgrad("evaluate", "run", "--line", "ava", folder=work).out
+    rows = [row.split() for row in shown.partition("likeliest others")[2].splitlines() if row.strip()]
+    assert [row[0] for row in rows] == ["a", "v", "a", "end"]
+    assert [row[2] for row in rows] == [f"{place['log_probability']:.4f}" for place in letters]
+    assert "end" in rows[1]
+
+
 def test_likelihoods_of_all_short_lines_leave_room_for_the_long_ones(handgrad, work):
     letters = json.loads((work / "run" / "config.json").read_text())["vocabulary"]
     lines = ["", *letters, *(a + b for a in letters for b in letters[:3])]

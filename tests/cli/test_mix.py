@@ -72,7 +72,7 @@ def test_for_a_program(handgrad, mixed):
     assert content["loss"]["val"] <= min(run["val"] for run in content["runs"])
     assert len(content["samples"]) == 20
     ours, theirs = listing(folder / "another"), listing(folder / "mixture")
-    assert ours.keys() == theirs.keys() == {"config.json", "model.safetensors", "samples.txt"}
+    assert ours.keys() == theirs.keys() == {"config.json", "model.safetensors", "results.json", "samples.txt"}
     assert ours["model.safetensors"] == theirs["model.safetensors"]
     shutil.rmtree(folder / "another")
 
@@ -123,7 +123,7 @@ MISTAKES = {
     "run run --out run": ("run: there is something here already", "--out"),
     "run run --out names.txt/mixture": ("cannot be written", "Choose a folder"),
     "run run --corpus nowhere.txt": ("there is no such file", "--corpus FILE"),
-    "run run --oot mixture": ("--oot", "Perhaps you meant: --out", "mix --help"),
+    "run run --oot mixture": ("--oot", "Did you mean --out?", "mix --help"),
 }
 
 

@@ -55,12 +55,13 @@ REFUSED = {
     "--model wavenet --block-size 6": ("block_size", "6", "a power of two"),
     "--model gru --preset microgpt": ("--preset microgpt is one of the microgpt", "Leave out one of the two"),
     "--preset microgpt --runs 2": ("runs: Python's random numbers split the text another way", "each seed on its own"),
-    "--model mix": ("invalid choice 'mix'", "one of ('bigram', 'ngram', 'bow', 'mlp',", "'microgpt')"),
+    "--model mix": ("--model: there is no such choice", "got 'mix'", "one of bigram, ngram, bow, mlp,", "microgpt)"),
     "--model mlp --preset microgpt": ("--preset microgpt is one of the microgpt", "got mlp"),
     "--model gru --preset lecture": ("--preset lecture is one of the mlp", "Leave out one of the two"),
     "--model transformer --block-size 4": ("lines of at most 3 characters", "a block_size of at least"),
     "--model ngram --steps 10": ("steps: the ngram is counted, not trained",),
-    "--dropout 0.5": ("the mlp has no dropout",),
+    "--model mlp --dropout 0.5": ("the mlp has no dropout", "--model, such as transformer"),
+    "--block-size 3": ("the gru has no block_size", "--model, such as mlp"),
 }
 
 

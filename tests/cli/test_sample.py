@@ -8,7 +8,7 @@ import pytest
 
 from handgrad.sampling import TRIES_A_LINE
 
-from .command import ENVIRONMENT, command
+from .command import ENVIRONMENT, SMALL, command
 
 
 def draw(handgrad, folder, *words: object) -> list[str]:
@@ -75,6 +75,47 @@ def test_temperature(handgrad, work):
     assert len(set(cold_lines)) < len(set(hot_lines))
     letters = Counter("".join(hot_lines))
     assert min(letters.values()) > sum(letters.values()) / len(letters) / 2
+
+
+def test_the_likeliest_line(handgrad, work):
+    assert len(set(draw(handgrad, work, "-n", 5, "--temperature", 0))) == 1
+    first = Counter(line[0] for line in draw(handgrad, work, "-n", 300, "--top-k", 2))
+    assert len(first) == 2
+
+
+def test_likelihoods_stand_in_a_column_and_are_those_of_evaluate(handgrad, work):
+    wishes = ("-n", 6, "--seed", 2, "--temperature", 1.5)
+    lines, shown = draw(handgrad, work, *wishes), draw(handgrad, work, *wishes, "--with-likelihood")
+    content = json.loads("\n".join(draw(handgrad, work, *wishes, "--with-likelihood", "--json")))
+    measured = handgrad(
+        "evaluate", "run", "--json", *(word for line in lines for word in ("--line", line)), folder=work
+    )
+    expected = json.loads(measured.out)["log_likelihood"]
+    assert content["lines"] == lines
+    assert content["log_likelihood"] == pytest.approx([expected[line] for line in lines], rel=1e-5)
+    width = max(map(len, lines))
+    rows = zip(lines, content["nats_a_character"], strict=True)
+    assert shown == [f"{line:<{width}}  {value:8.4f}" for line, value in rows]
+    assert content["nats_a_character"][0] == content["log_likelihood"][0] / (len(lines[0]) + 1)
+
+
+def test_wide_letters_take_two_columns(handgrad, tmp_path):
+    from rich.cells import cell_len
+
+    (tmp_path / "words.txt").write_text("a東b\n京京\nab\n" * 10)
+    handgrad("train", "words.txt", "--out", "run", *SMALL, folder=tmp_path)
+    shown = draw(handgrad, tmp_path, "-n", 30, "--max-length", 6, "--with-likelihood")
+    assert len({cell_len(row) for row in shown}) == 1
+    assert len({len(row) for row in shown}) > 1
+
+
+def test_the_newest_run_where_none_is_named(handgrad, work):
+    (work / "runs").mkdir()
+    (work / "run").rename(work / "runs" / "one")
+    for words in (("sample", "--seed", 1), ("evaluate", "--line", "emma")):
+        named, unnamed = handgrad(words[0], "runs/one", *words[1:], folder=work), handgrad(*words, folder=work)
+        assert (unnamed.code, unnamed.out) == (0, named.out)
+        assert unnamed.err == "the newest run: runs/one\n"
 
 
 def test_a_reader_who_has_had_enough(work):

@@ -17,7 +17,9 @@ from handgrad.training.config import PRESETS
 
 from .command import ENVIRONMENT, SMALL, command
 
-FILES = ["config.json", "history.csv", "loss.png", "model.safetensors", "samples.txt", "state.safetensors"]
+FILES = ["config.json", "history.csv", "loss.png", "model.safetensors", "results.json", "samples.txt",
+    "state.safetensors",
+]  # fmt: skip
 
 
 def test_what_it_shows(trained):
@@ -31,7 +33,7 @@ def test_what_it_shows(trained):
     samples = re.findall(r"^  (\S+) +(new|known)$", shown, re.MULTILINE)
     assert (folder / "run" / "samples.txt").read_text().split() == [line for line, _ in samples]
     assert len(samples) == 20
-    assert re.search(r"\nsaved +run \(the loss curve is loss\.png there\)\nnext +handgrad sample run ", shown)
+    assert re.search(r"\nsaved +run \(the loss curves are loss\.png there\)\nnext +handgrad sample run ", shown)
     assert sorted(path.name for path in (folder / "run").iterdir()) == FILES
     assert (folder / "run" / "loss.png").read_bytes().startswith(b"\x89PNG\r\n")
 
@@ -43,7 +45,9 @@ def test_samples_are_marked_new_or_known(learnt):
 
 
 def test_progress_without_a_terminal_is_plain_lines_on_stderr(trained):
-    assert re.fullmatch(r"step 20 of 20: loss \d\.\d{4}, [\d,]+ steps/s, 0:00:00 left\n", trained[1].err)
+    assert re.fullmatch(
+        r"step 20 of 20: loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s, 0:00:00 left\n", trained[1].err
+    )
 
 
 def test_what_it_says_to_try_next_works(handgrad, trained):
@@ -71,6 +75,7 @@ def test_every_setting_reaches_the_run(handgrad, work):
     flags = {
         "model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd",
         "lr": 0.25, "warmup": 0.5, "weight_decay": 0.5, "minibatches": "epochs", "random": "python", "seed": 11,
+        "split": "lines", "keep": "last",
         "runs": 1, "engine": "torch", "device": "cpu",
     }  # fmt: skip
     words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -167,6 +172,6 @@ def test_a_bar_in_a_terminal(work):
     shown = terminal.before.decode()
     assert terminal.exitstatus == 0, shown
     assert "━" in shown
-    assert re.search(r"300/300.*loss \d\.\d{4}, [\d,]+ steps/s.*left", shown)
+    assert re.search(r"300/300.*loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s.*left", shown)
     assert "step 300 of 300" not in shown
     assert shown.index("300/300") < shown.index("20 samples")

@@ -7,7 +7,7 @@ import pytest
 
 from handgrad.cli import TORCH_EXTRA
 
-SMALL = ["train", "--steps", "20", "--batch-size", "8", "--n-hidden", "8"]
+SMALL = ["train", "--model", "mlp", "--steps", "20", "--batch-size", "8", "--n-hidden", "8"]
 WITHOUT = f"""
 import sys
 class Missing:

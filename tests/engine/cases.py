@@ -6,6 +6,7 @@ import numpy as np
 
 from handgrad.data import Vocabulary
 from handgrad.engine.contexts import CompiledContexts, Contexts
+from handgrad.engine.distributions import Choice
 from handgrad.engine.models import contexts as form
 from handgrad.engine.sampler import LineSampler
 from handgrad.models.mlp import MLP
@@ -68,7 +69,7 @@ def calibrate(parameters, tokens, limit=None):
 
 
 def sampler(parameters, bnmean, bnvar, temperature=1.0, prefix=(), max_length=100) -> LineSampler:
-    return form.sampler(model_of(parameters, bnmean, bnvar), temperature, prefix, max_length)
+    return form.sampler(model_of(parameters, bnmean, bnvar), Choice(temperature), prefix, max_length)
 
 
 SIZES = [

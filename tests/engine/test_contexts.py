@@ -8,6 +8,7 @@ import torch
 
 from handgrad.data import Vocabulary
 from handgrad.engine.contexts import Contexts
+from handgrad.engine.distributions import Choice
 from handgrad.engine.models import contexts as form
 from handgrad.engine.training import no_moments
 from handgrad.models import bigram
@@ -172,11 +173,11 @@ def test_evaluation_and_samples_are_those_of_torch(name, monkeypatch):
 
     monkeypatch.setattr(form, "CONTEXTS_AT_ONCE", 37)
     assert np.array_equal(form.log_probabilities(model, contexts), together)
-    whole = form.sampler(model, 0.8, [3], 12).draw(7, range(200))
-    again = form.sampler(model, 0.8, [3], 12)
+    whole = form.sampler(model, Choice(0.8), [3], 12).draw(7, range(200))
+    again = form.sampler(model, Choice(0.8), [3], 12)
     parts = [again.draw(7, range(first, min(first + 30, 200))) for first in range(0, 200, 30)]
     assert np.array_equal(np.concatenate(parts), whole)
-    assert np.array_equal(torch_form.sampler(model, 0.8, [3], 12).draw(7, range(200)), whole)
+    assert np.array_equal(torch_form.sampler(model, Choice(0.8), [3], 12).draw(7, range(200)), whole)
 
 
 def test_counting_and_gradients_agree():

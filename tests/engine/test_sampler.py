@@ -160,3 +160,9 @@ def test_nothing_to_draw():
     assert sampler.draw(1, range(5, 5)).size == 0
     sampler.draw(1, range(1000))
     assert sampler.draw(1, range(5, 5)).size == 0
+
+
+@pytest.mark.parametrize("high_bits", [0, 2**32 - 1])
+def test_no_random_number_draws_a_letter_without_a_share(high_bits):
+    thresholds = np.array([0, 2**32 - 1, 2**32 - 1, 2**32 - 1], np.uint32)
+    assert sampler._letter.py_func(thresholds, np.uint64(high_bits << 32)) == 1

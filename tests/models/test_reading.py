@@ -10,9 +10,11 @@ import torch
 import handgrad
 from handgrad.data import Dataset, Vocabulary, corpus_from_lines
 from handgrad.engine import reading
+from handgrad.engine.distributions import Choice
 from handgrad.errors import CorpusError
 from handgrad.evaluation import log_likelihood, mean_loss
 from handgrad.models.forms import form_of
+from handgrad.models.mix import mixture_of
 from handgrad.models.ngram import NGram
 from handgrad.models.registry import FAMILIES
 from handgrad.models.trained import Model, TextReference
@@ -35,6 +37,10 @@ def counted(words: list[str]) -> Model:
     vocabulary, config = Vocabulary("abc"), NGram(4, 2)
     tokens = corpus_from_lines(words, vocabulary=vocabulary).tokens
     return Model(config, vocabulary, {}, form_of("ngram").calibrate(config, {}, tokens), TextReference("", "", ""), 0)
+
+
+def mixed() -> Model:
+    return mixture_of([model_of("gru"), counted(WORDS)], [0.4, 0.6])
 
 
 def by_reading(model: Model, line: list[int]) -> torch.Tensor:
@@ -100,7 +106,7 @@ def test_a_model_of_contexts_is_read_letter_by_letter_too(name):
     expected = logprobs[places, dataset.targets(places)]
     assert np.abs(reading.of_tokens(model, form.readers(model), dataset.tokens) - expected).max() <= 1e-6
     assert reading.mean_loss(model, form.readers(model), dataset.tokens) == pytest.approx(-expected.mean(), rel=1e-6)
-    drawn = [reading.Sampler(model, form.readers(model), 0.8, [2], 9), form.sampler(model, 0.8, [2], 9)]
+    drawn = [reading.Sampler(model, form.readers(model), Choice(0.8), [2], 9), form.sampler(model, Choice(0.8), [2], 9)]
     first, second = (sampler.draw(3, range(200)).tolist() for sampler in drawn)
     assert first == second
 
@@ -144,11 +150,32 @@ def test_samples_are_those_of_the_distribution(name):
         assert abs(counts.get(first + second, 0) - n * likelihood) <= 5 * deviation + 1
 
 
+@pytest.mark.parametrize("name", [*FAMILIES, "mix"])
+def test_letters_are_drawn_from_the_likeliest(name):
+    model = counted(WORDS) if name == "ngram" else mixed() if name == "mix" else model_of(name)
+    width = model.config.block_size if model.config.reads == "contexts" else 4
+
+    def ranked(line: str) -> list[int]:
+        """The letters that may follow, the likeliest first."""
+        context = [0] * width + model.vocabulary.encode(line).tolist()
+        logprobs = model.log_probabilities(np.array([context[-width:]]))[0]
+        return [letter for letter in np.argsort(-logprobs).tolist() if line or letter]
+
+    def ranks(line: str) -> list[int]:
+        letters = [*model.vocabulary.encode(line).tolist(), 0][:4]
+        return [ranked(line[:place]).index(letter) for place, letter in enumerate(letters)]
+
+    (likeliest,) = set(handgrad.sample(model, 3, temperature=0, max_length=4))
+    assert set(ranks(likeliest)) == {0}
+    drawn = [ranks(line) for line in set(handgrad.sample(model, 200, seed=1, top_k=2, max_length=4))]
+    assert {rank for line in drawn for rank in line} == {0, 1}
+
+
 @EACH
 @pytest.mark.parametrize("at_once", [4, 13])
 def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeypatch):
     model = model_of(name)
-    for settings in ({"max_length": 9}, {"prefix": "ab", "max_length": 4, "temperature": 0.7}):
+    for settings in ({"max_length": 9, "top_p": 0.8}, {"prefix": "ab", "max_length": 4, "temperature": 0.7}):
         expected = handgrad.sample(model, 50, seed=5, **settings)
         with monkeypatch.context() as patched:
             patched.setattr(reading, "LINES_AT_ONCE", at_once)
@@ -165,7 +192,7 @@ def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
     dataset = Dataset(corpus_from_lines(WORDS, vocabulary=model.vocabulary).tokens)
     for threads in "13":
         monkeypatch.setenv("HANDGRAD_THREADS", threads)
-        seen.append((handgrad.sample(model, 100, seed=5, max_length=9), mean_loss(model, dataset)))
+        seen.append((handgrad.sample(model, 100, seed=5, max_length=9, top_p=0.8), mean_loss(model, dataset)))
     assert seen[0] == seen[1]
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from handgrad.training import checkpoint, files
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
-from handgrad.training.run import Run, save, start
+from handgrad.training.run import Run, read_text, save, start
 
 CONFIG = TrainConfig(steps=4, batch_size=3, block_size=2, n_embd=2, n_hidden=3)
 DIED = 9
@@ -69,7 +69,7 @@ def main(folder: Path, text: Path) -> None:
     os.fsync = lambda _: None  # a kill, unlike a power cut, loses nothing that was written
 
     def create(run_folder: Path) -> Run:
-        return start(text, CONFIG, run_folder)
+        return start(read_text(text, CONFIG), CONFIG, run_folder)
 
     def advanced(run: Run, step: int) -> Run:
         return replace(run, state=advance(run.state, run.settings, run.splits.train, step))

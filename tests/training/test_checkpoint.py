@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import handgrad
 from handgrad.data import Vocabulary
@@ -29,8 +30,7 @@ def folder(tmp_path) -> Path:
     folder = tmp_path / "runs" / "one"
     checkpoint.create(folder, SETTINGS)
     state = checkpoint.initial_state(SETTINGS)
-    state.losses[:3] = [3.0, 2.5, 2.0]
-    checkpoint.save_state(folder, replace(state, step=3))
+    checkpoint.save_state(folder, replace(state, step=3, losses=np.array([3.0, 2.5, 2.0], np.float32)))
     model = tiny_model(SETTINGS.vocabulary.chars)
     checkpoint.save_model(folder, replace(model, text=SETTINGS.text, steps=3))
     return folder
@@ -40,8 +40,7 @@ def test_settings_state_and_model_are_read_back(folder):
     assert checkpoint.read_settings(folder) == SETTINGS
     state, first = checkpoint.read_state(folder, SETTINGS), checkpoint.initial_state(SETTINGS)
     assert state.step == 3
-    assert state.losses.shape == (10,)
-    assert state.losses[:3].tolist() == [3.0, 2.5, 2.0]
+    assert state.losses.tolist() == [3.0, 2.5, 2.0]
     assert all(np.array_equal(state.parameters[name], value) for name, value in first.parameters.items())
     model, written = handgrad.load(str(folder)), tiny_model(SETTINGS.vocabulary.chars)
     assert (model.config, model.vocabulary, model.text) == (written.config, written.vocabulary, SETTINGS.text)
@@ -144,8 +143,26 @@ def test_parameters_and_buffers_that_are_not_finite_are_refused(folder, number):
 
 
 def test_more_steps_than_the_run_has_are_refused(folder):
+    tensors = load_file(folder / "state.safetensors")
+    tensors["legs"][0, 1] = 2
+    save_file(tensors, folder / "state.safetensors")
     with pytest.raises(RunError, match=r"state.safetensors is damaged .*3 losses at step 3"):
-        checkpoint.read_state(folder, replace(SETTINGS, config=replace(CONFIG, steps=2)))
+        checkpoint.read_state(folder, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("legs", np.zeros((0, 4))), ("legs", np.array([[1.0, 10.0, 0.0, 0.1]])), ("legs", np.zeros(4)),
+        ("legs", np.array([[0.0, np.nan, 0.0, 0.1]])), ("validations", np.array([[2.0, 2.5], [1.0, 2.25]])),
+        ("validations", np.zeros(2)), ("best.C", np.zeros((1, 1), np.float32)), ("losses", np.zeros(3)),
+    ],
+)  # fmt: skip
+def test_what_a_state_cannot_hold_is_refused(folder, name, value):
+    tensors = load_file(folder / "state.safetensors")
+    save_file({**tensors, name: value}, folder / "state.safetensors")
+    with pytest.raises(RunError, match=r"state.safetensors is damaged"):
+        checkpoint.read_state(folder, SETTINGS)
 
 
 def without(key):

@@ -14,7 +14,7 @@ from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
 
-SMALL = {"steps": 60, "batch_size": 32, "block_size": 3, "n_embd": 8, "n_hidden": 30}
+SMALL = {"model": "mlp", "steps": 60, "batch_size": 32, "block_size": 3, "n_embd": 8, "n_hidden": 30}
 GPU = torch.cuda.is_available()
 ON_A_GPU = pytest.mark.skipif(not GPU, reason="needs an NVIDIA GPU, and PyTorch built for CUDA")
 WITHOUT = pytest.mark.skipif(GPU, reason="there is a GPU here")
@@ -80,8 +80,8 @@ def test_a_gpu_takes_the_same_steps(some_names, tmp_path, optimizer):
 
 @ON_A_GPU
 def test_a_run_on_a_gpu_is_saved_and_gone_on_with(some_names, tmp_path):
-    def stopped(step, _):
-        if step >= 20:
+    def stopped(report):
+        if report.step >= 20:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):

@@ -14,10 +14,10 @@ from handgrad.errors import ConfigError
 from handgrad.models.registry import FAMILIES, family
 from handgrad.models.trained import TextReference
 from handgrad.training.backend import require_room, take
-from handgrad.training.checkpoint import Settings, initial_state, read_settings
+from handgrad.training.checkpoint import Settings, initial_state, read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
-from handgrad.training.schedule import examples_of, learning_rate
+from handgrad.training.schedule import Schedule, examples_of
 
 from ..models.oracles import ORACLES
 from .tiny import TINY, tiny
@@ -58,7 +58,7 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         X, Y = train.lines(numbers) if lines else (train.contexts(numbers, network.block_size), train.targets(numbers))
         loss = ORACLES[name](leaves, network, torch.from_numpy(X), torch.from_numpy(Y))
         for group in theirs.param_groups:
-            group["lr"] = learning_rate(step, config)
+            group["lr"] = Schedule.planned(config).rate(step)
         theirs.zero_grad()
         loss.backward()
         theirs.step()
@@ -78,15 +78,15 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
 def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_path, name):
     """Stopped by Ctrl-C and gone on with it ends in the same bits; the folder names its family."""
 
-    def stop(step, _):
-        if step >= 10:
+    def stop(report):
+        if report.step >= 10:
             raise KeyboardInterrupt
 
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     model = handgrad.train(some_names, tiny(name), out=whole)
     with pytest.raises(Interrupted):
         handgrad.train(some_names, tiny(name), out=cut, progress=stop, checkpoint_every=3)
-    assert 10 <= handgrad.load(cut).steps < 30
+    assert 10 <= read_state(cut, read_settings(cut)).step < 30
     handgrad.train(resume=cut)
     assert [file for file in RESULTS if (cut / file).read_bytes() != (whole / file).read_bytes()] == []
     assert json.loads((whole / "config.json").read_text())["training"]["model"] == name
@@ -103,8 +103,8 @@ def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_pat
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_a_compiled_run_is_saved_gone_on_with_and_ends_as_that_of_torch(some_names, tmp_path, name):
-    def stop(step, _):
-        if step >= 10:
+    def stop(report):
+        if report.step >= 10:
             raise KeyboardInterrupt
 
     config, whole, cut = tiny(name, engine="auto"), tmp_path / "whole", tmp_path / "cut"
@@ -112,7 +112,7 @@ def test_a_compiled_run_is_saved_gone_on_with_and_ends_as_that_of_torch(some_nam
     model = handgrad.train(some_names, config, out=whole)
     with pytest.raises(Interrupted):
         handgrad.train(some_names, config, out=cut, progress=stop, checkpoint_every=3)
-    assert 10 <= handgrad.load(cut).steps < 30
+    assert 10 <= read_state(cut, read_settings(cut)).step < 30
     handgrad.train(resume=cut)
     assert [file for file in RESULTS if (cut / file).read_bytes() != (whole / file).read_bytes()] == []
     other = handgrad.train(some_names, tiny(name), out=tmp_path / "torch")
@@ -139,15 +139,16 @@ def test_each_family_learns(some_names, tmp_path, name):
     """After some steps it writes its text better than at first, and than guessing."""
     config = tiny(name, steps=60, batch_size=16, lr=0.5 if name == "bigram" else 0.02)
     seen = []
-    model = handgrad.train(some_names, config, out=tmp_path / "run", progress=lambda _, losses: seen.extend(losses))
+    model = handgrad.train(some_names, config, out=tmp_path / "run", progress=lambda report: seen.extend(report.losses))
     assert np.mean(seen[-20:]) < np.mean(seen[:5])
     assert handgrad.evaluate(model)["train"] < np.log(model.config.vocab_size)
 
 
 def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
     """As run folders were before there was more than one."""
-    model = handgrad.train(some_names, tiny("mlp", engine="auto"), out=tmp_path / "run")
-    leave_out(tmp_path / "run", "model", "n_layer", "n_head", "dropout")
+    config = tiny("mlp", engine="auto", split="lines", keep="last")
+    model = handgrad.train(some_names, config, out=tmp_path / "run")
+    leave_out(tmp_path / "run", "model", "n_layer", "n_head", "dropout", "split", "keep")
     loaded = handgrad.load(tmp_path / "run")
     assert loaded.config == model.config
     assert handgrad.train(resume=tmp_path / "run").parameters["W1"].tobytes() == model.parameters["W1"].tobytes()
@@ -158,15 +159,15 @@ def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
 def test_a_folder_that_does_not_say_how_examples_are_drawn_goes_on_as_it_began(some_names, tmp_path, name):
     """With replacement and without warm-up, as all runs were before there was a choice."""
 
-    def stop(step, _):
-        if step >= 10:
+    def stop(report):
+        if report.step >= 10:
             raise KeyboardInterrupt
 
-    old = tiny(name, engine="auto", minibatches="replacement", warmup=0.0)
+    old = tiny(name, engine="auto", minibatches="replacement", warmup=0.0, split="lines", keep="last")
     handgrad.train(some_names, old, out=tmp_path / "whole")
     with pytest.raises(Interrupted):
         handgrad.train(some_names, old, out=tmp_path / "cut", progress=stop, checkpoint_every=3)
-    leave_out(tmp_path / "cut", "minibatches", "warmup", "random")
+    leave_out(tmp_path / "cut", "minibatches", "warmup", "random", "split", "keep")
     handgrad.train(resume=tmp_path / "cut")
     for file in RESULTS:
         assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
@@ -177,7 +178,7 @@ def leave_out(folder, *settings: str) -> None:
     content = json.loads((folder / "config.json").read_text())
     for name in settings:
         del content["training"][name]
-    for name in ("n_lines", "shuffle_seed"):
+    for name in ("n_lines", "shuffle_seed", "distinct"):
         del content["text"][name]
     (folder / "config.json").write_text(json.dumps(content))
 

@@ -19,7 +19,7 @@ from handgrad.training.run import reopen
 
 from .tiny import TINY, tiny
 
-SETTINGS = {"steps": 600, "n_hidden": 16, "batch_size": 8}
+SETTINGS = {"model": "mlp", "steps": 600, "n_hidden": 16, "batch_size": 8}
 THE_OTHERS = sorted(TINY.keys() - {"gru"})
 RESULTS = ("model.safetensors", "state.safetensors", "history.csv", "samples.txt")
 ON_UNIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

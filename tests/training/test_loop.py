@@ -8,14 +8,14 @@ import pytest
 
 import handgrad
 from handgrad.errors import ConfigError, CorpusError, DivergedError, HandgradError, RunError
-from handgrad.training import backend
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.run import Interrupted
+from handgrad.training.schedule import Schedule
 
-TINY = TrainConfig(steps=40, batch_size=4, block_size=2, n_embd=3, n_hidden=7, seed=5)
-FILES = {"config.json", "state.safetensors", "model.safetensors", "history.csv", "loss.png", "samples.txt"}
+TINY = TrainConfig(steps=40, batch_size=4, block_size=2, n_embd=3, n_hidden=7, seed=5, keep="last")
 RESULTS = ("state.safetensors", "model.safetensors", "history.csv", "samples.txt")
+FILES = {*RESULTS, "config.json", "loss.png", "results.json"}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def assert_same_results(folder: Path, run: Path) -> None:
 def stop_after(step: int):
     """A progress that is stopped by Ctrl-C once so many steps are done."""
 
-    def progress(done, _):
-        if done >= step:
+    def progress(report):
+        if report.step >= step:
             raise KeyboardInterrupt
 
     return progress
@@ -94,7 +94,7 @@ def test_a_finished_run_can_be_resumed_and_stays_as_it_is(run):
 
 
 def test_a_resumed_run_keeps_its_settings(run, tmp_path):
-    for options in ({"config": TINY}, {"steps": 5}, {"runs": 2}, {"out": tmp_path / "other"}):
+    for options in ({"config": TINY}, {"n_hidden": 5}, {"runs": 2}, {"out": tmp_path / "other"}):
         with pytest.raises(ConfigError, match="a resumed run keeps its settings"):
             handgrad.train(resume=run, **options)
 
@@ -119,9 +119,9 @@ def test_the_text_may_have_moved_but_not_changed(some_names, run, tmp_path):
 def test_progress_tells_every_step_once(some_names, tmp_path):
     seen, losses = [], []
 
-    def progress(step, newest):
-        seen.append(step)
-        losses.extend(newest)
+    def progress(report):
+        seen.append(report.step)
+        losses.extend(report.losses)
 
     handgrad.train(some_names, TINY, out=tmp_path / "run", progress=progress)
     state = read_state(tmp_path / "run", read_settings(tmp_path / "run"))
@@ -133,11 +133,13 @@ def test_progress_tells_every_step_once(some_names, tmp_path):
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(some_names, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    monkeypatch.setattr(backend, "learning_rate", lambda step, _: 0.1 if step < 20 else 1e30)
+    monkeypatch.setattr(Schedule, "rate", lambda _, step: 0.1 if step < 20 else 1e30)
     with pytest.raises(
         DivergedError, match=r"step 21: the loss is no longer .*got nan.* rate 0\.006 is likely too high"
     ):
         handgrad.train(some_names, TINY, out=folder, checkpoint_every=5)
+    assert not folder.exists()
+    folder = tmp_path / "run-diverged"
     state = read_state(folder, read_settings(folder))
     assert state.step == 20
     assert np.isfinite(state.losses[:20]).all()

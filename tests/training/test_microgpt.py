@@ -73,9 +73,9 @@ def test_the_losses_are_those_that_the_script_prints(names_txt, tmp_path):
     """The rate falls with the steps, so those of a shorter run differ more from step to step."""
     handgrad_losses = []
 
-    def stop(step, losses):
-        handgrad_losses.extend(losses)
-        if step >= len(PRINTED):
+    def stop(report):
+        handgrad_losses.extend(report.losses)
+        if report.step >= len(PRINTED):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

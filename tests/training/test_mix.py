@@ -20,7 +20,7 @@ from handgrad.training.mix import mix_runs, useful_weights_of, weights_of
 
 LSTM = {
     "model": "lstm", "steps": 400, "batch_size": 16, "n_embd": 8, "n_hidden": 12, "lr": 0.006, "warmup": 0.0,
-    "minibatches": "replacement",
+    "minibatches": "replacement", "keep": "last",
 }  # fmt: skip
 SETTINGS = {
     "lstm": LSTM,
@@ -137,7 +137,7 @@ def test_it_needs_the_runs_no_more(runs, tmp_path):
     lines = (tmp_path / "mixture" / "samples.txt").read_text().splitlines()
     assert handgrad.sample(loaded, 20, seed=1) == lines
     assert {path.name for path in (tmp_path / "mixture").iterdir()} == {
-        "config.json", "model.safetensors", "samples.txt",
+        "config.json", "model.safetensors", "samples.txt", "results.json",
     }  # fmt: skip
 
 
@@ -196,9 +196,9 @@ def test_runs_of_other_texts_are_refused(runs, some_names, tmp_path):
 
 
 def test_runs_that_hold_out_other_lines_are_refused(runs, some_names, tmp_path):
-    python = {"random": "python", "seed": 42}
+    python = {"random": "python", "split": "lines", "seed": 42}
     handgrad.train(some_names, model="ngram", out=tmp_path / "ngram", **python)
-    with pytest.raises(ConfigError, match=r"these runs do not hold out the same lines .*with the same --random"):
+    with pytest.raises(ConfigError, match=r"these runs do not hold out the same lines.*with the same --split"):
         handgrad.mix([runs / "ngram", tmp_path / "ngram"], out=tmp_path / "mixture")
     handgrad.train(some_names, out=tmp_path / "lstm", **{**LSTM, **python, "steps": 40})
     mixed = mix_runs([tmp_path / "ngram", tmp_path / "lstm"], tmp_path / "mixture", None)
@@ -210,7 +210,7 @@ def test_runs_that_hold_out_other_lines_are_refused(runs, some_names, tmp_path):
 
 def test_a_text_that_was_split_another_way_is_read_that_way(some_names, tmp_path):
     for name, steps in (("one", 300), ("two", 60)):
-        settings = {**LSTM, "steps": steps, "random": "python", "seed": 42}
+        settings = {**LSTM, "steps": steps, "random": "python", "split": "lines", "seed": 42}
         handgrad.train(some_names, out=tmp_path / name, **settings)
     mixed = mix_runs([tmp_path / "one", tmp_path / "two"], tmp_path / "mixture", None)
     assert mixed.outcome.losses == handgrad.evaluate(handgrad.load(tmp_path / "mixture"))

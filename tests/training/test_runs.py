@@ -12,15 +12,16 @@ import pytest
 
 import handgrad
 from handgrad.errors import ConfigError, DivergedError, RunError
-from handgrad.training import backend, checkpoint, loop
+from handgrad.training import checkpoint, loop
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import Every
 from handgrad.training.run import Interrupted
+from handgrad.training.schedule import Schedule
 
 TINY = TrainConfig(steps=40, batch_size=4, block_size=2, n_embd=3, n_hidden=7, seed=5, runs=3)
-FILES = {"config.json", "state.safetensors", "model.safetensors", "history.csv", "loss.png", "samples.txt"}
 RESULTS = ("state.safetensors", "model.safetensors", "history.csv", "samples.txt")
+FILES = {*RESULTS, "config.json", "loss.png", "results.json"}
 SHOWN = ("model.safetensors", "history.csv", "loss.png", "samples.txt")
 
 
@@ -48,7 +49,7 @@ def assert_as_alone(folder: Path, alone: Path) -> None:
     assert [name for name in SHOWN if (folder / name).read_bytes() != (alone / str(best) / name).read_bytes()] == []
     assert [int(row["best"]) for row in rows(folder)] == [seed == best for seed in TINY.seeds]
     assert [float(row["val"]) for row in rows(folder)] == pytest.approx(list(losses.values()), abs=1e-6)
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir()} - {"results.json"} == {
         *SHOWN, "config.json", "runs.csv", *(f"seed-{seed}" for seed in TINY.seeds)
     }  # fmt: skip
 
@@ -96,7 +97,8 @@ def test_stopped_by_ctrl_c_all_go_on_to_the_same_end(some_names, alone, tmp_path
 
     all_at_20 = threading.Barrier(int(threads), timeout=30)
 
-    def progress(step, _):
+    def progress(report):
+        step = report.step
         if step == 20 and all_at_20.wait() == 0:
             raise KeyboardInterrupt
         if step > 20:
@@ -142,9 +144,11 @@ def test_finished_runs_resumed_stay_as_they_are(some_names, tmp_path):
 
 def diverges(monkeypatch, *seeds: int) -> None:
     """The runs of these seeds have a rate that none survives."""
-    rate = backend.learning_rate
+    planned = Schedule.planned
     monkeypatch.setattr(
-        backend, "learning_rate", lambda step, config: 1e30 if config.seed in seeds else rate(step, config)
+        Schedule,
+        "planned",
+        lambda config: planned(replace(config, lr=1e30, warmup=0.0) if config.seed in seeds else config),
     )
 
 
@@ -182,10 +186,10 @@ def test_a_folder_that_cannot_be_written_stops_all_and_the_others_are_saved(some
 
 
 def test_mean_and_spread_are_those_of_the_finished_runs(some_names, tmp_path):
-    from handgrad.training.run import start
+    from handgrad.training.run import read_text, start
     from handgrad.training.runs import finish_all, take_all_steps
 
-    whole = start(some_names, TINY, tmp_path / "run")
+    whole = start(read_text(some_names, TINY), TINY, tmp_path / "run")
     results = finish_all(whole, take_all_steps(whole, Every(steps=100)))
     losses = [outcome.losses["val"] for outcome in results.outcomes.values()]
     assert results.mean["val"] == pytest.approx(sum(losses) / 3)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from handgrad.training.config import TrainConfig
 from handgrad.training.epochs import epoch_positions, permuted
-from handgrad.training.schedule import examples_of, learning_rate, linear_decay, minibatch_positions, step_decay
+from handgrad.training.schedule import Schedule, examples_of, linear_decay, minibatch_positions, step_decay
 
 any_batch = st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 70), st.integers(1, 2**32))
 EITHER = pytest.mark.parametrize("draw", [minibatch_positions, epoch_positions])
@@ -21,19 +21,19 @@ def test_the_second_half_of_the_steps_takes_a_tenth(steps):
 
 @pytest.mark.parametrize("steps", [1, 7, 1_000])
 def test_without_warm_up_the_rate_falls_from_the_first_step_on(steps):
-    rates = [learning_rate(step, TrainConfig(steps=steps, lr=0.3, warmup=0.0)) for step in range(steps)]
+    rates = [Schedule.planned(TrainConfig(steps=steps, lr=0.3, warmup=0.0)).rate(step) for step in range(steps)]
     assert rates == [linear_decay(step, steps, 0.3) for step in range(steps)]
     assert rates[0] == 0.3
 
 
 def test_the_rate_rises_for_its_share_of_the_steps_and_falls_to_0():
-    rates = [learning_rate(step, TrainConfig(steps=100, lr=0.4, warmup=0.2)) for step in range(101)]
+    rates = [Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).rate(step) for step in range(101)]
     assert rates[:20] == pytest.approx(np.arange(1, 21) / 20 * 0.4)
     assert rates[20:] == pytest.approx(np.arange(80, -1, -1) / 80 * 0.4)
     assert max(rates) == 0.4
     plain = TrainConfig(steps=100, optimizer="sgd", lr=0.4, warmup=0.2)
-    assert [learning_rate(step, plain) for step in (0, 99)] == [0.4, 0.4 / 10]
-    assert [learning_rate(step, TrainConfig(steps=2, lr=0.4, warmup=0.99)) for step in (0, 1)] == [0.2, 0.4]
+    assert [Schedule.planned(plain).rate(step) for step in (0, 99)] == [0.4, 0.4 / 10]
+    assert [Schedule.planned(TrainConfig(steps=2, lr=0.4, warmup=0.99)).rate(step) for step in (0, 1)] == [0.2, 0.4]
 
 
 @EITHER

@@ -17,7 +17,7 @@ from handgrad.models.trained import TextReference
 from handgrad.training.checkpoint import Settings, State, initial_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import advance
-from handgrad.training.schedule import examples_of, learning_rate
+from handgrad.training.schedule import Schedule, examples_of
 from handgrad.training.torch_steps import TorchSteps
 
 from ..oracle import plain_loss
@@ -48,7 +48,7 @@ def by_autograd(config: TrainConfig, train: Dataset) -> tuple[dict[str, np.ndarr
     for step in range(config.steps):
         Xb = torch.from_numpy(train.contexts(positions[step], config.block_size))
         Yb = torch.from_numpy(train.targets(positions[step]))
-        optimiser.param_groups[0]["lr"] = learning_rate(step, config)
+        optimiser.param_groups[0]["lr"] = Schedule.planned(config).rate(step)
         loss = plain_loss(parameters, Xb, Yb)
         optimiser.zero_grad()
         loss.backward()

@@ -16,13 +16,16 @@ COMMANDS = {
     "train": "train a model on a text file with one thing a line",
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
+    "runs": "list the runs in a folder, newest first, and draw their curves",
     "mix": "mix trained runs into one model, which predicts better than each of them",
+    "export": "write a trained model as a Python file for PyTorch, or in ONNX",
     "check": "say which gradient line of a script or notebook is wrong, and why",
     "derive": "write the backward pass of a program, line by line or as short as it gets",
     "learn": "a course in deriving gradients by hand, with the checker as the teacher",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
     "bench": "time a training step beside PyTorch and JAX on this machine",
+    "completion": "print what lets bash, zsh or fish complete these commands",
 }
 
 DEAF_SECONDS = 3.0
@@ -37,7 +40,7 @@ commands:
 {commands}
 
 options:
-  -h, --help   show this help message; 'handgrad COMMAND --help' shows a command's
+  -h, --help   show this help message; 'handgrad help COMMAND' shows a command's
   --version    show the version
 
 example:
@@ -52,8 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done; 1: the answer is no; 2: bad input, one line on stderr; 130: Ctrl-C.
     """
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks, by the script of 'handgrad completion'
+        importlib.import_module("handgrad.cli.completion").answer()
     _prepare_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())), end="")
         return 0 if words else 2
@@ -63,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"handgrad {version('handgrad')}")
         return 0
     if words[0] not in COMMANDS:
-        return _fail(f"no such command: {words[0]!r}. The commands are {', '.join(COMMANDS)}.")
+        from handgrad.cli.parse import no_such_command
+
+        return _fail(str(no_such_command(words[0], (*COMMANDS, "help"), "handgrad", ("--help", "--version"))))
     before = set(threading.enumerate())
     with _one_ctrl_c():
         code = _guarded(words[0], words[1:])

@@ -3,19 +3,20 @@
 import shlex
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from handgrad.training.loop import Progress as Reported
+    from handgrad.training.loop import Report
     from handgrad.training.run import Outcome
 
 PLAIN_LINE_SECONDS = 5.0
@@ -30,6 +31,27 @@ def console(stderr: bool = False) -> Console:
 def working(on: str) -> Status:
     """A spinner on stderr, as a context manager; nothing where that is no terminal."""
     return console(stderr=True).status(f"{on} …")
+
+
+def padded(text: str, columns: int) -> str:
+    """A text with blanks up to so many columns of the screen, of which a wide letter takes two and some none.
+
+    >>> padded("山田", 6) + "|", padded("Zoé", 6) + "|"
+    ('山田  |', 'Zoé   |')
+    """
+    return text + " " * max(0, columns - cell_len(text))
+
+
+def clock(seconds: float) -> str:
+    """A time as people read it off a watch, which is no count of steps.
+
+    >>> clock(7.6), clock(75), clock(3 * 3600 + 61)
+    ('8s', '1m 15s', '3h 01m')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    return f"{whole // 60}m {whole % 60:02}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02}m"
 
 
 def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -56,7 +78,7 @@ def show_outcome(folder: Path, outcome: "Outcome", remark: str = "") -> None:
     show = console().print
     show(f"\n[bold]{len(outcome.samples)} samples[/]")
     for line in outcome.samples:
-        show(f"  {escape(line):<24} [dim]{'known' if line in outcome.known else 'new'}[/]")
+        show(f"  {escape(padded(line, 24))} [dim]{'known' if line in outcome.known else 'new'}[/]")
     name = escape(shlex.quote(str(folder)))
     show(f"\n[bold]saved[/]   {name}{remark}")
     show(f"[bold]next[/]    handgrad sample {name} -n 50 --new-only")
@@ -74,14 +96,17 @@ class TrainingProgress:
     Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says.
     """
 
-    def __init__(self, steps: int):  # noqa: D107
-        self.steps = steps
+    def __init__(self):  # noqa: D107
         self.console = console(stderr=True)
         self.bars = Progress(
-            TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console,
+            TextColumn("{task.description}"), BarColumn(self._room()), MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"), _Times(), console=self.console,
             disable=not self.console.is_terminal,
         )  # fmt: skip
+
+    def _room(self) -> int:
+        """How long the bar may be, so that the rest of the line keeps its place."""
+        return max(4, min(24, self.console.width - 72))
 
     def __enter__(self) -> "TrainingProgress":
         """Show the bars."""
@@ -92,22 +117,31 @@ class TrainingProgress:
         """Take the bars away."""
         self.bars.stop()
 
-    def of(self, run: str = "", done: int = 0) -> "Reported":
+    def of(self, run: str = "", done: int = 0, steps: int | None = None) -> "Reported":
         """The bar of one run, `done` steps of which are done already."""
-        task = self.bars.add_task(run or "training", total=self.steps, completed=done, status="")
+        task = self.bars.add_task(run or "training", total=steps, completed=done, status="")
         begun, first, spoken = 0.0, 0, time.monotonic()
 
-        def show(step: int, losses: np.ndarray) -> None:
+        def show(report: "Report") -> None:
             nonlocal begun, first, spoken
-            now = time.monotonic()
+            now, step = time.monotonic(), report.step
             if not begun:
                 begun, first = now, step  # what came before was mostly loading
             pace = (step - first) / (now - begun) if step > first else 0.0
-            status = f"loss {losses.mean():.4f}" + (f", {pace:,.0f} steps/s" if pace else "")
-            self.bars.update(task, completed=step, status=status)
-            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == self.steps):
-                left = f", {timedelta(seconds=round((self.steps - step) / pace))} left" if pace else ""
-                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {self.steps:,}: {status}{left}")
+            validation = "" if report.val_loss is None else f", validation {report.val_loss:.4f}"
+            status = f"loss {report.losses.mean():.4f}{validation}" + (f", {pace:,.0f} steps/s" if pace else "")
+            self.bars.update(task, completed=step, total=report.steps, status=status)
+            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == report.steps):
+                left = f", {clock((report.steps - step) / pace)} left" if pace else ""
+                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {report.steps:,}: {status}{left}")
                 spoken = now
 
         return show
+
+
+class _Times(ProgressColumn):
+    """How long it has taken, and how long it will."""
+
+    def render(self, task: Task) -> Text:
+        left = "" if task.time_remaining is None or task.finished else f", {clock(task.time_remaining)} left"
+        return Text(f"{clock(task.elapsed or 0)} elapsed{left}", style="progress.elapsed")

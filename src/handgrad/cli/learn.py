@@ -15,7 +15,6 @@ from rich.text import Text
 from tyro.conf import Positional, arg
 
 from handgrad.cli.parse import call, call_one_of
-from handgrad.errors import ConfigError
 from handgrad.learn import screen
 from handgrad.learn.course import Course, CourseError, Exercise
 from handgrad.learn.judge import Judge
@@ -245,8 +244,6 @@ def main(words: list[str]) -> int | None:
     """Parse and run the command."""
     try:
         if words and not words[0].startswith("-"):
-            if words[0] not in COMMANDS:
-                raise ConfigError(f"no such command: {words[0]!r}", expected=f"one of {', '.join(COMMANDS)}")
             return call_one_of(COMMANDS, PROGRAM, words)
         return call(watch, PROGRAM, words)
     except OSError as error:

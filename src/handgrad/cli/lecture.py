@@ -157,8 +157,8 @@ def _run(report: Report, corpus, steps: int) -> None:
     report.section("Exercise 4: training with the backward pass by hand")
     net = notebook.network(corpus.vocabulary.size, n_hidden=200)
     begun = time.monotonic()
-    with TrainingProgress(steps) as progress:
-        trained = notebook.exercise_4(net, splits.train, steps, progress.of())
+    with TrainingProgress() as progress:
+        trained = notebook.exercise_4(net, splits.train, steps, progress.of(steps=steps))
     seconds = time.monotonic() - begun
     report.figures([
         ("parameters", net.config.n_parameters, published.PARAMETERS_200),

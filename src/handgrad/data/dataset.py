@@ -13,6 +13,9 @@ from handgrad.errors import CorpusError
 MIN_LINES = 10
 """The fewest lines that leave one for each split."""
 
+MANY_TIMES = 10
+"""Where each line comes so often in the mean, equal ones are not kept together."""
+
 _LINES_AT_ONCE = 1 << 14
 
 
@@ -132,37 +135,80 @@ class Splits(NamedTuple):
     test: Dataset
 
 
-def split(corpus: Corpus, order: np.ndarray | None = None) -> Splits:
+def split(corpus: Corpus, order: np.ndarray | None = None, distinct: bool = False) -> Splits:
     """Shuffle the lines and cut them into 80 % to train on, 10 % to validate and 10 % to test, as the lecture does.
 
     Args:
         corpus: at least `MIN_LINES` lines.
         order: the permutation of the lines, (n_lines,): line `order[i]` comes i-th. By default one that depends only
             on the number of lines, so that every run of every seed holds out the same lines.
+        distinct: keep equal lines together, so that no line that is held out was trained on: each moves to the first
+            of its like, and a cut that would part some moves behind them. The lecture does not. A text of which
+            `are_repeated` is true is cut as it comes.
 
     Raises:
         CorpusError: there are too few lines, or `order` is no permutation of them.
+
+    Example:
+        >>> from handgrad.data.corpus import corpus_from_lines
+        >>> parts = split(corpus_from_lines(10 * ["a"] + 10 * ["b"] + list("cdefghijkl")), distinct=True)
+        >>> [part.n_lines for part in parts], sum(len(set(part.tokens) - {0}) for part in parts)
+        ([24, 3, 3], 12)
     """
     starts = corpus.starts
     lengths = np.diff(starts)
     n = len(lengths)
     if n < MIN_LINES:
         raise CorpusError(
-            "there are too few lines to split",
-            got=n,
-            expected=f"at least {MIN_LINES}",
-            where=corpus.source,
+            "there are too few lines to split", got=n, expected=f"at least {MIN_LINES}", where=corpus.source,
             next_step="A few hundred lines are the least from which a model learns anything.",
-        )
+        )  # fmt: skip
     if order is None:
         order = np.argsort(np.random.Philox(key=42).random_raw(n), kind="stable")
     elif np.shape(order) != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
         raise CorpusError("this is no permutation of the lines", expected=f"0 to {n - 1}, each once", where="order")
-    order = np.asarray(order)
-    n1, n2 = int(0.8 * n), int(0.9 * n)
+    order, n1, n2 = np.asarray(order), int(0.8 * n), int(0.9 * n)
+    if distinct:
+        together, firsts = _equal_together(corpus.tokens, starts, order)
+        if not are_repeated(n, len(firsts)):
+            order, (n1, n2) = together, _cuts(firsts, (n1, n2))
     train, val = lengths[order[:n1]].sum(), lengths[order[n1:n2]].sum()
     tokens = _permute_lines(corpus.tokens, starts, lengths, order)
     return Splits(*map(Dataset, np.split(tokens, [train, train + val])))
+
+
+def are_repeated(n_lines: int, n_distinct: int) -> bool:
+    """Whether a text is one of few lines that come again and again, so that how often they do is what it shows."""
+    return n_distinct < MIN_LINES or n_lines > MANY_TIMES * n_distinct
+
+
+def _equal_together(tokens: np.ndarray, starts: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order in which each line comes right behind the first of its like, and at which places those first are."""
+    hashes = _hashes(tokens, starts)[order]
+    _, first, kind = np.unique(hashes, return_index=True, return_inverse=True)
+    moved = np.argsort(first[kind], kind="stable")
+    together = first[kind][moved]
+    return order[moved], np.flatnonzero(np.append(True, together[1:] != together[:-1]))
+
+
+def _cuts(firsts: np.ndarray, wanted: tuple[int, int]) -> tuple[int, int]:
+    """Where to cut, next to what is wanted, so that no equal lines are parted and no split is empty."""
+    kinds = len(firsts)
+    second = min(int(np.searchsorted(firsts, wanted[1])), kinds - 1)
+    first = min(int(np.searchsorted(firsts, wanted[0])), second - 1)
+    return int(firsts[first]), int(firsts[second])
+
+
+def _hashes(tokens: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """A 64-bit number for each line, the same for equal ones: products of tokens and random odd numbers, summed."""
+    hashes = np.empty(len(starts) - 1, np.uint64)
+    factors = np.random.Philox(key=7).random_raw(int(np.diff(starts).max())) | np.uint64(1)
+    for first in range(0, len(hashes), _LINES_AT_ONCE):
+        bounds = starts[first : first + _LINES_AT_ONCE + 1]
+        places = np.arange(bounds[-1] - bounds[0]) - np.repeat(bounds[:-1] - bounds[0], np.diff(bounds))
+        products = (tokens[bounds[0] : bounds[-1]].astype(np.uint64) + np.uint64(1)) * factors[places]
+        hashes[first : first + _LINES_AT_ONCE] = np.add.reduceat(products, bounds[:-1] - bounds[0])
+    return hashes
 
 
 def _permute_lines(tokens: np.ndarray, starts: np.ndarray, lengths: np.ndarray, order: np.ndarray) -> np.ndarray:

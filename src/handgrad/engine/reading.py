@@ -5,13 +5,13 @@ lines at hand is read once, however many lines begin with it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from handgrad.data.dataset import Dataset
-from handgrad.engine.distributions import thresholds_of
+from handgrad.engine.distributions import Choice
 from handgrad.engine.sampler import draw_letters, flatten
 from handgrad.engine.vectors import padded
 from handgrad.errors import CorpusError
@@ -146,6 +146,16 @@ def of_tokens(model: Model, readers: Readers, tokens: np.ndarray) -> np.ndarray:
     return whole
 
 
+def along(model: Model, reader: Reader, line: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+    """Log-probabilities of what comes at each place of a line, (vocab_size,), and of what follows its last letter."""
+    _refuse_longer(model, len(line) + 1)
+    beginnings = Beginnings(reader, model.config.vocab_size, 1)
+    for letter in line:
+        yield beginnings.log_probabilities[0]
+        beginnings.grow(np.array([letter], np.int32))
+    yield beginnings.log_probabilities[0]
+
+
 class Sampler:
     """Draws lines from a model; the same seed draws the same lines, however they are batched.
 
@@ -155,7 +165,7 @@ class Sampler:
     Args:
         model: that is drawn from.
         readers: of it.
-        temperature: below 1 the likely gets likelier, above 1 the rare less rare.
+        choice: how a letter is drawn.
         prefix: the tokens each line begins with.
         max_length: tokens after which a line is cut off, those of the prefix included.
     """
@@ -164,12 +174,12 @@ class Sampler:
         self,
         model: Model,
         readers: Readers,
-        temperature: float,
+        choice: Choice,
         prefix: Sequence[int] | np.ndarray,
         max_length: int,
     ):
         _refuse_longer(model, len(prefix) + 1)
-        self._vocab_size, self._readers, self._temperature = model.config.vocab_size, readers, float(temperature)
+        self._vocab_size, self._readers, self._choice = model.config.vocab_size, readers, choice
         self._prefix = np.asarray(prefix, np.int32)
         self._max_length = min(max_length, model.config.longest or max_length)
 
@@ -211,7 +221,7 @@ class Sampler:
                     letters = np.pad(letters, ((0, 0), (0, 1)))
                 thresholds = self._thresholds(beginnings.log_probabilities, place)
                 growing = beginnings.lines.copy()  # is changed by `draw_letters`
-                settings = self._vocab_size - 1, np.uint64(seed), place, numbers
+                settings = np.uint64(seed), place, numbers
                 draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
             if place + 1 < self._max_length:
                 if not beginnings.grow(letters[beginnings.lines, place], at_once):
@@ -221,7 +231,7 @@ class Sampler:
     def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
         thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
         contexts = np.full((len(logprobs), 1), min(place, 1), np.int32)  # all 0 where no letter is known
-        thresholds_of(thresholds[:, : logprobs.shape[1] - 1], logprobs, contexts, self._temperature)
+        self._choice.write_thresholds(thresholds[:, : logprobs.shape[1] - 1], logprobs, contexts)
         return thresholds
 
 

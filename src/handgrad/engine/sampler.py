@@ -27,7 +27,7 @@ class LineSampler:
     Each line's random numbers depend on nothing but the seed, the line's number and the place in it. No line is empty.
 
     Args:
-        distributions: of the model, at a temperature.
+        distributions: of the model.
         prefix: the tokens each line begins with.
         max_length: tokens after which a line is cut off, those of the prefix included.
     """
@@ -87,8 +87,7 @@ class LineSampler:
                 break
             rows = met.look_up(history, unfinished, place)
             letters = history[:, self.block_size + place]
-            settings = self.vocab_size - 1, np.uint64(seed), place, numbers
-            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, *settings)
+            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, np.uint64(seed), place, numbers)
             unfinished = unfinished[:n_unfinished]
         return flatten(history[:, self.block_size :])
 
@@ -96,7 +95,7 @@ class LineSampler:
 @entry_point
 def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, vocab_size, block_size):
     """Write the lines from `start` to `stop` to `out`, and return how many tokens they are."""
-    n_letters, n_contexts = vocab_size - 1, vocab_size**block_size
+    n_contexts = vocab_size**block_size
     first = 0
     for letter in prefix:
         first = (first * vocab_size + letter) % n_contexts
@@ -117,7 +116,7 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
             for i in range(_LINES_A_DRAW):
                 if lengths[i] < place:
                     continue
-                letter = _letter(thresholds[contexts[i]], words[i], n_letters)
+                letter = _letter(thresholds[contexts[i]], words[i])
                 lines[i, place] = letter
                 contexts[i] = (contexts[i] * vocab_size + letter) % n_contexts
                 n_unfinished -= letter == 0
@@ -132,7 +131,7 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
 
 
 @entry_point
-def draw_letters(letters, unfinished, rows, thresholds, n_letters, seed, place, numbers):
+def draw_letters(letters, unfinished, rows, thresholds, seed, place, numbers):
     """Draw a letter for each unfinished line from its row of thresholds; return how many are unfinished now."""
     n_unfinished, group = 0, np.int64(-1)
     words = philox(0, 0, 0)
@@ -141,7 +140,7 @@ def draw_letters(letters, unfinished, rows, thresholds, n_letters, seed, place, 
         if group != numbers[line] // _LINES_A_DRAW:
             group = numbers[line] // _LINES_A_DRAW
             words = philox(group + 1, seed, 1 + place)
-        letter = _letter(thresholds[rows[i]], words[numbers[line] % _LINES_A_DRAW], n_letters)
+        letter = _letter(thresholds[rows[i]], words[numbers[line] % _LINES_A_DRAW])
         letters[line] = letter
         if letter != 0:
             unfinished[n_unfinished] = line
@@ -165,9 +164,13 @@ def flatten(letters):
 
 
 @compiled
-def _letter(thresholds, word, n_letters):
-    """How many thresholds are no greater than the random number; those that only pad may be, if it is the highest."""
-    number, letter = np.uint32(word >> np.uint64(32)), np.int32(0)
+def _letter(thresholds, word):
+    """How many thresholds are no greater than the random number.
+
+    The highest number counts as the one below it: a threshold that is as high pads, or ends the share of the last
+    letter that has one.
+    """
+    number, letter = np.uint32(min(word >> np.uint64(32), np.uint64(2**32 - 2))), np.int32(0)
     for j in range(thresholds.size):
         letter += np.int32(thresholds[j] <= number)
-    return min(letter, np.int32(n_letters))
+    return letter

@@ -1,10 +1,13 @@
 """Single key presses, where there is a terminal to read them from."""
 
 import contextlib
+import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+
+from handgrad.keys import cbreak
 
 
 @contextlib.contextmanager
@@ -14,18 +17,11 @@ def pressed(tell: Callable[[str], None]) -> Iterator[None]:
     The terminal is as it was when the block is left.
     """
     threading.Thread(target=_read, args=(tell,), daemon=True).start()
-    try:
-        import termios
-        import tty
-    except ImportError:
+    if importlib.util.find_spec("termios") is None:
         yield
         return
-    before = termios.tcgetattr(sys.stdin)
-    try:
-        tty.setcbreak(sys.stdin)
+    with cbreak():
         yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _read(tell: Callable[[str], None]) -> None:

@@ -1,9 +1,8 @@
 """The notebook's cells in order, as functions; each returns what the notebook prints."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from handgrad.lecture import exercise1
 from handgrad.lecture.cmp import Comparison, compare
 from handgrad.models import mlp
 from handgrad.models.mlp import MLP, PARAMETERS
+from handgrad.training.loop import Progress, Report
 from handgrad.training.schedule import step_decay
 
 SEED = 2147483647
@@ -135,16 +135,14 @@ def exercise_3(net: Network, batch: Minibatch) -> OneGo:
     return OneGo(hpreact_fast.abs().max().item(), difference, compare("hprebn", dhprebn, reference))
 
 
-def exercise_4(
-    net: Network, train: Dataset, steps: int = STEPS, progress: Callable[[int, np.ndarray], Any] | None = None
-) -> Trained:
+def exercise_4(net: Network, train: Dataset, steps: int = STEPS, progress: Progress | None = None) -> Trained:
     """Training with the backward pass by hand, its gradients beside autograd's at the end, and calibration.
 
     Args:
         net: freshly set up; its generator moves on.
         train: the training split.
         steps: the lecture takes 200,000; the learning rate falls to a tenth after half of them.
-        progress: called with the steps done and the losses of the newest of them.
+        progress: is told how it goes.
 
     Source: lecture, exercise 4 and the cell that calibrates the batch norm.
     """
@@ -161,7 +159,7 @@ def exercise_4(
         arrays, losses[start:stop] = compiled.sgd_steps(arrays, Contexts(batches.Xb.numpy(), batches.Yb.numpy()), rates)
         batch = Minibatch(batches.Xb[-1], batches.Yb[-1])
         if progress:
-            progress(stop, losses[start:stop])
+            progress(Report(stop, steps, losses[start:stop], None))
     parameters = {name: torch.from_numpy(value) for name, value in arrays.items()}
     with torch.no_grad():
         hpreact = mlp.hidden_preactivation(parameters, _everything(train).Xb)

@@ -1,5 +1,8 @@
 """Whether a setting makes sense."""
 
+from collections.abc import Callable
+from numbers import Real
+
 from handgrad.errors import ConfigError
 
 
@@ -9,6 +12,12 @@ def require_integer(name: str, value: object, *, at_least: int, at_most: int | N
     if isinstance(value, bool) or not in_bounds:
         bounds = f"an integer of at least {at_least:,}" if at_most is None else f"{at_least:,} to {at_most:,}"
         raise ConfigError(f"{name} makes no sense", got=value, expected=bounds)
+
+
+def require_number(name: str, value: object, fits: Callable[[float], bool], expected: str) -> None:
+    """Raise ConfigError unless `value` is a number that fits."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not fits(float(value)):
+        raise ConfigError(f"{name} makes no sense", got=value, expected=expected)
 
 
 def require_choice(name: str, value: object) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from handgrad.models.registry import family
 
 if TYPE_CHECKING:
+    from handgrad.engine.distributions import Choice
     from handgrad.engine.reading import Readers
     from handgrad.models.family import Family
     from handgrad.models.trained import Model
@@ -46,9 +47,7 @@ class Form(Protocol):
         """Mean cross-entropy over all tokens of some lines, in nats."""
         ...
 
-    def sampler(
-        self, model: "Model", temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int
-    ) -> Sampler:
+    def sampler(self, model: "Model", choice: "Choice", prefix: Sequence[int] | np.ndarray, max_length: int) -> Sampler:
         """What draws lines from the model."""
         ...
 

@@ -27,6 +27,7 @@ class TextReference:
         n_lines: how many lines it has; None in a run folder of before that was written down.
         shuffle_seed: the seed with which Python's `random` shuffled the lines before they were split; None for the
             usual order.
+        distinct: whether equal lines are held out together; not so in a run folder of before there was a choice.
     """
 
     name: str
@@ -34,16 +35,17 @@ class TextReference:
     sha256: str
     n_lines: int | None = None
     shuffle_seed: int | None = None
+    distinct: bool = False
 
     @classmethod
-    def to(cls, corpus: Corpus, shuffle_seed: int | None = None) -> "TextReference":
+    def to(cls, corpus: Corpus, shuffle_seed: int | None = None, distinct: bool = False) -> "TextReference":
         """The reference by which `corpus` is found again."""
-        return cls(corpus.name, corpus.source, corpus.sha256, corpus.n_lines, shuffle_seed)
+        return cls(corpus.name, corpus.source, corpus.sha256, corpus.n_lines, shuffle_seed, distinct)
 
     def split(self, corpus: Corpus) -> Splits:
         """The lines of the corpus, which is this text, to train on, to validate and to test."""
         if self.shuffle_seed is None:
-            return split(corpus)
+            return split(corpus, distinct=self.distinct)
         return split(corpus, PythonRandom(self.shuffle_seed, corpus.n_lines).order)
 
     def read(self) -> Corpus:
@@ -85,7 +87,7 @@ class Model:
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, block_size=3, out=folder / "run")
+        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, block_size=3, out=folder / "run")
         >>> beginnings = np.exp(model.log_probabilities(np.array([[0, 0, 0]])))
         >>> beginnings.shape, round(float(beginnings.sum()), 3)
         ((1, 27), 1.0)

@@ -10,7 +10,7 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import OfContexts
 from handgrad.training.config import TrainConfig
-from handgrad.training.schedule import examples_of, learning_rate
+from handgrad.training.schedule import examples_of
 
 if TYPE_CHECKING:
     from handgrad.training.state import Settings, State
@@ -79,7 +79,7 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
 def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tuple[Arrays, Arrays, np.ndarray]:
     """The parameters, the moments and the losses after the steps up to `stop`."""
     config, steps = settings.config, range(state.step, stop)
-    rates = [learning_rate(step, config) for step in steps]
+    rates = [state.schedule.rate(step) for step in steps]
     taker, batches, more = _taker(state, settings, split, steps)
     if config.optimizer == "sgd":
         parameters, losses = taker.sgd_steps(state.parameters, *batches, rates, **more)

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +19,20 @@ import numpy as np
 
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import ConfigError, CorpusError, RunError
+from handgrad.models.mix import Mix
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 from handgrad.training.files import damaged, errors_named, read_tensors, require_free, write
 from handgrad.training.mixture import Mixture, Part
+from handgrad.training.plan import Plan
+from handgrad.training.schedule import Leg, Schedule
 from handgrad.training.state import Settings, State, first_moments, initial_state
 
 FORMAT = 1
-ADAM = "adam."
+ADAM, BEST = "adam.", "best."
 
 
-def create(folder: Path, settings: Settings | Mixture, files: Mapping[str, bytes] | None = None) -> None:
+def create(folder: Path, settings: Settings | Mixture | Plan, files: Mapping[str, bytes] | None = None) -> None:
     """Make a run folder with its `config.json`; where that fails, nothing is left behind.
 
     Args:
@@ -74,7 +77,7 @@ def read_settings(folder: Path) -> Settings:
         RunError: no run folder, damaged, from a later version, or that of a mixture.
     """
     settings = read_config(folder)
-    if isinstance(settings, Mixture):
+    if not isinstance(settings, Settings):
         raise RunError(
             "this is a mixture of runs, which takes no steps", where=folder,
             next_step="Go on with one of its runs, and mix them anew with 'handgrad mix'.",
@@ -82,7 +85,7 @@ def read_settings(folder: Path) -> Settings:
     return settings
 
 
-def read_config(folder: Path) -> Settings | Mixture:
+def read_config(folder: Path) -> Settings | Mixture | Plan:
     """What `config.json` holds.
 
     Raises:
@@ -98,7 +101,7 @@ def read_config(folder: Path) -> Settings | Mixture:
         raise RunError("no run folder: config.json is missing", where=folder) from None
     except OSError as error:
         raise RunError("config.json cannot be read", where=folder, got=error.strerror) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(folder / "config.json", error) from None
     try:
         if content["format"] > FORMAT:
@@ -110,6 +113,8 @@ def read_config(folder: Path) -> Settings | Mixture:
         if not all(isinstance(value, str) for value in (text.name, text.source, text.sha256)):
             raise TypeError(f"text is {content['text']}")
         vocabulary = Vocabulary(content["vocabulary"])
+        if "plan" in content:
+            return Plan.saved(content["plan"], vocabulary, text)
         if "mixture" in content:
             return Mixture(tuple(map(Part.saved, content["mixture"])), vocabulary, text)
         return Settings(TrainConfig.saved(content["training"]), vocabulary, text)
@@ -126,8 +131,10 @@ def save_state(folder: Path, state: State) -> None:
     from safetensors.numpy import save
 
     moments = {f"{ADAM}{name}": value for name, value in state.moments.items()}
-    tensors = {**state.parameters, **moments, "losses": state.losses[: state.step], "step": np.array(state.step)}
-    write(folder, "state.safetensors", save(tensors))
+    best = {f"{BEST}{name}": value for name, value in state.best.items()}
+    legs = np.array([astuple(leg) for leg in state.schedule.legs])
+    more = {"losses": state.losses, "step": np.array(state.step), "legs": legs, "validations": state.validations}
+    write(folder, "state.safetensors", save({**state.parameters, **moments, **best, **more}))
 
 
 def read_state(folder: Path, settings: Settings) -> State:
@@ -136,21 +143,41 @@ def read_state(folder: Path, settings: Settings) -> State:
     Raises:
         RunError: the file is damaged.
     """
-    if not (folder / "state.safetensors").exists():
+    path = folder / "state.safetensors"
+    if not path.exists():
         return initial_state(settings)
-    tensors = read_tensors(folder / "state.safetensors")
-    parameters = _of_shapes(folder / "state.safetensors", tensors, settings.model.shapes)
-    step, losses = _count(folder / "state.safetensors", tensors, "step"), tensors.get("losses", np.empty(0))
-    if not 0 <= step <= settings.config.steps or losses.shape != (step,):
-        raise damaged(folder / "state.safetensors", f"{losses.size} losses at step {step}")
+    tensors = read_tensors(path)
+    parameters = _of_shapes(path, tensors, settings.model.shapes)
+    step, losses = _count(path, tensors, "step"), tensors.get("losses", np.empty(0))
+    schedule = _read_schedule(path, tensors, settings)
+    if not 0 <= step <= schedule.stop or losses.shape != (step,) or losses.dtype != np.float32:
+        raise damaged(path, f"{losses.size} losses at step {step}")
     moments = {}
     for name, first in first_moments(parameters, settings).items():
         moments[name] = tensors.get(f"{ADAM}{name}", np.empty(0))
         if (moments[name].shape, moments[name].dtype) != (first.shape, first.dtype):
-            raise damaged(folder / "state.safetensors", f"no {ADAM}{name} of shape {first.shape}")
-    state = State(step, parameters, moments, np.empty(settings.config.steps, np.float32))
-    state.losses[:step] = losses
-    return state
+            raise damaged(path, f"no {ADAM}{name} of shape {first.shape}")
+    validations = tensors.get("validations", np.empty((0, 2)))
+    if validations.ndim != 2 or validations.shape[1] != 2 or not (np.diff(validations[:, 0], prepend=0) > 0).all():
+        raise damaged(path, "validations are not steps and losses")
+    best = {name.removeprefix(BEST): value for name, value in tensors.items() if name.startswith(BEST)}
+    if best:
+        best = _of_shapes(path, best, settings.model.shapes)
+        if not len(validations):
+            raise damaged(path, "no validations, but a best state")
+    return State(step, parameters, moments, losses, schedule, validations, best)
+
+
+def _read_schedule(path: Path, tensors: Mapping[str, np.ndarray], settings: Settings) -> Schedule:
+    """As it was saved; as it was planned in a run of before it could be changed."""
+    planned = Schedule.planned(settings.config)
+    legs = tensors.get("legs")
+    if legs is None:
+        return planned
+    fine = legs.ndim == 2 and legs.shape[1] == 4 and len(legs) and np.isfinite(legs).all() and (legs >= 0).all()
+    if not fine or legs[0, 0] or not (np.diff(legs[:, 0]) >= 0).all() or not (legs[:, 1] >= legs[:, 0]).all():
+        raise damaged(path, "legs are no schedule")
+    return replace(planned, legs=tuple(Leg(int(a), int(b), int(c), float(peak)) for a, b, c, peak in legs))
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -162,11 +189,12 @@ def save_model(folder: Path, model: Model) -> None:
     write(folder, "model.safetensors", packed(model))
 
 
-def packed(model: Model) -> bytes:
-    """What `model.safetensors` holds."""
+def packed(model: Model, weights: np.ndarray | None = None) -> bytes:
+    """What `model.safetensors` holds; of a run of several parts their weights in the mixture, too."""
     from safetensors.numpy import save
 
-    return save({**model.parameters, **model.buffers, "steps": np.array(model.steps)})
+    more = {} if weights is None else {"weights": weights}
+    return save({**model.parameters, **model.buffers, **more, "steps": np.array(model.steps)})
 
 
 def load(run: str | Path, corpus: str | Path | None = None) -> Model:
@@ -181,26 +209,35 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
 
     Example:
         >>> import handgrad
-        >>> _ = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> _ = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> handgrad.load(folder / "run").steps
         20
     """
     folder = Path(run)
     settings = read_config(folder)
     path = folder / "model.safetensors"
-    if not path.exists() and isinstance(settings, Settings):
+    if not path.exists() and not isinstance(settings, Mixture):
+        what = "its parts were mixed" if isinstance(settings, Plan) else "its first checkpoint"
         raise RunError(
-            "no model yet: the run was ended before its first checkpoint", where=folder,
+            f"no model yet: the run was ended before {what}", where=folder,
             next_step=f"Go on with 'handgrad train --resume {folder}'.",
         )  # fmt: skip
     tensors = read_tensors(path)
-    parameters = _of_shapes(path, tensors, settings.model.shapes)
-    buffers = _of_shapes(path, tensors, settings.model.buffer_shapes)
+    network = _mixture(path, settings, tensors) if isinstance(settings, Plan) else settings.model
+    parameters = _of_shapes(path, tensors, network.shapes)
+    buffers = _of_shapes(path, tensors, network.buffer_shapes)
     text = settings.text
     if corpus is not None:
         text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
-    return Model(settings.model, settings.vocabulary, parameters, buffers, text, steps)
+    return Model(network, settings.vocabulary, parameters, buffers, text, steps)
+
+
+def _mixture(path: Path, plan: Plan, tensors: Mapping[str, np.ndarray]) -> Mix:
+    try:
+        return plan.mixture(tensors["weights"])
+    except (KeyError, ConfigError) as error:
+        raise damaged(path, error) from None
 
 
 def _of_shapes(

@@ -8,15 +8,20 @@ from handgrad.errors import ConfigError
 from handgrad.limits import MAX_LINE
 from handgrad.models.config import require_choice, require_integer, require_share
 from handgrad.models.family import Family
-from handgrad.models.registry import ModelName, family
+from handgrad.models.registry import FAMILIES, ModelName, family
 
 Engine = Literal["auto", "compiled", "torch"]
 Device = Literal["cpu", "cuda"]
 Optimizer = Literal["adam", "sgd"]
 Minibatches = Literal["epochs", "replacement", "in-order"]
 Random = Literal["philox", "python"]
-_CHOICES = {"optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "engine": Engine, "device": Device}
-_UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0}
+Split = Literal["distinct", "lines"]
+Keep = Literal["best", "last"]
+_CHOICES = {
+    "optimizer": Optimizer, "minibatches": Minibatches, "random": Random, "split": Split, "keep": Keep,
+    "engine": Engine, "device": Device,
+}  # fmt: skip
+_UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0, "split": "lines", "keep": "last"}
 """Settings of runs from before there was a choice, which their folders do not name."""
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
@@ -72,6 +77,12 @@ class TrainConfig:
     random: Random = "philox"
     """Whose random numbers shuffle the lines and make the initial values: 'philox' ours, which split a text the same
     way for all seeds; 'python' those of Python's own random, drawn as microgpt.py draws them."""
+    split: Split = "distinct"
+    """How lines are held out for validation and test: 'distinct' keeps equal ones together, so that none that is held
+    out was trained on; 'lines' draws each for itself, as the lecture does."""
+    keep: Keep = "best"
+    """Which state is the model: the 'best' on the validation split, measured up to twenty times, and training stops
+    where it only gets worse; or the 'last', as in the lecture."""
     seed: int = 1
     """Seed of the initial values and of the minibatches."""
     runs: int = 1
@@ -118,6 +129,11 @@ class TrainConfig:
             raise ConfigError(
                 "Python's random numbers split the text another way for each seed", where="runs", got=self.runs,
                 expected="1", next_step="Train each seed on its own, or leave out --random.",
+            )  # fmt: skip
+        if (self.random, self.split) == ("python", "distinct"):
+            raise ConfigError(
+                "Python's random numbers draw each line for itself", where="split", got="distinct", expected="lines",
+                next_step="Add --split lines, or leave out --random.",
             )  # fmt: skip
         self._require_sizes_of_the_family()
         if kind.counted and (self.engine, self.device) != ("auto", "cpu"):
@@ -166,6 +182,7 @@ class TrainConfig:
                     f"the {self.model} has no {name}",
                     got=getattr(self, name),
                     expected=f"settings that it has: {known}",
+                    next_step=f"Choose a family that has it, with --model, such as {_one_with(name)}.",
                 )
         of_text = self.block_size == 0  # then it is known once the text is
         (replace(self, block_size=1) if of_text else self).sizes(vocab_size=2)
@@ -188,8 +205,12 @@ class TrainConfig:
         return kind(vocab_size, **{field.name: getattr(self, field.name) for field in fields(kind)[1:]})
 
 
+def _one_with(size: str) -> str:
+    """A family that has this size."""
+    return next(name for name in ("mlp", "transformer", *FAMILIES) if hasattr(family(name), size))
+
+
 PRESETS = {
-    "default": TrainConfig(),
     "lecture": TrainConfig(
         steps=200_000,
         batch_size=32,
@@ -201,7 +222,18 @@ PRESETS = {
         warmup=0.0,
         weight_decay=0.0,
         minibatches="replacement",
+        split="lines",
+        keep="last",
         seed=2147483647,
     ),
-    "microgpt": TrainConfig.of("microgpt", batch_size=1, warmup=0.0, minibatches="in-order", random="python", seed=42),
+    "microgpt": TrainConfig.of(
+        "microgpt",
+        batch_size=1,
+        warmup=0.0,
+        minibatches="in-order",
+        random="python",
+        split="lines",
+        keep="last",
+        seed=42,
+    ),
 }

@@ -2,52 +2,56 @@
 
 import csv
 import io
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from handgrad.training.config import TrainConfig
-from handgrad.training.schedule import learning_rate
+if TYPE_CHECKING:
+    from handgrad.training.state import State
 
 ROWS, CURVE_POINTS = 1_000, 200
 
 
 class HistoryRow(NamedTuple):
-    """One window of steps, up to and without `step`."""
+    """One window of steps, up to and without `step`; the validation loss is that after them, where it was measured."""
 
     step: int
     loss: float
     log10_loss: float
     lr: float
+    val_loss: float | None
 
 
-def summarise(losses: np.ndarray, config: TrainConfig, rows: int) -> list[HistoryRow]:
+def summarise(state: "State", rows: int) -> list[HistoryRow]:
     """Means of the loss and of its log10 over windows (the lecture's are 1,000 of 200,000 steps).
 
+    A window ends where the validation loss was measured, too, and may be half as long or half as long again for it.
+
     Args:
-        losses: (steps so far,) nats, one minibatch each.
-        config: of the run; `config.steps` sets the width of a window.
+        state: of the run so far.
         rows: how many windows there are in the end, about.
     """
-    width = max(1, config.steps // rows)
-    windows = [losses[start : start + width].astype(np.float64) for start in range(0, len(losses), width)]
+    width = max(1, state.schedule.stop // rows)
+    measured = {int(step): loss for step, loss in state.validations}
+    steps = np.array([0, *measured])
+    ends = [end for end in range(width, state.step, width) if np.abs(steps - end).min() > width / 2]
+    ends = sorted({*ends, *measured, state.step} - {0})
     smallest = np.finfo(np.float32).tiny  # a loss may be 0, whose logarithm no one can plot
-    ends = [min(start + width, len(losses)) for start in range(0, len(losses), width)]
-    return [
-        HistoryRow(
-            end,
-            float(window.mean()),
-            float(np.log10(np.maximum(window, smallest)).mean()),
-            learning_rate(end - 1, config),
-        )
-        for end, window in zip(ends, windows, strict=True)
-    ]
+    table, start = [], 0
+    for end in ends:
+        window = state.losses[start:end].astype(np.float64)
+        log10 = float(np.log10(np.maximum(window, smallest)).mean())
+        table.append(HistoryRow(end, float(window.mean()), log10, state.schedule.rate(end - 1), measured.get(end)))
+        start = end
+    return table
 
 
 def to_csv(rows: list[HistoryRow]) -> bytes:
-    """`history.csv`: step, loss (nats), log10_loss, lr."""
+    """`history.csv`: step, loss (nats), log10_loss, lr, val_loss (nats; empty where it was not measured)."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HistoryRow._fields)
-    writer.writerows((row.step, f"{row.loss:.6f}", f"{row.log10_loss:.6f}", f"{row.lr:g}") for row in rows)
+    for row in rows:
+        val_loss = "" if row.val_loss is None else f"{row.val_loss:.6f}"
+        writer.writerow((row.step, f"{row.loss:.6f}", f"{row.log10_loss:.6f}", f"{row.lr:g}", val_loss))
     return text.getvalue().encode()

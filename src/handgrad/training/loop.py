@@ -1,6 +1,5 @@
 """Taking the steps of a run, some at a time, and saving it now and then."""
 
-import math
 import time
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -10,18 +9,38 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
+from handgrad.training import validation
 from handgrad.training.backend import take
+from handgrad.training.duration import seconds_of
+from handgrad.training.pace import Pacer
 from handgrad.training.run import Interrupted, Run, diverged, save
 from handgrad.training.state import Settings, State
 
 SECONDS_A_CHUNK = 0.1
 
 
+@dataclass(frozen=True)
+class Report:
+    """How a run goes.
+
+    Args:
+        step: steps done.
+        steps: of the run as it is planned now.
+        losses: of the newest of the steps done, in nats, one minibatch each.
+        val_loss: of the validation split as it was last measured, in nats; None before.
+    """
+
+    step: int
+    steps: int
+    losses: np.ndarray
+    val_loss: float | None
+
+
 class Progress(Protocol):
     """What `train` calls every third of a second or so of training."""
 
-    def __call__(self, step: int, losses: np.ndarray) -> None:
-        """`step` steps are done; `losses`, in nats, are those of the newest of them."""
+    def __call__(self, report: Report) -> None:
+        """Some more steps are done."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,7 @@ class Every:
 
     @classmethod
     def parse(cls, text: str | int) -> "Every":
-        """Read '1000' or 1000 as steps, and '30s' as seconds.
+        """Read '1000' or 1000 as steps, and '30s' or '5m' as seconds.
 
         Raises:
             ConfigError: it is neither.
@@ -44,10 +63,10 @@ class Every:
         """
         word = str(text).strip()
         try:
-            every = cls(seconds=float(word[:-1])) if word.endswith("s") else cls(steps=int(word))
-        except ValueError:
+            every = cls(steps=int(word)) if word.isdecimal() else cls(seconds=seconds_of(word))
+        except ConfigError:
             every = cls()
-        if not 0 < (every.steps or every.seconds or 0) < math.inf:
+        if not (every.steps or every.seconds):
             raise ConfigError(
                 "checkpoint_every makes no sense", got=repr(text), expected="steps such as 1000, or seconds such as 30s"
             )
@@ -58,35 +77,45 @@ class Every:
         return steps >= self.steps if self.steps else seconds >= (self.seconds or 0)
 
 
-def take_steps(run: Run, every: Every, progress: Progress | None = None) -> Run:
+def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: Pacer | None = None) -> Run:
     """Train to the last step, saving now and then and on Ctrl-C.
+
+    Args:
+        run: to train.
+        every: how often it is saved.
+        progress: what is told how it goes.
+        pacer: keeps it within its time, if there is any.
 
     Raises:
         DivergedError: a loss is not finite; the run folder keeps the last good checkpoint.
         Interrupted: Ctrl-C; the run folder holds all but the last moment.
     """
-    config, state = run.settings.config, run.state
-    saved, chunk = state.step, 1
-    saved_at = time.monotonic()
+    settings, splits, state = run.settings, run.splits, run.state
+    saved, chunk, gap = state.step, 1, validation.gap(settings, splits)
+    begun = saved_at = time.monotonic()
     try:
-        while state.step < config.steps:
-            before, begun = state.step, time.monotonic()
-            stop = min(state.step + chunk, config.steps, saved + (every.steps or config.steps))
-            state = advance(state, run.settings, run.splits.train, stop)
-            now = time.monotonic()
+        while not state.is_done:
+            before, now = state.step, time.monotonic()
+            next_validation = before - before % gap + gap
+            stop = min(before + chunk, state.schedule.stop, saved + (every.steps or 2**62), next_validation)
+            advanced = advance(state, settings, splits.train, stop)
+            seconds = time.monotonic() - now
+            if stop == next_validation or advanced.is_done:
+                advanced = validation.validated(advanced, settings, splits)
+            state = pacer.adjusted(advanced) if pacer else advanced
             if progress:
-                progress(stop, state.losses[before:stop])
+                progress(_report(state, before))
             if ctrl_c.pressed:
                 raise KeyboardInterrupt
-            if every.due(stop - saved, now - saved_at):
-                save(replace(run, state=state))
+            if every.due(stop - saved, time.monotonic() - saved_at):
+                save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
                 saved, saved_at = stop, time.monotonic()
-            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(now - begun, 1e-6))))
+            chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(seconds, 1e-6))))
     except KeyboardInterrupt:
         if state.step > saved:
-            save(replace(run, state=state))
+            save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
         raise Interrupted(run.folder, state.step) from None
-    return replace(run, state=state)
+    return replace(run, state=state, seconds=run.seconds + time.monotonic() - begun)
 
 
 def advance(state: State, settings: Settings, train_split: Dataset, stop: int) -> State:
@@ -96,13 +125,17 @@ def advance(state: State, settings: Settings, train_split: Dataset, stop: int) -
         DivergedError: a loss or a parameter is no longer finite.
     """
     config = settings.config
-    parameters, moments, losses = take(state, settings, train_split, stop)
-    state.losses[state.step : stop] = losses
-    finite = np.isfinite(losses)
+    parameters, moments, new = take(state, settings, train_split, stop)
+    losses, finite = np.append(state.losses, new), np.isfinite(new)
     if not finite.all():
         step = state.step + int(np.argmin(finite))
-        raise diverged("the loss", state.losses[step], state.losses[:step], config)
+        raise diverged("the loss", losses[step], losses[:step], config)
     wrong = [value[~np.isfinite(value)] for value in parameters.values() if not np.isfinite(value).all()]
     if wrong:
-        raise diverged("a parameter", wrong[0][0], state.losses[:stop], config)
-    return State(stop, parameters, moments, state.losses)
+        raise diverged("a parameter", wrong[0][0], losses, config)
+    return replace(state, step=stop, parameters=parameters, moments=moments, losses=losses)
+
+
+def _report(state: State, since: int) -> Report:
+    val_loss = float(state.validations[-1, 1]) if len(state.validations) else None
+    return Report(state.step, state.schedule.stop, state.losses[since:], val_loss)

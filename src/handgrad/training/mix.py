@@ -17,6 +17,8 @@ from handgrad.sampling import known_lines, sample
 from handgrad.training.checkpoint import create, load, packed, read_config
 from handgrad.training.files import require_free
 from handgrad.training.mixture import Mixture, Part
+from handgrad.training.plan import Plan
+from handgrad.training.results import Results, now, to_json
 from handgrad.training.run import SAMPLES, Outcome, new_folder
 
 STILL = 1e-6
@@ -47,7 +49,8 @@ def mix(runs: Sequence[str | Path], *, out: str | Path | None = None, corpus: st
     The weights are those under which the validation split is most likely. Runs of different kinds gain most.
 
     Args:
-        runs: run folders of the same text, at least two. A mixture among them stands for the runs in it.
+        runs: run folders of the same text, at least two. A mixture among them, or a run of several parts, stands for
+            the runs in it.
         out: the run folder of the mixture, which does not need theirs any more; by default
             `runs/<corpus>-mix-<date and time>`.
         corpus: where the training text is now, if it has moved since.
@@ -64,7 +67,7 @@ def mix(runs: Sequence[str | Path], *, out: str | Path | None = None, corpus: st
 
     Example:
         >>> import handgrad
-        >>> _ = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> _ = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> _ = handgrad.train(model="ngram", out=folder / "counted")
         >>> model = handgrad.mix([folder / "run", folder / "counted"], out=folder / "mix")
         >>> handgrad.sample(model, 2, seed=1) == handgrad.sample(handgrad.load(folder / "mix"), 2, seed=1)
@@ -82,9 +85,9 @@ def mix_runs(runs: Sequence[str | Path], out: str | Path | None, corpus: str | P
     parts, models = _read_all([Path(run) for run in runs], corpus)
     text = models[0].text.read()
     splits = models[0].text.split(text)
-    logprobs = np.stack([_of_tokens(model, splits.val.tokens) for model in models])
-    for part, of_tokens in zip(parts, logprobs, strict=True):
-        if not np.isfinite(of_tokens).all():
+    logprobs = np.stack([of_tokens(model, splits.val.tokens) for model in models])
+    for part, of_part in zip(parts, logprobs, strict=True):
+        if not np.isfinite(of_part).all():
             raise RunError(
                 "this run gives no finite probabilities", where=part.run, next_step="Leave it out, or train it anew."
             )
@@ -95,7 +98,12 @@ def mix_runs(runs: Sequence[str | Path], out: str | Path | None, corpus: str | P
     losses = {name: mean_loss(model, part) for name, part in splits._asdict().items()}
     samples = sample(model, SAMPLES, seed=1)
     mixture = Mixture(tuple(itertools.compress(parts, weights)), model.vocabulary, model.text)
-    files = {"model.safetensors": packed(model), "samples.txt": "".join(f"{line}\n" for line in samples).encode()}
+    steps = sum(part.steps for part in mixture.parts)
+    files = {
+        "model.safetensors": packed(model),
+        "samples.txt": "".join(f"{line}\n" for line in samples).encode(),
+        "results.json": to_json(Results(steps, 0.0, steps, losses, now())),
+    }
     folder = Path(out) if out is not None else new_folder(f"{text.name}-mix")
     create(folder, mixture, files)
     outcome = Outcome(model, losses, samples, known_lines(text, samples))
@@ -151,7 +159,13 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
     """
     parts, models = [], []
     for folder in folders:
-        settings, model = read_config(folder), load(folder, corpus)
+        settings = read_config(folder)
+        if isinstance(settings, Plan):
+            of_parts = _read_all([folder / name for name in settings.names], corpus)
+            parts += of_parts[0]
+            models += of_parts[1]
+            continue
+        model = load(folder, corpus)
         if isinstance(settings, Mixture):
             parts += settings.parts
             models += parts_of(model)
@@ -165,16 +179,16 @@ def _read_all(folders: list[Path], corpus: str | Path | None) -> tuple[list[Part
                 got=f"{first.name}, sha256 {first.sha256[:12]}…, and {ours.name}, {ours.sha256[:12]}…",
                 expected="one text",
             )  # fmt: skip
-        if ours.shuffle_seed != first.shuffle_seed:
+        if (ours.shuffle_seed, ours.distinct) != (first.shuffle_seed, first.distinct):
             raise ConfigError(
                 "these runs do not hold out the same lines", where=f"{folders[0]} and {folder}",
-                got="lines shuffled by Python's random numbers, and not by the same",
-                next_step="Train them with the same --random, and with 'python' with the same --seed.",
+                next_step="Train them with the same --split and --random, and with 'python' with the same --seed.",
             )  # fmt: skip
     return parts, models
 
 
-def _of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
-    from handgrad.engine.reading import of_tokens
+def of_tokens(model: Model, tokens: np.ndarray) -> np.ndarray:
+    """The log-probability of each token of some lines, after those before it in its line: (N,) float32."""
+    from handgrad.engine import reading
 
-    return of_tokens(model, form_of(model.config.name).readers(model), tokens)
+    return reading.of_tokens(model, form_of(model.config.name).readers(model), tokens)

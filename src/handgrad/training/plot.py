@@ -1,6 +1,9 @@
 """The picture of the loss curve, `loss.png`."""
 
 import io
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -8,21 +11,56 @@ import numpy as np
 
 from handgrad.training.history import HistoryRow
 
+TRAINING, VALIDATION = "#1f6feb", "#d1570b"
+
 
 def loss_curve(rows: list[HistoryRow], title: str) -> bytes:
     """A PNG of the smoothed log10 of the loss against the steps, as in the lecture, with the loss itself on the right.
+
+    The loss of the validation split stands beside it, and its least, whose state is the model.
 
     Args:
         rows: windows of the history, at least one.
         title: stands above the picture.
     """
+    return loss_curves("", [(title, rows)], {})
+
+
+def loss_curves(title: str, panels: Sequence[tuple[str, list[HistoryRow]]], others: Mapping[str, float]) -> bytes:
+    """As `loss_curve`, of several runs side by side.
+
+    Args:
+        title: stands above them all.
+        panels: the title and the windows of the history of each run.
+        others: validation losses to compare with, in nats, by name.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    columns = max(1, len(panels))
+    figure = Figure(figsize=(8 if columns == 1 else 5.5 * columns, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.plot([row.step for row in rows], [row.log10_loss for row in rows], color="#1f6feb", linewidth=1.5)
+    figure.suptitle(title)
+    for axes, (heading, rows) in zip(figure.subplots(1, columns, sharey=True, squeeze=False)[0], panels, strict=False):
+        _draw(axes, heading, rows, others)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _draw(axes: Any, heading: str, rows: list[HistoryRow], others: Mapping[str, float]) -> None:
+    steps, losses = [row.step for row in rows], [row.log10_loss for row in rows]
+    axes.plot(steps, losses, color=TRAINING, linewidth=1.5, label="training (minibatches)")
+    measured = [(row.step, row.val_loss) for row in rows if row.val_loss is not None and math.isfinite(row.val_loss)]
+    if measured:
+        steps, losses = [step for step, _ in measured], [_to_log10(loss) for _, loss in measured]
+        axes.plot(steps, losses, color=VALIDATION, linewidth=1.5, marker="o", markersize=3, label="validation")
+        step, least = min(measured, key=lambda each: each[1])
+        axes.plot(step, _to_log10(least), "o", color=VALIDATION, markersize=8, fillstyle="none")
+        axes.annotate(f"{least:.3f}", (step, _to_log10(least)), xytext=(0, 9), textcoords="offset points",
+                      ha="center", color=VALIDATION)  # fmt: skip
+    for (name, loss), style in zip(others.items(), itertools.cycle(("--", ":", "-.")), strict=False):
+        axes.axhline(_to_log10(loss), color="#444444", linewidth=1, linestyle=style, label=f"{name}: {loss:.3f}")
     drop = next(
         (row.step for before, row in pairwise(rows) if row.lr < before.lr / 5 and before.lr == rows[0].lr), None
     )
@@ -30,17 +68,15 @@ def loss_curve(rows: list[HistoryRow], title: str) -> bytes:
         axes.axvline(drop, color="#999999", linewidth=1, linestyle=":")
         axes.annotate("learning rate / 10", (drop, 1), xycoords=("data", "axes fraction"), xytext=(6, -14),
                       textcoords="offset points", color="#666666")  # fmt: skip
-    axes.set(title=title, xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
+    axes.set(title=heading, xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
+    axes.legend(loc="upper right", frameon=False)
     nats = axes.secondary_yaxis("right", functions=(_to_loss, _to_log10))
     nats.set_ylabel("loss (nats a character)")
     nats.yaxis.set_major_formatter("{x:.2f}")
     nats.yaxis.set_minor_formatter("")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
 
 
 def _to_loss(log10: Any) -> Any:

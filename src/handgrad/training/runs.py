@@ -15,16 +15,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from handgrad.data.dataset import Splits
 from handgrad.errors import DivergedError
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files, run
-from handgrad.training.loop import Every, Progress, take_steps
+from handgrad.training.loop import Every, Progress, Report, take_steps
 from handgrad.training.run import Interrupted, Outcome, Run
 
-SHOWN = ("model.safetensors", "history.csv", "loss.png", "samples.txt")
+SHOWN = ("model.safetensors", "history.csv", "loss.png", "samples.txt", "results.json")
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,11 @@ def take_all_steps(
     def train(seed: int) -> None:
         seen = progress(seed) if progress else None
 
-        def told(step: int, losses: np.ndarray) -> None:
+        def told(report: Report) -> None:
             if stop.is_set():
                 raise KeyboardInterrupt
             if seen:
-                seen(step, losses)
+                seen(report)
 
         if stop.is_set():
             return

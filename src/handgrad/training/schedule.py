@@ -1,19 +1,91 @@
 """Which learning rate and which minibatch belong to a step: functions of the step alone, so a run can be resumed."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from handgrad.training.config import TrainConfig
+from handgrad.training.config import Optimizer, TrainConfig
 from handgrad.training.epochs import epoch_positions
 
+FURTHER_PEAK = 0.5
+"""Of the first leg's greatest rate: that of a leg which goes on from a finished run."""
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """The learning rate of a step of this run: warm-up and linear decay for Adam, step decay for gradient descent."""
-    if config.optimizer == "sgd":
-        return step_decay(step, config.steps, config.lr)
-    rising = round(config.warmup * config.steps)
-    if step < rising:
-        return config.lr * ((step + 1) / rising)
-    return linear_decay(step - rising, config.steps - rising, config.lr)
+
+@dataclass(frozen=True)
+class Leg:
+    """Steps over which the learning rate rises once, if at all, and falls.
+
+    Args:
+        first: its first step.
+        stop: the step at which its rate ends; the next leg may begin before.
+        rising: in so many steps the rate rises to `peak`.
+        peak: its greatest rate.
+    """
+
+    first: int
+    stop: int
+    rising: int
+    peak: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every step of a run: one leg as it was planned, more where the plan was changed.
+
+    Args:
+        optimizer: on which it depends how the rate falls.
+        legs: each holds from its first step to that of the next.
+
+    Example:
+        >>> schedule = Schedule.planned(TrainConfig(steps=1_000, lr=0.5, warmup=0.0))
+        >>> schedule.rate(0), schedule.rate(500)
+        (0.5, 0.25)
+        >>> shorter = schedule.until(500, 600)
+        >>> shorter.stop, shorter.rate(500), shorter.rate(550)
+        (600, 0.25, 0.125)
+    """
+
+    optimizer: Optimizer
+    legs: tuple[Leg, ...]
+
+    @classmethod
+    def planned(cls, config: TrainConfig) -> "Schedule":
+        """That of a run which goes as planned: warm-up and linear decay for Adam, step decay for gradient descent."""
+        rising = round(config.warmup * config.steps) if config.optimizer == "adam" else 0
+        return cls(config.optimizer, (Leg(0, config.steps, rising, config.lr),))
+
+    @property
+    def stop(self) -> int:
+        """How many steps there are."""
+        return self.legs[-1].stop
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        leg = next(leg for leg in reversed(self.legs) if leg.first <= step)
+        done = step - leg.first
+        if self.optimizer == "sgd":
+            return step_decay(done, leg.stop - leg.first, leg.peak)
+        if done < leg.rising:
+            return leg.peak * ((done + 1) / leg.rising)
+        return linear_decay(done - leg.rising, leg.stop - leg.first - leg.rising, leg.peak)
+
+    def until(self, step: int, stop: int) -> "Schedule":
+        """The schedule that, from `step` on, comes to its end at another `stop`.
+
+        Behind its end it rises again, to half of its greatest rate, and falls: a warm restart.
+
+        Source: Loshchilov and Hutter 2017, arXiv:1608.03983, for the restart.
+        """
+        last = self.legs[-1]
+        if step == stop:
+            return replace(self, legs=(*self.legs, Leg(step, step, 0, 0.0)))
+        if step >= self.stop:
+            share = self.legs[0].rising / max(1, self.legs[0].stop)
+            peak = FURTHER_PEAK * self.legs[0].peak
+            return replace(self, legs=(*self.legs, Leg(step, stop, round(share * (stop - step)), peak)))
+        if step < last.first + last.rising:
+            return replace(self, legs=(*self.legs[:-1], replace(last, stop=max(stop, last.first + last.rising + 1))))
+        return replace(self, legs=(*self.legs, Leg(step, stop, 0, self.rate(step))))
 
 
 def linear_decay(step: int, steps: int, lr: float) -> float:

@@ -11,6 +11,9 @@ from handgrad.data.vocabulary import Vocabulary
 from handgrad.models.family import Family, Normal
 from handgrad.models.trained import TextReference
 from handgrad.training.config import TrainConfig
+from handgrad.training.schedule import Schedule
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,32 @@ class State:
         step: steps taken.
         parameters: float32 arrays by name.
         moments: what Adam remembers, by name; empty for gradient descent.
-        losses: (steps of the run,) float32, nats; the first `step` are those of the minibatches seen.
+        losses: (step,) float32, nats: those of the minibatches seen.
+        schedule: of the learning rate; it says at which step the run ends.
+        validations: (times measured, 2) float64: after which step, and the loss of the validation split in nats.
+        best: the parameters at the least of these losses, the first where there are several; empty before any, and
+            where the last parameters are kept.
     """
 
     step: int
-    parameters: Mapping[str, np.ndarray]
-    moments: Mapping[str, np.ndarray]
+    parameters: Arrays
+    moments: Arrays
     losses: np.ndarray
+    schedule: Schedule
+    validations: np.ndarray
+    best: Arrays
+
+    @property
+    def kept(self) -> tuple[int, Arrays]:
+        """The state that is the run's model: after which step, and its parameters."""
+        if not self.best:
+            return self.step, self.parameters
+        return int(self.validations[self.validations[:, 1].argmin(), 0]), self.best
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.step >= self.schedule.stop
 
 
 def initial_state(settings: Settings) -> State:
@@ -55,7 +77,10 @@ def initial_state(settings: Settings) -> State:
         name: np.ascontiguousarray(value, np.float32)
         for name, value in settings.model.initial(_normal(settings)).items()
     }
-    return State(0, parameters, first_moments(parameters, settings), np.empty(settings.config.steps, np.float32))
+    return State(
+        0, parameters, first_moments(parameters, settings), np.empty(0, np.float32),
+        Schedule.planned(settings.config), np.empty((0, 2)), {},
+    )  # fmt: skip
 
 
 def _normal(settings: Settings) -> Normal:

@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from handgrad.errors import ConfigError
 from handgrad.models.trained import Model
 from handgrad.training.config import TrainConfig
+from handgrad.training.duration import seconds_of
+from handgrad.training.job import Job, name_freed, reopen_job, start_job
 from handgrad.training.loop import Every, Progress, take_steps
-from handgrad.training.run import finish, reopen, start
+from handgrad.training.parts import Whole, finish_whole, train_parts
+from handgrad.training.recipes import DEFAULT_SECONDS, recipe
+from handgrad.training.run import finish, folder_for, read_text
 from handgrad.training.runs import finish_all, take_all_steps
 
 
@@ -16,6 +21,7 @@ def train(
     text: str | Path | None = None,
     config: TrainConfig | None = None,
     *,
+    time: str | float | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     checkpoint_every: str | int = "10s",
@@ -26,12 +32,15 @@ def train(
 
     Args:
         text: the file, or the name of a fetched corpus; without it, the built-in US names of 2018.
-        config: sizes and rates; without one, those of the family that `model` among the settings names.
+        config: sizes and rates; without one, those of the family that `model` among the settings names, or, without
+            that, what `handgrad.training.recipes` finds best for this text in the time: mostly a mixture of several.
+        time: seconds, or '1m', that all of it may take; 12 seconds where neither steps nor a family are said.
         out: the run folder; by default `runs/<corpus>-<date and time>`.
         resume: a run folder to go on with, instead of `config`; the result is the uninterrupted run's, bit for bit.
+            With `time` or `steps` it goes on for so much more.
         checkpoint_every: how often the run is saved: a number of steps, or seconds such as '30s'.
         progress: called as training goes on; of several runs, by each, from its own thread.
-        settings: fields of `TrainConfig` that differ from `config`. A resumed run takes none but `device`.
+        settings: fields of `TrainConfig` that differ from `config`. A resumed run takes none but `steps` and `device`.
 
     Returns:
         The trained model, of several runs the best. The run folder holds it too, with the history, the loss curve
@@ -48,21 +57,46 @@ def train(
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
         >>> model.parameters["C"].shape
         (27, 32)
     """
-    every = Every.parse(checkpoint_every)
+    begun, every = monotonic(), Every.parse(checkpoint_every)
+    seconds = None if time is None else seconds_of(time)
     if resume is None:
-        config = replace(config, **settings) if config else TrainConfig.of(**{"model": "mlp", **settings})
-        run = start(text, config, out)
-    elif config is None and settings.keys() <= {"device"} and out is None:
-        run = reopen(Path(resume), text, **settings)
+        job = _begin(text, config, settings, seconds, out, begun)
+    elif config is None and settings.keys() <= {"device", "steps"} and out is None:
+        further = settings.get("steps"), seconds, begun
+        job = reopen_job(Path(resume), text, settings.get("device"), *further)
     else:
         raise ConfigError(
-            "a resumed run keeps its settings", where="resume", expected="no config or out, no settings but device"
-        )
-    if run.settings.config.runs == 1:
-        return finish(take_steps(run, every, progress)).model
-    results = finish_all(run, take_all_steps(run, every, (lambda _: progress) if progress else None))
+            "a resumed run keeps its settings", where="resume",
+            expected="no config or out, no settings but device and steps",
+        )  # fmt: skip
+    with name_freed(job):
+        return _trained(job, every, progress, begun)
+
+
+def _trained(job: Job, every: Every, progress: Progress | None, begun: float) -> Model:
+    if isinstance(job.run, Whole):
+        trained = train_parts(job.run, every, (lambda *_: progress) if progress else None, job.ends, job.more_steps)
+        return finish_whole(job.run, trained, monotonic() - begun).outcome.model
+    if job.run.settings.config.runs == 1:
+        return finish(take_steps(job.run, every, progress, job.pacer)).model
+    results = finish_all(job.run, take_all_steps(job.run, every, (lambda _: progress) if progress else None))
     return results.outcomes[results.best].model
+
+
+def _begin(
+    text: str | Path | None, config: TrainConfig | None, settings: dict[str, Any], seconds: float | None,
+    out: str | Path | None, begun: float,
+) -> Job:  # fmt: skip
+    if config is not None or "model" in settings:
+        config = replace(config, **settings) if config else TrainConfig.of(**settings)
+        read = read_text(text, config)
+        return start_job(read, config, None, seconds, folder_for(read, out), begun)
+    read = read_text(text, replace(TrainConfig(), split=settings.get("split", "distinct")))
+    chosen = recipe(read.splits, seconds or DEFAULT_SECONDS)
+    if seconds is None and "steps" not in settings:
+        seconds = DEFAULT_SECONDS
+    return start_job(read, replace(chosen.main, **settings), chosen, seconds, folder_for(read, out), begun)

@@ -10,7 +10,7 @@ import numpy as np
 
 from handgrad.engine import reading
 from handgrad.engine.contexts import CompiledContexts, Work
-from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.distributions import Choice, Thresholds
 from handgrad.engine.moments import Moments
 from handgrad.engine.registers import N_TARGETS
 from handgrad.engine.sampler import LineSampler
@@ -109,9 +109,9 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return -sum(_share(model, range(len(tokens)), measure)) / len(tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
     """What draws lines from the model."""
-    return LineSampler(_Thresholds(model, temperature), prefix, max_length)
+    return LineSampler(_Thresholds(model, choice), prefix, max_length)
 
 
 class Reader:
@@ -139,15 +139,14 @@ class Reader:
 
 
 class _Thresholds(Thresholds):
-    def __init__(self, model: Model, temperature: float):
-        super().__init__(model.config.vocab_size, compiled_contexts(model.config).block_size)
-        self._model, self._temperature = model, float(temperature)
+    def __init__(self, model: Model, choice: Choice):
+        super().__init__(model.config.vocab_size, compiled_contexts(model.config).block_size, choice)
+        self._model = model
 
     def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
         def measure(reader: "Reader", now: range) -> None:
             part = slice(now.start, now.stop)
-            logprobs = reader.read(contexts[part])
-            thresholds_of(thresholds[part, : self.vocab_size - 1], logprobs, contexts[part], self._temperature)
+            self.write(thresholds[part], reader.read(contexts[part]), contexts[part])
 
         _share(self._model, range(len(contexts)), measure)
 

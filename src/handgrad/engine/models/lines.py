@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from handgrad.engine import reading
+from handgrad.engine.distributions import Choice
 from handgrad.engine.lines import N_NODES, START, START_ON, STOP, STOP_ON, CompiledLines, Work
 from handgrad.engine.tape import Tape
 from handgrad.models.family import Family
@@ -42,9 +43,9 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return reading.mean_loss(model, readers(model), tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+    return reading.Sampler(model, readers(model), choice, prefix, max_length)
 
 
 class Reader:

@@ -6,6 +6,7 @@ import numpy as np
 
 from handgrad.engine import reading
 from handgrad.engine.compiling import entry_point
+from handgrad.engine.distributions import Choice
 from handgrad.engine.elementary import exp, log1p
 from handgrad.models.forms import form_of
 from handgrad.models.mix import Mix, parts_of
@@ -57,9 +58,9 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return reading.mean_loss(model, readers(model), tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> reading.Sampler:
     """What draws lines from the model."""
-    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+    return reading.Sampler(model, readers(model), choice, prefix, max_length)
 
 
 @entry_point

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from handgrad.engine import ngram, reading
-from handgrad.engine.distributions import Thresholds, thresholds_of
+from handgrad.engine.distributions import Choice, Thresholds
 from handgrad.engine.sampler import LineSampler
 from handgrad.engine.training import refuse_outside
 from handgrad.models.family import Family
@@ -39,19 +39,18 @@ def mean_loss(model: Model, tokens: np.ndarray) -> float:
     return -ngram.log_likelihood(_tree(model), tokens, *sizes) / len(tokens)
 
 
-def sampler(model: Model, temperature: float, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
+def sampler(model: Model, choice: Choice, prefix: Sequence[int] | np.ndarray, max_length: int) -> LineSampler:
     """What draws lines from the model."""
-    return LineSampler(_Thresholds(model, temperature), prefix, max_length)
+    return LineSampler(_Thresholds(model, choice), prefix, max_length)
 
 
 class _Thresholds(Thresholds):
-    def __init__(self, model: Model, temperature: float):
-        super().__init__(model.config.vocab_size, _block_size(model.config))
-        self._tree, self._temperature = _tree(model), float(temperature)
+    def __init__(self, model: Model, choice: Choice):
+        super().__init__(model.config.vocab_size, _block_size(model.config), choice)
+        self._tree = _tree(model)
 
     def fill(self, thresholds: np.ndarray, contexts: np.ndarray) -> None:
-        logprobs = _log_probabilities(self._tree, self.vocab_size, contexts)
-        thresholds_of(thresholds[:, : self.vocab_size - 1], logprobs, contexts, self._temperature)
+        self.write(thresholds, _log_probabilities(self._tree, self.vocab_size, contexts), contexts)
 
 
 def _log_probabilities(tree: ngram.Tree, vocab_size: int, contexts: np.ndarray) -> np.ndarray:

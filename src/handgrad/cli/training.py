@@ -1,0 +1,237 @@
+"""What `handgrad train` shows: the text and the plan, the training, what came of it."""
+
+import json as json_format
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from handgrad.cli.console import (
+    TrainingProgress,
+    console,
+    samples_content,
+    show_figures,
+    show_losses,
+    show_outcome,
+    working,
+)
+from handgrad.data.dataset import are_repeated
+from handgrad.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handgrad.data.corpus import Corpus
+    from handgrad.data.dataset import Splits
+    from handgrad.training.job import Job
+    from handgrad.training.loop import Every
+    from handgrad.training.parts import Whole
+    from handgrad.training.run import Outcome, Run, Text
+    from handgrad.training.runs import Results
+    from handgrad.training.state import Settings
+
+CURVES = " (the loss curves are loss.png there)"
+
+
+def show_start(job: "Job") -> None:
+    """The text, what is to be trained on it, and where it goes."""
+    from handgrad.training.parts import Whole, settings_of
+
+    run, show = job.run, console().print
+    if isinstance(run, Whole):
+        _show_text(run.text.corpus, run.text.splits, run.plan.text.distinct)
+        show(f"[bold]plan[/]    {escape(run.plan.why)}")
+        for settings in settings_of(run):
+            _show_model(settings)
+    else:
+        _show_text(run.corpus, run.splits, run.settings.text.distinct)
+        _show_model(run.settings)
+        if not run.settings.model.counted:
+            _show_steps(run)
+    show(f"[bold]run[/]     {escape(str(run.folder))}")
+
+
+def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
+    sizes = " / ".join(f"{len(part):,}" for part in splits)
+    lines = f"{corpus.n_lines:,} lines"
+    if distinct and (n_distinct := corpus.n_distinct) < corpus.n_lines:
+        together = "each counts" if are_repeated(corpus.n_lines, n_distinct) else "equal ones are held out together"
+        lines += f" ({n_distinct:,} different: {together})"
+    console().print(f"[bold]text[/]    {escape(corpus.source)}: {lines}, {corpus.vocabulary.size - 1:,} letters")
+    console().print(f"        {sizes} characters to predict (train / validation / test)")
+
+
+def _show_model(settings: "Settings") -> None:
+    model = settings.model
+    has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
+    knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
+    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}")
+
+
+def _show_steps(run: "Run") -> None:
+    config, state = run.settings.config, run.state
+    onwards = f", from step {state.step:,} on" if 0 < state.step < state.schedule.stop else ""
+    seeds = f"seed {config.seed}" if config.runs == 1 else f"seeds {config.seed} to {config.seeds[-1]}"
+    rates = f"batch_size {config.batch_size}, {config.optimizer}, lr {config.lr:g}, {seeds}"
+    console().print(f"[bold]steps[/]   {state.schedule.stop:,}{onwards}: {rates}")
+
+
+def remark(text: "Text", parts: tuple[TrainConfig, ...]) -> None:
+    """What its user had better know before the first step."""
+    for config in parts:
+        n_lines, read = text.splits.train.n_lines, config.steps * config.batch_size
+        if (config.random, config.minibatches) == ("python", "in-order") and read > n_lines:
+            first = n_lines // config.batch_size + 1
+            said = f"From step {first:,} on microgpt.py reads lines held out here: losses differ from there on."
+            console(stderr=True).print(said, style="dim")
+    to_compile = [config.model for config in parts if config.chosen_engine == "compiled"]
+    if to_compile:
+        from handgrad.engine.compiling import is_compiled
+
+        to_compile = [model for model in to_compile if not is_compiled(model)]
+    if to_compile:
+        loops = f"the loops of the {' and the '.join(to_compile)}"
+        said = f"Compiling {loops}: some {10 * len(to_compile)} seconds, this first time only."
+        console(stderr=True).print(said, style="dim")
+
+
+def train(job: "Job", every: "Every", json: bool, begun: float) -> None:
+    """Train what is to be trained, and show what came of it.
+
+    Args:
+        job: from `handgrad.training.job`.
+        every: how often it is saved.
+        json: print the result as JSON.
+        begun: when the command began, on the clock of `time.monotonic`.
+    """
+    from handgrad.training.parts import Whole
+
+    if isinstance(job.run, Whole):
+        _train_parts(job.run, job, every, json, begun)
+    elif job.run.settings.config.runs == 1:
+        _train_one(job.run, job, every, json)
+    else:
+        _train_several(job.run, every, json)
+
+
+def _train_parts(whole: "Whole", job: "Job", every: "Every", json: bool, begun: float) -> None:
+    from handgrad.training.parts import finish_whole, train_parts
+
+    with TrainingProgress() as progress:
+        trained = train_parts(whole, every, progress.of, job.ends, job.more_steps)
+    with working("mixing the parts, measuring the loss"):
+        mixed = finish_whole(whole, trained, time.monotonic() - begun)
+    if json:
+        parts = [
+            {"part": part.name, "run": str(part.run.folder), "weight": weight, "loss": part.losses}
+            for part, weight in zip(trained, mixed.weights.tolist(), strict=True)
+        ]
+        steps = sum(part.run.state.step for part in trained)
+        _print_json({**_content(whole.folder, steps, mixed.outcome), "parts": parts})
+        return
+    console().print()
+    rows = [
+        (part.name, f"{weight:.2f}", *(f"{loss:.4f}" for loss in part.losses.values()))
+        for part, weight in zip(trained, mixed.weights.tolist(), strict=True)
+    ]
+    rows.append(("mixture", "", *(f"{loss:.4f}" for loss in mixed.outcome.losses.values())))
+    show_figures(("loss, nats a character", "weight", "train", "validation", "test"), rows)
+    _show_judgement(mixed.outcome, {part.name: part.losses["val"] for part in trained}, whole.plan.vocabulary.size)
+    show_outcome(whole.folder, mixed.outcome, CURVES)
+
+
+def _train_one(run: "Run", job: "Job", every: "Every", json: bool) -> None:
+    from handgrad.training.loop import take_steps
+    from handgrad.training.run import finish
+
+    if run.settings.config.steps:
+        with TrainingProgress() as progress:
+            shown = progress.of(done=run.state.step, steps=run.state.schedule.stop)
+            run = take_steps(run, every, shown, job.pacer)
+    with working(_measuring(run)):
+        outcome = finish(run)
+    if json:
+        _print_json(_content(run.folder, run.state.step, outcome))
+        return
+    console().print()
+    show_losses(outcome.losses)
+    kept = run.state.kept[0]
+    if kept < run.state.step:
+        stopped = "stopped there, since it only got worse" if _stopped(run) else "went on to"
+        text = f"The model is that after step {kept:,}, the best on the validation split; training {stopped} "
+        console().print(f"{text}step {run.state.step:,}.", style="dim")
+    _show_judgement(outcome, {}, run.settings.vocabulary.size)
+    show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
+
+
+def _train_several(run: "Run", every: "Every", json: bool) -> None:
+    from handgrad.training.runs import finish_all, folder_of, take_all_steps
+
+    with TrainingProgress() as progress:
+        diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}", steps=run.settings.config.steps))
+    with working(_measuring(run)):
+        results = finish_all(run, diverged)
+    best = results.outcomes[results.best]
+    if json:
+        each = [
+            {"seed": seed, "run": str(folder_of(run, seed)), "loss": outcome.losses}
+            for seed, outcome in results.outcomes.items()
+        ]
+        stopped = [{"seed": seed, "error": str(error)} for seed, error in results.diverged.items()]
+        summary = {"seed": results.best, "mean": results.mean, "standard_deviation": results.deviation}
+        content = _content(run.folder, run.settings.config.steps, best)
+        _print_json({**content, **summary, "runs": each, "diverged": stopped})
+        return
+    console().print()
+    _show_runs(results)
+    _show_judgement(best, {}, run.settings.vocabulary.size)
+    show_outcome(run.folder, best, CURVES)
+
+
+def _measuring(run: "Run") -> str:
+    first = "counting, " if run.settings.model.counted else "calibrating batch norm, "
+    return f"{first * bool(run.settings.model.buffer_shapes)}measuring the loss"
+
+
+def _show_runs(results: "Results") -> None:
+    """The losses of each run, their mean and standard deviation."""
+    rows = [
+        (f"seed {seed}{' (best)' * (seed == results.best)}", *(f"{loss:.4f}" for loss in outcome.losses.values()))
+        for seed, outcome in results.outcomes.items()
+    ]
+    for name, losses in (("mean", results.mean), ("standard deviation", results.deviation)):
+        rows += [(name, *(f"{loss:.4f}" for loss in losses.values()))] if losses else []
+    show_figures(("loss, nats a character", "train", "validation", "test"), rows)
+    for seed, error in results.diverged.items():
+        console().print(f"seed {seed} stopped: {escape(str(error))}", style="yellow")
+
+
+def _stopped(run: "Run") -> bool:
+    return run.state.schedule.legs[-1].peak == 0
+
+
+def _show_judgement(outcome: "Outcome", others: Mapping[str, float], vocab_size: int) -> None:
+    """Whether the model is any better than what costs nothing."""
+    loss, guessing = outcome.losses["val"], math.log(vocab_size)
+    if loss > guessing:
+        text = (
+            f"Guessing would do better on the validation split ({guessing:.4f}): the text is too short or too mixed to "
+            "learn from, the learning rate is too high, or the steps are too few."
+        )
+        console().print(text, style="yellow")
+        return
+    better = {name: other for name, other in others.items() if other < loss - 0.005}
+    for name, other in better.items():
+        text = f"The {name} alone does better on the validation split ({other:.4f}); more time or fewer units may help."
+        console().print(text, style="yellow")
+
+
+def _content(folder: "Path", steps: int, outcome: "Outcome") -> dict[str, Any]:
+    return {"run": str(folder), "steps": steps, "loss": outcome.losses, "samples": samples_content(outcome)}
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json_format.dumps(content, ensure_ascii=False, indent=2))
