@@ -44,7 +44,7 @@ class Readers(NamedTuple):
 
     Args:
         new: makes a reader, which no other thread uses.
-        at_once: so many lines are read together; so many beginnings there may be.
+        at_once: so many distinct beginnings may be read together.
     """
 
     new: Callable[[], Reader]
@@ -81,7 +81,7 @@ class Beginnings:
     Args:
         reader: that reads them.
         vocab_size: of the letters.
-        n: how many lines, at most as many as it reads at once; all begin with their boundary.
+        n: how many lines; all begin with their boundary.
     """
 
     def __init__(self, reader: Reader, vocab_size: int, n: int):  # noqa: D107
@@ -186,47 +186,53 @@ class Sampler:
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, each followed by one 0, flat, int32."""
 
-        at_once, numbers = self._readers.at_once, np.arange(lines.start, lines.stop)
+        at_once, numbers, order = self._readers.at_once, np.arange(lines.start, lines.stop), np.arange(len(lines))
         known = np.broadcast_to(self._prefix, (len(lines), len(self._prefix)))
         if len(lines) > at_once:
-            known = self._grown(self._readers.new(), seed, numbers, known, at_once)
-        order = np.lexsort(known.T[::-1]) if known.shape[1] else np.arange(len(lines))
+            known = self._first_letters(seed, numbers, at_once)
+            order = np.lexsort(known.T[::-1])
 
         def begin() -> Callable[[range], np.ndarray]:
             reader = self._readers.new()
 
             def draw(part: range) -> np.ndarray:
                 chosen = order[part.start : part.stop]
-                return flatten(self._grown(reader, seed, numbers[chosen], known[chosen]))
+                return flatten(self._letters(reader, seed, numbers[chosen], known[chosen]))
 
             return draw
 
         drawn = share(_parts(range(len(lines)), at_once), begin)
         return _put_back(np.concatenate([*drawn, np.empty(0, np.int32)]), order)
 
-    def _grown(
-        self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray, at_once: int | None = None
-    ) -> np.ndarray:
-        """The letters of the lines of these numbers, of which the first are known: all of them and what ends a line.
+    def _first_letters(self, seed: int, numbers: np.ndarray, most: int) -> np.ndarray:
+        """Of each line as many letters, (lines, any), as can be drawn from that many distinct beginnings."""
+        beginnings = Beginnings(self._readers.new(), self._vocab_size, len(numbers))
+        columns = [np.full(len(numbers), letter, np.int32) for letter in self._prefix]
+        for place in range(self._max_length):
+            if place == len(columns):
+                columns.append(np.zeros(len(numbers), np.int32))
+                self._draw(columns[place], beginnings, seed, place, numbers)
+            if place + 1 == self._max_length or not beginnings.grow(columns[place][beginnings.lines], most):
+                break
+        return np.stack(columns, 1)
 
-        Or as many as can be drawn before there are more than `at_once` beginnings.
-        """
-        n_known = known.shape[1]
-        letters = np.zeros((len(numbers), n_known if at_once else self._max_length + 1), np.int32)
+    def _letters(self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Of each line, whose first letters are known, all of them, and 0 behind its end."""
+        letters, n_known = np.zeros((len(numbers), self._max_length + 1), np.int32), known.shape[1]
         letters[:, :n_known] = known
         beginnings = Beginnings(reader, self._vocab_size, len(numbers))
         for place in range(self._max_length):
             if place >= n_known:
-                if at_once:
-                    letters = np.pad(letters, ((0, 0), (0, 1)))
-                thresholds = self._thresholds(beginnings.log_probabilities, place)
-                growing = beginnings.lines.copy()  # is changed by `draw_letters`
-                settings = np.uint64(seed), place, numbers
-                draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
-            if place + 1 < self._max_length:
-                if not beginnings.grow(letters[beginnings.lines, place], at_once):
-                    break
+                self._draw(letters[:, place], beginnings, seed, place, numbers)
+            if place + 1 == self._max_length or not beginnings.grow(letters[beginnings.lines, place]):
+                break
         return letters
+
+    def _draw(self, letters: np.ndarray, beginnings: Beginnings, seed: int, place: int, numbers: np.ndarray) -> None:
+        """The letters at a place of the lines that have not ended."""
+        thresholds = self._thresholds(beginnings.log_probabilities, place)
+        unfinished = beginnings.lines.copy()  # is changed by `draw_letters`
+        draw_letters(letters, unfinished, beginnings.rows, thresholds, np.uint64(seed), place, numbers)
 
     def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
         thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
