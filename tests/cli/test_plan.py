@@ -33,7 +33,7 @@ def test_what_it_shows(planned):
     rows = re.findall(r"^([\w-]+) +(\d\.\d\d)?(?: +\d\.\d{4}){3}$", ended.out, re.MULTILINE)
     assert [name for name, _ in rows] == [*PARTS, "mixture"]
     assert sum(float(weight or 0) for _, weight in rows) == pytest.approx(1, abs=0.03)
-    assert ended.err.startswith("gru: step 30 of 30: loss ")
+    assert re.search("^gru: step 30 of 30: loss ", ended.err, re.MULTILINE)
     assert len(re.findall(r"^  \S+ +(?:new|known)$", ended.out, re.MULTILINE)) == 20
     assert library.sample(library.load(folder / "run"), 20, seed=1) == (
         (folder / "run" / "samples.txt").read_text().splitlines()

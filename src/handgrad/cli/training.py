@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from handgrad.cli.console import (
-    TrainingProgress,
     console,
     samples_content,
     show_figures,
@@ -22,6 +21,7 @@ from handgrad.cli.console import (
 )
 from handgrad.data.dataset import are_repeated
 from handgrad.training.config import TrainConfig
+from handgrad.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
     from handgrad.training.tensorboard import TensorBoard
 
     with TensorBoard() if options.tensorboard else nullcontext() as board:
-        progress = TrainingProgress(board)
+        progress = TrainingProgress(console(stderr=True), board)
         if isinstance(job.run, Whole):
             steps, outcome = _train_parts(job.run, job, every, progress, options.json, begun)
         elif job.run.settings.config.runs == 1:

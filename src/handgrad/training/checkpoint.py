@@ -230,7 +230,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
     if corpus is not None:
         text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
-    return Model(network, settings.vocabulary, parameters, buffers, text, steps)
+    return Model(network, settings.vocabulary, parameters, buffers, text, steps, folder)
 
 
 def _mixture(path: Path, plan: Plan, tensors: Mapping[str, np.ndarray]) -> Mix:
