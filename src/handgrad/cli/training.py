@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
 
+NEAR = 0.005
+"""In nats: a difference that is none."""
 CURVES = " (the loss curves are loss.png there)"
 
 
@@ -174,7 +176,7 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
         stopped = "stopped there, since it only got worse" if _stopped(run) else "went on to"
         text = f"The model is that after step {kept:,}, the best on the validation split; training {stopped} "
         console().print(f"{text}step {run.state.step:,}.", style="dim")
-    _show_judgement(outcome, {}, run.settings.vocabulary.size)
+    _show_judgement(outcome, {} if run.settings.model.counted else _of_ngram(run), run.settings.vocabulary.size)
     show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
     return run.state.step, outcome
 
@@ -222,6 +224,13 @@ def _show_runs(results: "Results") -> None:
         console().print(f"seed {seed} stopped: {escape(str(error))}", style="yellow")
 
 
+def _of_ngram(run: "Run") -> dict[str, float]:
+    from handgrad.training.baseline import ngram_loss
+
+    with working("counting an n-gram to compare with"):
+        return {"n-gram": ngram_loss(run.splits, run.settings.vocabulary, run.settings.text)}
+
+
 def _stopped(run: "Run") -> bool:
     return run.state.schedule.legs[-1].peak == 0
 
@@ -236,10 +245,13 @@ def _show_judgement(outcome: "Outcome", others: Mapping[str, float], vocab_size:
         )
         console().print(text, style="yellow")
         return
-    better = {name: other for name, other in others.items() if other < loss - 0.005}
-    for name, other in better.items():
-        text = f"The {name} alone does better on the validation split ({other:.4f}); more time or fewer units may help."
-        console().print(text, style="yellow")
+    for name, other in others.items():
+        if other < loss - NEAR:
+            text = (
+                f"The {name} alone does better on the validation split ({other:.4f}): more time may help, or fewer "
+                "units, or a mixture of both, which 'handgrad train' makes without --model."
+            )
+            console().print(text, style="yellow")
 
 
 def _content(folder: "Path", steps: int, outcome: "Outcome") -> dict[str, Any]:
