@@ -4,8 +4,8 @@ import json as json_format
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,12 @@ from handgrad.cli.console import (
 )
 from handgrad.data.dataset import are_repeated
 from handgrad.training.config import TrainConfig
-from handgrad.training.progress import TrainingProgress
+from handgrad.training.progress import TrainingProgress, clock
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from handgrad.cli.train import Train
     from handgrad.data.corpus import Corpus
@@ -92,15 +94,42 @@ def remark(text: "Text", parts: tuple[TrainConfig, ...]) -> None:
             first = n_lines // config.batch_size + 1
             said = f"From step {first:,} on microgpt.py reads lines held out here: losses differ from there on."
             console(stderr=True).print(said, style="dim")
-    to_compile = [config.model for config in parts if config.chosen_engine == "compiled"]
-    if to_compile:
-        from handgrad.engine.compiling import is_compiled
 
-        to_compile = [model for model in to_compile if not is_compiled(model)]
-    if to_compile:
-        loops = f"the loops of the {' and the '.join(to_compile)}"
-        said = f"Compiling {loops}: some {10 * len(to_compile)} seconds, this first time only."
-        console(stderr=True).print(said, style="dim")
+
+def compile_all(text: "Text", parts: tuple[TrainConfig, ...]) -> float:
+    """Have compiled what the parts need, where that has not been done on this machine; how many seconds it took."""
+    from handgrad.training.pace import compile_loops, is_to_compile
+    from handgrad.training.run import prepared
+
+    by_family = {config.model: config for config in parts if is_to_compile(config)}
+    if not by_family:
+        return 0.0
+    loops = f"the loops of the {' and the '.join(by_family)}"
+    shown = console(stderr=True)
+    shown.print(f"Compiling {loops}: once on this machine, some ten seconds each on a fast one.", style="dim")
+    with counting_functions(loops, shown):
+        return sum(compile_loops(prepared(text, config), text.splits) for config in by_family.values())
+
+
+@contextmanager
+def counting_functions(loops: str, shown: "Console") -> Iterator[None]:
+    """Show in a terminal how many functions have been compiled, and for how long."""
+    from numba.core import event
+
+    begun = time.monotonic()
+
+    class Counting(event.Listener):
+        done = 0
+
+        def on_start(self, event: object) -> None:
+            """Another one begins."""
+
+        def on_end(self, event: object) -> None:  # noqa: ARG002
+            self.done += 1
+            status.update(f"{loops}: {self.done} functions compiled, {clock(time.monotonic() - begun)} elapsed")
+
+    with shown.status(loops) as status, event.install_listener("numba:compile", Counting()):
+        yield
 
 
 def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
