@@ -133,12 +133,19 @@ def _parse(documented: Any, program: str, words: Sequence[str], **settings: Any)
         raise ConfigError(text.strip(), next_step=_help(program)) from None
 
 
-class _Held(io.StringIO):
-    """What is to be printed, for who looks whether it goes to a terminal."""
+class _Held(io.TextIOWrapper):
+    """What is to be printed to a stream, for who looks whether that is a terminal, and what it can show."""
 
     def __init__(self, stream: TextIO):
-        super().__init__()
-        self.isatty = stream.isatty
+        self._stream, self._bytes = stream, io.BytesIO()
+        super().__init__(self._bytes, stream.encoding, "replace")
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def lines(self) -> list[str]:
+        self.flush()
+        return self._bytes.getvalue().decode(self.encoding).splitlines()
 
 
 @contextlib.contextmanager
@@ -150,7 +157,7 @@ def _wrapped_help() -> Iterator[None]:
             yield
     finally:
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        for line in held.getvalue().splitlines():
+        for line in held.lines():
             paragraph = len(line) > width and line[0].isalnum() and "\x1b" not in line
             print(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) if paragraph else line)
 
