@@ -49,7 +49,7 @@ def log_likelihoods(model: "Model | str | Path", lines: Iterable[str]) -> list[f
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="ngram", out=folder / "run")
         >>> emma, xqzw = handgrad.log_likelihoods(model, ["emma", "xqzw"])
         >>> xqzw < emma < 0
         True
@@ -69,8 +69,10 @@ def log_likelihoods(model: "Model | str | Path", lines: Iterable[str]) -> list[f
 
 
 def log_likelihood(model: "Model | str | Path", line: str) -> float:
-    """As `log_likelihoods`, of one line."""
-    return log_likelihoods(model, [line])[0]
+    """As `log_likelihoods`, of one line, and as exact as the loss of a text."""
+    model = as_model(model)
+    tokens = _tokens_of(model, line)
+    return -mean_loss(model, Dataset(tokens)) * len(tokens)
 
 
 class Letter(NamedTuple):

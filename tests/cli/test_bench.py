@@ -158,6 +158,9 @@ REFUSED = {
     "--n-hidden 0": ("n_hidden", "got 0", "expected 1 to"),
     "--all --n-hidden 7": ("--all", "got batch 32, hidden 7", "Leave out"),
     "--json --markdown": ("--json and --markdown", "Choose one"),
+    "--model microgpt --script microgpt.py": ("microgpt.py", "no such script", "a copy of microgpt.py"),
+    "--model microgpt --n-embd 32 --script here.py": ("--script", "embedding 32", "Say --model microgpt"),
+    "--script here.py": ("--script", "got batch 32, hidden 200", "Say --model microgpt"),
     "--from bench.json --rounds 3": ("--from measures nothing", "Leave out"),
     "--from missing.json": ("missing.json", "No such file"),
 }
@@ -166,6 +169,7 @@ REFUSED = {
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize(("words", "says"), REFUSED.items(), ids=list(REFUSED))
 def test_what_is_refused_before_anything_is_measured(handgrad, tmp_path, words, says):
+    (tmp_path / "here.py").touch()
     refused(handgrad, "bench", *words.split(), folder=tmp_path, says=says)
 
 

@@ -33,7 +33,7 @@ def test_what_it_shows(planned):
     rows = re.findall(r"^([\w-]+) +(\d\.\d\d)?(?: +\d\.\d{4}){3}$", ended.out, re.MULTILINE)
     assert [name for name, _ in rows] == [*PARTS, "mixture"]
     assert sum(float(weight or 0) for _, weight in rows) == pytest.approx(1, abs=0.03)
-    assert ended.err.startswith("gru: step 30 of 30: loss ")
+    assert re.search("^gru: step 30 of 30: loss ", ended.err, re.MULTILINE)
     assert len(re.findall(r"^  \S+ +(?:new|known)$", ended.out, re.MULTILINE)) == 20
     assert library.sample(library.load(folder / "run"), 20, seed=1) == (
         (folder / "run" / "samples.txt").read_text().splitlines()
@@ -57,6 +57,15 @@ def test_a_run_that_was_made_is_used_like_any_other(handgrad, planned):
     assert handgrad("evaluate", "run", folder=folder).code == 0
     ended = handgrad("train", "--resume", "run", "--n-hidden", "9", folder=folder)
     assert (ended.code, "--n-hidden: a resumed run keeps its settings" in ended.err) == (2, True)
+
+
+def test_what_tensorboard_shows(handgrad, planned):
+    pytest.importorskip("tensorboard")
+    folder, _ = planned
+    assert handgrad("train", "names.txt", "--out", "board", *FEW, "--tensorboard", folder=folder).code == 0
+    assert [len(list((folder / "board" / part).glob("events.out.tfevents.*"))) for part in PARTS] == [0, 1, 1, 1, 1]
+    (samples,) = (folder / "board").glob("events.out.tfevents.*")
+    assert (folder / "board" / "samples.txt").read_bytes().split()[0] in samples.read_bytes()
 
 
 def test_what_is_piped_in_is_trained_on_and_kept(names, tmp_path):

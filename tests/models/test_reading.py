@@ -185,6 +185,29 @@ def test_how_many_lines_are_drawn_at_once_changes_nothing(name, at_once, monkeyp
             assert max(map(len, expected)) == 4
 
 
+def test_lines_that_begin_alike_are_drawn_together(monkeypatch):
+    """Not those whose numbers follow each other."""
+    model, read, at_once, n = model_of("lstm"), [], 40, 600
+    readers = form_of("lstm").readers(model)._replace(at_once=at_once)
+
+    def new():
+        reader = form_of("lstm").readers(model).new()
+        before = reader.read
+        monkeypatch.setattr(reader, "read", lambda rows, tokens: (read.append(len(tokens)), before(rows, tokens))[1])
+        return reader
+
+    sampler = reading.Sampler(model, readers._replace(new=new), Choice(), [], 8)
+    lines = model.vocabulary.decode(sampler.draw(5, range(n)))[:-1].split("\n")
+    assert lines == handgrad.sample(model, n, seed=5, max_length=8)
+
+    def beginnings(some):
+        return len({line[: k + 1] for line in some for k in range(min(len(line), 7))})
+
+    in_order = sum(beginnings(lines[start : start + at_once]) for start in range(0, n, at_once))
+    assert max(read) <= at_once
+    assert beginnings(lines) <= sum(read) <= 0.75 * in_order
+
+
 @pytest.mark.parametrize("name", ["lstm", "bow"])
 def test_how_many_threads_there_are_changes_nothing(name, monkeypatch):
     monkeypatch.setattr(reading, "LINES_AT_ONCE", 8)

@@ -8,7 +8,9 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,8 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.bench import feedforward_rivals, gpt_rivals, line_rivals, rivals
 from handgrad.bench.rivals import Arrays, Steps, UnavailableError
-from handgrad.bench.shapes import Shape
+from handgrad.bench.script import Script
+from handgrad.bench.shapes import Shape, usual
 
 SECONDS_A_TURN, SECONDS_OF_LINES = 0.1, 0.2
 FLOOR_SIZE = 1024
@@ -29,6 +32,8 @@ TOLERANCE_OF_ADAM = 2e-3
 """Likewise: Adam divides by the size of a gradient, and so by rounding where there is next to none."""
 
 Rivals = Mapping[str, Callable[[Any], Steps]]
+Turn = Callable[[], float]
+"""Takes some steps; the seconds of one."""
 
 
 class Round(NamedTuple):
@@ -45,12 +50,14 @@ class Measurement:
     Args:
         shape: of the minibatches and the model.
         clock: a function of `time`. `process_time` counts the processor's work, which other programs hardly lengthen.
+        script: a copy of microgpt.py, which is timed beside microgpt at its usual sizes.
         done: the rounds.
         not_measured: for each rival that is not in them the reason.
     """
 
     shape: Shape
     clock: str = "process_time"
+    script: Path | None = None
     done: list[Round] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)
 
@@ -70,13 +77,20 @@ class Measurement:
         self._announce(progress, name)
         take = engine(problem)
         expected, tolerance = take(COMPARED_STEPS), TOLERANCE if self.shape.model == "mlp" else TOLERANCE_OF_ADAM
-        turns = {name: (take, self._steps_a_turn(take, steps))}
-        for name, rival in others:
+        turns = {name: self._turn(take, steps)}
+
+        def compared(rival: Callable[[Any], Steps]) -> Turn:
+            take = rival(problem)
+            require_agreement(problem.parameters, expected, take(COMPARED_STEPS), tolerance)
+            return self._turn(take, steps)
+
+        prepared: dict[str, Callable[[], Turn]] = {name: partial(compared, rival) for name, rival in others}
+        if self.script and self.shape == usual("microgpt"):
+            prepared[f"{self.script.name} itself"] = Script(self.script, self.clock).turn
+        for name, prepare in prepared.items():
             self._announce(progress, name)
             try:
-                take = rival(problem)
-                require_agreement(problem.parameters, expected, take(COMPARED_STEPS), tolerance)
-                turns[name] = take, self._steps_a_turn(take, steps)
+                turns[name] = prepare()
             except UnavailableError as reason:
                 self.not_measured[name] = str(reason)
             except ModuleNotFoundError as missing:
@@ -87,7 +101,7 @@ class Measurement:
                 self.not_measured[name] = f"fails here, {type(error).__name__}: {said}"
         for number in range(1, rounds + 1):
             self._announce(progress, f"round {number} of {rounds}")
-            times = {name: self._seconds(take, n) / n * 1e6 for name, (take, n) in turns.items()}
+            times = {name: turn() * 1e6 for name, turn in turns.items()}
             self.done.append(Round(floor / self._product_rate() * 1e6, times))
 
     def summary(self) -> dict[str, Any]:
@@ -111,13 +125,14 @@ class Measurement:
         }
         return {**title, "floor_us": quartiles(floor), "rows": rows, "not_measured": self.not_measured}
 
-    def _steps_a_turn(self, take: Steps, most: int) -> int:
+    def _turn(self, take: Steps, most: int) -> Turn:
+        """Of as many steps as fill the time of one, but at most so many."""
         n, seconds = COMPARED_STEPS, SECONDS_OF_LINES if self.shape.reads_lines else SECONDS_A_TURN
         for _ in range(2):  # the first estimate has in it what a call takes before its first step
             a_step = self._seconds(take, n) / n
             n = int(np.clip(seconds / max(a_step, 1e-9), 1, most))
             take(n)  # JAX compiles for each number of steps
-        return n
+        return lambda: self._seconds(take, n) / n
 
     def _seconds(self, take: Callable[[int], object], n: int) -> float:
         clock = getattr(time, self.clock)

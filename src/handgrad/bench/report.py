@@ -18,7 +18,7 @@ def microseconds(us: float) -> str:
 
 def times(ratio: float) -> str:
     """How many times as long."""
-    return f"{ratio:,.1f}"
+    return f"{ratio:,.{0 if ratio >= 1000 else 1}f}"
 
 
 def spread(quartiles: dict[str, float], shown: Callable[[float], str]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "handgrad bench"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
-SECONDS_A_SHAPE, SECONDS_A_ROUND = 12.0, 0.75
+SECONDS_A_SHAPE, SECONDS_A_ROUND, SECONDS_A_SCRIPT = 12.0, 0.75, 1.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Bench:
       handgrad bench
       handgrad bench --batch-size 256 --n-hidden 64 --png bench.png
       handgrad bench --model gru
+      handgrad bench --model microgpt --script microgpt.py
       handgrad bench --all --json > bench.json
       handgrad bench --from bench.json --markdown
     """
@@ -46,6 +47,8 @@ class Bench:
     """In each round everyone takes a turn."""
     threads: Annotated[int, arg(metavar="N")] = 1
     """For PyTorch, JAX and the floor; the engine's step takes one. Several want a quiet machine: wall time counts."""
+    script: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Your copy of microgpt.py, whose first steps are run as they are, beside microgpt at its usual sizes."""
     source: Annotated[Path | None, arg(name="from", metavar="FILE", help_behavior_hint="")] = None
     """Measure nothing, and show what an earlier --json printed."""
     json: bool = False
@@ -64,7 +67,14 @@ class Bench:
             raise ConfigError("--json and --markdown exclude each other", next_step="Choose one of the two.")
         if self.all and self.shape != LECTURE:
             raise ConfigError("--all has sizes of its own", got=str(self.shape), next_step="Leave out one of the two.")
-        if self.source and changed & {"all", "shape", "rounds", "threads"}:
+        if self.script and not self.script.is_file():
+            raise ConfigError("there is no such script", where=self.script, expected="a copy of microgpt.py")
+        if self.script and not self.all and self.shape != usual("microgpt"):
+            raise ConfigError(
+                "--script has sizes of its own", got=str(self.shape), expected=str(usual("microgpt")),
+                next_step="Say --model microgpt, and no sizes.",
+            )  # fmt: skip
+        if self.source and changed & {"all", "shape", "rounds", "threads", "script"}:
             raise ConfigError("--from measures nothing", next_step="Leave out what to measure, or --from.")
         if self.png and (self.png.is_dir() or not os.access(self.png.parent, os.W_OK)):
             place = "a file in a folder that can be written to"
@@ -115,15 +125,17 @@ def _measure(options: Bench, done: "list[Measurement]") -> None:
     from handgrad.bench.measure import Measurement, choose_clock, rivals_of
 
     shapes = every() if options.all else (options.shape,)
-    parts = sum(len(rivals_of(shape)) + options.rounds for shape in shapes)
-    with _progress(shapes, options.rounds, parts) as progress:
+    parts = sum(len(rivals_of(shape)) + options.rounds for shape in shapes) + bool(options.script)
+    seconds = len(shapes) * (SECONDS_A_SHAPE + SECONDS_A_ROUND * options.rounds)
+    seconds += bool(options.script) * SECONDS_A_SCRIPT * (1 + options.rounds)
+    with _progress(shapes, options.rounds, parts, 5 * round(seconds / 5)) as progress:
         for shape in shapes:
-            done.append(Measurement(shape, choose_clock(options.threads)))
+            done.append(Measurement(shape, choose_clock(options.threads), options.script))
             done[-1].run(options.rounds, progress)
 
 
 @contextmanager
-def _progress(shapes: Sequence[Shape], rounds: int, parts: int) -> Iterator[Callable[[str], None]]:
+def _progress(shapes: Sequence[Shape], rounds: int, parts: int, seconds: int) -> Iterator[Callable[[str], None]]:
     """On a terminal say how long it will take, and show what goes on; drawn between the turns, never during one."""
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -133,7 +145,6 @@ def _progress(shapes: Sequence[Shape], rounds: int, parts: int) -> Iterator[Call
     columns = BarColumn(24), TextColumn("{task.description}")
     with Progress(*columns, console=screen, transient=True, auto_refresh=False, disable=not screen.is_terminal) as bar:
         if screen.is_terminal:
-            seconds = 5 * round(len(shapes) * (SECONDS_A_SHAPE + SECONDS_A_ROUND * rounds) / 5)
             what = f"{len(shapes)} sizes" if len(shapes) > 1 else str(shapes[0])
             long = f"about {seconds:,} s, up to a minute more the first time, to compile"
             screen.print(f"{what}, {rounds} round{'s' * (rounds > 1)}: {long}.", style="dim")

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from handgrad.cli.console import clock, console
+from handgrad.cli.console import console
 from handgrad.cli.parse import call
 from handgrad.errors import ConfigError
+from handgrad.training.progress import clock
 
 if TYPE_CHECKING:
     from handgrad.training.listing import Listed, Listing

@@ -62,6 +62,8 @@ class Train:
     preset: Literal["default", "lecture", "microgpt"] = "default"
     """Where the settings below start from: 'default' from what suits the text and the time, 'lecture' from those of the
     notebook, 'microgpt' from the very steps of microgpt.py."""
+    tensorboard: bool = False
+    """Write losses and samples into the run folder for TensorBoard, too: 'tensorboard --logdir runs'."""
     json: bool = False
     """Print the result as JSON."""
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -72,9 +74,10 @@ _Said: Any = make_dataclass(
     [
         ("text", tyro.conf.Positional[str | None], None),
         *((f.name, bool, False) for f in fields(TrainConfig) if f.type in ("bool", bool)),
-        *((f.name, str | None, None) for f in fields(Train) if f.name not in ("text", "json", "config")),
+        *((f.name, str | None, None) for f in fields(Train) if f.name not in ("text", "tensorboard", "json", "config")),
         ("model", ModelName | None, None),
         *((f.name, str | None, None) for f in fields(TrainConfig)[1:] if f.type not in ("bool", bool)),
+        ("tensorboard", bool, False),
         ("json", bool, False),
     ],
     frozen=True,
@@ -103,7 +106,7 @@ def main(words: list[str]) -> None:
         if not options.json:
             show_start(job)
         with name_freed(job):
-            train(job, every, options.json, begun)
+            train(job, every, options, begun)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -112,7 +115,7 @@ def main(words: list[str]) -> None:
 
 def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "Job"]:
     """A new run as the words say."""
-    from handgrad.cli.training import remark
+    from handgrad.cli.training import compile_all, remark
     from handgrad.training.job import start_job
     from handgrad.training.loop import Every
     from handgrad.training.recipes import DEFAULT_SECONDS, recipe
@@ -130,6 +133,7 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
     text = text or _read(options.text, options.config)
     parts = chosen.with_main(options.config).parts if chosen else (options.config,)
     remark(text, parts)
+    begun += compile_all(text, parts)
     folder = folder_for(text, options.out)
     return options, every, start_job(text, options.config, chosen, seconds, folder, begun)
 

@@ -44,7 +44,7 @@ class Readers(NamedTuple):
 
     Args:
         new: makes a reader, which no other thread uses.
-        at_once: so many lines are read together; so many beginnings there may be.
+        at_once: so many distinct beginnings may be read together.
     """
 
     new: Callable[[], Reader]
@@ -81,7 +81,7 @@ class Beginnings:
     Args:
         reader: that reads them.
         vocab_size: of the letters.
-        n: how many lines, at most as many as it reads at once; all begin with their boundary.
+        n: how many lines; all begin with their boundary.
     """
 
     def __init__(self, reader: Reader, vocab_size: int, n: int):  # noqa: D107
@@ -93,15 +93,20 @@ class Beginnings:
         self.log_probabilities = reader.begin()
         """Of the next letter after each distinct beginning, (rows, vocab_size) float32."""
 
-    def grow(self, letters: np.ndarray) -> None:
-        """Append a letter to each line; one whose letter is 0 has come to its end, and grows no more."""
+    def grow(self, letters: np.ndarray, most: int | None = None) -> bool:
+        """Append a letter to each line; one whose letter is 0 has come to its end, and grows no more.
+
+        Returns:
+            Whether any line goes on; also False where there would be more than `most` distinct beginnings.
+        """
         grows = letters != 0
         pairs = self.rows[grows].astype(np.int64) * self._vocab_size + letters[grows]
-        self.lines = self.lines[grows]
         distinct, rows = np.unique(pairs, return_inverse=True)
-        self.rows = rows.astype(np.int32)
-        if len(distinct):
-            self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
+        self.lines, self.rows = self.lines[grows], rows.astype(np.int32)
+        if not len(distinct) or (most and len(distinct) > most):
+            return False
+        self.log_probabilities = self._reader.read(distinct // self._vocab_size, distinct % self._vocab_size)
+        return True
 
 
 def log_probabilities(model: Model, readers: Readers, contexts: np.ndarray) -> np.ndarray:
@@ -181,28 +186,53 @@ class Sampler:
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, each followed by one 0, flat, int32."""
 
+        at_once, numbers, order = self._readers.at_once, np.arange(lines.start, lines.stop), np.arange(len(lines))
+        known = np.broadcast_to(self._prefix, (len(lines), len(self._prefix)))
+        if len(lines) > at_once:
+            known = self._first_letters(seed, numbers, at_once)
+            order = np.lexsort(known.T[::-1])
+
         def begin() -> Callable[[range], np.ndarray]:
             reader = self._readers.new()
-            return lambda part: self._part(reader, seed, part)
 
-        drawn = share(_parts(lines, self._readers.at_once), begin)
-        return np.concatenate([*drawn, np.empty(0, np.int32)])
+            def draw(part: range) -> np.ndarray:
+                chosen = order[part.start : part.stop]
+                return flatten(self._letters(reader, seed, numbers[chosen], known[chosen]))
 
-    def _part(self, reader: Reader, seed: int, part: range) -> np.ndarray:
-        letters = np.zeros((len(part), self._max_length + 1), np.int32)
-        letters[:, : len(self._prefix)] = self._prefix
-        beginnings = Beginnings(reader, self._vocab_size, len(part))
+            return draw
+
+        drawn = share(_parts(range(len(lines)), at_once), begin)
+        return _put_back(np.concatenate([*drawn, np.empty(0, np.int32)]), order)
+
+    def _first_letters(self, seed: int, numbers: np.ndarray, most: int) -> np.ndarray:
+        """Of each line as many letters, (lines, any), as can be drawn from that many distinct beginnings."""
+        beginnings = Beginnings(self._readers.new(), self._vocab_size, len(numbers))
+        columns = [np.full(len(numbers), letter, np.int32) for letter in self._prefix]
         for place in range(self._max_length):
-            if not len(beginnings.lines):
+            if place == len(columns):
+                columns.append(np.zeros(len(numbers), np.int32))
+                self._draw(columns[place], beginnings, seed, place, numbers)
+            if place + 1 == self._max_length or not beginnings.grow(columns[place][beginnings.lines], most):
                 break
-            if place >= len(self._prefix):
-                thresholds = self._thresholds(beginnings.log_probabilities, place)
-                growing = beginnings.lines.copy()  # is changed by `draw_letters`
-                settings = np.uint64(seed), place, part.start
-                draw_letters(letters[:, place], growing, beginnings.rows, thresholds, *settings)
-            if place + 1 < self._max_length:
-                beginnings.grow(letters[beginnings.lines, place])
-        return flatten(letters)
+        return np.stack(columns, 1)
+
+    def _letters(self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Of each line, whose first letters are known, all of them, and 0 behind its end."""
+        letters, n_known = np.zeros((len(numbers), self._max_length + 1), np.int32), known.shape[1]
+        letters[:, :n_known] = known
+        beginnings = Beginnings(reader, self._vocab_size, len(numbers))
+        for place in range(self._max_length):
+            if place >= n_known:
+                self._draw(letters[:, place], beginnings, seed, place, numbers)
+            if place + 1 == self._max_length or not beginnings.grow(letters[beginnings.lines, place]):
+                break
+        return letters
+
+    def _draw(self, letters: np.ndarray, beginnings: Beginnings, seed: int, place: int, numbers: np.ndarray) -> None:
+        """The letters at a place of the lines that have not ended."""
+        thresholds = self._thresholds(beginnings.log_probabilities, place)
+        unfinished = beginnings.lines.copy()  # is changed by `draw_letters`
+        draw_letters(letters, unfinished, beginnings.rows, thresholds, np.uint64(seed), place, numbers)
 
     def _thresholds(self, logprobs: np.ndarray, place: int) -> np.ndarray:
         thresholds = np.full((len(logprobs), padded(logprobs.shape[1])), 2**32 - 1, np.uint32)
@@ -238,6 +268,18 @@ def _of_parts(
         return measure
 
     return share(_parts(range(dataset.n_lines), readers.at_once), begin)
+
+
+def _put_back(tokens: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Lines, each followed by one 0, as they were before they were put into that order."""
+    ends = np.flatnonzero(tokens == 0) + 1
+    lengths = np.diff(ends, prepend=0)
+    before = np.empty_like(lengths)
+    before[order] = lengths
+    starts = np.cumsum(before) - before
+    result = np.empty_like(tokens)
+    result[np.arange(len(tokens)) + np.repeat(starts[order] - (ends - lengths), lengths)] = tokens
+    return result
 
 
 def _alike_together(dataset: Dataset, vocab_size: int, longest: int) -> np.ndarray:

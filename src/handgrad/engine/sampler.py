@@ -81,13 +81,13 @@ class LineSampler:
         begin = self.block_size + len(self.prefix)
         history = np.zeros((len(part), self.block_size + self.max_length + 1), np.int32)
         history[:, self.block_size : begin] = self.prefix
-        unfinished = np.arange(len(part))
+        unfinished, numbers = np.arange(len(part)), np.arange(part.start, part.stop)
         for place in range(len(self.prefix), self.max_length):
             if not len(unfinished):
                 break
             rows = met.look_up(history, unfinished, place)
             letters = history[:, self.block_size + place]
-            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, np.uint64(seed), place, part.start)
+            n_unfinished = draw_letters(letters, unfinished, rows, met.thresholds, np.uint64(seed), place, numbers)
             unfinished = unfinished[:n_unfinished]
         return flatten(history[:, self.block_size :])
 
@@ -131,16 +131,16 @@ def _draw_from_table(out, thresholds, start, stop, seed, prefix, max_length, voc
 
 
 @entry_point
-def draw_letters(letters, unfinished, rows, thresholds, seed, place, start):
+def draw_letters(letters, unfinished, rows, thresholds, seed, place, numbers):
     """Draw a letter for each unfinished line from its row of thresholds; return how many are unfinished now."""
     n_unfinished, group = 0, np.int64(-1)
     words = philox(0, 0, 0)
     for i in range(unfinished.size):
         line = unfinished[i]
-        if group != (start + line) // _LINES_A_DRAW:
-            group = (start + line) // _LINES_A_DRAW
+        if group != numbers[line] // _LINES_A_DRAW:
+            group = numbers[line] // _LINES_A_DRAW
             words = philox(group + 1, seed, 1 + place)
-        letter = _letter(thresholds[rows[i]], words[(start + line) % _LINES_A_DRAW])
+        letter = _letter(thresholds[rows[i]], words[numbers[line] % _LINES_A_DRAW])
         letters[line] = letter
         if letter != 0:
             unfinished[n_unfinished] = line

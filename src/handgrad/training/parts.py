@@ -91,7 +91,7 @@ def reopen_whole(folder: Path, plan: Plan, moved: str | Path | None = None) -> W
 def train_parts(
     whole: Whole,
     every: Every,
-    progress: Callable[[str, int, int], Progress] | None = None,
+    progress: Callable[[str, int, int], Progress | None] | None = None,
     ends: float | None = None,
     more_steps: int = 0,
 ) -> list[TrainedPart]:
@@ -130,7 +130,7 @@ def finish_whole(whole: Whole, trained: list[TrainedPart], seconds: float) -> Mi
         weights = useful_weights_of(of_parts["val"])
         losses = {name: _loss_of_mixture(logprobs, weights) for name, logprobs in of_parts.items()}
         used = [part.model for part, weight in zip(trained, weights, strict=True) if weight]
-        model = mixture_of(used, [weight for weight in weights.tolist() if weight])
+        model = replace(mixture_of(used, [weight for weight in weights.tolist() if weight]), run=whole.folder)
         samples = sample(model, SAMPLES, seed=whole.plan.parts[0].seed)
         files.write(whole.folder, "model.safetensors", checkpoint.packed(model, weights))
         files.write(whole.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
