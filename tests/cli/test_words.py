@@ -48,6 +48,15 @@ def test_help_of_a_command(capsys, words):
         assert capsys.readouterr().out.startswith(f"usage: handgrad {words} [-h]")
 
 
+def test_help_is_wrapped_between_words(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit, match="0"):
+        main(["check", "--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) == 60
+    assert "what it should be.\n\nThe file is checked as it is: a forward pass in named steps," in shown
+
+
 def test_a_number_of_steps(handgrad, tmp_path):
     """As people write it, in a process, up to the first thing that is wrong beside it."""
     ended = handgrad("train", "--steps", "2.5k", "--n-hidden", "1e3", "--batch-size", "0", folder=tmp_path)
