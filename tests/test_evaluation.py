@@ -89,7 +89,9 @@ def test_the_likelihood_of_a_line_is_the_product_over_its_letters(line):
 
 def test_lines_are_read_together_as_they_are_alone():
     lines = ["cab", "", "a", "cab", "abcabc"]
-    assert log_likelihoods(MODEL, lines) == [log_likelihood(MODEL, line) for line in lines]
+    together = log_likelihoods(MODEL, lines)
+    assert together == [likelihood for line in lines for likelihood in log_likelihoods(MODEL, [line])]
+    assert together == pytest.approx([log_likelihood(MODEL, line) for line in lines], rel=1e-6)
     assert log_likelihoods(MODEL, []) == []
 
 
@@ -138,7 +140,7 @@ def test_letters_the_model_has_not_seen_are_named(tmp_path):
 
 
 def test_a_path_stands_for_its_model(tmp_path, words_txt):
-    sizes = {"steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
+    sizes = {"model": "mlp", "steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
     model, run = handgrad.train(words_txt, out=tmp_path / "run", **sizes), tmp_path / "run"
     for path in (run, str(run)):
         assert handgrad.evaluate(path) == handgrad.evaluate(model)

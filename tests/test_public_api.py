@@ -47,7 +47,7 @@ def test_every_name_is_documented_with_an_example(name):
 
 
 SIGNATURES = {
-    "train": "text config time out resume checkpoint_every progress settings",
+    "train": "text config time out resume checkpoint_every progress tensorboard settings",
     "load": "run corpus",
     "mix": "runs out corpus",
     "sample": "model n config settings",
@@ -60,7 +60,7 @@ SIGNATURES = {
     "TrainConfig": "model steps batch_size block_size n_embd n_hidden n_layer n_head dropout tied optimizer lr warmup"
     " weight_decay minibatches random split keep seed runs engine device",
     "SampleConfig": "seed temperature top_k top_p prefix max_length new_only unique",
-    "Model": "config vocabulary parameters buffers text steps",
+    "Model": "config vocabulary parameters buffers text steps run",
     "HandgradError": "what got expected where next_step",
 }
 

@@ -49,7 +49,7 @@ def log_likelihoods(model: "Model | str | Path", lines: Iterable[str]) -> list[f
 
     Example:
         >>> import handgrad
-        >>> model = handgrad.train(model="mlp", steps=20, batch_size=8, n_hidden=16, out=folder / "run")
+        >>> model = handgrad.train(model="ngram", out=folder / "run")
         >>> emma, xqzw = handgrad.log_likelihoods(model, ["emma", "xqzw"])
         >>> xqzw < emma < 0
         True
@@ -69,8 +69,10 @@ def log_likelihoods(model: "Model | str | Path", lines: Iterable[str]) -> list[f
 
 
 def log_likelihood(model: "Model | str | Path", line: str) -> float:
-    """As `log_likelihoods`, of one line."""
-    return log_likelihoods(model, [line])[0]
+    """As `log_likelihoods`, of one line, and as exact as the loss of a text."""
+    model = as_model(model)
+    tokens = _tokens_of(model, line)
+    return -mean_loss(model, Dataset(tokens)) * len(tokens)
 
 
 class Letter(NamedTuple):
@@ -109,12 +111,11 @@ def letter_by_letter(model: "Model | str | Path", line: str, others: int = 3) ->
 
     model = as_model(model)
     tokens, letters = _tokens_of(model, line), model.vocabulary.itos
-    readers, places = form_of(model.config.name).readers(model), []
-    with readers.within():
-        for token, logprobs in zip(tokens.tolist(), along(model, readers.new(), tokens[:-1]), strict=True):
-            ranked = [other for other in likeliest(logprobs, others + 1) if other != token][:others]
-            of_others = [(letters.get(other), float(logprobs[other])) for other in ranked]
-            places.append(Letter(letters.get(token), float(logprobs[token]), of_others))
+    reader, places = form_of(model.config.name).readers(model).new(), []
+    for token, logprobs in zip(tokens.tolist(), along(model, reader, tokens[:-1]), strict=True):
+        ranked = [other for other in likeliest(logprobs, others + 1) if other != token][:others]
+        of_others = [(letters.get(other), float(logprobs[other])) for other in ranked]
+        places.append(Letter(letters.get(token), float(logprobs[token]), of_others))
     return places
 
 

@@ -92,6 +92,7 @@ def test_wide_letters_and_a_model_that_reads_few():
     rows = seen(session, session.begin(), 40, 20)
     assert max(map(cell_len, rows)) <= 40
     assert rows[2].startswith("…東")
+    assert all(re.match(r"\S+ +0\.\d{4} ", row) for row in seen(session, session.begin(), 24, 6)[1:-1])
     short = Session(model_of("transformer"), SampleConfig(seed=1))  # of 5 letters and the end
     assert pressed(short, *"abcabca").text == "abcab"
     assert pressed(short, *"abcabc").remark == "It takes at most 5 letters."
@@ -139,15 +140,17 @@ def plain(text: str) -> str:
 
 
 def test_a_session(work, handgrad):
-    with terminal(work, "run", "--seed", 5) as child:
+    with terminal(work, "run", "--seed", 5, "--max-length", 12) as child:
         assert len(child.see("Esc leave").splitlines()) == 24
         child.send("e")
         child.see(r"^e +$")
         child.send("m\x1b[B\x1b[B")
         screen = child.see(r"temperature 0\.8 +seed 5[^¶]*^em +$")
-        drawn = handgrad("sample", "run", "--seed", 5, "--prefix", "em", "--temperature", 0.8, folder=work).out
-        shown = [row.split()[-1] for row in screen.splitlines()[6:-2]]
-        assert shown == drawn.splitlines()[: len(shown)]
+        wishes = ("--seed", 5, "--max-length", 12, "--prefix", "em", "--temperature", 0.8)
+        drawn = handgrad("sample", "run", *wishes, folder=work).out.splitlines()
+        shown = [row.split()[-1].rstrip("…") for row in screen.splitlines()[6:-2]]
+        assert len(shown) > 10
+        assert shown == drawn[: len(shown)]
         child.send("\r")
         child.see("seed 6")
         child.setwinsize(8, 50)
@@ -155,7 +158,7 @@ def test_a_session(work, handgrad):
         child.send("É")
         child.see("has not seen É")
         child.send("\x1b")
-        assert child.left().strip() == "handgrad sample run --seed=6 --temperature=0.8 --prefix=em"
+        assert child.left().strip() == "handgrad sample run --seed=6 --temperature=0.8 --prefix=em --max-length=12"
     assert child.exitstatus == 0
 
 

@@ -12,7 +12,7 @@ from handgrad.training.results import Results, write_results
 
 from .command import refused
 
-SMALL = {"steps": 200, "batch_size": 8, "n_hidden": 8, "n_embd": 4, "block_size": 3}
+SMALL = {"model": "mlp", "steps": 200, "batch_size": 8, "n_hidden": 8, "n_embd": 4, "block_size": 3}
 LOSS = {"train": 2.0, "val": 2.125, "test": 2.25}
 
 

@@ -45,9 +45,7 @@ def test_samples_are_marked_new_or_known(learnt):
 
 
 def test_progress_without_a_terminal_is_plain_lines_on_stderr(trained):
-    assert re.fullmatch(
-        r"step 20 of 20: loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s, 0:00:00 left\n", trained[1].err
-    )
+    assert re.fullmatch(r"step 20 of 20: loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s\n", trained[1].err)
 
 
 def test_what_it_says_to_try_next_works(handgrad, trained):

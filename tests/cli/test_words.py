@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handgrad.cli import COMMANDS, main
-from handgrad.cli.console import clock, padded
+from handgrad.cli.console import padded
 from handgrad.integers import read_integer
+from handgrad.training.progress import clock
 
 from .command import Ended, assert_refused
 

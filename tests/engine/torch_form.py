@@ -51,5 +51,5 @@ def mean_loss(model, tokens):
     return reading.mean_loss(model, readers(model), tokens)
 
 
-def sampler(model, temperature, prefix, max_length):
-    return reading.Sampler(model, readers(model), temperature, prefix, max_length)
+def sampler(model, choice, prefix, max_length):
+    return reading.Sampler(model, readers(model), choice, prefix, max_length)

@@ -29,7 +29,9 @@ def trained(lecture):
     """Exercise 4, its first hundredth."""
     told = []
     net = notebook.network(27, n_hidden=200)
-    trained = notebook.exercise_4(net, lecture.splits.train, 2_000, lambda report: told.append((report.step, report.losses)))
+    trained = notebook.exercise_4(
+        net, lecture.splits.train, 2_000, lambda report: told.append((report.step, report.losses))
+    )
     return SimpleNamespace(result=trained, told=told, net=net)
 
 

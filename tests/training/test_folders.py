@@ -44,7 +44,7 @@ def test_the_newest_is_the_last_that_was_finished_and_can_be_loaded(tmp_path, so
     runs = tmp_path / "runs"
     with pytest.raises(RunError, match=r"runs: there is no run in this folder\. 'handgrad train' makes one"):
         newest(runs)
-    sizes = {"steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
+    sizes = {"model": "mlp", "steps": 2, "batch_size": 4, "n_hidden": 4, "n_embd": 2, "block_size": 2}
     for name in ("first", "second"):
         handgrad.train(some_names, out=runs / name, **sizes)
     assert newest(runs) == runs / "second"

@@ -54,10 +54,10 @@ def _panel(axes: "Axes", shape: dict[str, Any]) -> None:
         axes.annotate(figures, (q3, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5)
     floor = 1 / row_of(shape, ENGINE)["times_floor"]["median"]
     axes.axvline(floor, color=FLOOR_COLOUR, linewidth=1.2, linestyle="--", label="arithmetic floor")
-    axes.set_title(shape["title"], loc="left", fontsize=10, fontweight="bold")
+    axes.set_title(shape["title"], loc="left", fontsize=10, fontweight="bold", parse_math=False)
     axes.set_xlim(0, max(row["times_engine"]["q3"] for row in rows) * ROOM_FOR_LABELS)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=9, parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

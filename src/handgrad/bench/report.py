@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec import convert
+
 from handgrad.bench.shapes import LECTURE, Shape
 
 ENGINE, AUTOGRAD = "engine", "PyTorch autograd"
@@ -56,7 +58,7 @@ def _cells(result: dict[str, Any]) -> Iterator[list[str]]:
 def conclusion(result: dict[str, Any]) -> list[str]:
     """How fast the engine is at the first of the shapes, in a sentence or two."""
     shape, threads = result["shapes"][0], result["method"]["threads"]
-    lecture = Shape(**shape["shape"]) == LECTURE
+    lecture = convert(shape["shape"], Shape) == LECTURE
     us, autograd = row_of(shape, ENGINE)["us"]["median"], row_of(shape, AUTOGRAD)
     step = "a lecture's step" if lecture else f"a step of {shape['title']},"
     said = f"On this machine the engine takes {step} in {microseconds(us)} µs"

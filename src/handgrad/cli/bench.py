@@ -86,7 +86,9 @@ def main(words: list[str]) -> None:
     options = parse(Bench, PROGRAM, words, Bench(shape=usual(_model(words))))
     options.check()
     if options.source:
-        _show(_read(options.source), options)
+        from handgrad.bench.result import read_result
+
+        _show(read_result(options.source), options)
         return
     _use_threads(options.threads)
     done: list[Measurement] = []
@@ -157,19 +159,6 @@ def _result(options: Bench, done: "list[Measurement]") -> dict[str, Any]:
     return {"machine": machine(), "method": method, "shapes": [measurement.summary() for measurement in done]}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    from handgrad.bench.report import conclusion, markdown
-
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        markdown(result), conclusion(result), _made_on(result)  # what is shown is there
-        [shape["not_measured"].items() for shape in result["shapes"]]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        what = "this is not what 'handgrad bench --json' prints"
-        raise ConfigError(what, got=f"{type(error).__name__}: {error}", where=path) from None
-    return result
-
-
 def _show(result: dict[str, Any], options: Bench) -> None:
     from handgrad.bench.report import markdown
 
@@ -186,6 +175,8 @@ def _show(result: dict[str, Any], options: Bench) -> None:
 
 
 def _show_tables(result: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     from handgrad.bench.report import conclusion, microseconds, spread, times
     from handgrad.cli.console import console, show_figures
 
@@ -199,13 +190,13 @@ def _show_tables(result: dict[str, Any]) -> None:
             )
             for row in shape["rows"]
         ]
-        show(f"[bold]{shape['title']}[/]: arithmetic floor {spread(shape['floor_us'], microseconds)} µs")
+        show(f"[bold]{escape(shape['title'])}[/]: arithmetic floor {spread(shape['floor_us'], microseconds)} µs")
         show_figures(("", "µs a step", "× engine", "× floor"), rows)
         for name, reason in shape["not_measured"].items():
             show(f"{name}: {reason}", style="dim", markup=False, soft_wrap=True)
         show()
     for sentence in conclusion(result):
-        show(sentence, soft_wrap=True)
+        show(sentence, markup=False, soft_wrap=True)
     for line in _made_on(result):
         show(line, style="dim", markup=False, soft_wrap=True)
 

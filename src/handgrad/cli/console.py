@@ -1,7 +1,6 @@
 """What commands show: results on stdout, progress and remarks on stderr."""
 
 import shlex
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,17 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.status import Status
 from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
-    from handgrad.training.loop import Progress as Reported
-    from handgrad.training.loop import Report
     from handgrad.training.run import Outcome
-
-PLAIN_LINE_SECONDS = 5.0
 
 
 def console(stderr: bool = False) -> Console:
@@ -40,18 +33,6 @@ def padded(text: str, columns: int) -> str:
     ('山田  |', 'Zoé   |')
     """
     return text + " " * max(0, columns - cell_len(text))
-
-
-def clock(seconds: float) -> str:
-    """A time as people read it off a watch, which is no count of steps.
-
-    >>> clock(7.6), clock(75), clock(3 * 3600 + 61)
-    ('8s', '1m 15s', '3h 01m')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    return f"{whole // 60}m {whole % 60:02}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02}m"
 
 
 def show_figures(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -88,60 +69,3 @@ def show_outcome(folder: Path, outcome: "Outcome", remark: str = "") -> None:
 def samples_content(outcome: "Outcome") -> list[dict[str, Any]]:
     """The samples of a run, for a program."""
     return [{"line": line, "new": line not in outcome.known} for line in outcome.samples]
-
-
-class TrainingProgress:
-    """A bar a run with loss, steps/s and time left; where stderr is no terminal, a plain line now and then.
-
-    Use it as a context manager; `of` makes what is called as `handgrad.training.loop.Progress` says.
-    """
-
-    def __init__(self):  # noqa: D107
-        self.console = console(stderr=True)
-        self.bars = Progress(
-            TextColumn("{task.description}"), BarColumn(self._room()), MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}"), _Times(), console=self.console,
-            disable=not self.console.is_terminal,
-        )  # fmt: skip
-
-    def _room(self) -> int:
-        """How long the bar may be, so that the rest of the line keeps its place."""
-        return max(4, min(24, self.console.width - 72))
-
-    def __enter__(self) -> "TrainingProgress":
-        """Show the bars."""
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the bars away."""
-        self.bars.stop()
-
-    def of(self, run: str = "", done: int = 0, steps: int | None = None) -> "Reported":
-        """The bar of one run, `done` steps of which are done already."""
-        task = self.bars.add_task(run or "training", total=steps, completed=done, status="")
-        begun, first, spoken = 0.0, 0, time.monotonic()
-
-        def show(report: "Report") -> None:
-            nonlocal begun, first, spoken
-            now, step = time.monotonic(), report.step
-            if not begun:
-                begun, first = now, step  # what came before was mostly loading
-            pace = (step - first) / (now - begun) if step > first else 0.0
-            validation = "" if report.val_loss is None else f", validation {report.val_loss:.4f}"
-            status = f"loss {report.losses.mean():.4f}{validation}" + (f", {pace:,.0f} steps/s" if pace else "")
-            self.bars.update(task, completed=step, total=report.steps, status=status)
-            if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == report.steps):
-                left = f", {clock((report.steps - step) / pace)} left" if pace else ""
-                self.console.print(f"{run}{': ' * bool(run)}step {step:,} of {report.steps:,}: {status}{left}")
-                spoken = now
-
-        return show
-
-
-class _Times(ProgressColumn):
-    """How long it has taken, and how long it will."""
-
-    def render(self, task: Task) -> Text:
-        left = "" if task.time_remaining is None or task.finished else f", {clock(task.time_remaining)} left"
-        return Text(f"{clock(task.elapsed or 0)} elapsed{left}", style="progress.elapsed")

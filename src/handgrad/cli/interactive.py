@@ -72,8 +72,7 @@ class Session:
 
     def __init__(self, model: "Model", config: SampleConfig):  # noqa: D107
         self.model, self.config = model, config
-        readers = form_of(model.config.name).readers(model)
-        self._within, self._reader = readers.within, readers.new()
+        self._reader = form_of(model.config.name).readers(model).new()
         self._most = min(config.max_length, model.config.longest or config.max_length) - 1
 
     def begin(self) -> Typed:
@@ -108,10 +107,8 @@ class Session:
     def shares(self, typed: Typed) -> np.ndarray:
         """Of the draws of the next letter, what share each letter has, and the end of the line: (vocab_size,)."""
         tokens = self.model.vocabulary.encode(typed.text)
-        with self._within():
-            *_, logprobs = along(self.model, self._reader, tokens)
-        choice = choice_of(self.drawn(typed))
-        return choice.shares(logprobs, is_begun=bool(typed.text))
+        *_, logprobs = along(self.model, self._reader, tokens)
+        return choice_of(self.drawn(typed)).shares(logprobs, is_begun=bool(typed.text))
 
     def drawn(self, typed: Typed) -> SampleConfig:
         """Which lines are drawn."""
@@ -129,9 +126,9 @@ class Session:
         rows = max(height - (2 if is_small else 7), 1)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(overflow="ellipsis")  # of the two this one is made narrower, as its rows do not wrap
         if not is_small:
-            table.add_row(Text("next letter", style="dim"), Text("how it may go on", style="dim"))
+            table.add_row(*(Text(title, style="dim", no_wrap=True) for title in ("next letter", "how it may go on")))
         letters, lines = self._letters(typed, rows, width), self._lines(typed, rows)
         table.add_row(letters, Group(*lines))
         filling = [Text()] * (rows - max(letters.row_count, len(lines)))

@@ -10,9 +10,10 @@ import tyro
 from rich.markup import escape
 from rich.table import Table
 
-from handgrad.cli.console import TrainingProgress, console, show_figures
+from handgrad.cli.console import console, show_figures
 from handgrad.cli.parse import call
 from handgrad.models.config import require_integer
+from handgrad.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from handgrad.lecture.cmp import Comparison
@@ -157,7 +158,7 @@ def _run(report: Report, corpus, steps: int) -> None:
     report.section("Exercise 4: training with the backward pass by hand")
     net = notebook.network(corpus.vocabulary.size, n_hidden=200)
     begun = time.monotonic()
-    with TrainingProgress() as progress:
+    with TrainingProgress(console(stderr=True)) as progress:
         trained = notebook.exercise_4(net, splits.train, steps, progress.of(steps=steps))
     seconds = time.monotonic() - begun
     report.figures([

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from handgrad.cli.console import clock, console
+from handgrad.cli.console import console
 from handgrad.cli.parse import call
 from handgrad.errors import ConfigError
+from handgrad.training.progress import clock
 
 if TYPE_CHECKING:
     from handgrad.training.listing import Listed, Listing
@@ -167,7 +168,8 @@ def _draw(found: "Listing", folder: Path, plot: Path) -> None:
         level = listed.loss.get("val")
         if curve is not None or level is not None:
             inside = str(_inside(listed, folder))
-            shown.append(Shown(inside if inside == listed.model else f"{inside} ({listed.model})", curve, level))
+            name = inside if inside == listed.model else f"{inside} ({listed.model})"
+            shown.append(Shown(name, curve, level, mixed=len(listed.models) > 1))
     if not shown:
         raise ConfigError("no run here has a curve yet", where=folder, next_step="'handgrad train' makes some.")
     if len(shown) > MOST:

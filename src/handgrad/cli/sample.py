@@ -67,8 +67,8 @@ def sample(
             print(f"(--seed {config.seed} draws these again)", file=sys.stderr)
     if len(lines) < n:
         tries = n * sampling.TRIES_A_LINE
-        print(f"handgrad: only {len(lines):,} such lines among {tries:,} drawn; --temperature above 1 varies more.",
-              file=sys.stderr)  # fmt: skip
+        found = f"{len(lines):,} such line{'s' * (len(lines) != 1)}"
+        print(f"handgrad: only {found} among {tries:,} drawn; a higher --temperature varies more.", file=sys.stderr)
 
 
 def _interact(model: "Model", config: SampleConfig, folder: Path, alone: bool) -> None:

@@ -17,6 +17,7 @@ from handgrad.training.config import PRESETS, TrainConfig
 if TYPE_CHECKING:
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
+    from handgrad.training.run import Text
 
 PROGRAM = "handgrad train"
 HELP = {"-h", "--help"}
@@ -61,6 +62,8 @@ class Train:
     preset: Literal["default", "lecture", "microgpt"] = "default"
     """Where the settings below start from: 'default' from what suits the text and the time, 'lecture' from those of the
     notebook, 'microgpt' from the very steps of microgpt.py."""
+    tensorboard: bool = False
+    """Write losses and samples into the run folder for TensorBoard, too: 'tensorboard --logdir runs'."""
     json: bool = False
     """Print the result as JSON."""
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -71,9 +74,10 @@ _Said: Any = make_dataclass(
     [
         ("text", tyro.conf.Positional[str | None], None),
         *((f.name, bool, False) for f in fields(TrainConfig) if f.type in ("bool", bool)),
-        *((f.name, str | None, None) for f in fields(Train) if f.name not in ("text", "json", "config")),
+        *((f.name, str | None, None) for f in fields(Train) if f.name not in ("text", "tensorboard", "json", "config")),
         ("model", ModelName | None, None),
         *((f.name, str | None, None) for f in fields(TrainConfig)[1:] if f.type not in ("bool", bool)),
+        ("tensorboard", bool, False),
         ("json", bool, False),
     ],
     frozen=True,
@@ -102,7 +106,7 @@ def main(words: list[str]) -> None:
         if not options.json:
             show_start(job)
         with name_freed(job):
-            train(job, every, options.json, begun)
+            train(job, every, options, begun)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -115,18 +119,18 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
     from handgrad.training.job import start_job
     from handgrad.training.loop import Every
     from handgrad.training.recipes import DEFAULT_SECONDS, recipe
-    from handgrad.training.run import folder_for, read_text
+    from handgrad.training.run import folder_for
 
     seconds, text, chosen = _seconds(said), None, None
     if not HELP.isdisjoint(words):
         parse(Train, PROGRAM, words, Train(config=_settings(said)))
     if said.model is None and said.preset in (None, "default"):
-        text = read_text(_file(said.text), TrainConfig(split="lines" if said.split == "lines" else "distinct"))
+        text = _read(said.text, TrainConfig(split="lines" if said.split == "lines" else "distinct"))
         chosen = recipe(text.splits, seconds or DEFAULT_SECONDS)
         seconds = DEFAULT_SECONDS if seconds is None and said.steps is None else seconds
     options = parse(Train, PROGRAM, words, Train(config=chosen.main if chosen else _settings(said)))
     every = Every.parse(options.checkpoint_every)
-    text = text or read_text(_file(options.text), options.config)
+    text = text or _read(options.text, options.config)
     parts = chosen.with_main(options.config).parts if chosen else (options.config,)
     remark(text, parts)
     folder = folder_for(text, options.out)
@@ -181,19 +185,25 @@ def _settings(said: Any) -> TrainConfig:
     return preset
 
 
-def _file(text: str | None) -> str | None:
-    """The file to read; what is piped in becomes one, so that it can be read again."""
-    if text != "-":
-        return text
+def _read(text: str | None, config: TrainConfig) -> "Text":
+    """The text, split; what is piped in becomes a file beside the run folders, so that it can be read again."""
     from handgrad.training.files import errors_named, write
-    from handgrad.training.run import new_folder
+    from handgrad.training.run import new_folder, read_text
 
+    if text != "-":
+        return read_text(text, config)
     piped = new_folder("stdin").with_suffix(".txt")
-    content = sys.stdin.buffer.read()
+    made = not piped.parent.exists()
     with errors_named(piped.parent):
-        piped.parent.mkdir(parents=True, exist_ok=True)
-    write(piped.parent, piped.name, content)
-    return str(piped)
+        piped.parent.mkdir(exist_ok=True)
+    write(piped.parent, piped.name, sys.stdin.buffer.read())
+    try:
+        return read_text(piped, config)
+    except BaseException:
+        piped.unlink()
+        if made:
+            piped.parent.rmdir()
+        raise
 
 
 def _refuse_changes(options: Train, saved: TrainConfig) -> None:

@@ -3,14 +3,15 @@
 import json as json_format
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from handgrad.cli.console import (
-    TrainingProgress,
     console,
     samples_content,
     show_figures,
@@ -20,18 +21,20 @@ from handgrad.cli.console import (
 )
 from handgrad.data.dataset import are_repeated
 from handgrad.training.config import TrainConfig
+from handgrad.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from handgrad.cli.train import Train
     from handgrad.data.corpus import Corpus
     from handgrad.data.dataset import Splits
+    from handgrad.models.family import Family
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
     from handgrad.training.parts import Whole
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
-    from handgrad.training.state import Settings
 
 CURVES = " (the loss curves are loss.png there)"
 
@@ -44,11 +47,12 @@ def show_start(job: "Job") -> None:
     if isinstance(run, Whole):
         _show_text(run.text.corpus, run.text.splits, run.plan.text.distinct)
         show(f"[bold]plan[/]    {escape(run.plan.why)}")
-        for settings in settings_of(run):
-            _show_model(settings)
+        alike = Counter(settings.model for settings in settings_of(run))
+        for model, many in alike.items():
+            _show_model(model, f" ({many} of them, with seeds of their own)" * (many > 1))
     else:
         _show_text(run.corpus, run.splits, run.settings.text.distinct)
-        _show_model(run.settings)
+        _show_model(run.settings.model)
         if not run.settings.model.counted:
             _show_steps(run)
     show(f"[bold]run[/]     {escape(str(run.folder))}")
@@ -64,11 +68,10 @@ def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
     console().print(f"        {sizes} characters to predict (train / validation / test)")
 
 
-def _show_model(settings: "Settings") -> None:
-    model = settings.model
+def _show_model(model: "Family", remark: str = "") -> None:
     has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
     knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
-    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}")
+    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}{remark}")
 
 
 def _show_steps(run: "Run") -> None:
@@ -98,40 +101,47 @@ def remark(text: "Text", parts: tuple[TrainConfig, ...]) -> None:
         console(stderr=True).print(said, style="dim")
 
 
-def train(job: "Job", every: "Every", json: bool, begun: float) -> None:
+def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
     """Train what is to be trained, and show what came of it.
 
     Args:
         job: from `handgrad.training.job`.
         every: how often it is saved.
-        json: print the result as JSON.
+        options: of the command.
         begun: when the command began, on the clock of `time.monotonic`.
     """
     from handgrad.training.parts import Whole
+    from handgrad.training.tensorboard import TensorBoard
 
-    if isinstance(job.run, Whole):
-        _train_parts(job.run, job, every, json, begun)
-    elif job.run.settings.config.runs == 1:
-        _train_one(job.run, job, every, json)
-    else:
-        _train_several(job.run, every, json)
+    with TensorBoard() if options.tensorboard else nullcontext() as board:
+        progress = TrainingProgress(console(stderr=True), board)
+        if isinstance(job.run, Whole):
+            steps, outcome = _train_parts(job.run, job, every, progress, options.json, begun)
+        elif job.run.settings.config.runs == 1:
+            steps, outcome = _train_one(job.run, job, every, progress, options.json)
+        else:
+            steps, outcome = _train_several(job.run, every, progress, options.json)
+        if board:
+            board.samples(job.run.folder, steps, outcome.samples)
 
 
-def _train_parts(whole: "Whole", job: "Job", every: "Every", json: bool, begun: float) -> None:
+def _train_parts(
+    whole: "Whole", job: "Job", every: "Every", progress: TrainingProgress, json: bool, begun: float
+) -> "tuple[int, Outcome]":
     from handgrad.training.parts import finish_whole, train_parts
 
-    with TrainingProgress() as progress:
+    with progress:
         trained = train_parts(whole, every, progress.of, job.ends, job.more_steps)
     with working("mixing the parts, measuring the loss"):
         mixed = finish_whole(whole, trained, time.monotonic() - begun)
+    steps = sum(part.run.state.step for part in trained)
     if json:
         parts = [
             {"part": part.name, "run": str(part.run.folder), "weight": weight, "loss": part.losses}
             for part, weight in zip(trained, mixed.weights.tolist(), strict=True)
         ]
-        steps = sum(part.run.state.step for part in trained)
         _print_json({**_content(whole.folder, steps, mixed.outcome), "parts": parts})
-        return
+        return steps, mixed.outcome
     console().print()
     rows = [
         (part.name, f"{weight:.2f}", *(f"{loss:.4f}" for loss in part.losses.values()))
@@ -141,21 +151,22 @@ def _train_parts(whole: "Whole", job: "Job", every: "Every", json: bool, begun: 
     show_figures(("loss, nats a character", "weight", "train", "validation", "test"), rows)
     _show_judgement(mixed.outcome, {part.name: part.losses["val"] for part in trained}, whole.plan.vocabulary.size)
     show_outcome(whole.folder, mixed.outcome, CURVES)
+    return steps, mixed.outcome
 
 
-def _train_one(run: "Run", job: "Job", every: "Every", json: bool) -> None:
+def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgress, json: bool) -> "tuple[int, Outcome]":
     from handgrad.training.loop import take_steps
     from handgrad.training.run import finish
 
     if run.settings.config.steps:
-        with TrainingProgress() as progress:
+        with progress:
             shown = progress.of(done=run.state.step, steps=run.state.schedule.stop)
             run = take_steps(run, every, shown, job.pacer)
     with working(_measuring(run)):
         outcome = finish(run)
     if json:
         _print_json(_content(run.folder, run.state.step, outcome))
-        return
+        return run.state.step, outcome
     console().print()
     show_losses(outcome.losses)
     kept = run.state.kept[0]
@@ -165,12 +176,13 @@ def _train_one(run: "Run", job: "Job", every: "Every", json: bool) -> None:
         console().print(f"{text}step {run.state.step:,}.", style="dim")
     _show_judgement(outcome, {}, run.settings.vocabulary.size)
     show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
+    return run.state.step, outcome
 
 
-def _train_several(run: "Run", every: "Every", json: bool) -> None:
+def _train_several(run: "Run", every: "Every", progress: TrainingProgress, json: bool) -> "tuple[int, Outcome]":
     from handgrad.training.runs import finish_all, folder_of, take_all_steps
 
-    with TrainingProgress() as progress:
+    with progress:
         diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}", steps=run.settings.config.steps))
     with working(_measuring(run)):
         results = finish_all(run, diverged)
@@ -184,11 +196,12 @@ def _train_several(run: "Run", every: "Every", json: bool) -> None:
         summary = {"seed": results.best, "mean": results.mean, "standard_deviation": results.deviation}
         content = _content(run.folder, run.settings.config.steps, best)
         _print_json({**content, **summary, "runs": each, "diverged": stopped})
-        return
+        return run.settings.config.steps, best
     console().print()
     _show_runs(results)
     _show_judgement(best, {}, run.settings.vocabulary.size)
     show_outcome(run.folder, best, CURVES)
+    return run.settings.config.steps, best
 
 
 def _measuring(run: "Run") -> str:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -159,7 +160,7 @@ def exercise_4(net: Network, train: Dataset, steps: int = STEPS, progress: Progr
         arrays, losses[start:stop] = compiled.sgd_steps(arrays, Contexts(batches.Xb.numpy(), batches.Yb.numpy()), rates)
         batch = Minibatch(batches.Xb[-1], batches.Yb[-1])
         if progress:
-            progress(Report(stop, steps, losses[start:stop], None))
+            progress(Report(Path(), stop, steps, losses[start:stop], None, rates[-1]))
     parameters = {name: torch.from_numpy(value) for name, value in arrays.items()}
     with torch.no_grad():
         hpreact = mlp.hidden_preactivation(parameters, _everything(train).Xb)

@@ -82,6 +82,7 @@ class Model:
             `bnvar`, mean and variance (with Bessel's correction) of `hprebn` over the training split.
         text: the text it was trained on.
         steps: training steps taken.
+        run: the run folder it was trained in or read from; it does not depend on it any more.
 
     `handgrad.train` and `handgrad.load` make one.
 
@@ -99,6 +100,19 @@ class Model:
     buffers: dict[str, np.ndarray]
     text: TextReference
     steps: int
+    run: Path | None = None
+
+    def __repr__(self) -> str:
+        """In three lines: the network, the text, and the run."""
+        from handgrad.models.shown import facts
+
+        return "\n".join(facts(self).values())
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the same, the loss curves of its run, and some samples."""
+        from handgrad.models.shown import html
+
+        return html(self)
 
     def log_probabilities(self, contexts: np.ndarray) -> np.ndarray:
         """Natural logarithm of the probability of each next token.

@@ -7,6 +7,7 @@ history.csv, loss.png, samples.txt
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from handgrad.models.mix import Mix
 from handgrad.models.trained import Model, TextReference
 from handgrad.training.config import TrainConfig
 from handgrad.training.files import damaged, errors_named, read_tensors, require_free, write
+from handgrad.training.folders import refuse_folder_of_runs
 from handgrad.training.mixture import Mixture, Part
 from handgrad.training.plan import Plan
 from handgrad.training.schedule import Leg, Schedule
@@ -98,6 +100,7 @@ def read_config(folder: Path) -> Settings | Mixture | Plan:
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
+        refuse_folder_of_runs(folder)
         raise RunError("no run folder: config.json is missing", where=folder) from None
     except OSError as error:
         raise RunError("config.json cannot be read", where=folder, got=error.strerror) from None
@@ -206,6 +209,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
 
     Raises:
         RunError: the folder is missing, damaged, or from a later version of handgrad.
+        ConfigError: `run` is no path.
 
     Example:
         >>> import handgrad
@@ -213,6 +217,8 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
         >>> handgrad.load(folder / "run").steps
         20
     """
+    if not isinstance(run, str | os.PathLike):
+        raise ConfigError("this is no run", got=repr(run)[:80], expected="the path of a run folder")
     folder = Path(run)
     settings = read_config(folder)
     path = folder / "model.safetensors"
@@ -230,7 +236,7 @@ def load(run: str | Path, corpus: str | Path | None = None) -> Model:
     if corpus is not None:
         text = replace(text, source=str(Path(corpus).absolute()))
     steps = _count(path, tensors, "steps")
-    return Model(network, settings.vocabulary, parameters, buffers, text, steps)
+    return Model(network, settings.vocabulary, parameters, buffers, text, steps, folder)
 
 
 def _mixture(path: Path, plan: Plan, tensors: Mapping[str, np.ndarray]) -> Mix:

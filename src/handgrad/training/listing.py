@@ -137,14 +137,15 @@ class Curve(NamedTuple):
 
 
 def curve_of(run: Path) -> Curve | None:
-    """What `history.csv` says; None where there is none, as of what is counted.
+    """What `history.csv` says, of several parts that of the longest; None where there is none, as of what is counted.
 
     Raises:
         RunError: it is damaged.
     """
     from handgrad.training.files import damaged
 
-    path = run / "history.csv"
+    own = run / "history.csv"
+    path = own if own.exists() else max(run.glob("*/history.csv"), key=lambda part: part.stat().st_size, default=own)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -24,16 +25,20 @@ class Report:
     """How a run goes.
 
     Args:
+        folder: of the run, or of the part or the seed of one.
         step: steps done.
         steps: of the run as it is planned now.
         losses: of the newest of the steps done, in nats, one minibatch each.
         val_loss: of the validation split as it was last measured, in nats; None before.
+        lr: the learning rate of the last step.
     """
 
+    folder: Path
     step: int
     steps: int
     losses: np.ndarray
     val_loss: float | None
+    lr: float
 
 
 class Progress(Protocol):
@@ -104,7 +109,7 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: 
                 advanced = validation.validated(advanced, settings, splits)
             state = pacer.adjusted(advanced) if pacer else advanced
             if progress:
-                progress(_report(state, before))
+                progress(_report(run.folder, state, before))
             if ctrl_c.pressed:
                 raise KeyboardInterrupt
             if every.due(stop - saved, time.monotonic() - saved_at):
@@ -136,6 +141,7 @@ def advance(state: State, settings: Settings, train_split: Dataset, stop: int) -
     return replace(state, step=stop, parameters=parameters, moments=moments, losses=losses)
 
 
-def _report(state: State, since: int) -> Report:
+def _report(folder: Path, state: State, since: int) -> Report:
     val_loss = float(state.validations[-1, 1]) if len(state.validations) else None
-    return Report(state.step, state.schedule.stop, state.losses[since:], val_loss)
+    lr = state.schedule.rate(state.step - 1)
+    return Report(folder, state.step, state.schedule.stop, state.losses[since:], val_loss, lr)

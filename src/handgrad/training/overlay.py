@@ -11,24 +11,33 @@ from handgrad.training.listing import Curve
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#444444")
 STYLES = ("-", "--", ":")
 MOST = len(COLOURS) * len(STYLES)
-POINTS = 120
+POINTS, FEW = 120, 30
 FAR_APART = 20.0
 SKIPPED = 0.05
 """The share of its steps in which a run falls from guessing, which need not all be seen."""
 
 
 class Shown(NamedTuple):
-    """A run in the picture: its name, its curve, and its validation loss in the end, as far as they are known."""
+    """A run in the picture.
+
+    Args:
+        name: as the legend has it.
+        curve: as far as there is one.
+        level: the validation loss in the end, as far as it is known.
+        mixed: whether the curve is that of a part of it.
+    """
 
     name: str
     curve: Curve | None
     level: float | None
+    mixed: bool = False
 
 
 def overlay(shown: Sequence[Shown], title: str) -> bytes:
     """A PNG of the loss of several runs against their steps, the best at the top of the legend.
 
-    What is counted has no curve but a level, in a thin line.
+    What is counted has no curve but a level, in a thin line; a mixture has both, the curve of the part that was
+    trained longest and its own level.
 
     Args:
         shown: at most `MOST`, each with a curve or a level.
@@ -47,8 +56,13 @@ def overlay(shown: Sequence[Shown], title: str) -> bytes:
         if run.curve is None:
             axes.axhline(_last(run), linewidth=0.9, label=f"{run.name}: {_last(run):.3f}", **look)
             continue
+        if run.mixed and run.level is not None:
+            axes.axhline(run.level, linewidth=0.9, **look)
         training = ", minibatches" * (len(kinds) > 1 and not run.curve.validation)
-        axes.plot(*_smooth(run.curve), linewidth=1.6, label=f"{run.name}{training}: {_last(run):.3f}", **look)
+        steps, losses = _smooth(run.curve)
+        dots = "o" if len(steps) <= FEW else ""
+        label = f"{run.name}{training}: {_last(run):.3f}"
+        axes.plot(steps, losses, linewidth=1.6, marker=dots, markersize=3, label=label, **look)
     if curves:
         lengths = [curve.steps[-1] for curve in curves]
         if max(lengths) > FAR_APART * min(lengths):

@@ -15,6 +15,8 @@ MARKS = (0.75, 0.5, 0.25, 0.1)
 """Where this share of the time is left, the number of steps is planned again."""
 FEW = 2**10
 """Tokens on which compiled code is tried."""
+LEAST = 50
+"""Steps that are taken in any case: fewer learn nothing."""
 NEAR = 0.03
 """A plan that is off by no more than this share of what is left stays."""
 MEASURED = 2**21
@@ -51,8 +53,10 @@ def fitting(seconds: float, settings: Settings, splits: Splits) -> Fitting:
 
     read = min(len(splits.val), validation.TOKENS)
     finishing = a_validation * sum(min(len(part), MEASURED) for part in splits) / read
-    left = seconds - (time.monotonic() - started) - a_validation * validation.TIMES - finishing
-    return Fitting(max(1, round(left / a_step)), finishing)
+    left = seconds - (time.monotonic() - started) - finishing
+    steps = max(LEAST, round(left / a_step))
+    times = validation.times(replace(settings, config=replace(settings.config, steps=steps)), splits)
+    return Fitting(max(LEAST, round((left - times * a_validation) / a_step)), finishing)
 
 
 def compile_loops(settings: Settings, splits: Splits) -> float:

@@ -91,7 +91,7 @@ def reopen_whole(folder: Path, plan: Plan, moved: str | Path | None = None) -> W
 def train_parts(
     whole: Whole,
     every: Every,
-    progress: Callable[[str, int, int], Progress] | None = None,
+    progress: Callable[[str, int, int], Progress | None] | None = None,
     ends: float | None = None,
     more_steps: int = 0,
 ) -> list[TrainedPart]:
@@ -111,7 +111,7 @@ def train_parts(
     trained, left = [], sum(whole.plan.shares)
     try:
         for name, settings, share in zip(whole.plan.names, settings_of(whole), whole.plan.shares, strict=True):
-            seconds = None if ends is None or not share else (ends - MIXING_S - time.monotonic()) * share / left
+            seconds = _seconds_of(whole, name, ends) * share / left if share else math.inf
             run, pacer = _open_part(whole, name, settings, seconds, more_steps)
             if not run.state.is_done:
                 shown = progress(name, run.state.step, run.state.schedule.stop) if progress else None
@@ -130,7 +130,7 @@ def finish_whole(whole: Whole, trained: list[TrainedPart], seconds: float) -> Mi
         weights = useful_weights_of(of_parts["val"])
         losses = {name: _loss_of_mixture(logprobs, weights) for name, logprobs in of_parts.items()}
         used = [part.model for part, weight in zip(trained, weights, strict=True) if weight]
-        model = mixture_of(used, [weight for weight in weights.tolist() if weight])
+        model = replace(mixture_of(used, [weight for weight in weights.tolist() if weight]), run=whole.folder)
         samples = sample(model, SAMPLES, seed=whole.plan.parts[0].seed)
         files.write(whole.folder, "model.safetensors", checkpoint.packed(model, weights))
         files.write(whole.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
@@ -143,14 +143,20 @@ def finish_whole(whole: Whole, trained: list[TrainedPart], seconds: float) -> Mi
     return Mixed(trained, weights, Outcome(model, losses, samples, known_lines(whole.text.corpus, samples)))
 
 
+def _seconds_of(whole: Whole, name: str, ends: float | None) -> float:
+    """That there are for a part and all behind it; one that a kill has kept from beginning has its time before it."""
+    if ends is not None:
+        return ends - MIXING_S - time.monotonic()
+    begun = (whole.folder / name / "config.json").exists()
+    return math.inf if begun or whole.plan.seconds is None else whole.plan.seconds - MIXING_S
+
+
 def settings_of(whole: Whole) -> list[Settings]:
     """As each part is planned."""
     return [Settings(part, whole.plan.vocabulary, whole.plan.text) for part in whole.plan.parts]
 
 
-def _open_part(
-    whole: Whole, name: str, planned: Settings, seconds: float | None, more_steps: int
-) -> tuple[Run, Pacer | None]:
+def _open_part(whole: Whole, name: str, planned: Settings, seconds: float, more_steps: int) -> tuple[Run, Pacer | None]:
     """The run of a part, made if it is not there yet, and what keeps it within its time."""
     folder, text = whole.folder / name, whole.text
     begun = time.monotonic()
@@ -164,11 +170,11 @@ def _open_part(
             return run, None
         if more_steps:
             return extended(run, more_steps), None
-        if seconds is None:
+        if seconds == math.inf:
             return run, None
         fits = fitting(seconds, settings, text.splits)
         return extended(run, fits.steps), Pacer(begun + seconds - fits.finishing_s, run.state.step)
-    if seconds is None:
+    if seconds == math.inf:
         return start(text, planned.config, folder), None
     fits = fitting(seconds, planned, text.splits)
     most = planned.config.steps
@@ -194,10 +200,7 @@ def _loss_of_mixture(logprobs: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _curves(whole: Whole, trained: list[TrainedPart], mixed: float) -> bytes:
-    panels = [
-        (f"{part.name}: {part.run.state.step:,} steps", summarise(part.run.state, CURVE_POINTS))
-        for part in trained
-        if part.run.state.step
-    ]
+    nets = [part for part in trained if part.run.state.step]
     others = {part.name: part.losses["val"] for part in trained if not part.run.state.step}
-    return loss_curves(whole.text.corpus.name, panels, {**others, "mixture": mixed})
+    title = f"{whole.text.corpus.name}: {', '.join(part.name for part in nets)}"
+    return loss_curves([summarise(part.run.state, CURVE_POINTS) for part in nets], title, {**others, "mixture": mixed})

@@ -23,52 +23,28 @@ def loss_curve(rows: list[HistoryRow], title: str) -> bytes:
         rows: windows of the history, at least one.
         title: stands above the picture.
     """
-    return loss_curves("", [(title, rows)], {})
+    return loss_curves([rows], title, {})
 
 
-def loss_curves(title: str, panels: Sequence[tuple[str, list[HistoryRow]]], others: Mapping[str, float]) -> bytes:
-    """As `loss_curve`, of several runs side by side.
+def loss_curves(runs: Sequence[list[HistoryRow]], title: str, others: Mapping[str, float]) -> bytes:
+    """As `loss_curve`, of several runs in one picture.
 
     Args:
-        title: stands above them all.
-        panels: the title and the windows of the history of each run.
+        runs: windows of the history of each.
+        title: stands above the picture.
         others: validation losses to compare with, in nats, by name.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = max(1, len(panels))
-    figure = Figure(figsize=(8 if columns == 1 else 5.5 * columns, 4.5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
-    for axes, (heading, rows) in zip(figure.subplots(1, columns, sharey=True, squeeze=False)[0], panels, strict=False):
-        _draw(axes, heading, rows, others)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
-
-
-def _draw(axes: Any, heading: str, rows: list[HistoryRow], others: Mapping[str, float]) -> None:
-    steps, losses = [row.step for row in rows], [row.log10_loss for row in rows]
-    axes.plot(steps, losses, color=TRAINING, linewidth=1.5, label="training (minibatches)")
-    measured = [(row.step, row.val_loss) for row in rows if row.val_loss is not None and math.isfinite(row.val_loss)]
-    if measured:
-        steps, losses = [step for step, _ in measured], [_to_log10(loss) for _, loss in measured]
-        axes.plot(steps, losses, color=VALIDATION, linewidth=1.5, marker="o", markersize=3, label="validation")
-        step, least = min(measured, key=lambda each: each[1])
-        axes.plot(step, _to_log10(least), "o", color=VALIDATION, markersize=8, fillstyle="none")
-        axes.annotate(f"{least:.3f}", (step, _to_log10(least)), xytext=(0, 9), textcoords="offset points",
-                      ha="center", color=VALIDATION)  # fmt: skip
+    axes = figure.subplots()
+    for number, rows in enumerate(runs):
+        _draw(axes, rows, 1.5 if len(runs) == 1 else 1.0, named=not number)
     for (name, loss), style in zip(others.items(), itertools.cycle(("--", ":", "-.")), strict=False):
         axes.axhline(_to_log10(loss), color="#444444", linewidth=1, linestyle=style, label=f"{name}: {loss:.3f}")
-    drop = next(
-        (row.step for before, row in pairwise(rows) if row.lr < before.lr / 5 and before.lr == rows[0].lr), None
-    )
-    if drop is not None:
-        axes.axvline(drop, color="#999999", linewidth=1, linestyle=":")
-        axes.annotate("learning rate / 10", (drop, 1), xycoords=("data", "axes fraction"), xytext=(6, -14),
-                      textcoords="offset points", color="#666666")  # fmt: skip
-    axes.set(title=heading, xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
+    axes.set(title=title, xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
@@ -77,6 +53,33 @@ def _draw(axes: Any, heading: str, rows: list[HistoryRow], others: Mapping[str, 
     nats.set_ylabel("loss (nats a character)")
     nats.yaxis.set_major_formatter("{x:.2f}")
     nats.yaxis.set_minor_formatter("")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _draw(axes: Any, rows: list[HistoryRow], width: float, named: bool) -> None:
+    """The curves of a run; the first run's are named."""
+    labels = ("training (minibatches)", "validation") if named else (None, None)
+    axes.plot(
+        [row.step for row in rows], [row.log10_loss for row in rows], color=TRAINING, linewidth=width, label=labels[0]
+    )
+    measured = [(row.step, row.val_loss) for row in rows if row.val_loss is not None and math.isfinite(row.val_loss)]
+    if measured:
+        steps, losses = [step for step, _ in measured], [_to_log10(loss) for _, loss in measured]
+        axes.plot(steps, losses, color=VALIDATION, linewidth=width, marker="o", markersize=2 * width, label=labels[1])
+        step, least = min(measured, key=lambda each: each[1])
+        axes.plot(step, _to_log10(least), "o", color=VALIDATION, markersize=8, fillstyle="none")
+        if named:
+            axes.annotate(f"{least:.3f}", (step, _to_log10(least)), xytext=(0, 9), textcoords="offset points",
+                          ha="right", color=VALIDATION)  # fmt: skip
+    drop = next(
+        (row.step for before, row in pairwise(rows) if row.lr < before.lr / 5 and before.lr == rows[0].lr), None
+    )
+    if drop is not None:
+        axes.axvline(drop, color="#999999", linewidth=1, linestyle=":")
+        axes.annotate("learning rate / 10", (drop, 1), xycoords=("data", "axes fraction"), xytext=(6, -14),
+                      textcoords="offset points", color="#666666")  # fmt: skip
 
 
 def _to_loss(log10: Any) -> Any:

@@ -1,12 +1,18 @@
-"""What to train on a text in a time, where nobody says it: which families, how large, how long, mixed with what."""
+"""What to train on a text in a time, where nobody says it: which networks, how large, how long, mixed with what.
 
+All of it was measured on texts of many sizes, languages and kinds: see `studies/texts.py` and docs/texts.md. An n-gram
+takes no time and gains much in a mixture; several networks gain more than a larger one, and than steps that overfit.
+"""
+
+import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from handgrad.data.dataset import Splits
 from handgrad.training.config import TrainConfig
 
 DEFAULT_SECONDS = 12.0
+LONG_LINES = 12
+"""Characters: where lines are longer in the mean, the n-gram's contexts are, too."""
 
 
 @dataclass(frozen=True)
@@ -25,34 +31,73 @@ class Recipe:
 
     @property
     def main(self) -> TrainConfig:
-        """The part that gets the most time."""
+        """The first of the parts with the most time."""
         return self.parts[self.shares.index(max(self.shares))]
 
     def with_main(self, config: TrainConfig) -> "Recipe":
-        """The recipe with other settings for its main part, and its seed and its splits for the others."""
-        parts = (
-            config if part is self.main else replace(part, seed=config.seed, split=config.split) for part in self.parts
-        )
+        """The recipe with other settings for its main part and those like it, which differ in their seeds."""
+        main, parts = self.main, []
+        for part in self.parts:
+            seed = config.seed + part.seed - main.seed
+            base = config if part.model == main.model else replace(part, split=config.split)
+            parts.append(replace(base, seed=seed))
         return replace(self, parts=tuple(parts))
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A size of text, and what it takes."""
+class _Net:
+    """A network, and how it is trained: for so many epochs at most, and as long as there is time."""
 
-    characters: float
-    what: str
-    settings: dict[str, Any]
+    n_hidden: int
     epochs: float
+    batch_size: int
+    lr: float
+    dropout: float
+    weight_decay: float
+    model: str = "gru"
+    copies: int = 1
 
 
-_ROWS = (
-    _Row(2e3, "a very small GRU", {"n_embd": 16, "n_hidden": 32, "dropout": 0.4, "batch_size": 16}, 40),
-    _Row(1e4, "a small GRU", {"n_embd": 24, "n_hidden": 64, "dropout": 0.4, "batch_size": 32}, 40),
-    _Row(5e4, "a GRU", {"n_embd": 32, "n_hidden": 96, "dropout": 0.4, "batch_size": 32}, 30),
-    _Row(4e5, "a GRU", {"n_embd": 64, "n_hidden": 128, "dropout": 0.15, "batch_size": 32}, 20),
-    _Row(float("inf"), "a large GRU", {"n_embd": 64, "n_hidden": 192, "dropout": 0.0, "batch_size": 64}, 20),
+_WIDE = _Net(256, 8, 32, 0.008, 0.3, 0.05)
+_TABLE: tuple[tuple[float, tuple[tuple[float, tuple[_Net, ...]], ...]], ...] = (
+    (1e3, ((0, (_Net(64, 40, 16, 0.004, 0.5, 1.0, copies=4),)),)),
+    (4e3, ((0, (_Net(64, 30, 16, 0.004, 0.5, 0.2, copies=4),)),)),
+    (
+        1.2e4,
+        (
+            (0, (_Net(128, 20, 32, 0.004, 0.3, 0.1),)),
+            (8, (_Net(256, 10, 16, 0.004, 0.4, 0.1, copies=4),)),
+            (30, (_Net(256, 10, 16, 0.004, 0.4, 0.1, copies=8),)),
+        ),
+    ),
+    (
+        4e4,
+        (
+            (0, (_Net(128, 15, 32, 0.008, 0.3, 0.2),)),
+            (8, (_Net(256, 6, 32, 0.008, 0.3, 0.2, copies=4),)),
+            (30, (_Net(256, 6, 32, 0.008, 0.3, 0.2, copies=8),)),
+        ),
+    ),
+    (
+        1.2e5,
+        (
+            (0, (_Net(128, 10, 32, 0.008, 0.1, 0.05),)),
+            (8, (_Net(256, 6, 32, 0.006, 0.3, 0.1),)),
+            (40, (_Net(256, 8, 32, 0.006, 0.3, 0.1, copies=4),)),
+        ),
+    ),
+    (
+        4e5,
+        (
+            (0, (_Net(128, 4, 32, 0.012, 0.0, 0.05),)),
+            (8, (_Net(256, 4, 32, 0.007, 0.1, 0.05),)),
+            (40, (_Net(256, 10, 32, 0.008, 0.3, 0.05, copies=2),)),
+            (200, (_Net(256, 10, 32, 0.008, 0.3, 0.05, copies=6),)),
+        ),
+    ),
+    (math.inf, ((0, (_Net(128, 4, 32, 0.012, 0.0, 0.05),)), (8, (_Net(256, 4, 32, 0.008, 0.0, 0.05),)))),
 )
+"""By characters to train on, at most, and by seconds, at least: the networks that are mixed with an n-gram."""
 
 
 def recipe(splits: Splits, seconds: float) -> Recipe:
@@ -61,10 +106,31 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
     Args:
         splits: of the text.
         seconds: in all.
+
+    Example:
+        >>> from handgrad.data import resolve_corpus, split
+        >>> chosen = recipe(split(resolve_corpus()), seconds=12)
+        >>> [part.model for part in chosen.parts], chosen.why
+        (['ngram', 'gru'], '25,805 lines to train on: a GRU of 256 units, mixed with an n-gram')
     """
     n_characters, n_lines = len(splits.train), splits.train.n_lines
-    row = next(row for row in _ROWS if n_characters <= row.characters)
-    steps = max(50, round(row.epochs * n_lines / row.settings["batch_size"]))
-    gru = TrainConfig.of("gru", **{**row.settings, "steps": min(steps, 10**8)})
-    why = f"{n_lines:,} lines to train on: {row.what}, mixed with an n-gram"
-    return Recipe((TrainConfig.of("ngram"), gru), (0.0, 1.0), why)
+    by_time = next(by_time for most, by_time in _TABLE if n_characters <= most)
+    nets = [nets for least, nets in by_time if seconds >= least][-1]
+    counted = TrainConfig.of("ngram", block_size=5 if n_characters < LONG_LINES * n_lines else LONG_LINES)
+    trained = [replace(_settings(net, n_lines), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
+    few = "lines are few" if n_characters <= 4e4 else "lines to train on"
+    why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
+    return Recipe((counted, *trained), (0.0, *(1.0 for _ in trained)), why)
+
+
+def _settings(net: _Net, n_lines: int) -> TrainConfig:
+    batch_size = min(net.batch_size, n_lines)
+    return TrainConfig.of(
+        net.model, steps=max(30, round(net.epochs * n_lines / batch_size)), batch_size=batch_size, n_embd=64,
+        n_hidden=net.n_hidden, lr=net.lr, dropout=net.dropout, weight_decay=net.weight_decay,
+    )  # fmt: skip
+
+
+def _described(net: _Net) -> str:
+    name = net.model.upper()
+    return f"{'a' if net.copies == 1 else net.copies} {name}{'s' * (net.copies > 1)} of {net.n_hidden} units"

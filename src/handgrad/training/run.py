@@ -206,7 +206,7 @@ def keep(run: Run, limit: int | None = None) -> Model:
     wrong = [value[~np.isfinite(value)] for value in buffers.values() if not np.isfinite(value).all()]
     if wrong:
         raise diverged("a statistic of batch norm", wrong[0][0], state.losses, settings.config)
-    model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, step)
+    model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, step, run.folder)
     checkpoint.save_state(run.folder, state)
     checkpoint.save_model(run.folder, model)
     files.write(run.folder, "history.csv", to_csv(summarise(state, ROWS)))

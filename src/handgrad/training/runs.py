@@ -63,7 +63,7 @@ def folder_of(whole: Run, seed: int) -> Path:
 
 
 def take_all_steps(
-    whole: Run, every: Every, progress: Callable[[int], Progress] | None = None
+    whole: Run, every: Every, progress: Callable[[int], Progress | None] | None = None
 ) -> dict[int, DivergedError]:
     """Train every seed to its last step, as many at once as there are threads.
 

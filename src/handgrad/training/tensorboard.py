@@ -1,13 +1,68 @@
 """Losses and samples of a run for TensorBoard, through its own package and without TensorFlow or PyTorch."""
 
+import importlib.util
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handgrad.errors import ConfigError
 
+if TYPE_CHECKING:
+    from handgrad.training.loop import Progress, Report
+
 FLUSH_SECONDS = 10
+
+
+class TensorBoard:
+    """Writes how each run goes into its folder, for `tensorboard --logdir`; a context manager.
+
+    Args:
+        progress: is told as well.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+
+    def __init__(self, progress: "Progress | None" = None):  # noqa: D107
+        require_tensorboard()
+        self._progress, self._scalars, self._validated = progress, {}, {}
+
+    def __call__(self, report: "Report") -> None:
+        """Some more steps of a run are done."""
+        folder, new = report.folder, report.val_loss != self._validated.get(report.folder)
+        if folder not in self._scalars:
+            self._scalars[folder] = Scalars(folder, report.step - len(report.losses))
+        val_loss = self._validated[folder] = report.val_loss
+        self._scalars[folder].losses(report.step, float(report.losses.mean()), val_loss if new else None, report.lr)
+        if self._progress:
+            self._progress(report)
+
+    def samples(self, folder: Path, step: int, lines: Sequence[str]) -> None:
+        """Lines drawn in the end, after so many steps."""
+        if folder not in self._scalars:
+            self._scalars[folder] = Scalars(folder, step)
+        self._scalars[folder].samples(step, lines)
+
+    def __enter__(self) -> "TensorBoard":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what has not been written yet."""
+        for scalars in self._scalars.values():
+            scalars.close()
+
+
+def require_tensorboard() -> None:
+    """Make sure that it is installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        next_step = "Install it: pip install 'handgrad[tensorboard]'."
+        raise ConfigError("the package tensorboard is not installed", next_step=next_step)
 
 
 class Scalars:
@@ -29,12 +84,10 @@ class Scalars:
     """
 
     def __init__(self, folder: str | Path, step: int = 0):  # noqa: D107
-        try:
-            from tensorboard.compat.proto import event_pb2, summary_pb2
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
-        except ModuleNotFoundError:
-            next_step = "Install it: pip install 'handgrad[tensorboard]'."
-            raise ConfigError("the package tensorboard is not installed", next_step=next_step) from None
+        require_tensorboard()
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
         self._events, self._summaries = event_pb2, summary_pb2
         self._writer = EventFileWriter(str(folder), flush_secs=FLUSH_SECONDS)
         if step:

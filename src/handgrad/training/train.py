@@ -1,9 +1,13 @@
 """`handgrad.train`."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+from rich.console import Console
 
 from handgrad.errors import ConfigError
 from handgrad.models.trained import Model
@@ -12,9 +16,11 @@ from handgrad.training.duration import seconds_of
 from handgrad.training.job import Job, name_freed, reopen_job, start_job
 from handgrad.training.loop import Every, Progress, take_steps
 from handgrad.training.parts import Whole, finish_whole, train_parts
+from handgrad.training.progress import TrainingProgress, is_live
 from handgrad.training.recipes import DEFAULT_SECONDS, recipe
-from handgrad.training.run import finish, folder_for, read_text
+from handgrad.training.run import Outcome, finish, folder_for, read_text
 from handgrad.training.runs import finish_all, take_all_steps
+from handgrad.training.tensorboard import TensorBoard
 
 
 def train(
@@ -25,7 +31,8 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     checkpoint_every: str | int = "10s",
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Model:
     """Train a model on a text with one thing a line, with gradients derived by hand.
@@ -39,7 +46,9 @@ def train(
         resume: a run folder to go on with, instead of `config`; the result is the uninterrupted run's, bit for bit.
             With `time` or `steps` it goes on for so much more.
         checkpoint_every: how often the run is saved: a number of steps, or seconds such as '30s'.
-        progress: called as training goes on; of several runs, by each, from its own thread.
+        progress: called as training goes on; of several runs, by each, from its own thread. True shows bars where there
+            is a terminal or a notebook to show them in, False nothing.
+        tensorboard: write losses and samples into the run folder for TensorBoard, too.
         settings: fields of `TrainConfig` that differ from `config`. A resumed run takes none but `steps` and `device`.
 
     Returns:
@@ -73,18 +82,27 @@ def train(
             "a resumed run keeps its settings", where="resume",
             expected="no config or out, no settings but device and steps",
         )  # fmt: skip
-    with name_freed(job):
-        return _trained(job, every, progress, begun)
+    console = Console(stderr=True, highlight=False)
+    board = TensorBoard(None if isinstance(progress, bool) else progress) if tensorboard else None
+    told = board or (None if isinstance(progress, bool) else progress)
+    bars = TrainingProgress(console, told) if progress is True and is_live(console) else None
+    with name_freed(job), board or nullcontext(), bars or nullcontext():
+        outcome = _trained(job, every, bars.of if bars else lambda *_: told, begun)
+        if board:
+            board.samples(job.run.folder, outcome.model.steps, outcome.samples)
+    return outcome.model
 
 
-def _trained(job: Job, every: Every, progress: Progress | None, begun: float) -> Model:
+def _trained(job: Job, every: Every, told: Callable[..., Progress | None], begun: float) -> Outcome:
     if isinstance(job.run, Whole):
-        trained = train_parts(job.run, every, (lambda *_: progress) if progress else None, job.ends, job.more_steps)
-        return finish_whole(job.run, trained, monotonic() - begun).outcome.model
+        trained = train_parts(job.run, every, told, job.ends, job.more_steps)
+        return finish_whole(job.run, trained, monotonic() - begun).outcome
     if job.run.settings.config.runs == 1:
-        return finish(take_steps(job.run, every, progress, job.pacer)).model
-    results = finish_all(job.run, take_all_steps(job.run, every, (lambda _: progress) if progress else None))
-    return results.outcomes[results.best].model
+        shown = told("", job.run.state.step, job.run.state.schedule.stop)
+        return finish(take_steps(job.run, every, shown, job.pacer))
+    steps = job.run.settings.config.steps
+    results = finish_all(job.run, take_all_steps(job.run, every, lambda seed: told(f"seed {seed}", 0, steps)))
+    return results.outcomes[results.best]
 
 
 def _begin(

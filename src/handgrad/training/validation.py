@@ -25,11 +25,15 @@ PATIENCE, WORSE = 6, 0.02
 
 def gap(settings: Settings, splits: Splits) -> int:
     """After how many steps each the validation loss is measured."""
+    return -(-settings.config.steps // times(settings, splits))
+
+
+def times(settings: Settings, splits: Splits) -> int:
+    """How often it is measured while a run takes the steps that it was planned with."""
     config, train = settings.config, splits.train
     a_line = len(train) / train.n_lines if settings.model.reads == "lines" else 1
     trained, validated = config.steps * config.batch_size * a_line, min(len(splits.val), TOKENS)
-    times = min(TIMES, int(SHARE * trained / validated))
-    return -(-config.steps // max(1, times))
+    return max(1, min(TIMES, int(SHARE * trained / validated)))
 
 
 def validated(state: State, settings: Settings, splits: Splits) -> State:
