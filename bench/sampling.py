@@ -1,5 +1,6 @@
-"""Lines a second, on one core: from the table, from the distributions met so far, and turned into strings.
+"""Lines a second, on one core: from the table, from the distributions met so far, from models of lines, and as strings.
 
+Models of lines are trained for a part of their recipe only, which is enough to draw lines as long as names.
 Run: python bench/sampling.py
 """
 
@@ -8,16 +9,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["HANDGRAD_THREADS"] = "1"
 
 import numpy as np
 
 import handgrad
-from handgrad import engine
-from handgrad.training.config import PRESETS
+from handgrad.engine.distributions import Choice
+from handgrad.models.forms import form_of
+from handgrad.training.config import PRESETS, TrainConfig
 
-ROUNDS = 5
+ROUNDS, MAX_LENGTH = 5, 100
 
 
 def a_second(n_lines: int, draw: Callable[[], object]) -> list[float]:
@@ -31,24 +34,29 @@ def a_second(n_lines: int, draw: Callable[[], object]) -> list[float]:
 
 
 def rates(folder: Path) -> dict[str, list[float]]:
-    """Of models of the lecture's and of the default sizes, trained on the built-in names."""
-    lecture = handgrad.train(config=PRESETS["lecture"], steps=20_000, out=folder / "lecture")
-    default = handgrad.train(out=folder / "default")
+    """Of models of the lecture's and of default sizes, trained on the built-in names."""
+    lecture = handgrad.train(config=PRESETS["lecture"], steps=20_000, out=folder / "lecture", progress=False)
+    default = handgrad.train(config=TrainConfig.of("mlp"), out=folder / "default", progress=False)
     table, decode = sampler(lecture), lecture.vocabulary.decode
     table.draw(1, range(1_000_000))
     sampler(default).draw(1, range(100))
-    return {
+    found = {
         "lecture's sizes, table": a_second(1_000_000, lambda: table.draw(1, range(1_000_000))),
         "the same as strings": a_second(1_000_000, lambda: decode(table.draw(1, range(1_000_000))).split("\n")),
         "lecture's sizes, 2,000 lines": a_second(2_000, lambda: sampler(lecture).draw(1, range(2_000))),
-        "default sizes, 2,000 lines": a_second(2_000, lambda: sampler(default).draw(1, range(2_000))),
-        "default sizes, 1,000,000 lines": a_second(1_000_000, lambda: sampler(default).draw(1, range(1_000_000))),
+        "mlp, 2,000 lines": a_second(2_000, lambda: sampler(default).draw(1, range(2_000))),
+        "mlp, 1,000,000 lines": a_second(1_000_000, lambda: sampler(default).draw(1, range(1_000_000))),
     }
+    for name in ("gru", "transformer"):
+        draws = sampler(handgrad.train(config=TrainConfig.of(name, steps=3_000), out=folder / name, progress=False))
+        for n_lines in (2_000, 20_000, 200_000):
+            found[f"{name}, {n_lines:,} lines"] = a_second(n_lines, lambda d=draws, n=n_lines: d.draw(1, range(n)))
+    return found
 
 
-def sampler(model: handgrad.Model) -> engine.Sampler:
+def sampler(model: handgrad.Model) -> Any:
     """One that has drawn nothing yet."""
-    return engine.Sampler(model.parameters, model.buffers["bnmean"], model.buffers["bnvar"])
+    return form_of(model.config.name).sampler(model, Choice(), [], MAX_LENGTH)
 
 
 if __name__ == "__main__":

@@ -230,15 +230,15 @@ class Tape:
 
     def __init__(self, operations: Iterable[Operation], registers: np.ndarray):  # noqa: D107
         self._operations, self._registers = list(operations), registers
-        self._words = [
-            np.array([word for argument in operation.arguments for word in argument.words()], np.int64)
-            for operation in self._operations
+        words = [
+            word for operation in self._operations for argument in operation.arguments for word in argument.words()
         ]
-        rows = [
-            (operation.kernel.address, words.ctypes.data, registers.ctypes.data)
-            for operation, words in zip(self._operations, self._words, strict=True)
-        ]
-        self.rows = np.array(rows, np.int64).reshape(-1, 3)
+        self._words = np.array(words, np.int64)
+        lengths = [_WORDS * len(operation.arguments) for operation in self._operations]
+        self.rows = np.empty((len(lengths), 3), np.int64)
+        self.rows[:, 0] = [operation.kernel.address for operation in self._operations]
+        self.rows[:, 1] = self._words.ctypes.data + self._words.itemsize * (np.cumsum(lengths) - lengths)
+        self.rows[:, 2] = registers.ctypes.data
         """(operations, 3) int64: addresses of the function, of its arguments and of the registers."""
 
     def run(self) -> None:

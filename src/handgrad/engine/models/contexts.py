@@ -1,8 +1,8 @@
 """The compiled form of families that read contexts, but for those that have one of their own."""
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ PARTS_AT_ONCE = 2**10
 Result = TypeVar("Result")
 
 
+@functools.lru_cache(maxsize=16)
 def compiled_contexts(network: Family) -> CompiledContexts:
     """What the file of the family's name has for a model of these sizes."""
     return importlib.import_module(f"handgrad.engine.models.{network.name}").compiled_contexts(network)
@@ -54,7 +55,7 @@ def calibrate(
         measured = None
         for some in _parts(range(len(tokens)), CONTEXTS_AT_ONCE * PARTS_AT_ONCE):
             parts = _parts(some, CONTEXTS_AT_ONCE)
-            for moments in share(parts, partial(_measuring, levels_for, number, tokens, len(parts[0]))):
+            for moments in share(parts, functools.partial(_measuring, levels_for, number, tokens, len(parts[0]))):
                 measured = moments if measured is None else measured.merged(moments)
         if measured is not None:
             for name, statistic in zip(level.statistics, (measured.mean, measured.variance), strict=True):

@@ -1,5 +1,6 @@
 """The compiled form of families that read lines."""
 
+import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from handgrad.models.family import Family
 from handgrad.models.trained import Model
 
 
+@functools.lru_cache(maxsize=16)
 def compiled_lines(network: Family) -> CompiledLines:
     """What the file of the family's name has for a model of these sizes."""
     return importlib.import_module(f"handgrad.engine.models.{network.name}").compiled_lines(network)
