@@ -74,7 +74,7 @@ def test_what_is_unfinished_or_damaged(handgrad, folder):
     (runs / "net" / "results.json").unlink()
     (runs / "net" / "samples.txt").unlink()
     (runs / "mixed" / "config.json").write_text("{")
-    (runs / "two" / "results.json").write_text('{"format": 1, "steps": "many", "seconds": 1.0, "best_step": 1}')
+    (runs / "two" / "results.json").write_text('{"format": 1, "steps": 7, "seconds": "one", "best_step": 1}')
     (runs / "group" / "counted" / "model.safetensors").write_bytes(b"x" * 99)
     shown = handgrad("runs", folder=folder)
     assert shown.code == 0
@@ -83,6 +83,7 @@ def test_what_is_unfinished_or_damaged(handgrad, folder):
     assert "runs/net is not finished: 'handgrad train --resume runs/net' goes on.\n" in shown.err
     for damage in ("mixed: config.json", "two: results.json", "group/counted: model.safetensors"):
         assert f"runs/{damage} is damaged" in shown.err
+    assert "(got seconds: Expected `float`, got `str`)" in shown.err
     found = json.loads(handgrad("runs", "--json", folder=folder).out)
     assert [(run["run"], run["finished"], run["loss"]) for run in found["runs"]] == [("runs/net", False, {})]
     assert sorted(run["run"] for run in found["damaged"]) == ["runs/group/counted", "runs/mixed", "runs/two"]

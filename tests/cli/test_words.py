@@ -24,6 +24,7 @@ MISTAKES = {
     "learn solutoin x": ("no such command: 'solutoin'. Did you mean solution?",),
     "train --stepz 20": ("--stepz: there is no such option. Did you mean --steps?", "train --help"),
     "train --stepz=20": ("--stepz: there is no such option. Did you mean --steps?", "train --help"),
+    "train --tyro-print-completion tcsh": ("--tyro-print-completion: there is no such option",),
     "train -q": ("-q: there is no such option. 'handgrad train --help'",),
     "train --model gruu": ("--model: there is no such choice", "got 'gruu'", "bigram, ngram", "Did you mean gru?"),
     "train a.txt b.txt": ("'b.txt': this is one word too many",),
@@ -46,6 +47,15 @@ def test_help_of_a_command(capsys, words):
         with pytest.raises(SystemExit, match="0"):
             main(asked)
         assert capsys.readouterr().out.startswith(f"usage: handgrad {words} [-h]")
+
+
+def test_help_is_wrapped_between_words(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit, match="0"):
+        main(["check", "--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) == 60
+    assert "what it should be.\n\nThe file is checked as it is: a forward pass in named steps," in shown
 
 
 def test_a_number_of_steps(handgrad, tmp_path):

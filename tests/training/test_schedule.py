@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from handgrad.training.config import TrainConfig
 from handgrad.training.epochs import epoch_positions, permuted
-from handgrad.training.schedule import Schedule, examples_of, linear_decay, minibatch_positions, step_decay
+from handgrad.training.schedule import Leg, Schedule, examples_of, linear_decay, minibatch_positions, step_decay
 
 any_batch = st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 70), st.integers(1, 2**32))
 EITHER = pytest.mark.parametrize("draw", [minibatch_positions, epoch_positions])
@@ -34,6 +34,35 @@ def test_the_rate_rises_for_its_share_of_the_steps_and_falls_to_0():
     plain = TrainConfig(steps=100, optimizer="sgd", lr=0.4, warmup=0.2)
     assert [Schedule.planned(plain).rate(step) for step in (0, 99)] == [0.4, 0.4 / 10]
     assert [Schedule.planned(TrainConfig(steps=2, lr=0.4, warmup=0.99)).rate(step) for step in (0, 1)] == [0.2, 0.4]
+
+
+def test_a_run_goes_on_from_its_end_by_a_warm_restart():
+    schedule = Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).until(100, 150)
+    assert (schedule.stop, schedule.rate(99)) == (150, pytest.approx(0.4 / 80))
+    assert [schedule.rate(step) for step in (100, 109, 110, 130)] == pytest.approx([0.02, 0.2, 0.2, 0.1])
+    assert [schedule.rate(step) for step in range(100)] == [
+        Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).rate(step) for step in range(100)
+    ]
+
+
+def test_a_plan_that_is_changed_goes_on_without_a_leap():
+    schedule = Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).until(60, 200)
+    assert schedule.rate(60) == Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).rate(60)
+    assert schedule.rate(130) == pytest.approx(schedule.rate(60) / 2)
+    assert schedule.until(130, 130).stop == 130
+
+
+def test_while_it_rises_the_end_alone_moves():
+    schedule = Schedule.planned(TrainConfig(steps=100, lr=0.4, warmup=0.2)).until(5, 60)
+    assert schedule.legs == (Leg(0, 60, 20, 0.4),)
+    assert schedule.until(10, 15).stop == 21
+
+
+def test_gradient_descent_goes_on_with_a_tenth():
+    schedule = Schedule.planned(TrainConfig(steps=100, lr=0.4, optimizer="sgd")).until(60, 100)
+    assert [schedule.rate(step) for step in (0, 49, 50, 60, 79, 80)] == pytest.approx(
+        [0.4, 0.4, 0.04, 0.04, 0.04, 0.004]
+    )
 
 
 @EITHER

@@ -44,7 +44,7 @@ options:
   --version    show the version
 
 example:
-  handgrad train               train on the built-in names: some ten seconds
+  handgrad train               train on the built-in names: some twelve seconds
   handgrad sample runs/NAME    draw more from the run that it made
   handgrad check mine.ipynb    which line of my own backward pass is wrong, and why
 """

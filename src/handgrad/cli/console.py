@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def show_losses(losses: dict[str, float]) -> None:
 
 def show_outcome(folder: Path, outcome: "Outcome", remark: str = "") -> None:
     """The samples of a run, where it is, with a remark, and what can be done with it."""
-    show = console().print
+    show = partial(console().print, soft_wrap=True)  # commands can be copied
     show(f"\n[bold]{len(outcome.samples)} samples[/]")
     for line in outcome.samples:
         show(f"  {escape(padded(line, 24))} [dim]{'known' if line in outcome.known else 'new'}[/]")

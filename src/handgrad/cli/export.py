@@ -10,16 +10,18 @@ from rich.markup import escape
 
 from handgrad.cli.console import console, working
 from handgrad.cli.parse import call
+from handgrad.cli.runs_at_hand import Run, open_run
 from handgrad.exporting import Target
 
 
 def export(
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
+    run: Run = None,
     *,
     to: Target = "torch",
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: RUN.py or RUN.onnx)")
     ] = None,
+    corpus: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None,
     json: bool = False,
 ) -> None:
     """Write a trained model for use without handgrad: as a Python file for PyTorch, or in ONNX.
@@ -29,6 +31,7 @@ def export(
     Either has to compute the same as the model on lines of the validation split, or nothing is written.
 
     examples:
+      handgrad export
       handgrad export runs/names && python names.py 5
       handgrad export runs/names --to onnx --out names.onnx
 
@@ -36,12 +39,15 @@ def export(
         run: The run folder that 'handgrad train' or 'handgrad mix' made.
         to: 'torch' for a Python file, 'onnx' for an ONNX file.
         out: The file to write.
+        corpus: Where the training text is now, if it has moved; the file is compared with the model on its lines.
         json: Print what was written as JSON.
     """
+    from handgrad.exporting import default_file
     from handgrad.exporting import export as exported
 
+    folder, model = open_run("export", run, corpus)
     with working("writing the file, comparing what it computes"):
-        found = exported(run, to, out)
+        found = exported(model, to, out or default_file(folder, to))
     if json:
         content = {**found._asdict(), "files": [str(file) for file in found.files]}
         print(json_format.dumps(content, ensure_ascii=False, indent=2))

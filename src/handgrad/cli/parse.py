@@ -6,9 +6,12 @@ import functools
 import inspect
 import io
 import itertools
+import shutil
+import sys
+import textwrap
 import warnings
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeVar, get_args
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar, get_args
 
 import tyro
 from tyro import _errors as mistakes
@@ -19,6 +22,8 @@ from handgrad.integers import read_integer
 
 Options = TypeVar("Options")
 
+WIDEST = 100
+"""Columns of a paragraph that are read with ease."""
 _MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
 _REGISTRY = ConstructorRegistry()
 
@@ -36,7 +41,8 @@ def call_one_of(commands: Mapping[str, Callable[..., int | None]], program: str,
         )
     if words[0] in ("-h", "--help"):
         deferred = {name: _deferred(command) for name, command in commands.items()}
-        return tyro.extras.subcommand_cli_from_dict(deferred, prog=program, args=words, config=_MARKERS)()
+        with _wrapped_help():
+            return tyro.extras.subcommand_cli_from_dict(deferred, prog=program, args=words, config=_MARKERS)()
     if words[0] not in commands:
         raise no_such_command(words[0], commands, program)
     return call(commands[words[0]], f"{program} {words[0]}", words[1:])
@@ -114,17 +120,48 @@ def _parse(documented: Any, program: str, words: Sequence[str], **settings: Any)
     def refuse(mistake: mistakes.ParseErrorEvent) -> None:
         _refuse(mistake, arguments)
 
+    if words and words[0].startswith("--tyro"):  # which writes completions in its own way
+        _wrong(program, "there is no such option", where=words[0])
     arguments = functools.partial(arguments_of, documented, program, **settings)
     _require_no_values_of_switches(words, arguments, program)
     box = io.StringIO()
     try:
-        with mistakes.on_parse_error(refuse), contextlib.redirect_stderr(box):
+        with mistakes.on_parse_error(refuse), contextlib.redirect_stderr(box), _wrapped_help():
             return tyro.cli(documented, prog=program, args=words, config=_MARKERS, registry=_REGISTRY, **settings)
     except SystemExit as end:
         if not end.code:
             raise
         text = " ".join(line.strip("│╭╮╰╯─ ") for line in box.getvalue().splitlines())
         raise ConfigError(text.strip(), next_step=_help(program)) from None
+
+
+class _Held(io.TextIOWrapper):
+    """What is to be printed to a stream, for who looks whether that is a terminal, and what it can show."""
+
+    def __init__(self, stream: TextIO):
+        self._stream, self._bytes = stream, io.BytesIO()
+        super().__init__(self._bytes, stream.encoding, "replace")
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def lines(self) -> list[str]:
+        self.flush()
+        return self._bytes.getvalue().decode(self.encoding).splitlines()
+
+
+@contextlib.contextmanager
+def _wrapped_help() -> Iterator[None]:
+    """Print the help with its paragraphs wrapped between words, which tyro does in its boxes only."""
+    held = _Held(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(held):
+            yield
+    finally:
+        width = min(shutil.get_terminal_size().columns, WIDEST)
+        for line in held.lines():
+            paragraph = len(line) > width and line[0].isalnum() and "\x1b" not in line
+            print(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) if paragraph else line)
 
 
 def _require_no_values_of_switches(words: Sequence[str], arguments: Callable[[], list[Argument]], program: str) -> None:
@@ -214,5 +251,7 @@ def _deferred(command: Callable[..., int | None]) -> Callable[..., Callable[[], 
 
 
 def _description(documented: Any) -> str:
-    """A docstring up to its list of arguments, which tyro shows by itself."""
-    return (inspect.getdoc(documented) or "").partition("\nArgs:")[0].strip()
+    """A docstring up to its list of arguments, which tyro shows by itself; each paragraph is a line."""
+    text = (inspect.getdoc(documented) or "").partition("\nArgs:")[0].strip()
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part if "\n " in part else part.replace("\n", " ") for part in paragraphs)

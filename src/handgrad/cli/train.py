@@ -106,7 +106,7 @@ def main(words: list[str]) -> None:
         if not options.json:
             show_start(job)
         with name_freed(job):
-            train(job, every, options, begun)
+            train(job, every, options)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -115,7 +115,7 @@ def main(words: list[str]) -> None:
 
 def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "Job"]:
     """A new run as the words say."""
-    from handgrad.cli.training import remark
+    from handgrad.cli.training import compile_all, remark
     from handgrad.training.job import start_job
     from handgrad.training.loop import Every
     from handgrad.training.recipes import DEFAULT_SECONDS, recipe
@@ -133,6 +133,7 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
     text = text or _read(options.text, options.config)
     parts = chosen.with_main(options.config).parts if chosen else (options.config,)
     remark(text, parts)
+    begun += compile_all(text, parts)
     folder = folder_for(text, options.out)
     return options, every, start_job(text, options.config, chosen, seconds, folder, begun)
 

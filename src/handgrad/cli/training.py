@@ -4,8 +4,8 @@ import json as json_format
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,12 @@ from handgrad.cli.console import (
 )
 from handgrad.data.dataset import are_repeated
 from handgrad.training.config import TrainConfig
-from handgrad.training.progress import TrainingProgress
+from handgrad.training.progress import TrainingProgress, clock
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from handgrad.cli.train import Train
     from handgrad.data.corpus import Corpus
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
 
+NEAR = 0.005
+"""In nats: a difference that is none."""
 CURVES = " (the loss curves are loss.png there)"
 
 
@@ -90,25 +94,51 @@ def remark(text: "Text", parts: tuple[TrainConfig, ...]) -> None:
             first = n_lines // config.batch_size + 1
             said = f"From step {first:,} on microgpt.py reads lines held out here: losses differ from there on."
             console(stderr=True).print(said, style="dim")
-    to_compile = [config.model for config in parts if config.chosen_engine == "compiled"]
-    if to_compile:
-        from handgrad.engine.compiling import is_compiled
-
-        to_compile = [model for model in to_compile if not is_compiled(model)]
-    if to_compile:
-        loops = f"the loops of the {' and the '.join(to_compile)}"
-        said = f"Compiling {loops}: some {10 * len(to_compile)} seconds, this first time only."
-        console(stderr=True).print(said, style="dim")
 
 
-def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
+def compile_all(text: "Text", parts: tuple[TrainConfig, ...]) -> float:
+    """Have compiled what the parts need, where that has not been done on this machine; how many seconds it took."""
+    from handgrad.training.pace import compile_loops, is_to_compile
+    from handgrad.training.run import prepared
+
+    by_family = {config.model: config for config in parts if is_to_compile(config)}
+    if not by_family:
+        return 0.0
+    loops = f"the loops of the {' and the '.join(by_family)}"
+    shown = console(stderr=True)
+    shown.print(f"Compiling {loops}: once on this machine, some ten seconds each on a fast one.", style="dim")
+    with counting_functions(loops, shown):
+        return sum(compile_loops(prepared(text, config), text.splits) for config in by_family.values())
+
+
+@contextmanager
+def counting_functions(loops: str, shown: "Console") -> Iterator[None]:
+    """Show in a terminal how many functions have been compiled, and for how long."""
+    from numba.core import event
+
+    begun = time.monotonic()
+
+    class Counting(event.Listener):
+        done = 0
+
+        def on_start(self, event: object) -> None:
+            """Another one begins."""
+
+        def on_end(self, event: object) -> None:  # noqa: ARG002
+            self.done += 1
+            status.update(f"{loops}: {self.done} functions compiled, {clock(time.monotonic() - begun)} elapsed")
+
+    with shown.status(loops) as status, event.install_listener("numba:compile", Counting()):
+        yield
+
+
+def train(job: "Job", every: "Every", options: "Train") -> None:
     """Train what is to be trained, and show what came of it.
 
     Args:
         job: from `handgrad.training.job`.
         every: how often it is saved.
         options: of the command.
-        begun: when the command began, on the clock of `time.monotonic`.
     """
     from handgrad.training.parts import Whole
     from handgrad.training.tensorboard import TensorBoard
@@ -116,7 +146,7 @@ def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
     with TensorBoard() if options.tensorboard else nullcontext() as board:
         progress = TrainingProgress(console(stderr=True), board)
         if isinstance(job.run, Whole):
-            steps, outcome = _train_parts(job.run, job, every, progress, options.json, begun)
+            steps, outcome = _train_parts(job.run, job, every, progress, options.json)
         elif job.run.settings.config.runs == 1:
             steps, outcome = _train_one(job.run, job, every, progress, options.json)
         else:
@@ -126,14 +156,14 @@ def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
 
 
 def _train_parts(
-    whole: "Whole", job: "Job", every: "Every", progress: TrainingProgress, json: bool, begun: float
+    whole: "Whole", job: "Job", every: "Every", progress: TrainingProgress, json: bool
 ) -> "tuple[int, Outcome]":
     from handgrad.training.parts import finish_whole, train_parts
 
     with progress:
         trained = train_parts(whole, every, progress.of, job.ends, job.more_steps)
     with working("mixing the parts, measuring the loss"):
-        mixed = finish_whole(whole, trained, time.monotonic() - begun)
+        mixed = finish_whole(whole, trained)
     steps = sum(part.run.state.step for part in trained)
     if json:
         parts = [
@@ -174,7 +204,7 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
         stopped = "stopped there, since it only got worse" if _stopped(run) else "went on to"
         text = f"The model is that after step {kept:,}, the best on the validation split; training {stopped} "
         console().print(f"{text}step {run.state.step:,}.", style="dim")
-    _show_judgement(outcome, {}, run.settings.vocabulary.size)
+    _show_judgement(outcome, {} if run.settings.model.counted else _of_ngram(run), run.settings.vocabulary.size)
     show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
     return run.state.step, outcome
 
@@ -222,6 +252,13 @@ def _show_runs(results: "Results") -> None:
         console().print(f"seed {seed} stopped: {escape(str(error))}", style="yellow")
 
 
+def _of_ngram(run: "Run") -> dict[str, float]:
+    from handgrad.training.baseline import ngram_loss
+
+    with working("counting an n-gram to compare with"):
+        return {"n-gram": ngram_loss(run.splits, run.settings.vocabulary, run.settings.text)}
+
+
 def _stopped(run: "Run") -> bool:
     return run.state.schedule.legs[-1].peak == 0
 
@@ -236,10 +273,13 @@ def _show_judgement(outcome: "Outcome", others: Mapping[str, float], vocab_size:
         )
         console().print(text, style="yellow")
         return
-    better = {name: other for name, other in others.items() if other < loss - 0.005}
-    for name, other in better.items():
-        text = f"The {name} alone does better on the validation split ({other:.4f}); more time or fewer units may help."
-        console().print(text, style="yellow")
+    for name, other in others.items():
+        if other < loss - NEAR:
+            text = (
+                f"The {name} alone does better on the validation split ({other:.4f}): more time may help, or fewer "
+                "units, or a mixture of both, which 'handgrad train' makes without --model."
+            )
+            console().print(text, style="yellow")
 
 
 def _content(folder: "Path", steps: int, outcome: "Outcome") -> dict[str, Any]:

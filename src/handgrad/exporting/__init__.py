@@ -15,6 +15,7 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError, CorpusError, HandgradError
 from handgrad.models.forms import form_of
 from handgrad.models.trained import Model
+from handgrad.training.folders import as_model
 
 Target = Literal["torch", "onnx"]
 SUFFIX = {"torch": ".py", "onnx": ".onnx"}
@@ -67,20 +68,14 @@ def export(model: Model | str | Path, to: Target = "torch", out: str | Path | No
     """
     if to not in get_args(Target):
         raise ConfigError("there is no such format", where="to", got=to, expected=" or ".join(get_args(Target)))
-    if not isinstance(model, Model):
-        from handgrad.training.checkpoint import load
-
-        folder, model = Path(model), load(model)
-        name = folder.resolve().name
-    else:
-        name = model.text.name
-    path = Path(out) if out is not None else Path(_identifier(name)).with_suffix(SUFFIX[to])
+    trained = as_model(model)
+    path = Path(out if out is not None else default_file(trained.text.name if trained is model else str(model), to))
     written = [path.with_suffix(suffix) for suffix in ((".py", ".safetensors") if to == "torch" else (".onnx",))]
     _require_free(path, written, SUFFIX[to])
     write, compute = _writer(to)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        files = write(model, Path(folder) / path.name)
-        checked = _compared(model, lambda tokens: compute(files[0], tokens))
+        files = write(trained, Path(folder) / path.name)
+        checked = _compared(trained, lambda tokens: compute(files[0], tokens))
         return Exported([Path(shutil.move(file, path.parent / file.name)) for file in files], *checked)
 
 
@@ -100,10 +95,10 @@ def _writer(to: Target) -> tuple[Callable[[Model, Path], list[Path]], Callable[[
     return onnx_file.write, onnx_file.log_probabilities
 
 
-def _identifier(name: str) -> str:
-    """A name under which Python can import a file."""
-    words = re.sub(r"\W+", "_", name).strip("_")
-    return words if words.isidentifier() else f"model_{words}".rstrip("_")
+def default_file(run: str | Path, to: Target) -> Path:
+    """A file in the working folder with the name of a run, under which Python can import it."""
+    words = re.sub(r"\W+", "_", Path(run).resolve().name).strip("_")
+    return Path(words if words.isidentifier() else f"model_{words}".rstrip("_")).with_suffix(SUFFIX[to])
 
 
 def _require_free(path: Path, files: list[Path], suffix: str) -> None:

@@ -27,8 +27,8 @@ OF_CONTEXTS = frozenset({"MLP", "WaveNet", "NGram"})
 
 PROGRAM = '''"""{title}, trained on {text} with handgrad.
 
-    python {name}.py              twenty new lines
-    python {name}.py 5 {prefix}            five that begin with {prefix}
+    python {name}.py        twenty new lines
+    python {name}.py 5 {prefix}    five that begin with {prefix}
 
 It needs PyTorch and safetensors. The weights are in {name}.safetensors, beside this file.
 In Python: `from {name} import load`, then `load().sample(5)`, or `load()(tokens)` for the log-probability of each next
@@ -52,12 +52,18 @@ def load() -> {main}:
 
 
 if __name__ == "__main__":
-    n, prefix = int(sys.argv[1]) if sys.argv[1:] else 20, sys.argv[2] if sys.argv[2:] else ""
-    print("\\n".join(load().sample(n, prefix)))
+    parser = argparse.ArgumentParser(description="Draw new lines.")
+    parser.add_argument("n", type=int, nargs="?", default=20, help="how many")
+    parser.add_argument("prefix", nargs="?", default="", help="what each begins with")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 the likely gets likelier")
+    given = parser.parse_args()
+    if unseen := sorted(set(given.prefix) - set(LETTERS)):
+        parser.error(f"the model has not seen these letters: {{''.join(unseen)}}")
+    print("\\n".join(load().sample(given.n, given.prefix, given.temperature)))
 '''
 IMPORTS = {
+    "import argparse": "",
     "import math": "math.",
-    "import sys": "",
     "from pathlib import Path": "",
     "": "",
     "import torch": "",

@@ -44,7 +44,8 @@ class TrainConfig:
     """
 
     model: ModelName = "mlp"
-    """The family of the network; each has defaults of its own for the settings below."""
+    """The family of the network; each has defaults of its own for the settings below. Where none is said, text and
+    time decide."""
     steps: int = 2_500
     """Training steps, one minibatch each; 0 for what is counted, not trained."""
     batch_size: int = 1024

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from handgrad.data.dataset import Splits
 from handgrad.training import validation
 from handgrad.training.backend import take
+from handgrad.training.config import TrainConfig
 from handgrad.training.state import Settings, State, initial_state
 
 TRIED, TRIED_AT_LEAST_S = 0.03, 0.15
@@ -61,16 +62,23 @@ def fitting(seconds: float, settings: Settings, splits: Splits) -> Fitting:
 
 def compile_loops(settings: Settings, splits: Splits) -> float:
     """Have compiled what a run needs, where that has not been done on this machine; how many seconds it took."""
-    from handgrad.engine.compiling import is_compiled
-
     begun, few = time.monotonic(), Splits(*(validation.head(part, FEW) for part in splits))
-    if settings.config.chosen_engine != "compiled" or is_compiled(settings.model.name):
+    if not is_to_compile(settings.config):
         return 0.0
     state = initial_state(settings)
     if not settings.model.counted:
         state = take_some(state, settings, few, 1)
     validation.validated(state, settings, few)
     return time.monotonic() - begun
+
+
+def is_to_compile(config: TrainConfig) -> bool:
+    """Whether the loops that the settings need have not been compiled on this machine."""
+    if config.chosen_engine != "compiled":
+        return False
+    from handgrad.engine.compiling import is_compiled
+
+    return not is_compiled(config.model)
 
 
 def take_some(state: State, settings: Settings, splits: Splits, steps: int) -> State:

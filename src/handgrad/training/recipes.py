@@ -13,6 +13,10 @@ from handgrad.training.config import TrainConfig
 DEFAULT_SECONDS = 12.0
 LONG_LINES = 12
 """Characters: where lines are longer in the mean, the n-gram's contexts are, too."""
+LARGE, LARGE_CONTEXT = 4e5, 8
+"""Characters to train on from which on contexts pay that are so long, if there is time to count them."""
+A_SECOND = 1.5e5
+"""So many characters are counted in a second, about, in contexts of that length."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +120,18 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
     n_characters, n_lines = len(splits.train), splits.train.n_lines
     by_time = next(by_time for most, by_time in _TABLE if n_characters <= most)
     nets = [nets for least, nets in by_time if seconds >= least][-1]
-    counted = TrainConfig.of("ngram", block_size=5 if n_characters < LONG_LINES * n_lines else LONG_LINES)
+    counted = TrainConfig.of("ngram", block_size=_context(n_characters, n_lines, seconds))
     trained = [replace(_settings(net, n_lines), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
     few = "lines are few" if n_characters <= 4e4 else "lines to train on"
     why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
     return Recipe((counted, *trained), (0.0, *(1.0 for _ in trained)), why)
+
+
+def _context(n_characters: int, n_lines: int, seconds: float) -> int:
+    """How many characters an n-gram looks at."""
+    if n_characters > LARGE:
+        return LARGE_CONTEXT if n_characters < A_SECOND * seconds else 5
+    return 5 if n_characters < LONG_LINES * n_lines else LONG_LINES
 
 
 def _settings(net: _Net, n_lines: int) -> TrainConfig:

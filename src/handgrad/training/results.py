@@ -4,7 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
+from msgspec import Meta
+
+from handgrad.json_files import read_json
 from handgrad.training.files import damaged, write
 
 FORMAT = 1
@@ -22,10 +26,10 @@ class Results:
         finished: when it came to its end, in ISO 8601; None before.
     """
 
-    steps: int
-    seconds: float
-    best_step: int
-    loss: dict[str, float] | None = None
+    steps: Annotated[int, Meta(ge=0)]
+    seconds: Annotated[float, Meta(ge=0, le=1e12)]
+    best_step: Annotated[int, Meta(ge=0)]
+    loss: dict[str, Annotated[float, Meta(ge=0, le=1e12)]] | None = None
     finished: str | None = None
 
 
@@ -54,13 +58,6 @@ def read_results(folder: Path) -> Results | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        del content["format"]
-        results = Results(**content)
-        if not (isinstance(results.steps, int) and isinstance(results.seconds, int | float)):
-            raise TypeError("steps and seconds are no numbers")
-        if results.loss is not None and not all(isinstance(loss, float) for loss in results.loss.values()):
-            raise TypeError("a loss is no number")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        return read_json(path, Results)
+    except (ValueError, OSError) as error:
         raise damaged(path, error) from None
-    return results
