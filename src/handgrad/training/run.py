@@ -21,7 +21,7 @@ from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
-from handgrad.training.config import Device, TrainConfig
+from handgrad.training.config import MAX_STEPS, Device, TrainConfig
 from handgrad.training.history import CURVE_POINTS, ROWS, summarise, to_csv
 from handgrad.training.pace import MEASURED, Pacer, fitting
 from handgrad.training.plot import loss_curve
@@ -104,7 +104,7 @@ def start_timed(text: Text, config: TrainConfig, folder: Path, ends: float, beyo
     at_once = min(config.runs, n_threads())
     seconds = (ends - FINISHING_S - time.monotonic()) * at_once / config.runs
     fits = fitting(seconds, settings, text.splits)
-    most = 10**8 if beyond else config.steps
+    most = MAX_STEPS if beyond else config.steps
     run = start(text, replace(settings.config, steps=min(most, fits.steps)), folder)
     return run, Pacer(ends - FINISHING_S - fits.finishing_s, 0, most)
 
