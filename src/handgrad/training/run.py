@@ -248,7 +248,7 @@ def folder_for(text: Text, out: str | Path | None) -> Path:
 
 def new_folder(corpus_name: str) -> Path:
     """`runs/<corpus>-<date and time>`, with a number where that is taken."""
-    return _free(Path("runs") / f"{corpus_name}-{datetime.now():%Y-%m-%d-%H%M%S}")
+    return _free(Path("runs") / f"{corpus_name.lstrip('.')}-{datetime.now():%Y-%m-%d-%H%M%S}")
 
 
 def _free(path: Path) -> Path:
