@@ -48,13 +48,14 @@ class Recipe:
             ConfigError: they make no sense for another of them.
         """
         main = self.main
-        names = [f.name for f in fields(config) if getattr(config, f.name) != getattr(main, f.name)]
+        names = [
+            f.name for f in fields(config) if f.name != "seed" and getattr(config, f.name) != getattr(main, f.name)
+        ]
         changed: dict[str, Any] = {name: getattr(config, name) for name in names}
         parts = []
         for part, share in zip(self.parts, self.shares, strict=True):
-            seed = config.seed + part.seed - main.seed
-            more: dict[str, Any] = changed if share else {"split": config.split}
-            parts.append(replace(part, **{**more, "seed": seed}))
+            reseeded = replace(part, seed=config.seed + part.seed - main.seed)
+            parts.append(replace(reseeded, **changed) if share else replace(reseeded, split=config.split))
         return replace(self, parts=tuple(parts))
 
 
