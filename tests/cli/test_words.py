@@ -24,6 +24,7 @@ MISTAKES = {
     "learn solutoin x": ("no such command: 'solutoin'. Did you mean solution?",),
     "train --stepz 20": ("--stepz: there is no such option. Did you mean --steps?", "train --help"),
     "train --stepz=20": ("--stepz: there is no such option. Did you mean --steps?", "train --help"),
+    "train --tyro-print-completion tcsh": ("--tyro-print-completion: there is no such option",),
     "train -q": ("-q: there is no such option. 'handgrad train --help'",),
     "train --model gruu": ("--model: there is no such choice", "got 'gruu'", "bigram, ngram", "Did you mean gru?"),
     "train a.txt b.txt": ("'b.txt': this is one word too many",),

@@ -92,7 +92,7 @@ def test_how_often_to_save(text, every):
     assert Every.parse(text) == every
 
 
-NO_TIMES = ["0", "-5", 0, "0s", "-1s", "nans", "infs", "s", "", "ten", "10x", "1e3"]
+NO_TIMES = ["0", "-5", 0, "0s", "-1s", "nans", "infs", "s", "", "ten", "10x", "1e-3"]
 
 
 @pytest.mark.parametrize("text", NO_TIMES, ids=repr)

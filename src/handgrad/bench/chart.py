@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ENGINE_COLOUR, RIVAL_COLOUR, FLOOR_COLOUR = "#0072b2", "#b9c0c8", "#d55e00"
 ROOM_FOR_LABELS = 1.38
+LONGEST = 1_000
+"""Where a bar is longer, lengths are logarithms, so that the others can be seen."""
 
 
 def bar_chart(result: dict[str, Any]) -> bytes:
@@ -28,6 +30,7 @@ def bar_chart(result: dict[str, Any]) -> bytes:
     FigureCanvasAgg(figure)
     for number, axes in figure.subplot_mosaic(mosaic, gridspec_kw={"height_ratios": heights}).items():
         _panel(axes, shapes[number])
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right", fontsize=8, frameon=False)
     threads = result["method"]["threads"]
     others = f" (the others on {threads} threads)" if threads > 1 else ""
     figure.suptitle(f"Time of a training step, in times the engine's{others}", fontsize=11)
@@ -55,10 +58,14 @@ def _panel(axes: "Axes", shape: dict[str, Any]) -> None:
     floor = 1 / row_of(shape, ENGINE)["times_floor"]["median"]
     axes.axvline(floor, color=FLOOR_COLOUR, linewidth=1.2, linestyle="--", label="arithmetic floor")
     axes.set_title(shape["title"], loc="left", fontsize=10, fontweight="bold", parse_math=False)
-    axes.set_xlim(0, max(row["times_engine"]["q3"] for row in rows) * ROOM_FOR_LABELS)
+    greatest = max(row["times_engine"]["q3"] for row in rows)
+    if greatest > LONGEST:
+        axes.set_xscale("log")
+        axes.set_xlim(floor / 2, greatest * (2 * greatest / floor) ** (ROOM_FOR_LABELS - 1))
+    else:
+        axes.set_xlim(0, greatest * ROOM_FOR_LABELS)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=9, parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), borderaxespad=0, fontsize=8, frameon=False)

@@ -120,6 +120,8 @@ def _parse(documented: Any, program: str, words: Sequence[str], **settings: Any)
     def refuse(mistake: mistakes.ParseErrorEvent) -> None:
         _refuse(mistake, arguments)
 
+    if words and words[0].startswith("--tyro"):  # which writes completions in its own way
+        _wrong(program, "there is no such option", where=words[0])
     arguments = functools.partial(arguments_of, documented, program, **settings)
     _require_no_values_of_switches(words, arguments, program)
     box = io.StringIO()

@@ -106,7 +106,7 @@ def main(words: list[str]) -> None:
         if not options.json:
             show_start(job)
         with name_freed(job):
-            train(job, every, options, begun)
+            train(job, every, options)
     except Interrupted:
         raise
     except KeyboardInterrupt:

@@ -132,14 +132,13 @@ def counting_functions(loops: str, shown: "Console") -> Iterator[None]:
         yield
 
 
-def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
+def train(job: "Job", every: "Every", options: "Train") -> None:
     """Train what is to be trained, and show what came of it.
 
     Args:
         job: from `handgrad.training.job`.
         every: how often it is saved.
         options: of the command.
-        begun: when the command began, on the clock of `time.monotonic`.
     """
     from handgrad.training.parts import Whole
     from handgrad.training.tensorboard import TensorBoard
@@ -147,7 +146,7 @@ def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
     with TensorBoard() if options.tensorboard else nullcontext() as board:
         progress = TrainingProgress(console(stderr=True), board)
         if isinstance(job.run, Whole):
-            steps, outcome = _train_parts(job.run, job, every, progress, options.json, begun)
+            steps, outcome = _train_parts(job.run, job, every, progress, options.json)
         elif job.run.settings.config.runs == 1:
             steps, outcome = _train_one(job.run, job, every, progress, options.json)
         else:
@@ -157,14 +156,14 @@ def train(job: "Job", every: "Every", options: "Train", begun: float) -> None:
 
 
 def _train_parts(
-    whole: "Whole", job: "Job", every: "Every", progress: TrainingProgress, json: bool, begun: float
+    whole: "Whole", job: "Job", every: "Every", progress: TrainingProgress, json: bool
 ) -> "tuple[int, Outcome]":
     from handgrad.training.parts import finish_whole, train_parts
 
     with progress:
         trained = train_parts(whole, every, progress.of, job.ends, job.more_steps)
     with working("mixing the parts, measuring the loss"):
-        mixed = finish_whole(whole, trained, time.monotonic() - begun)
+        mixed = finish_whole(whole, trained)
     steps = sum(part.run.state.step for part in trained)
     if json:
         parts = [

@@ -16,10 +16,12 @@ from handgrad.engine.sampler import draw_letters, flatten
 from handgrad.engine.vectors import padded
 from handgrad.errors import CorpusError
 from handgrad.models.trained import Model
-from handgrad.threads import share
+from handgrad.threads import n_threads, share
 
 LINES_AT_ONCE = 2**11
 """Read together: the more there are, the more begin alike."""
+PARTS = 16
+"""Into so many a part may be divided again, once more of its letters are known."""
 Result = TypeVar("Result")
 
 
@@ -185,34 +187,42 @@ class Sampler:
 
     def draw(self, seed: int, lines: range) -> np.ndarray:
         """The lines of these numbers, each followed by one 0, flat, int32."""
-
-        at_once, numbers, order = self._readers.at_once, np.arange(lines.start, lines.stop), np.arange(len(lines))
+        numbers = np.arange(lines.start, lines.stop)
         known = np.broadcast_to(self._prefix, (len(lines), len(self._prefix)))
-        if len(lines) > at_once:
-            known = self._first_letters(seed, numbers, at_once)
-            order = np.lexsort(known.T[::-1])
 
-        def begin() -> Callable[[range], np.ndarray]:
+        def begin() -> Callable[[np.ndarray], np.ndarray]:
             reader = self._readers.new()
+            return lambda part: self._lines(reader, seed, numbers[part], known[part])
 
-            def draw(part: range) -> np.ndarray:
-                chosen = order[part.start : part.stop]
-                return flatten(self._letters(reader, seed, numbers[chosen], known[chosen]))
+        if len(lines) > self._readers.at_once:
+            known = self._first_letters(self._readers.new(), seed, numbers, known)
+        parts = self._alike(known)
+        return _put_back(share(parts, begin), parts)
 
-            return draw
+    def _lines(self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """The lines of these numbers, whose first letters are known, each followed by one 0, flat."""
+        if len(numbers) <= self._readers.at_once:
+            return flatten(self._letters(reader, seed, numbers, known))
+        known = self._first_letters(reader, seed, numbers, known)
+        parts = self._alike(known)
+        return _put_back([self._lines(reader, seed, numbers[part], known[part]) for part in parts], parts)
 
-        drawn = share(_parts(range(len(lines)), at_once), begin)
-        return _put_back(np.concatenate([*drawn, np.empty(0, np.int32)]), order)
+    def _alike(self, known: np.ndarray) -> list[np.ndarray]:
+        """Which lines to draw together: those that begin alike, in parts enough for all threads."""
+        order, size = np.lexsort([np.arange(len(known)), *known.T[::-1]]), self._readers.at_once
+        if len(order) >= 4 * n_threads() * PARTS * size:
+            size *= PARTS
+        return np.split(order, range(size, len(order), size))
 
-    def _first_letters(self, seed: int, numbers: np.ndarray, most: int) -> np.ndarray:
-        """Of each line as many letters, (lines, any), as can be drawn from that many distinct beginnings."""
-        beginnings = Beginnings(self._readers.new(), self._vocab_size, len(numbers))
-        columns = [np.full(len(numbers), letter, np.int32) for letter in self._prefix]
+    def _first_letters(self, reader: Reader, seed: int, numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Of each line as many letters, (lines, any), as can be drawn from so many beginnings as are read at once."""
+        beginnings, columns = Beginnings(reader, self._vocab_size, len(numbers)), list(known.T)
         for place in range(self._max_length):
             if place == len(columns):
                 columns.append(np.zeros(len(numbers), np.int32))
                 self._draw(columns[place], beginnings, seed, place, numbers)
-            if place + 1 == self._max_length or not beginnings.grow(columns[place][beginnings.lines], most):
+            grows = columns[place][beginnings.lines]
+            if place + 1 == self._max_length or not beginnings.grow(grows, self._readers.at_once):
                 break
         return np.stack(columns, 1)
 
@@ -270,13 +280,14 @@ def _of_parts(
     return share(_parts(range(dataset.n_lines), readers.at_once), begin)
 
 
-def _put_back(tokens: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Lines, each followed by one 0, as they were before they were put into that order."""
+def _put_back(drawn: list[np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+    """The lines drawn, each followed by one 0, flat, in the order of their numbers, which stand in `parts`."""
+    tokens, order = np.concatenate(drawn), np.concatenate(parts)
     ends = np.flatnonzero(tokens == 0) + 1
     lengths = np.diff(ends, prepend=0)
-    before = np.empty_like(lengths)
-    before[order] = lengths
-    starts = np.cumsum(before) - before
+    in_order = np.empty_like(lengths)
+    in_order[order] = lengths
+    starts = np.cumsum(in_order) - in_order
     result = np.empty_like(tokens)
     result[np.arange(len(tokens)) + np.repeat(starts[order] - (ends - lengths), lengths)] = tokens
     return result

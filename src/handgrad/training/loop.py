@@ -10,6 +10,7 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
+from handgrad.integers import read_integer
 from handgrad.training import validation
 from handgrad.training.backend import take
 from handgrad.training.duration import seconds_of
@@ -57,7 +58,7 @@ class Every:
 
     @classmethod
     def parse(cls, text: str | int) -> "Every":
-        """Read '1000' or 1000 as steps, and '30s' or '5m' as seconds.
+        """Read '1000', '10k' or 1000 as steps, and '30s' or '5m' as seconds.
 
         Raises:
             ConfigError: it is neither.
@@ -68,10 +69,10 @@ class Every:
         """
         word = str(text).strip()
         try:
-            every = cls(steps=int(word)) if word.isdecimal() else cls(seconds=seconds_of(word))
-        except ConfigError:
+            every = cls(seconds=seconds_of(word)) if word.endswith(("s", "m", "h")) else cls(steps=read_integer(word))
+        except (ConfigError, ValueError):
             every = cls()
-        if not (every.steps or every.seconds):
+        if not (every.steps or every.seconds or 0) > 0:
             raise ConfigError(
                 "checkpoint_every makes no sense", got=repr(text), expected="steps such as 1000, or seconds such as 30s"
             )

@@ -42,13 +42,11 @@ class Whole:
         folder: of the run.
         plan: what it was started with.
         text: that its parts are trained on.
-        seconds: that it has taken so far.
     """
 
     folder: Path
     plan: Plan
     text: Text
-    seconds: float = 0.0
 
 
 class TrainedPart(NamedTuple):
@@ -84,8 +82,7 @@ def start_whole(text: Text, recipe: Recipe, seconds: float | None, folder: Path)
 def reopen_whole(folder: Path, plan: Plan, moved: str | Path | None = None) -> Whole:
     """Open a run folder of several parts to go on with."""
     files.clean(folder)
-    results = read_results(folder)
-    return Whole(folder, plan, text_of(plan.text, moved), results.seconds if results else 0.0)
+    return Whole(folder, plan, text_of(plan.text, moved))
 
 
 def train_parts(
@@ -123,7 +120,7 @@ def train_parts(
     return trained
 
 
-def finish_whole(whole: Whole, trained: list[TrainedPart], seconds: float) -> Mixed:
+def finish_whole(whole: Whole, trained: list[TrainedPart]) -> Mixed:
     """Mix the parts, measure, draw the curves and the samples, and write all of it to the run folder."""
     try:
         of_parts = {name: np.stack([part.logprobs[name] for part in trained]) for name in Splits._fields}
@@ -137,7 +134,8 @@ def finish_whole(whole: Whole, trained: list[TrainedPart], seconds: float) -> Mi
         files.write(whole.folder, "loss.png", _curves(whole, trained, losses["val"]))
         steps = sum(part.run.state.step for part in trained)
         best = sum(part.run.state.kept[0] for part in trained)
-        write_results(whole.folder, Results(steps, round(whole.seconds + seconds, 3), best, losses, now()))
+        seconds = round(sum(part.run.seconds for part in trained), 3)
+        write_results(whole.folder, Results(steps, seconds, best, losses, now()))
     except KeyboardInterrupt:
         raise Interrupted(whole.folder, None) from None
     return Mixed(trained, weights, Outcome(model, losses, samples, known_lines(whole.text.corpus, samples)))

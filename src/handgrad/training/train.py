@@ -87,16 +87,16 @@ def train(
     told = board or (None if isinstance(progress, bool) else progress)
     bars = TrainingProgress(console, told) if progress is True and is_live(console) else None
     with name_freed(job), board or nullcontext(), bars or nullcontext():
-        outcome = _trained(job, every, bars.of if bars else lambda *_: told, begun)
+        outcome = _trained(job, every, bars.of if bars else lambda *_: told)
         if board:
             board.samples(job.run.folder, outcome.model.steps, outcome.samples)
     return outcome.model
 
 
-def _trained(job: Job, every: Every, told: Callable[..., Progress | None], begun: float) -> Outcome:
+def _trained(job: Job, every: Every, told: Callable[..., Progress | None]) -> Outcome:
     if isinstance(job.run, Whole):
         trained = train_parts(job.run, every, told, job.ends, job.more_steps)
-        return finish_whole(job.run, trained, monotonic() - begun).outcome
+        return finish_whole(job.run, trained).outcome
     if job.run.settings.config.runs == 1:
         shown = told("", job.run.state.step, job.run.state.schedule.stop)
         return finish(take_steps(job.run, every, shown, job.pacer))
