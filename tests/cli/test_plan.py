@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 
@@ -68,21 +69,34 @@ def test_what_tensorboard_shows(handgrad, planned):
     assert (folder / "board" / "samples.txt").read_bytes().split()[0] in samples.read_bytes()
 
 
-def test_what_is_piped_in_is_trained_on_and_kept(names, tmp_path):
+def test_what_is_piped_in_is_trained_on_and_kept_beside_the_run(handgrad, names, tmp_path):
     ended = subprocess.run(
-        command("train", "-", "--out", "run", *FEW), cwd=tmp_path, env=ENVIRONMENT, input=names, capture_output=True
+        command("train", "-", *FEW, "--json"), cwd=tmp_path, env=ENVIRONMENT, input=names, capture_output=True
     )
     assert ended.returncode == 0, ended.stderr
-    (kept,) = (tmp_path / "runs").glob("stdin-*.txt")
+    run = tmp_path / json.loads(ended.stdout)["run"]
+    kept = run.with_name(f"{run.name}.txt")
+    assert sorted(run.parent.iterdir()) == [run, kept]
     assert kept.read_bytes() == names
-    assert library.evaluate(library.load(tmp_path / "run"))["val"] > 0
+    assert handgrad("evaluate", run, folder=tmp_path).code == 0
 
 
-def test_a_text_that_cannot_be_read_from_a_pipe_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("piped", "flags", "says"),
+    [
+        ("ana\nbea\n", (), "standard input: there are too few lines"),
+        ("ana\n\0\n", (), "standard input, line 2: this looks like a binary file"),
+        ("ana\n" * 20, ("--n-hidden", "0"), "n_hidden makes no sense"),
+        (None, (), "standard input is closed"),
+    ],
+)
+def test_what_is_piped_in_and_cannot_be_trained_on_leaves_nothing(tmp_path, piped, flags, says):
+    closed = {"preexec_fn": lambda: os.close(0)} if piped is None else {"input": piped}
     ended = subprocess.run(
-        command("train", "-"), cwd=tmp_path, env=ENVIRONMENT, input=b"ana\nbea\n", capture_output=True
+        command("train", "-", *flags), cwd=tmp_path, env=ENVIRONMENT, text=True, capture_output=True, **closed
     )
-    assert (ended.returncode, b"too few lines" in ended.stderr) == (2, True)
+    assert (ended.returncode, ended.stderr.startswith("handgrad: "), ended.stderr.count("\n")) == (2, True, 1)
+    assert says in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 

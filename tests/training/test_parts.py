@@ -1,6 +1,7 @@
 """A run of several parts: trained one after another, mixed, gone on with."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 import handgrad
 from handgrad.errors import DivergedError, RunError
-from handgrad.training import loop, parts
+from handgrad.training import checkpoint, loop, parts
 from handgrad.training.checkpoint import read_config, read_settings, read_state
 from handgrad.training.plan import Plan
 from handgrad.training.results import read_results
@@ -178,3 +179,19 @@ def test_names_of_parts_are_told_apart(run):
     assert isinstance(plan, Plan)
     twice = replace(plan, parts=(*plan.parts[:2], plan.parts[0]), shares=(0.0, 1.0, 0.0))
     assert twice.names == ["ngram", "gru", "ngram-2"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"runs": 2}, {"runs": 2, "model": "gru"}])
+def test_a_run_folder_that_vanishes_before_a_part_of_it_is_not_made_again(some_names, tmp_path, monkeypatch, settings):
+    folder = tmp_path / "runs" / "gone"
+    create = checkpoint.create
+
+    def create_and_vanish(made: Path, *args: object) -> None:
+        create(made, *args)
+        if made == folder:
+            shutil.rmtree(folder.parent)
+
+    monkeypatch.setattr(checkpoint, "create", create_and_vanish)
+    with pytest.raises(RunError, match=r"cannot be written .*got No such file"):
+        handgrad.train(some_names, out=folder, **SMALL, **settings)
+    assert list(tmp_path.iterdir()) == []

@@ -3,11 +3,16 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handgrad.data.corpus import corpus_from_lines
+from handgrad.data.dataset import Splits, split
+from handgrad.models.trained import TextReference
 from handgrad.training.recipes import recipe
+from handgrad.training.run import Text, prepared
 
 any_text = st.tuples(st.integers(8, 10_000_000), st.floats(2, 200))
 
@@ -19,7 +24,9 @@ def splits_of(n_lines: int, a_line: float) -> Any:
         def __len__(self) -> int:
             return int(n_lines * a_line)
 
-    return SimpleNamespace(train=Train(n_lines=n_lines))
+    starts = np.arange(min(n_lines, 64) + 1) * int(a_line)
+    part = Train(n_lines=n_lines, starts=starts, tokens=np.array([26]))
+    return Splits(part, part, part)
 
 
 @given(any_text, st.floats(0.1, 100_000))
@@ -53,3 +60,12 @@ def test_settings_said_hold_for_all_networks_and_the_seed_for_each_its_own():
     assert [part.n_hidden for part in changed.parts[1:]] == [9] * 4
     assert {part.split for part in changed.parts} == {"lines"}
     assert changed.main.n_hidden == 9
+
+
+def test_lines_of_any_length_have_room_in_its_minibatches():
+    corpus = corpus_from_lines([letter * 10_000 for letter in "abcdefghijkl"])
+    text = Text(corpus, TextReference.to(corpus), split(corpus))
+    parts = recipe(text.splits, 12).parts
+    assert 1 < parts[1].batch_size < text.splits.train.n_lines
+    for part in parts:
+        prepared(text, part)

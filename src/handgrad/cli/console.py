@@ -62,9 +62,9 @@ def show_outcome(folder: Path, outcome: "Outcome", remark: str = "") -> None:
     for line in outcome.samples:
         show(f"  {escape(padded(line, 24))} [dim]{'known' if line in outcome.known else 'new'}[/]")
     name = escape(shlex.quote(str(folder)))
-    show(f"\n[bold]saved[/]   {name}{remark}")
-    show(f"[bold]next[/]    handgrad sample {name} -n 50 --new-only")
-    show(f"        handgrad evaluate {name} --line {escape(shlex.quote(outcome.samples[0]))}")
+    show(f"\n[bold]saved[/]   {name}{remark}", soft_wrap=True)
+    show(f"[bold]next[/]    handgrad sample {name} -n 50 --new-only", soft_wrap=True)
+    show(f"        handgrad evaluate {name} --line {escape(shlex.quote(outcome.samples[0]))}", soft_wrap=True)
 
 
 def samples_content(outcome: "Outcome") -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,17 +12,17 @@ import tyro
 
 from handgrad.cli.console import console
 from handgrad.cli.parse import parse
-from handgrad.errors import ConfigError, RunError
+from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.models.registry import ModelName
 from handgrad.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
-    from handgrad.training.run import Text
 
 PROGRAM = "handgrad train"
 HELP = {"-h", "--help"}
+STDIN = "standard input"
 
 
 @dataclass(frozen=True)
@@ -119,23 +121,25 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
     from handgrad.training.job import start_job
     from handgrad.training.loop import Every
     from handgrad.training.recipes import DEFAULT_SECONDS, recipe
-    from handgrad.training.run import folder_for
+    from handgrad.training.run import folder_for, read_text
 
     seconds, text, chosen = _seconds(said), None, None
     if not HELP.isdisjoint(words):
         parse(Train, PROGRAM, words, Train(config=_settings(said)))
-    if said.model is None and said.preset in (None, "default"):
-        text = _read(said.text, TrainConfig(split="lines" if said.split == "lines" else "distinct"))
-        chosen = recipe(text.splits, seconds or DEFAULT_SECONDS)
-        seconds = DEFAULT_SECONDS if seconds is None and said.steps is None else seconds
-    options = parse(Train, PROGRAM, words, Train(config=chosen.main if chosen else _settings(said)))
-    every = Every.parse(options.checkpoint_every)
-    text = text or _read(options.text, options.config)
-    parts = chosen.with_main(options.config).parts if chosen else (options.config,)
-    remark(text, parts)
-    begun += compile_all(text, parts)
-    folder = folder_for(text, options.out)
-    return options, every, start_job(text, options.config, chosen, seconds, folder, begun)
+    with _at_hand(said.text) as name:
+        if said.model is None and said.preset in (None, "default"):
+            text = read_text(name, TrainConfig(split="lines" if said.split == "lines" else "distinct"))
+            chosen = recipe(text.splits, seconds or DEFAULT_SECONDS)
+            seconds = DEFAULT_SECONDS if seconds is None and said.steps is None else seconds
+        options = parse(Train, PROGRAM, words, Train(config=chosen.main if chosen else _settings(said)))
+        every = Every.parse(options.checkpoint_every)
+        text = text or read_text(name, options.config)
+        parts = chosen.with_main(options.config).parts if chosen else (options.config,)
+        remark(text, parts)
+        begun += compile_all(text, parts)
+        beside = Path(name).with_suffix("") if name and said.text == "-" else None
+        folder = folder_for(text, options.out or beside)
+        return options, every, start_job(text, options.config, chosen, seconds, folder, begun)
 
 
 def _reopen(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "Job"]:
@@ -186,25 +190,37 @@ def _settings(said: Any) -> TrainConfig:
     return preset
 
 
-def _read(text: str | None, config: TrainConfig) -> "Text":
-    """The text, split; what is piped in becomes a file beside the run folders, so that it can be read again."""
+@contextmanager
+def _at_hand(text: str | None) -> Iterator[str | None]:
+    """The text; what is piped in becomes a file beside the run folders, so that it can be read again.
+
+    Where no run is made of it, nothing is left behind.
+    """
     from handgrad.training.files import errors_named, write
-    from handgrad.training.run import new_folder, read_text
+    from handgrad.training.run import new_folder
 
     if text != "-":
-        return read_text(text, config)
-    piped = new_folder("stdin").with_suffix(".txt")
-    made = not piped.parent.exists()
-    with errors_named(piped.parent):
-        piped.parent.mkdir(exist_ok=True)
-    write(piped.parent, piped.name, sys.stdin.buffer.read())
+        yield text
+        return
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed", expected="a text, one thing a line", where=text)
+    content, folder = sys.stdin.buffer.read(), new_folder("stdin")
+    path, made = folder.with_name(f"{folder.name}.txt"), not folder.parent.exists()
     try:
-        return read_text(piped, config)
-    except BaseException:
-        piped.unlink()
-        if made:
-            piped.parent.rmdir()
-        raise
+        with errors_named(path.parent):
+            path.parent.mkdir(exist_ok=True)
+        write(path.parent, path.name, content)
+        yield str(path)
+    except BaseException as error:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            if made:
+                path.parent.rmdir()
+        if not isinstance(error, CorpusError):
+            raise
+        where = str(error.where).replace(str(path.resolve()), STDIN).replace(str(path), STDIN)
+        got = {"got": error.got, "expected": error.expected}
+        raise CorpusError(error.what, **got, where=where, next_step=error.next_step) from None
 
 
 def _refuse_changes(options: Train, saved: TrainConfig) -> None:

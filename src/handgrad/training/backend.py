@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
-from handgrad.models.family import OfContexts
+from handgrad.models.family import Family, OfContexts
 from handgrad.training.config import TrainConfig
 from handgrad.training.schedule import examples_of
 
@@ -55,8 +55,7 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
     network, batch_size = settings.model, settings.config.batch_size
     if network.reads != "lines":
         return
-    places = np.partition(np.diff(starts), -min(batch_size, len(starts) - 1))[-batch_size:]
-    places = np.resize(np.sort(places)[::-1], batch_size)
+    places = np.resize(longest_lines(starts, batch_size), batch_size)
     longest = int(places[0]) - 1
     if network.longest is not None and longest + 1 > network.longest:
         raise ConfigError(
@@ -64,9 +63,7 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
             got=f"a line of {longest:,}", expected=f"a block_size of at least {longest + 1:,}",
             next_step="0 is as much as the longest line needs.",
         )  # fmt: skip
-    padded = settings.config.chosen_engine == "torch"
-    targets = np.arange(1, batch_size + 1) * places[0] if padded else np.cumsum(places)
-    fitting = int(np.count_nonzero(targets * network.numbers_a_target(longest + 1) <= NUMBERS_A_BATCH))
+    fitting = fitting_lines(network, places, padded=settings.config.chosen_engine == "torch")
     if fitting < batch_size:
         raise ConfigError(
             "minibatches of such long lines need too much memory", where="batch_size",
@@ -74,6 +71,23 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
             expected=f"at most {fitting:,} lines" if fitting else f"shorter lines, or a smaller {network.name}",
             next_step="The mlp takes lines of any length, and many at once.",
         )  # fmt: skip
+
+
+def longest_lines(starts: np.ndarray, n: int) -> np.ndarray:
+    """How many places the n longest lines take, the longest first; all, where there are fewer."""
+    return np.sort(np.partition(np.diff(starts), -min(n, len(starts) - 1))[-n:])[::-1]
+
+
+def fitting_lines(network: Family, places: np.ndarray, padded: bool = False) -> int:
+    """How many lines of so many places each, the longest first, have room in a minibatch.
+
+    Args:
+        network: that reads them.
+        places: of each line: its characters and its end, (lines,).
+        padded: whether all take as many places as the longest.
+    """
+    targets = np.arange(1, len(places) + 1) * places[0] if padded else np.cumsum(places)
+    return int(np.count_nonzero(targets * network.numbers_a_target(int(places[0])) <= NUMBERS_A_BATCH))
 
 
 def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tuple[Arrays, Arrays, np.ndarray]:

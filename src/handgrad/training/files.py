@@ -39,6 +39,16 @@ def clean(folder: Path, name: str = "*") -> None:
         leftover.unlink(missing_ok=True)
 
 
+def make_within(folder: Path) -> None:
+    """Make a folder in a run folder, unless it is there already; the run folder, where that has vanished, is not.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    with errors_named(folder):
+        folder.mkdir(exist_ok=True)
+
+
 def require_free(folder: Path) -> None:
     """Make sure that a run folder can be made there.
 

@@ -172,6 +172,7 @@ def _open_part(whole: Whole, name: str, planned: Settings, seconds: float, more_
             return run, None
         fits = fitting(seconds, settings, text.splits)
         return extended(run, fits.steps), Pacer(begun + seconds - fits.finishing_s, run.state.step)
+    files.make_within(folder)
     if seconds == math.inf:
         return start(text, planned.config, folder), None
     fits = fitting(seconds, planned, text.splits)
@@ -200,5 +201,5 @@ def _loss_of_mixture(logprobs: np.ndarray, weights: np.ndarray) -> float:
 def _curves(whole: Whole, trained: list[TrainedPart], mixed: float) -> bytes:
     nets = [part for part in trained if part.run.state.step]
     others = {part.name: part.losses["val"] for part in trained if not part.run.state.step}
-    title = f"{whole.text.corpus.name}: {', '.join(part.name for part in nets)}"
+    title = f"{whole.plan.text.name}: {', '.join(part.name for part in nets)}"
     return loss_curves([summarise(part.run.state, CURVE_POINTS) for part in nets], title, {**others, "mixture": mixed})

@@ -78,7 +78,7 @@ class TrainingProgress:
                 begun, first = now, step  # what came before was mostly loading
             pace = (step - first) / (now - begun) if step > first else 0.0
             validation = "" if report.val_loss is None else f", validation {report.val_loss:.4f}"
-            fast = f", {pace:,.0f} steps/s" if pace and self.console.width >= ROOM_FOR_ALL else ""
+            fast = f", {pace:,.{int(pace < 10)}f} steps/s" if pace and self.console.width >= ROOM_FOR_ALL else ""
             status = f"loss {report.losses.mean():.4f}{validation}{fast}"
             self.bars.update(task, completed=step, total=report.steps, status=status)
             if self.bars.disable and (now - spoken >= PLAIN_LINE_SECONDS or step == report.steps):

@@ -8,7 +8,10 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from handgrad.data.dataset import Splits
+from handgrad.training.backend import fitting_lines, longest_lines
 from handgrad.training.config import TrainConfig
 
 DEFAULT_SECONDS = 12.0
@@ -145,7 +148,7 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
     by_time = next(by_time for most, by_time in _TABLE if n_characters <= most)
     nets = [nets for least, nets in by_time if seconds >= least][-1]
     counted = TrainConfig.of("ngram", block_size=_context(n_characters, n_lines, seconds))
-    trained = [replace(_settings(net, n_lines), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
+    trained = [replace(_settings(net, splits), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
     few = "lines are few" if n_characters <= 4e4 else "lines to train on"
     why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
     shares = (net.share for net in nets for _ in range(net.copies))
@@ -159,12 +162,18 @@ def _context(n_characters: int, n_lines: int, seconds: float) -> int:
     return 5 if n_characters < LONG_LINES * n_lines else LONG_LINES
 
 
-def _settings(net: _Net, n_lines: int) -> TrainConfig:
-    batch_size = min(net.batch_size, n_lines)
-    return TrainConfig.of(
-        net.model, steps=max(30, round(net.epochs * n_lines / batch_size)), batch_size=batch_size, n_embd=64,
-        n_hidden=net.n_hidden, lr=net.lr, dropout=net.dropout, weight_decay=net.weight_decay,
+def _settings(net: _Net, splits: Splits) -> TrainConfig:
+    """The network with minibatches that have room, whatever the text's lines and letters."""
+    n_lines = splits.train.n_lines
+    config = TrainConfig.of(
+        net.model, batch_size=min(net.batch_size, n_lines), n_embd=64, n_hidden=net.n_hidden, lr=net.lr,
+        dropout=net.dropout, weight_decay=net.weight_decay,
     )  # fmt: skip
+    longest = np.concatenate([longest_lines(part.starts, config.batch_size) for part in splits])
+    vocab_size = 1 + max(int(part.tokens.max()) for part in splits)
+    fitting = fitting_lines(config.sizes(vocab_size), np.sort(longest)[::-1][: config.batch_size])
+    batch_size = max(1, fitting)
+    return replace(config, batch_size=batch_size, steps=max(30, round(net.epochs * n_lines / batch_size)))
 
 
 def _described(net: _Net) -> str:

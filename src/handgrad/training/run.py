@@ -218,7 +218,7 @@ def _results(run: Run) -> Results:
 
 
 def _draw_loss(run: Run) -> None:
-    title = f"{run.corpus.name}: loss over {run.state.step:,} steps"
+    title = f"{run.settings.text.name}: loss over {run.state.step:,} steps"
     files.write(run.folder, "loss.png", loss_curve(summarise(run.state, CURVE_POINTS), title))
 
 
@@ -252,6 +252,6 @@ def new_folder(corpus_name: str) -> Path:
 
 
 def _free(path: Path) -> Path:
-    """The path, with a number where it is taken."""
+    """The path, with a number where it is taken, or that of what was piped in beside it."""
     paths = itertools.chain([path], (path.with_name(f"{path.name}-{k}") for k in itertools.count(2)))
-    return next(path for path in paths if not path.exists())
+    return next(path for path in paths if not (path.exists() or path.with_name(f"{path.name}.txt").exists()))

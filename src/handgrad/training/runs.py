@@ -148,6 +148,7 @@ def _open(whole: Run, seed: int) -> Run:
     folder, settings = folder_of(whole, seed), whole.settings
     settings = replace(settings, config=replace(settings.config, seed=seed, runs=1))
     if not (folder / "config.json").exists():
+        files.make_within(folder)
         checkpoint.create(folder, settings)
     files.clean(folder)
     return replace(whole, folder=folder, settings=settings, state=checkpoint.read_state(folder, settings))
