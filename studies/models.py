@@ -117,7 +117,8 @@ class Study:
         """Train, unless that was done; code that is not yet compiled is compiled first."""
         folder = self._folder / f"{name}-{seed}-{steps}-{text is None}"
         if not seconds_of(folder).exists():
-            settings = ["--model", name] if family(name).counted else ["--model", name, "--seed", str(seed)]
+            seeded = [] if family(name).counted else ["--seed", str(seed)]
+            settings = ["--model", name, "--split", "lines", *seeded]
             if steps:
                 settings += ["--steps", str(steps)]
             warm = [] if family(name).counted else ["--steps", "2"]

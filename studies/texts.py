@@ -241,7 +241,7 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 1.2 + 0.27 * len(figures)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 1.5 + 0.27 * len(figures)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     names = sorted(figures, key=lambda name: -figures[name]["lines"])
@@ -274,7 +274,7 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
     axes.set_title("One command on texts of many kinds, with their numbers of lines", fontsize=11)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, loc="lower right")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=len(kinds), frameon=False)
     figure.savefig(path)
 
 

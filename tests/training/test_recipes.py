@@ -35,7 +35,7 @@ def test_every_text_and_time_has_one_that_can_be_trained(text, seconds):
     assert chosen.parts[0].model == "ngram"
     assert chosen.shares[0] == 0
     assert all(share > 0 for share in chosen.shares[1:])
-    assert len({part.seed for part in chosen.parts[1:]}) == len(chosen.parts) - 1
+    assert len({(part.model, part.seed) for part in chosen.parts[1:]}) == len(chosen.parts) - 1
     for part in chosen.parts[1:]:
         assert part.batch_size <= text[0]
         assert part.steps >= 30

@@ -29,7 +29,8 @@ class Moments(NamedTuple):
         counts, rows = counts.astype(np.float64), rows.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):  # who asked looks at what is not finite
             mean = counts @ rows / counts.sum()
-            return cls(float(counts.sum()), mean, counts @ (rows - mean) ** 2)
+            rows -= mean
+            return cls(float(counts.sum()), mean, counts @ np.square(rows, out=rows))
 
     def merged(self, other: "Moments") -> "Moments":
         """Of the rows of both; no digits cancel.

@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.engine.compiling import compiled, entry_point
 from handgrad.errors import RunError
 
-POSITIONS_AT_ONCE = 2**16
+POSITIONS_AT_ONCE = 2**12
 
 
 class Counted(NamedTuple):
@@ -66,7 +66,8 @@ def count(tokens: np.ndarray, block_size: int) -> Counted:
         most = (end - begin) * (block_size + 1)
         nodes.make_room(int(sizes[0]), most)
         entries.make_room(int(sizes[1]), most)
-        counts = np.concatenate([counts, np.zeros(len(entries.firsts) - len(counts), np.int32)])
+        if more := len(entries.firsts) - len(counts):
+            counts = np.concatenate([counts, np.zeros(more, np.int32)])
         _count(now, begin - first, block_size, nodes.arrays, entries.arrays, counts, sizes)
     n_nodes, n_entries = sizes.tolist()
     owners, letters = entries.firsts[:n_entries], entries.seconds[:n_entries]

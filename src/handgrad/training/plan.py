@@ -41,8 +41,11 @@ class Plan:
         numbers = [*self.shares, 0 if self.seconds is None else self.seconds]
         if not all(isinstance(number, int | float) and 0 <= number < float("inf") for number in numbers):
             raise ConfigError("shares or seconds make no sense", got=numbers, expected="numbers of at least 0")
-        if not self.parts or len(self.parts) != len(self.shares) or not isinstance(self.why, str):
-            raise ConfigError("a plan has parts, as many shares, and says why", got=(self.parts, self.shares, self.why))
+        if not any(self.shares) or len(self.parts) != len(self.shares) or not isinstance(self.why, str):
+            raise ConfigError(
+                "a plan has parts, as many shares, of which some are above 0, and says why",
+                got=(self.parts, self.shares, self.why),
+            )
 
     @classmethod
     def saved(cls, content: Mapping[str, Any], vocabulary: Vocabulary, text: TextReference) -> "Plan":
@@ -52,8 +55,8 @@ class Plan:
 
     @property
     def main(self) -> TrainConfig:
-        """The part that gets the most time."""
-        return self.parts[self.shares.index(max(self.shares))]
+        """The first of the parts that are trained."""
+        return next(part for part, share in zip(self.parts, self.shares, strict=True) if share)
 
     @property
     def content(self) -> dict[str, Any]:

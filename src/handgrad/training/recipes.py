@@ -5,7 +5,8 @@ takes no time and gains much in a mixture; several networks gain more than a lar
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -38,16 +39,26 @@ class Recipe:
 
     @property
     def main(self) -> TrainConfig:
-        """The first of the parts with the most time."""
-        return self.parts[self.shares.index(max(self.shares))]
+        """The first of the parts that are trained."""
+        return next(part for part, share in zip(self.parts, self.shares, strict=True) if share)
 
     def with_main(self, config: TrainConfig) -> "Recipe":
-        """The recipe with other settings for its main part and those like it, which differ in their seeds."""
-        main, parts = self.main, []
-        for part in self.parts:
-            seed = config.seed + part.seed - main.seed
-            base = config if part.model == main.model else replace(part, split=config.split)
-            parts.append(replace(base, seed=seed))
+        """The recipe with what other settings its main part has for all parts that are trained.
+
+        Their seeds stay as far apart as they are.
+
+        Raises:
+            ConfigError: they make no sense for another of them.
+        """
+        main = self.main
+        names = [
+            f.name for f in fields(config) if f.name != "seed" and getattr(config, f.name) != getattr(main, f.name)
+        ]
+        changed: dict[str, Any] = {name: getattr(config, name) for name in names}
+        parts = []
+        for part, share in zip(self.parts, self.shares, strict=True):
+            reseeded = replace(part, seed=config.seed + part.seed - main.seed)
+            parts.append(replace(reseeded, **changed) if share else replace(reseeded, split=config.split))
         return replace(self, parts=tuple(parts))
 
 
@@ -63,9 +74,10 @@ class _Net:
     weight_decay: float
     model: str = "gru"
     copies: int = 1
+    share: float = 1.0
+    """Of the time, beside that of other networks."""
 
 
-_WIDE = _Net(256, 8, 32, 0.008, 0.3, 0.05)
 _TABLE: tuple[tuple[float, tuple[tuple[float, tuple[_Net, ...]], ...]], ...] = (
     (1e3, ((0, (_Net(64, 40, 16, 0.004, 0.5, 1.0, copies=4),)),)),
     (4e3, ((0, (_Net(64, 30, 16, 0.004, 0.5, 0.2, copies=4),)),)),
@@ -98,8 +110,20 @@ _TABLE: tuple[tuple[float, tuple[tuple[float, tuple[_Net, ...]], ...]], ...] = (
         (
             (0, (_Net(128, 4, 32, 0.012, 0.0, 0.05),)),
             (8, (_Net(256, 4, 32, 0.007, 0.1, 0.05),)),
-            (40, (_Net(256, 10, 32, 0.008, 0.3, 0.05, copies=2),)),
-            (200, (_Net(256, 10, 32, 0.008, 0.3, 0.05, copies=6),)),
+            (
+                40,
+                (
+                    _Net(256, 10, 32, 0.008, 0.3, 0.05),
+                    _Net(256, 10, 32, 0.006, 0.3, 0.05, model="lstm", share=1.4),
+                ),
+            ),
+            (
+                200,
+                (
+                    _Net(256, 10, 32, 0.008, 0.3, 0.05, copies=2),
+                    _Net(256, 17, 32, 0.006, 0.4, 0.05, model="lstm", copies=3, share=2.6),
+                ),
+            ),
         ),
     ),
     (math.inf, ((0, (_Net(128, 4, 32, 0.012, 0.0, 0.05),)), (8, (_Net(256, 4, 32, 0.008, 0.0, 0.05),)))),
@@ -127,7 +151,8 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
     trained = [replace(_settings(net, splits), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
     few = "lines are few" if n_characters <= 4e4 else "lines to train on"
     why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
-    return Recipe((counted, *trained), (0.0, *(1.0 for _ in trained)), why)
+    shares = (net.share for net in nets for _ in range(net.copies))
+    return Recipe((counted, *trained), (0.0, *shares), why)
 
 
 def _context(n_characters: int, n_lines: int, seconds: float) -> int:
@@ -152,5 +177,5 @@ def _settings(net: _Net, splits: Splits) -> TrainConfig:
 
 
 def _described(net: _Net) -> str:
-    name = net.model.upper()
-    return f"{'a' if net.copies == 1 else net.copies} {name}{'s' * (net.copies > 1)} of {net.n_hidden} units"
+    name, one = net.model.upper(), {"gru": "a", "lstm": "an"}[net.model]
+    return f"{one if net.copies == 1 else net.copies} {name}{'s' * (net.copies > 1)} of {net.n_hidden} units"
