@@ -262,7 +262,7 @@ def which_step(kept: int, last: int, stopped: bool) -> str:
 
     >>> which_step(500, 2_000, stopped=False)
     'The model is that after step 500, the best on the validation split; training went on to step 2,000.'
-    >>> which_step(500, 2_000, stopped=True)[69:]
+    >>> which_step(500, 2_000, stopped=True)[68:]
     'training stopped at step 2,000, since it only got worse.'
     """
     ended = f"stopped at step {last:,}, since it only got worse" if stopped else f"went on to step {last:,}"
