@@ -113,6 +113,18 @@ def test_a_loss_that_is_no_number_is_never_the_best(some_names):
     assert none.best == {}
 
 
+def test_one_that_goes_on_behind_its_end_has_all_its_patience_once_it_is_at_its_greatest_rate(some_names):
+    settings, splits = settings_of(some_names, OVERFITS)
+    state = initial_state(settings)
+    schedule = state.schedule.until(1_500, 3_000)
+    assert (schedule.risen_again, schedule.rate(1_649)) == (1_650, OVERFITS.lr / 2)
+    losses = np.linspace(0.1, 0.9, PATIENCE + 3)
+    for first, ends in ((1_580, False), (1_700, True)):
+        measured = np.column_stack([first + np.arange(len(losses)), losses])
+        behind = replace(state, step=2_000, schedule=schedule, validations=measured)
+        assert validated(behind, settings, splits).is_done == ends
+
+
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=30))
 def test_it_stops_only_after_it_has_been_patient(losses):
     stops = only_gets_worse(np.array(losses))

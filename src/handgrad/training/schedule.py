@@ -1,6 +1,7 @@
 """Which learning rate and which minibatch belong to a step: functions of the step alone, so a run can be resumed."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,6 +59,17 @@ class Schedule:
     def stop(self) -> int:
         """How many steps there are."""
         return self.legs[-1].stop
+
+    @property
+    def risen_again(self) -> int:
+        """The step at which a run that goes on behind its end is at its greatest rate again; 0 where none did.
+
+        >>> schedule = Schedule.planned(TrainConfig(steps=1_000))
+        >>> schedule.risen_again, schedule.until(1_000, 1_500).risen_again
+        (0, 1050)
+        """
+        further = [leg for before, leg in pairwise(self.legs) if leg.first >= before.stop]
+        return further[-1].first + further[-1].rising if further else 0
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

@@ -44,7 +44,8 @@ def validated(state: State, settings: Settings, splits: Splits) -> State:
         best = {name: value.copy() for name, value in state.parameters.items()}
     validations = np.vstack([state.validations, [state.step, loss]])
     now = replace(state, validations=validations, best=best)
-    if settings.config.keep == "best" and only_gets_worse(validations[:, 1]):
+    of_this_leg = validations[validations[:, 0] > state.schedule.risen_again, 1]
+    if settings.config.keep == "best" and only_gets_worse(of_this_leg):
         return replace(now, schedule=now.schedule.until(now.step, now.step))
     return now
 
@@ -58,6 +59,8 @@ def only_gets_worse(losses: np.ndarray) -> bool:
         >>> only_gets_worse(np.array([2.3, 2.1, 2.11, 2.1, 2.11, 2.1, 2.11, 2.11]))
         False
     """
+    if len(losses) <= PATIENCE:
+        return False
     return len(losses) - 1 - int(losses.argmin()) >= PATIENCE and bool(losses[-1] > losses.min() + WORSE)
 
 
