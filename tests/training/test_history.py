@@ -10,6 +10,8 @@ import pytest
 
 from handgrad.training.config import TrainConfig
 from handgrad.training.history import HistoryRow, summarise, to_csv
+from handgrad.training.listing import Curve
+from handgrad.training.overlay import Shown, overlay
 from handgrad.training.plot import loss_curve
 from handgrad.training.schedule import Schedule
 from handgrad.training.state import State
@@ -85,3 +87,10 @@ def test_the_picture_is_a_png_with_a_curve_from_side_to_side(steps):
 
 def test_one_step_has_a_picture_too():
     assert len(np.unique(picture(1).reshape(-1, 3), axis=0)) > 1
+
+
+def test_a_text_of_any_name_has_a_picture():
+    rows = summarise(state_of(np.linspace(3.3, 2.1, 9, dtype=np.float32), TrainConfig(steps=9)), 200)
+    shown = [Shown("名前 $x^{$", Curve([1, 2], [3.0, 2.5], validation=True), 2.5)]
+    for png in (loss_curve(rows, "名前 $x^{$ 👍"), overlay(shown, "名前 $x^{$")):
+        assert png.startswith(b"\x89PNG")

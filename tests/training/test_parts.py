@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import handgrad
-from handgrad.errors import DivergedError, RunError
+from handgrad.errors import ConfigError, DivergedError, RunError
 from handgrad.training import checkpoint, loop, parts
 from handgrad.training.checkpoint import read_config, read_settings, read_state
 from handgrad.training.plan import Plan
@@ -195,3 +195,28 @@ def test_a_run_folder_that_vanishes_before_a_part_of_it_is_not_made_again(some_n
     with pytest.raises(RunError, match=r"cannot be written .*got No such file"):
         handgrad.train(some_names, out=folder, **SMALL, **settings)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"steps": -3}, r"steps makes no sense .got -3, expected 1 to"),
+        ({"steps": "5"}, "steps makes no sense"),
+        ({"steps": 5, "time": 3}, "time and steps both say how long"),
+        ({"text": 3}, r"text is of a wrong type .got 3, expected a path"),
+        ({"config": "fast"}, "config is of a wrong type .got 'fast', expected a TrainConfig"),
+        ({"progress": 1}, "progress is of a wrong type .got 1, expected True, False, or a function"),
+    ],
+)
+def test_what_makes_no_sense_leaves_a_run_as_it_was(run, arguments, says):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=says):
+        handgrad.train(resume=run, **arguments)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_counted_goes_no_further(some_names, tmp_path):
+    handgrad.train(some_names, model="ngram", out=tmp_path / "counted")
+    for further in ({"steps": 3}, {"time": 3}):
+        with pytest.raises(ConfigError, match="the ngram is counted, not trained, and goes no further"):
+            handgrad.train(resume=tmp_path / "counted", **further)

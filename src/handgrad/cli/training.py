@@ -201,9 +201,7 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
     show_losses(outcome.losses)
     kept = run.state.kept[0]
     if kept < run.state.step:
-        stopped = "stopped there, since it only got worse" if _stopped(run) else "went on to"
-        text = f"The model is that after step {kept:,}, the best on the validation split; training {stopped} "
-        console().print(f"{text}step {run.state.step:,}.", style="dim")
+        console().print(which_step(kept, run.state.step, _stopped(run)), style="dim")
     _show_judgement(outcome, {} if run.settings.model.counted else _of_ngram(run), run.settings.vocabulary.size)
     show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
     return run.state.step, outcome
@@ -257,6 +255,18 @@ def _of_ngram(run: "Run") -> dict[str, float]:
 
     with working("counting an n-gram to compare with"):
         return {"n-gram": ngram_loss(run.splits, run.settings.vocabulary, run.settings.text)}
+
+
+def which_step(kept: int, last: int, stopped: bool) -> str:
+    """Of which step the model is, and where training ended.
+
+    >>> which_step(500, 2_000, stopped=False)
+    'The model is that after step 500, the best on the validation split; training went on to step 2,000.'
+    >>> which_step(500, 2_000, stopped=True)[68:]
+    'training stopped at step 2,000, since it only got worse.'
+    """
+    ended = f"stopped at step {last:,}, since it only got worse" if stopped else f"went on to step {last:,}"
+    return f"The model is that after step {kept:,}, the best on the validation split; training {ended}."
 
 
 def _stopped(run: "Run") -> bool:

@@ -25,6 +25,7 @@ _UNSAID: Mapping[str, Any] = {"minibatches": "replacement", "warmup": 0.0, "spli
 """Settings of runs from before there was a choice, which their folders do not name."""
 MAX_LR = 1e30
 """Far beyond all that trains, and within what float32 holds."""
+MAX_STEPS = 100_000_000
 MAX_PLACES = MAX_LINE + 1
 """Of a line: as many characters as are read at most, and its end."""
 SIZES = ("block_size", "n_embd", "n_hidden", "n_layer", "n_head", "dropout", "tied")
@@ -98,7 +99,7 @@ class TrainConfig:
         if kind.counted:
             self._require_no_steps()
         else:
-            require_integer("steps", self.steps, at_least=1, at_most=100_000_000)
+            require_integer("steps", self.steps, at_least=1, at_most=MAX_STEPS)
         if self.batch_size == 1 < kind.smallest_batch:
             raise ConfigError(
                 "batch_size 1 leaves batch norm nothing to take a variance of",

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handgrad.errors import ConfigError, DivergedError
+from handgrad.models.config import require_integer
 from handgrad.training.checkpoint import read_config
-from handgrad.training.config import Device, TrainConfig
+from handgrad.training.config import MAX_STEPS, Device, TrainConfig
 from handgrad.training.pace import Pacer, compile_loops
 from handgrad.training.parts import Whole, reopen_whole, settings_of, start_whole
 from handgrad.training.plan import Plan
@@ -91,8 +92,10 @@ def reopen_job(
         begun: when its time began, on the clock of `time.monotonic`.
 
     Raises:
-        ConfigError: it is a mixture of runs, or is one of several seeds, and is to go on for longer.
+        ConfigError: it is counted, or is one of several seeds, and is to go on for longer; or `steps` makes no sense.
     """
+    if steps is not None:
+        require_integer("steps", steps, at_least=1, at_most=MAX_STEPS)
     ends = None if seconds is None else begun + seconds
     settings = read_config(folder)
     if isinstance(settings, Plan):
@@ -105,5 +108,10 @@ def reopen_job(
         raise ConfigError(
             "several runs at once keep their steps", where=folder, next_step="Go on with one of them, such as its best."
         )
+    if run.settings.model.counted and (steps or ends):
+        raise ConfigError(
+            f"the {run.settings.model.name} is counted, not trained, and goes no further", where=folder,
+            next_step="Leave out how much longer.",
+        )  # fmt: skip
     run, pacer = go_on(run, steps, ends)
     return Job(run, pacer)

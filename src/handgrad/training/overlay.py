@@ -1,12 +1,12 @@
 """The picture of the curves of several runs."""
 
-import io
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
 from handgrad.training.listing import Curve
+from handgrad.training.plot import png_of
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#444444")
 STYLES = ("-", "--", ":")
@@ -77,11 +77,11 @@ def overlay(shown: Sequence[Shown], title: str) -> bytes:
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize=8.5, frameon=False,
+    legend = axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize=8.5, frameon=False,
                 title="loss at the end", alignment="left")  # fmt: skip
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    for text in (axes.title, *legend.get_texts()):
+        text.set_parse_math(False)
+    return png_of(figure)
 
 
 def _last(run: Shown) -> float:

@@ -3,6 +3,7 @@
 import io
 import itertools
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -44,17 +45,25 @@ def loss_curves(runs: Sequence[list[HistoryRow]], title: str, others: Mapping[st
         _draw(axes, rows, 1.5 if len(runs) == 1 else 1.0, named=not number)
     for (name, loss), style in zip(others.items(), itertools.cycle(("--", ":", "-.")), strict=False):
         axes.axhline(_to_log10(loss), color="#444444", linewidth=1, linestyle=style, label=f"{name}: {loss:.3f}")
-    axes.set(title=title, xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
+    axes.set_title(title, parse_math=False)
+    axes.set(xlabel="step", ylabel=r"log$_{10}$ of the loss (mean over a window)")
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
-    axes.legend(loc="upper right", frameon=False)
+    axes.legend(loc="best", framealpha=0.8, edgecolor="none")
     nats = axes.secondary_yaxis("right", functions=(_to_loss, _to_log10))
     nats.set_ylabel("loss (nats a character)")
     nats.yaxis.set_major_formatter("{x:.2f}")
     nats.yaxis.set_minor_formatter("")
+    return png_of(figure)
+
+
+def png_of(figure: Any) -> bytes:
+    """The figure as a PNG; letters that no font here has are boxes."""
     picture = io.BytesIO()
-    figure.savefig(picture, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(picture, format="png")
     return picture.getvalue()
 
 

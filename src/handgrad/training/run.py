@@ -21,7 +21,7 @@ from handgrad.sampling import known_lines, sample
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files
 from handgrad.training.backend import require_backend, require_room
-from handgrad.training.config import Device, TrainConfig
+from handgrad.training.config import MAX_STEPS, Device, TrainConfig
 from handgrad.training.history import CURVE_POINTS, ROWS, summarise, to_csv
 from handgrad.training.pace import MEASURED, Pacer, fitting
 from handgrad.training.plot import loss_curve
@@ -104,7 +104,7 @@ def start_timed(text: Text, config: TrainConfig, folder: Path, ends: float, beyo
     at_once = min(config.runs, n_threads())
     seconds = (ends - FINISHING_S - time.monotonic()) * at_once / config.runs
     fits = fitting(seconds, settings, text.splits)
-    most = 10**8 if beyond else config.steps
+    most = MAX_STEPS if beyond else config.steps
     run = start(text, replace(settings.config, steps=min(most, fits.steps)), folder)
     return run, Pacer(ends - FINISHING_S - fits.finishing_s, 0, most)
 
@@ -248,7 +248,7 @@ def folder_for(text: Text, out: str | Path | None) -> Path:
 
 def new_folder(corpus_name: str) -> Path:
     """`runs/<corpus>-<date and time>`, with a number where that is taken."""
-    return _free(Path("runs") / f"{corpus_name}-{datetime.now():%Y-%m-%d-%H%M%S}")
+    return _free(Path("runs") / f"{corpus_name.lstrip('.')}-{datetime.now():%Y-%m-%d-%H%M%S}")
 
 
 def _free(path: Path) -> Path:

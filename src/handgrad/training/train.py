@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -71,7 +72,10 @@ def train(
         (27, 32)
     """
     begun, every = monotonic(), Every.parse(checkpoint_every)
+    _require_types(config, progress, text=text, out=out, resume=resume)
     seconds = None if time is None else seconds_of(time)
+    if seconds is not None and "steps" in settings:
+        raise ConfigError("time and steps both say how long to train", next_step="Leave out one of the two.")
     if resume is None:
         job = _begin(text, config, settings, seconds, out, begun)
     elif config is None and settings.keys() <= {"device", "steps"} and out is None:
@@ -91,6 +95,17 @@ def train(
         if board:
             board.samples(job.run.folder, outcome.model.steps, outcome.samples)
     return outcome.model
+
+
+def _require_types(config: Any, progress: Any, **paths: Any) -> None:
+    """Raise ConfigError where an argument is of a wrong type."""
+    wrong = {name: (path, "a path") for name, path in paths.items() if not isinstance(path, str | PathLike | None)}
+    if not isinstance(config, TrainConfig | None):
+        wrong["config"] = config, "a TrainConfig"
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        wrong["progress"] = progress, "True, False, or a function of a Report"
+    for name, (got, expected) in wrong.items():
+        raise ConfigError(f"{name} is of a wrong type", got=repr(got)[:80], expected=expected)
 
 
 def _trained(job: Job, every: Every, told: Callable[..., Progress | None]) -> Outcome:
