@@ -56,8 +56,8 @@ def test_more_time_is_never_fewer_or_smaller_networks(lines):
 def test_settings_said_hold_for_all_networks_and_the_seed_for_each_its_own():
     chosen = recipe(splits_of(300, 7), 12)
     changed = chosen.with_main(type(chosen.main)(**{**vars(chosen.main), "n_hidden": 9, "seed": 7, "split": "lines"}))
-    assert [part.seed for part in changed.parts] == [7, 7, 8, 9, 10]
-    assert [part.n_hidden for part in changed.parts[1:]] == [9] * 4
+    assert [part.seed for part in changed.parts] == [7, *range(7, 15)]
+    assert [part.n_hidden for part in changed.parts[1:]] == [9] * 8
     assert {part.split for part in changed.parts} == {"lines"}
     assert changed.main.n_hidden == 9
 

@@ -20,8 +20,8 @@ LEAST = 50
 """Steps that are taken in any case: fewer learn nothing."""
 NEAR = 0.03
 """A plan that is off by no more than this share of what is left stays."""
-MEASURED = 2**21
-"""Tokens of each split whose loss is measured in the end, which is all of it but in texts of some 300,000 lines."""
+MEASURED = 2**19
+"""Tokens of each split whose loss is measured in the end, which is all of it but in texts of more than 80,000 lines."""
 
 
 class Fitting(NamedTuple):
@@ -112,7 +112,10 @@ class Pacer:
             self._marks.pop(0)
         pace = (state.step - self._step) / (now - self._at)
         self._at, self._step = now, state.step
-        planned, fitting = state.schedule.stop - state.step, max(1, min(round(pace * left), self._most - state.step))
+        planned, fitting = (
+            state.schedule.stop - state.step,
+            max(1, LEAST - state.step, min(round(pace * left), self._most - state.step)),
+        )
         if planned < 1 or abs(fitting - planned) <= NEAR * fitting:
             return state
         return replace(state, schedule=state.schedule.until(state.step, state.step + fitting))

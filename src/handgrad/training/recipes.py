@@ -79,8 +79,8 @@ class _Net:
 
 
 _TABLE: tuple[tuple[float, tuple[tuple[float, tuple[_Net, ...]], ...]], ...] = (
-    (1e3, ((0, (_Net(64, 40, 16, 0.004, 0.5, 1.0, copies=4),)),)),
-    (4e3, ((0, (_Net(64, 30, 16, 0.004, 0.5, 0.2, copies=4),)),)),
+    (1e3, ((0, (_Net(64, 40, 16, 0.004, 0.5, 1.0, copies=6), _Net(128, 20, 32, 0.004, 0.3, 0.2, copies=2))),)),
+    (4e3, ((0, (_Net(64, 30, 16, 0.004, 0.5, 0.2, copies=4), _Net(128, 20, 16, 0.004, 0.5, 0.2, copies=4))),)),
     (
         1.2e4,
         (
@@ -148,11 +148,11 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
     by_time = next(by_time for most, by_time in _TABLE if n_characters <= most)
     nets = [nets for least, nets in by_time if seconds >= least][-1]
     counted = TrainConfig.of("ngram", block_size=_context(n_characters, n_lines, seconds))
-    trained = [replace(_settings(net, splits), seed=seed) for net in nets for seed in range(1, net.copies + 1)]
+    copies = [net for net in nets for _ in range(net.copies)]
+    trained = [replace(_settings(net, splits), seed=seed) for seed, net in enumerate(copies, 1)]
     few = "lines are few" if n_characters <= 4e4 else "lines to train on"
     why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
-    shares = (net.share for net in nets for _ in range(net.copies))
-    return Recipe((counted, *trained), (0.0, *shares), why)
+    return Recipe((counted, *trained), (0.0, *(net.share for net in copies)), why)
 
 
 def _context(n_characters: int, n_lines: int, seconds: float) -> int:
