@@ -103,7 +103,7 @@ def test_wide_letters_and_a_model_that_reads_few():
 def terminal(folder, *words, rows=24, columns=80, **variables):
     """The command in a terminal; `see` waits for a screen on which a pattern is found, and returns it."""
     pexpect = pytest.importorskip("pexpect")
-    environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"}
+    environment = {key: value for key, value in ENVIRONMENT.items() if key not in ("COLUMNS", "LINES")}
     script, *rest = command("sample", *words, "--interactive")
     child = pexpect.spawn(
         script, rest, cwd=folder, env={**environment, "TERM": "xterm", **variables}, dimensions=(rows, columns),
