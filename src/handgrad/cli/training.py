@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
 
+FEW_LINES = 20
+"""Held out, a loss on fewer of them says little."""
 NEAR = 0.005
 """In nats: a difference that is none."""
 CURVES = " (the loss curves are loss.png there)"
@@ -70,6 +72,9 @@ def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
         lines += f" ({n_distinct:,} different: {together})"
     console().print(f"[bold]text[/]    {escape(corpus.source)}: {lines}, {corpus.vocabulary.size - 1:,} letters")
     console().print(f"        {sizes} characters to predict (train / validation / test)")
+    if splits.val.n_lines < FEW_LINES:
+        text = f"Only {splits.val.n_lines:,} lines are held out for validation: what is measured on them is rough."
+        console().print(text, style="dim")
 
 
 def _show_model(model: "Family", remark: str = "") -> None:
