@@ -64,6 +64,7 @@ def test_a_run_that_was_made_is_used_like_any_other(handgrad, planned):
     assert (ended.code, "--n-hidden: a resumed run keeps its settings" in ended.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_what_tensorboard_shows(handgrad, planned):
     pytest.importorskip("tensorboard")
     folder, _ = planned
@@ -115,6 +116,7 @@ def test_in_a_time_it_trains_as_long_as_pays(handgrad, planned):
     assert library.load(folder / "timed" / "gru").steps <= plan.main.steps
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("lines", ["ab\n" * 40, "a\nb\n" * 30, "\n".join(chr(0x4E00 + k) * 2 for k in range(900))])
 def test_odd_texts_are_learnt(handgrad, tmp_path, lines):
     (tmp_path / "odd.txt").write_text(lines)

@@ -70,9 +70,10 @@ def test_as_a_module(tmp_path):
 
 
 def test_train_needs_no_words(tmp_path):
-    with subprocess.Popen(command("train"), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        begun = process.stderr.readline()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command("train"), cwd=tmp_path, env=ENVIRONMENT, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"text ")
         process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-    assert process.returncode == 130, begun + rest
+        _, said = process.communicate()
+    assert process.returncode == 130, said

@@ -206,7 +206,7 @@ def test_lines_that_are_too_long_are_refused_before_anything_is_written(long_lin
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru", "lstm", "rnn"])
 def test_lines_of_ten_thousand_characters_are_trained_on(long_lines, tmp_path, name):
     """Few at a time where all are so long; as many as ever where few are."""

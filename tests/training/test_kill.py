@@ -199,6 +199,7 @@ def files_after_death(folder: Path, deaths: Path) -> dict[str, bytes]:
     return ours
 
 
+@pytest.mark.slow
 @ON_UNIX
 def test_dead_before_any_line_that_saves_each_file_is_the_old_or_the_new_one(deaths):
     old, new = files(deaths / "old"), files(deaths / "new")
@@ -210,6 +211,7 @@ def test_dead_before_any_line_that_saves_each_file_is_the_old_or_the_new_one(dea
         assert {each[name] for each in ours} == {old[name], new[name]}
 
 
+@pytest.mark.slow
 @ON_UNIX
 def test_killed_in_the_middle_of_a_file_each_is_the_old_or_the_new_one(deaths):
     torn = 0
