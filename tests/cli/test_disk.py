@@ -72,7 +72,7 @@ def test_a_disk_full_at_the_start(work):
 def test_a_disk_full_at_a_later_checkpoint(handgrad, work):
     """The state grows by four bytes a step, and passes the limit after some checkpoints."""
     size = (work / "run" / "state.safetensors").stat().st_size + 400
-    flags = ("--steps", "400", *SMALL[2:], "--checkpoint-every", "20")
+    flags = ("--steps", "400", *SMALL[2:], "--keep", "last", "--checkpoint-every", "20")
     ended = cold("train", "names.txt", "--out", "late", *flags, "--json", folder=work, preexec_fn=at_most(size))
     assert_refused(ended, "late", "got File too large", *FULL)
     folder = work / "late"

@@ -67,7 +67,7 @@ def test_one_that_diverges_is_named_and_the_others_go_on(handgrad, work):
     content = json.loads(handgrad("train", "--resume", "three", "--json", folder=work).out)
     assert [each["seed"] for each in content["runs"]] == [4, 6]
     assert [each["seed"] for each in content["diverged"]] == [5]
-    assert (content["steps"], content["seed"] in (4, 6)) == (40, True)
+    assert content["seed"] in (4, 6)
 
 
 def test_where_all_diverge_it_is_refused(handgrad, work):
@@ -77,7 +77,7 @@ def test_where_all_diverge_it_is_refused(handgrad, work):
 
 @pytest.mark.slow
 def test_ctrl_c_and_on(handgrad, work):
-    flags = ("--steps", 200_000, *SMALL[2:], "--runs", 2, "--checkpoint-every", "0.2s")
+    flags = ("--steps", 200_000, *SMALL[2:], "--keep", "last", "--runs", 2, "--checkpoint-every", "0.2s")
     started = subprocess.Popen(
         command("train", "names.txt", "--out", "two", *flags), cwd=work, env=ENVIRONMENT | {"HANDGRAD_THREADS": "2"},
         preexec_fn=listen, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -118,4 +118,5 @@ def test_a_bar_a_run_in_a_terminal(work):
     terminal.expect(pexpect.EOF)
     shown = terminal.before.decode()
     for seed in (1, 2, 3):
-        assert re.search(rf"seed {seed} .*━.*300/300.*loss \d\.\d{{4}}, [\d,]+ steps/s", shown), shown
+        losses = r"loss \d\.\d{4}, validation \d\.\d{4}"
+        assert re.search(rf"seed {seed} .*━.*300/300.*{losses}, [\d,]+ steps/s", shown), shown

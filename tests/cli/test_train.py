@@ -170,6 +170,6 @@ def test_a_bar_in_a_terminal(work):
     shown = terminal.before.decode()
     assert terminal.exitstatus == 0, shown
     assert "━" in shown
-    assert re.search(r"300/300.*loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s.*left", shown)
+    assert re.search(r"300/300.*loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s.*elapsed", shown)
     assert "step 300 of 300" not in shown
     assert shown.index("300/300") < shown.index("20 samples")
