@@ -133,6 +133,28 @@ def test_a_run_of_each_family_killed_three_times_ends_as_if_nothing_had_happened
 
 @pytest.mark.slow
 @ON_UNIX
+def test_a_run_of_several_parts_killed_again_and_again_ends_as_if_nothing_had_happened(server, tmp_path):
+    settings = {"steps": 200, "n_hidden": 16, "batch_size": 8}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    seconds, moments, kills = server.finish(whole, **settings), random.Random(2), 0
+    while kills < 6:
+        process = server.start(cut, every=20, **settings)
+        process.join(moments.uniform(0.1, 0.4) * seconds)
+        if not process.is_alive():
+            break
+        process.kill()
+        process.join()
+        kills += 1
+    assert kills > 2
+    server.finish(cut, **settings)
+    of_parts = [path.relative_to(whole) for path in whole.glob("*/*") if path.name in RESULTS]
+    assert len(of_parts) > 20
+    for name in (*of_parts, "model.safetensors", "samples.txt"):
+        assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.slow
+@ON_UNIX
 def test_the_command_killed_at_each_stage(uninterrupted, some_names, tmp_path):
     """As its user would: `handgrad train`, `kill -9`, `handgrad train --resume`."""
     whole, _ = uninterrupted
