@@ -145,7 +145,7 @@ def test_a_session(work, handgrad):
         child.send("e")
         child.see(r"^e +$")
         child.send("m\x1b[B\x1b[B")
-        screen = child.see(r"temperature 0\.8 +seed 5[^¶]*^em +$")
+        screen = child.see(r"temperature 0\.8 +seed 5[^¶]*^em +$[^¶]*leave")
         wishes = ("--seed", 5, "--max-length", 12, "--prefix", "em", "--temperature", 0.8)
         drawn = handgrad("sample", "run", *wishes, folder=work).out.splitlines()
         shown = [row.split()[-1].rstrip("…") for row in screen.splitlines()[6:-2]]
