@@ -47,9 +47,14 @@ def test_a_plan_that_is_right_stays(monkeypatch):
     assert schedule.legs == Schedule.planned(TrainConfig(steps=1_000, lr=0.5, warmup=0.1)).legs
 
 
-def test_more_steps_than_pay_are_not_taken(monkeypatch):
-    schedule, seconds = trained(monkeypatch, 200, 10, lambda _: 0.01, most=200)
-    assert (schedule.stop, seconds) == (200, pytest.approx(2))
+@pytest.mark.parametrize(("most", "seconds"), [(200, 10), (20, 0.25)])
+def test_more_steps_than_pay_are_not_taken(monkeypatch, most, seconds):
+    schedule, taken = trained(monkeypatch, most, seconds, lambda _: 0.01, most=most)
+    assert (schedule.stop, taken) == (most, pytest.approx(0.01 * most))
+
+
+def test_a_few_steps_are_taken_however_little_time_there_is(monkeypatch):
+    assert trained(monkeypatch, 400, 0.1, lambda _: 0.01)[0].stop == pace.LEAST
 
 
 @pytest.mark.parametrize(

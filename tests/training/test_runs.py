@@ -16,6 +16,7 @@ from handgrad.training import checkpoint, loop
 from handgrad.training.checkpoint import read_settings, read_state
 from handgrad.training.config import TrainConfig
 from handgrad.training.loop import Every
+from handgrad.training.results import read_results
 from handgrad.training.run import Interrupted
 from handgrad.training.schedule import Schedule
 
@@ -43,6 +44,9 @@ def assert_as_alone(folder: Path, alone: Path) -> None:
     for seed in TINY.seeds:
         ours = folder / f"seed-{seed}"
         assert {path.name for path in ours.iterdir()} == FILES
+        measured = read_results(ours)
+        assert measured is not None
+        assert measured.seconds > 0
         assert [name for name in RESULTS if (ours / name).read_bytes() != (alone / str(seed) / name).read_bytes()] == []
     losses = {seed: handgrad.evaluate(handgrad.load(alone / str(seed)))["val"] for seed in TINY.seeds}
     best = min(losses, key=lambda seed: losses[seed])

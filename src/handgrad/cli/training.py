@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -20,6 +19,7 @@ from handgrad.cli.console import (
     working,
 )
 from handgrad.data.dataset import are_repeated
+from handgrad.models.shown import described
 from handgrad.training.config import TrainConfig
 from handgrad.training.progress import TrainingProgress, clock
 
@@ -78,9 +78,7 @@ def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
 
 
 def _show_model(model: "Family", remark: str = "") -> None:
-    has = ", ".join(f"{f.name} {getattr(model, f.name)}" for f in fields(model) if f.name != "vocab_size")
-    knows = "counted" if model.counted else f"{model.n_parameters:,} parameters"
-    console().print(f"[bold]model[/]   {model.name}, {knows}{': ' * bool(has)}{has}{remark}")
+    console().print(f"[bold]model[/]   {described(model)}{remark}")
 
 
 def _show_steps(run: "Run") -> None:

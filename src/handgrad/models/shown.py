@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 SAMPLES = 10
 
 
-def facts(model: "Model") -> dict[str, str]:
-    """The network, the text and the run of a model, a line each, by the name of what it tells."""
+def facts(model: "Model") -> tuple[str, str, str]:
+    """The network, the text and the run of a model, a line each."""
     text, lines = model.text, "" if model.text.n_lines is None else f"{model.text.n_lines:,} lines, "
-    told = {
-        "model": f"Model: {described(model.config)}",
-        "text": f"  trained on {text.name}: {lines}{len(model.vocabulary.chars):,} letters",
-    }
     steps = f"after {model.steps:,} steps" if model.steps else "of no steps of its own"
-    return {**told, "run": f"  {steps}, {'in no run folder' if model.run is None else f'run folder {model.run}'}"}
+    return (
+        f"Model: {described(model.config)}",
+        f"  trained on {text.name}: {lines}{len(model.vocabulary.chars):,} letters",
+        f"  {steps}, {'in no run folder' if model.run is None else f'run folder {model.run}'}",
+    )
 
 
 def described(network: "Family") -> str:
@@ -41,7 +41,7 @@ def html(model: "Model") -> str:
     from handgrad.sampling import sample
 
     lines = "<br>".join(map(html_format.escape, sample(model, SAMPLES, seed=1)))
-    told = "<br>".join(html_format.escape(fact) for fact in facts(model).values())
+    told = "<br>".join(html_format.escape(fact) for fact in facts(model))
     curve = _picture(model.run / "loss.png") if model.run is not None else ""
     return (
         f"<div><div>{told}</div><div style='display:flex;gap:2em;align-items:center'>{curve}"

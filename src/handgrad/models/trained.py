@@ -106,7 +106,7 @@ class Model:
         """In three lines: the network, the text, and the run."""
         from handgrad.models.shown import facts
 
-        return "\n".join(facts(self).values())
+        return "\n".join(facts(self))
 
     def _repr_html_(self) -> str:
         """For a notebook: the same, the loss curves of its run, and some samples."""

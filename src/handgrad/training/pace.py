@@ -112,10 +112,8 @@ class Pacer:
             self._marks.pop(0)
         pace = (state.step - self._step) / (now - self._at)
         self._at, self._step = now, state.step
-        planned, fitting = (
-            state.schedule.stop - state.step,
-            max(1, LEAST - state.step, min(round(pace * left), self._most - state.step)),
-        )
+        planned = state.schedule.stop - state.step
+        fitting = max(1, min(self._most - state.step, max(LEAST - state.step, round(pace * left))))
         if planned < 1 or abs(fitting - planned) <= NEAR * fitting:
             return state
         return replace(state, schedule=state.schedule.until(state.step, state.step + fitting))

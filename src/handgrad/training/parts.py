@@ -25,8 +25,20 @@ from handgrad.training.pace import MEASURED, Pacer, fitting
 from handgrad.training.plan import Plan
 from handgrad.training.plot import loss_curves
 from handgrad.training.recipes import Recipe
-from handgrad.training.results import Results, now, read_results, write_results
-from handgrad.training.run import SAMPLES, Interrupted, Outcome, Run, Text, extended, keep, prepared, start, text_of
+from handgrad.training.results import Results, now, write_results
+from handgrad.training.run import (
+    SAMPLES,
+    Interrupted,
+    Outcome,
+    Run,
+    Text,
+    extended,
+    keep,
+    opened,
+    prepared,
+    start,
+    text_of,
+)
 from handgrad.training.state import Settings
 from handgrad.training.validation import head
 
@@ -159,18 +171,14 @@ def _open_part(whole: Whole, name: str, planned: Settings, seconds: float, more_
     folder, text = whole.folder / name, whole.text
     begun = time.monotonic()
     if (folder / "config.json").exists():
-        files.clean(folder)
-        settings = checkpoint.read_settings(folder)
-        results = read_results(folder)
-        state = checkpoint.read_state(folder, settings)
-        run = Run(folder, settings, text.corpus, text.splits, state, results.seconds if results else 0.0)
+        run = opened(folder, checkpoint.read_settings(folder), text)
         if planned.model.counted:
             return run, None
         if more_steps:
             return extended(run, more_steps), None
         if seconds == math.inf:
             return run, None
-        fits = fitting(seconds, settings, text.splits)
+        fits = fitting(seconds, run.settings, text.splits)
         return extended(run, fits.steps), Pacer(begun + seconds - fits.finishing_s, run.state.step)
     files.make_within(folder)
     if seconds == math.inf:

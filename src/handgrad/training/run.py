@@ -141,11 +141,14 @@ def reopen(folder: Path, text: str | Path | None = None, device: Device | None =
     if device is not None:
         settings = replace(settings, config=replace(settings.config, device=device))
     require_backend(settings.config)
-    state = checkpoint.read_state(folder, settings)
-    corpus, _, splits = text_of(settings.text, text)
+    return opened(folder, settings, text_of(settings.text, text))
+
+
+def opened(folder: Path, settings: Settings, text: Text) -> Run:
+    """The run of a folder as far as it has come."""
     files.clean(folder)
-    results = read_results(folder)
-    return Run(folder, settings, corpus, splits, state, results.seconds if results else 0.0)
+    state, results = checkpoint.read_state(folder, settings), read_results(folder)
+    return Run(folder, settings, text.corpus, text.splits, state, results.seconds if results else 0.0)
 
 
 def text_of(reference: TextReference, moved: str | Path | None = None) -> Text:
@@ -172,7 +175,7 @@ def save(run: Run) -> None:
         RunError: the folder cannot be written.
     """
     keep(run, limit=CHECKPOINT_EXAMPLES)
-    write_results(run.folder, _results(run))
+    write_results(run.folder, results_of(run))
 
 
 def finish(run: Run) -> Outcome:
@@ -185,7 +188,7 @@ def finish(run: Run) -> Outcome:
         samples = sample(model, SAMPLES, seed=run.settings.config.seed)
         files.write(run.folder, "samples.txt", "".join(f"{line}\n" for line in samples).encode())
         finished = before.finished if before and before.steps == run.state.step else None
-        write_results(run.folder, replace(_results(run), loss=losses, finished=finished or now()))
+        write_results(run.folder, replace(results_of(run), loss=losses, finished=finished or now()))
     except KeyboardInterrupt:
         checkpoint.save_state(run.folder, run.state)
         raise Interrupted(run.folder, run.state.step) from None
@@ -213,7 +216,8 @@ def keep(run: Run, limit: int | None = None) -> Model:
     return model
 
 
-def _results(run: Run) -> Results:
+def results_of(run: Run) -> Results:
+    """What is measured of a run before its end."""
     return Results(run.state.step, round(run.seconds, 3), run.state.kept[0])
 
 

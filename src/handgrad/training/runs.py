@@ -20,6 +20,7 @@ from handgrad.errors import DivergedError
 from handgrad.threads import n_threads
 from handgrad.training import checkpoint, files, run
 from handgrad.training.loop import Every, Progress, Report, take_steps
+from handgrad.training.results import write_results
 from handgrad.training.run import Interrupted, Outcome, Run
 
 SHOWN = ("model.safetensors", "history.csv", "loss.png", "samples.txt", "results.json")
@@ -93,8 +94,11 @@ def take_all_steps(
         if stop.is_set():
             return
         try:
-            trained = take_steps(_open(whole, seed), every, told)
-            checkpoint.save_state(trained.folder, trained.state)
+            begun = _open(whole, seed)
+            if not begun.state.is_done:
+                trained = take_steps(begun, every, told)
+                checkpoint.save_state(trained.folder, trained.state)
+                write_results(trained.folder, run.results_of(trained))
         except DivergedError:
             raise
         except BaseException:
@@ -150,8 +154,7 @@ def _open(whole: Run, seed: int) -> Run:
     if not (folder / "config.json").exists():
         files.make_within(folder)
         checkpoint.create(folder, settings)
-    files.clean(folder)
-    return replace(whole, folder=folder, settings=settings, state=checkpoint.read_state(folder, settings))
+    return run.opened(folder, settings, run.Text(whole.corpus, settings.text, whole.splits))
 
 
 def _one_thread_each(whole: Run) -> AbstractContextManager[None]:

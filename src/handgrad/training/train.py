@@ -19,6 +19,7 @@ from handgrad.training.loop import Every, Progress, take_steps
 from handgrad.training.parts import Whole, finish_whole, train_parts
 from handgrad.training.progress import TrainingProgress, is_live
 from handgrad.training.recipes import DEFAULT_SECONDS, recipe
+from handgrad.training.results import read_results
 from handgrad.training.run import Outcome, finish, folder_for, read_text
 from handgrad.training.runs import finish_all, take_all_steps
 from handgrad.training.tensorboard import TensorBoard
@@ -93,7 +94,8 @@ def train(
     with name_freed(job), board or nullcontext(), bars or nullcontext():
         outcome = _trained(job, every, bars.of if bars else lambda *_: told)
         if board:
-            board.samples(job.run.folder, outcome.model.steps, outcome.samples)
+            results = read_results(job.run.folder)
+            board.samples(job.run.folder, results.steps if results else 0, outcome.samples)
     return outcome.model
 
 
