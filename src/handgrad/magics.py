@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handgrad.checker import magics as checker
+from handgrad.checker.faces import magics as checker
 from handgrad.forward.magics import DeriveMagics
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import cases
 
-from handgrad.checker.messages import MESSAGES
+from handgrad.checker.explain.messages import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker-kinds.md"
 

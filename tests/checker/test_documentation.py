@@ -14,7 +14,7 @@ import cases
 import kinds_table
 
 from handgrad.checker import Report, check
-from handgrad.checker.messages import MESSAGES
+from handgrad.checker.explain.messages import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker.md"
 

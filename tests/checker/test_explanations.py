@@ -2,8 +2,8 @@
 
 import pytest
 
-from handgrad.checker.mend import mended
-from handgrad.checker.trials import Trials
+from handgrad.checker.explain.trials import Trials
+from handgrad.checker.faces.mend import mended
 
 HEAD = """
 import torch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from handgrad.checker import check
-from handgrad.checker.mend import mend
+from handgrad.checker.faces.mend import mend
 
 START = """\
 import torch

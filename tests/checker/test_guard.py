@@ -8,7 +8,7 @@ import torch
 
 import handgrad
 from handgrad.checker import CheckError
-from handgrad.checker.blame import Judge
+from handgrad.checker.judge.blame import Judge
 from handgrad.cli import main
 
 from ..cli.command import assert_refused, cold

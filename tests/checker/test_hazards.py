@@ -5,7 +5,7 @@ import json
 import pytest
 
 from handgrad.checker import check
-from handgrad.checker.mend import mend
+from handgrad.checker.faces.mend import mend
 
 from .cases import MISTAKES
 from .cases.schema import program

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handgrad.checker import check
-from handgrad.checker.mend import mend
+from handgrad.checker.faces.mend import mend
 
 sys.path.insert(0, str(Path(__file__).parent))
 import lecture

@@ -11,7 +11,8 @@ from cases.third import PLANTED_LINES
 from left_over import Said, holds, mends, read
 
 import lecture
-from handgrad.checker import residual, truth
+from handgrad.checker.explain import residual
+from handgrad.checker.truth import truth
 from handgrad.derive.prove import Proof, Prover
 
 MEAN, VARIANCE = "the path through bnmeani (line 36)", "the path through bndiff2 (line 38)"

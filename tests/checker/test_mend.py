@@ -6,7 +6,7 @@ import pytest
 
 from handgrad import check
 from handgrad.checker import Diagnosis
-from handgrad.checker.mend import mend, mended
+from handgrad.checker.faces.mend import mend, mended
 
 SMALL = """\
 import torch

@@ -120,7 +120,7 @@ def test_a_file_beside_the_notebook_is_found(checked, tmp_path):
 
 
 def test_a_mended_notebook_is_still_one(checked, tmp_path):
-    from handgrad.checker.mend import mend
+    from handgrad.checker.faces.mend import mend
 
     report = checked(SETUP, PARAMETERS, FORWARD, planted(CHUNKED, "not-squared"))
     path = tmp_path / "mine.ipynb"

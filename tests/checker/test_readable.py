@@ -5,9 +5,9 @@ import ast
 import pytest
 import torch
 
-from handgrad.checker.differences import kind_of_difference
-from handgrad.checker.mend import mended
-from handgrad.checker.readable import Wording, is_readable
+from handgrad.checker.explain.differences import kind_of_difference
+from handgrad.checker.explain.readable import Wording, is_readable
+from handgrad.checker.faces.mend import mended
 
 WORLD = {
     "q1": torch.tensor([[1.0, 2.0], [3.0, 5.0]]),

@@ -5,10 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handgrad.checker import rows, trials, truth
-from handgrad.checker.mend import mended
-from handgrad.checker.reduce import RELATIONS, reduced, small_sizes
-from handgrad.checker.trace import Region
+from handgrad.checker.explain import rows, trials
+from handgrad.checker.faces.mend import mended
+from handgrad.checker.run.trace import Region
+from handgrad.checker.truth import truth
+from handgrad.checker.truth.reduce import RELATIONS, reduced, small_sizes
 
 LARGE = """
 import torch

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from handgrad.checker.source import SourceError, parse_code, read_source, without_magics
+from handgrad.checker.read.source import SourceError, parse_code, read_source, without_magics
 
 
 def notebook(*cells: str, counts: tuple[int, ...] = ()) -> str:

@@ -14,7 +14,7 @@ from importlib import import_module
 for name in ("torch", "matplotlib.figure", "matplotlib.backends.backend_agg", "safetensors.numpy", "rich.progress",
              "handgrad.models.mlp", "handgrad.cli.train", "handgrad.cli.sample", "handgrad.cli.evaluate",
              "handgrad.training.runs", "handgrad.training.train", "handgrad.training.plot",
-             "handgrad.cli.check", "handgrad.checker.mend", "rich.table", "handgrad.cli.derive",
+             "handgrad.cli.check", "handgrad.checker.faces.mend", "rich.table", "handgrad.cli.derive",
              "handgrad.forward.deriving", "handgrad.derive.lines", "handgrad.derive.verify", "handgrad.derive.closed",
              "handgrad.derive.shortest"):  # fmt: skip
     import_module(name)

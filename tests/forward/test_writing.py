@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from handgrad.checker.source import read_source
+from handgrad.checker.read.source import read_source
 from handgrad.errors import DeriveError
 from handgrad.forward.writing import write_below
 
@@ -40,7 +40,7 @@ def loss_in(source):
 
 
 def _inside(statement):
-    from handgrad.checker.source import inner
+    from handgrad.checker.read.source import inner
 
     return inner(statement, getattr(statement.node, "body", []))
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from handgrad.checker.functions import check_autograd_function, check_pair
+from handgrad.checker.faces.functions import check_autograd_function, check_pair
 from handgrad.checker.guard import guarded
 from handgrad.checker.inspection import CheckError, check_file
+from handgrad.checker.read.source import SourceError
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport, WrongGradientError
-from handgrad.checker.source import SourceError
 
 __all__ = [
     "CheckError",

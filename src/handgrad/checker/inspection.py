@@ -8,17 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
-from handgrad.checker.judging import Judging
-from handgrad.checker.local_modules import importable
-from handgrad.checker.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
-from handgrad.checker.names import variables_of
+from handgrad.checker.judge.judging import Judging
+from handgrad.checker.place import Place
+from handgrad.checker.read.local_modules import importable
+from handgrad.checker.read.names import variables_of
+from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report
-from handgrad.checker.rows import Rows
-from handgrad.checker.source import Place, Source, SourceError, read_source
-from handgrad.checker.trace import Trace
-from handgrad.checker.tracer import Tracer
-from handgrad.checker.values import holds
+from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
+from handgrad.checker.run.trace import Trace
+from handgrad.checker.run.tracer import Tracer
+from handgrad.checker.run.values import holds
 
 
 def check_file(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from handgrad.checker.source import Place
+from handgrad.checker.place import Place
 from handgrad.errors import HandgradError
 
 VERDICT_STYLES = {

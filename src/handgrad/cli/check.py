@@ -127,7 +127,7 @@ def _show(report: "Report", as_json: bool) -> None:
 
 
 def _write(report: "Report", file: Path) -> None:
-    from handgrad.checker.mend import mend
+    from handgrad.checker.faces.mend import mend
 
     mended, backup = mend(report, file)
     if mended:
@@ -139,8 +139,8 @@ def _write(report: "Report", file: Path) -> None:
 
 def _watched(once: Callable[[], int], file: Path) -> int:
     """Check now and after each save of the file or of a module it imports; Ctrl-C ends it with the last answer."""
-    from handgrad.checker.local_modules import files_of
-    from handgrad.checker.source import read_source
+    from handgrad.checker.read.local_modules import files_of
+    from handgrad.checker.read.source import read_source
 
     read_source(file)
     code = 0

@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from handgrad.checker.guard import said
-from handgrad.checker.local_modules import importable
-from handgrad.checker.machine import ProgramEnds, TimeIsUp, UserError, compile_statement, time_limit, user_error
-from handgrad.checker.source import Source
+from handgrad.checker.read.local_modules import importable
+from handgrad.checker.read.source import Source
+from handgrad.checker.run.machine import ProgramEnds, TimeIsUp, UserError, compile_statement, time_limit, user_error
 from handgrad.errors import ConfigError, DeriveError
 from handgrad.forward.program import RAISED, contained, machine_for, read_program_file
 

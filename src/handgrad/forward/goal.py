@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from handgrad.checker.losses import Losses
-from handgrad.checker.names import uses
-from handgrad.checker.source import Place, Source, Statement
+from handgrad.checker.place import Place
+from handgrad.checker.read.names import uses
+from handgrad.checker.read.source import Source, Statement
+from handgrad.checker.run.losses import Losses
 from handgrad.errors import ConfigError
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import (

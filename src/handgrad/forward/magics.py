@@ -12,10 +12,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from handgrad.checker.faces.magics import CellError, copied
 from handgrad.checker.inspection import undisturbed
-from handgrad.checker.machine import Machine, Randomness
-from handgrad.checker.magics import CellError, copied
-from handgrad.checker.source import Source, parse_code
+from handgrad.checker.read.source import Source, parse_code
+from handgrad.checker.run.machine import Machine, Randomness
 from handgrad.derive.derivation import Derivation
 from handgrad.derive.showing import page
 from handgrad.errors import DeriveError, HandgradError

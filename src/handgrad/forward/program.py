@@ -12,10 +12,11 @@ from typing import Any
 
 from handgrad.checker.guard import outlived
 from handgrad.checker.inspection import undisturbed
-from handgrad.checker.local_modules import importable
-from handgrad.checker.losses import Losses
-from handgrad.checker.machine import Machine, deep_enough
-from handgrad.checker.source import Place, Source, SourceError, Statement, read_source
+from handgrad.checker.place import Place
+from handgrad.checker.read.local_modules import importable
+from handgrad.checker.read.source import Source, SourceError, Statement, read_source
+from handgrad.checker.run.losses import Losses
+from handgrad.checker.run.machine import Machine, deep_enough
 from handgrad.errors import DeriveError
 from handgrad.forward.goal import Goal, LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner

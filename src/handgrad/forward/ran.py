@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Module
 
-from handgrad.checker.source import Statement
-from handgrad.checker.values import holds
+from handgrad.checker.read.source import Statement
+from handgrad.checker.run.values import holds
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterator, Set
 
-from handgrad.checker.losses import Losses
-from handgrad.checker.names import base_name, uses
+from handgrad.checker.read.names import base_name, uses
+from handgrad.checker.run.losses import Losses
 
 _SHAPES = {"shape", "ndim", "dtype", "device", "size", "dim", "numel", "nelement", "requires_grad"}
 _NUMBERS = {"item", "tolist"}

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from handgrad.checker.machine import Machine
-from handgrad.checker.names import uses
-from handgrad.checker.source import Source, Statement
+from handgrad.checker.read.names import uses
+from handgrad.checker.read.source import Source, Statement
+from handgrad.checker.run.machine import Machine
 from handgrad.errors import DeriveError
 from handgrad.forward.goal import Goal
 from handgrad.forward.program import Forward, Part, forward_of_run, goal_of

@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.machine import (
+from handgrad.checker.read.names import uses
+from handgrad.checker.read.source import Statement, inner
+from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
     ProgramEnds,
@@ -21,9 +23,7 @@ from handgrad.checker.machine import (
     time_limit,
     user_error,
 )
-from handgrad.checker.names import uses
-from handgrad.checker.source import Statement, inner
-from handgrad.checker.values import clone, copy_values, fingerprints, held_in, holds
+from handgrad.checker.run.values import clone, copy_values, fingerprints, held_in, holds
 from handgrad.forward.goal import Goal, is_float
 from handgrad.forward.ran import Ran, asks_for_gradients
 from handgrad.forward.reading import only_takes

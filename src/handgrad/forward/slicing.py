@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.source import Statement
-from handgrad.checker.values import held_in, holds_float
+from handgrad.checker.read.source import Statement
+from handgrad.checker.run.values import held_in, holds_float
 from handgrad.forward.goal import is_float
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import values_read

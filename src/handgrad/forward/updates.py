@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterator, Sequence
 
-from handgrad.checker.names import uses
-from handgrad.checker.source import Source
+from handgrad.checker.read.names import uses
+from handgrad.checker.read.source import Source
 from handgrad.forward.ran import Ran
 from handgrad.forward.reading import is_update
 
@@ -12,7 +12,7 @@ from handgrad.forward.reading import is_update
 def updated(source: Source, ran: Sequence[Ran]) -> set[str]:
     """The names that a statement which did not run makes smaller: `W -= lr * dW`, alone or in a loop over them.
 
-    >>> from handgrad.checker.source import parse_code
+    >>> from handgrad.checker.read.source import parse_code
     >>> code = "params = [W, b]\\nfor p, g in zip(params, [X, Y]):\\n    p -= lr * g\\nc = c - lr * dc"
     >>> sorted(updated(parse_code(code), []))
     ['W', 'b', 'c', 'p', 'params']

@@ -4,8 +4,8 @@ import re
 import textwrap
 from pathlib import Path
 
-from handgrad.checker.mend import rewrite
-from handgrad.checker.source import Statement, around
+from handgrad.checker.faces.mend import rewrite
+from handgrad.checker.read.source import Statement, around
 from handgrad.errors import DeriveError
 
 _LINE = re.compile(r"(.*?)(\r\n|\n|\r|\Z)", re.DOTALL)

@@ -15,7 +15,7 @@ def derivation(exercise: Exercise, folder: Path) -> str:
         exercise: the exercise, whose forward pass is derived from.
         folder: the course folder, with the files that it reads.
     """
-    from handgrad.checker.machine import Machine
+    from handgrad.checker.run.machine import Machine
     from handgrad.derive.derivation import derived
     from handgrad.derive.explain import explain
     from handgrad.errors import DeriveError

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from handgrad.checker.inspection import check_source
-from handgrad.checker.machine import Machine
+from handgrad.checker.read.source import parse_code
 from handgrad.checker.report import Report
-from handgrad.checker.source import parse_code
+from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
 from handgrad.learn import source
 from handgrad.learn.course import Course, Exercise

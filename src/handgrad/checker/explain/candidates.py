@@ -1,0 +1,137 @@
+"""Everything that may be edited to mend a chain, and what an edit may draw on."""
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from handgrad.checker.explain.edits import Context, edits
+from handgrad.checker.explain.trials import temporaries
+from handgrad.checker.judge.blame import Judge, Judgement
+from handgrad.checker.read.names import uses
+from handgrad.checker.read.spelling import in_sight
+from handgrad.checker.read.trees import Edit, simple_statements
+from handgrad.checker.run.trace import Step
+from handgrad.checker.run.values import is_array
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An edit of a step's statement; the cheapest that repairs the chain is reported."""
+
+    cost: float
+    edit: Edit
+    step: Step
+
+
+class Candidates:
+    """The edits of one chain's statements, of the temporaries it uses, and of the functions it calls."""
+
+    def __init__(self, judge: Judge, judgement: Judgement, raises: bool = False, suspected: Collection[ast.stmt] = ()):
+        """Collect the names at hand; `raises` says that the line ends in an exception as it stands.
+
+        Where lines are `suspected`, other lines of the same statement are edited after them.
+        """
+        self.raises, self.suspected = raises, suspected
+        self.judge, self.plan, self.chain = judge, judgement.plan, judgement.chain
+        case = judgement.failing or judgement.cases[0]
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        at_hand = reads | judge.truth.names_at_hand(self.chain) | self._prepared()
+        self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
+        self.values.update(case.gradients)
+        self.gradients = set(case.gradients) - {self.chain.name}
+        consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
+        makers = [s for n in consumers for s in judge.truth.makers(n)]
+        self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
+        namespace = judge.machine.namespace
+        self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
+        near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
+        seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
+        self.temporaries = temporaries(judge, self.plan)
+        self._sorted: dict[bool, list[Candidate]] = {}
+
+    def _prepared(self) -> set[str]:
+        """The names that lines before this one made after the loss, of forward values alone."""
+        loss, _ = self.judge.truth.located(self.chain)
+        steps = self.chain.region.steps
+        between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
+        return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
+
+    def context(self, step: Step | None = None) -> Context:
+        """What an edit of a step may draw on."""
+        chain = self.chain
+        own = step in chain.steps
+        node = step.statement.node if step else ast.Pass()
+        beside = step.reads | step.writes if step else set(self.values)
+        made = uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+        earlier = [s for s in chain.region.steps if step and s.index < step.index]
+        return Context(
+            chain.name,
+            chain.variable,
+            {n: v for n, v in self.values.items() if in_sight(n, beside)},
+            self.gradients,
+            self.judge.truth.constants,
+            raises=self.raises,
+            continues=own and step is not chain.steps[0],
+            related=self.related,
+            accumulates=own and step is not chain.last,
+            mentioned=uses(node).reads,
+            locals=made,
+            counters=uses(node).counters,
+            prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
+            carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
+        )
+
+    def sorted(self, late: bool) -> list[Candidate]:
+        """All edits that the early rules propose, or the late ones, the cheapest first."""
+        if late not in self._sorted:
+            self._sorted[late] = sorted(self._all(late), key=lambda c: c.cost)
+        return self._sorted[late]
+
+    def _all(self, late: bool) -> Iterator[Candidate]:
+        for position, step in enumerate(self._editable()):
+            own = step in self.chain.steps
+            far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
+            far += 0.3 if step.statement.role == "argument" and not step.tainted else 0.0
+            context, unfinished = self.context(step), self.not_yet(step)
+            for simple in simple_statements(step.statement.node):
+                if (uses(simple).binds - step.turns) & self.gradients and not own:
+                    continue
+                aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
+                gives_gradient = step.tainted and step.statement.role == "argument"
+                aside += 0.5 if _only_hands_on(simple) and not (own or gives_gradient) else 0.0
+                for edit in edits(simple, context, late):
+                    if not edit.names & unfinished:
+                        edit.cost += far + aside
+                        yield Candidate(edit.cost + 0.001 * position, edit, step)
+
+    def not_yet(self, step: Step) -> set[str]:
+        """The names that are given a value only after a step, so that it cannot use them."""
+        steps, node = self.chain.region.steps, step.statement.node
+        if isinstance(node, ast.FunctionDef):
+            return {n for s in steps if s.index > step.index for n in s.gradients}
+        before = set(self.chain.region.start).union(*(s.binds for s in steps if s.index < step.index))
+        before |= step.binds if hasattr(node, "body") else set()
+        return set().union(*(s.binds for s in steps)) - before
+
+    def _editable(self) -> Iterator[Step]:
+        """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
+        suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
+        yield from (step for step in suspects if not step.statement.only_moves)
+        yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
+        reads = set().union(*(s.reads for s in self.plan.steps))
+        for step in self.chain.region.steps:
+            if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
+                yield step
+
+
+def _makes_numbers(step: Step) -> bool:
+    return all(isinstance(value, int | float) for value in step.after.values())
+
+
+def _only_hands_on(line: ast.stmt) -> bool:
+    """Whether a line computes nothing, as `dx, x = None, cache`."""
+    parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
+    return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)

@@ -1,0 +1,300 @@
+"""From the judgements of one region to the rows and hazards of the report."""
+
+import ast
+import functools
+import re
+from dataclasses import replace
+
+from torch import Tensor
+
+from handgrad.checker.explain.diagnose import diagnose, shared_repair
+from handgrad.checker.explain.hazards import in_place_hazard, shadow_hazard, stale_hazard
+from handgrad.checker.explain.loops import narrowed, suspects
+from handgrad.checker.explain.residual import Residuals
+from handgrad.checker.judge.blame import Judgement, rounding
+from handgrad.checker.judge.judging import Judging, about
+from handgrad.checker.judge.notes import losses_of, notes
+from handgrad.checker.place import Place
+from handgrad.checker.read.source import Statement, segment
+from handgrad.checker.read.spelling import DOT, number_of
+from handgrad.checker.read.trees import simple_statements
+from handgrad.checker.report import Diagnosis, Hazard, VariableReport
+from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.run.values import storage_of
+from handgrad.checker.truth.chains import Chain
+from handgrad.checker.truth.compare import Comparison, as_tensor, compare
+from handgrad.checker.truth.reference import Value
+
+
+class Rows:
+    """The rows and hazards of one region."""
+
+    def __init__(self, trace: Trace, judging: Judging, explained: set[tuple]):
+        """Explain every line at fault but those in `explained`, which were found wrong in an earlier training step."""
+        self.trace, self.judging = trace, judging
+        self.judge, self.region, self.judged = judging.judge, judging.region, judging.judged
+        self.notes, self.written = list(judging.notes), set(judging.written)
+        self.rows: list[VariableReport] = []
+        self.hazards: list[Hazard] = []
+        self.loss: float | None = None
+        self.unsound: set[str] = set()
+        self.in_vain: dict[tuple[Step | ast.stmt, ...], list[Diagnosis]] = {}
+        self.residuals = Residuals(self.judge)
+        if judging.unfit is not None:
+            self.notes.append(judging.unfit)
+            return
+        self._find_hazards()
+        self.found = {
+            chain: self._diagnosed(chain, j) for chain, j in self.judged if j.fault and self._is_new(chain, explained)
+        }
+        self._explain_by_what_is_shared()
+        for chain, judgement in self.judged:
+            if self._is_new(chain, explained):
+                with about(chain):
+                    row = self._row(chain, judgement)
+                if row.verdict in ("wrong", "missing", "masked"):
+                    self.unsound.add(chain.name)
+                if not self._is_shown_already(chain, row):
+                    self.rows.append(row)
+                self.written |= {row.name, *self.judging.value_of(chain).names}
+                if any(step.turns for step in judgement.plan.steps):
+                    self.written |= self.judge.truth.between(judgement.plan)
+            elif judgement.fault:
+                self.unsound.add(chain.name)
+        self._list_missing()
+        self.notes += notes(trace, judging)
+        losses = losses_of(trace, judging)
+        self.loss = float(losses[0].data) if losses else None
+
+    def _row(self, chain: Chain, judgement: Judgement) -> VariableReport:
+        reference = judgement.want if judgement.true is None else judgement.true
+        actual = as_tensor(chain.actual, reference)
+        found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
+        row = VariableReport(
+            self._called(chain),
+            self.trace.shown(chain.name),
+            list(reference.shape),
+            chain.last.statement.place,
+            self._verdict(chain, judgement, found, actual),
+            found.exact and found.same_shape,
+            found.approximate,
+            found.maxdiff,
+            found.relative_error,
+            text=chain.last.statement.text,
+            chain_place=chain.last.statement.place,
+            tensors=(actual, reference),
+        )
+        if judgement.fault:
+            row.cause = "own"
+            found = self.found[chain]
+            found = [replace(found[0], left_over=self._left_over(chain, judgement)), *found[1:]]
+            statements = [self._statement_at(chain, one.place) for one in found]
+            row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
+            row.place, row.text = found[0].place or row.place, statements[0].text
+            if any(self._is_one_mistake(row, other) for other in self.rows):
+                row.cause, row.diagnosis = "inherited", []
+        elif row.verdict in ("wrong", "shape", "missing"):
+            row.cause = "inherited"
+        row.proof = functools.partial(self.residuals.proven, judgement)
+        return row
+
+    def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
+        with about(chain):
+            return self.residuals.left_over(judgement)
+
+    def _diagnosed(self, chain: Chain, judgement: Judgement) -> list[Diagnosis]:
+        """Why the chain is at fault; what was searched for in vain in the same lines of a loop is searched for once."""
+        suspected = suspects(chain, self.judged)
+        place = (chain.last, *suspected)
+        if not (suspected and place in self.in_vain):
+            with about(chain):
+                found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+            if found[0].kind != "unknown":
+                return found
+            self.in_vain[place] = found
+        return self.in_vain[place]
+
+    def _is_new(self, chain: Chain, explained: set[tuple]) -> bool:
+        return (self.trace.shown(chain.name), chain.last.statement.place) not in explained
+
+    def _explain_by_what_is_shared(self) -> None:
+        """Where an edit of a temporary mends one gradient and another that uses it, it explains both."""
+        for chain, judgement in self.judged:
+            if chain in self.found and (shared := shared_repair(self.judge, judgement)) is not None:
+                self.found[chain] = [shared]
+
+    def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
+        """Whether the line that makes another gradient wrong makes this one wrong too."""
+        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+            return False
+        mine, known = ([(d.fix, d.kind) for d in one.diagnosis] for one in (row, other))
+        return row.place != row.chain_place and mine == known and (None, "missing") not in mine
+
+    def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
+        """Whether what comes out of a function, or goes into one, has a row of its own."""
+        if row.cause == "own":
+            return False
+        local = number_of(chain.name) is not None
+        for other in self._gradients_of(self.judging.value_of(chain)):
+            same = self.trace.shown(other.name) == row.gradient
+            if (number_of(other.name) is not None) != local and local != same:
+                return True
+        return False
+
+    def _gradients_of(self, value: Value) -> list[Chain]:
+        return [chain for chain, _ in self.judged if self.judging.value_of(chain) is value]
+
+    def _called(self, chain: Chain) -> str:
+        """The variable as the user calls it; where a function calls it otherwise, as it is called outside."""
+        if number_of(chain.variable) is not None:
+            value = self.judging.value_of(chain)
+            outside = [other.variable for other in self._gradients_of(value)] + list(value.names)
+            return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
+        return self.trace.shown(chain.variable)
+
+    def _in_the_users_words(self, found: Diagnosis, statement: Statement) -> Diagnosis:
+        """No line can be added after a `return`, or in a call or a dict."""
+        adds = found.start > found.end
+        fix = None if adds and _is_a_part(statement) else self._sayable(found.fix, statement)
+        message = self.trace.shown(statement.spelled(found.message))
+        return replace(found, message=message, fix=fix, left_over=self._sayable(found.left_over, statement))
+
+    def _sayable(self, text: str | None, statement: Statement) -> str | None:
+        """A text as the user would spell it; None where it has local names of other calls."""
+        if text is None:
+            return None
+        local, spelled = _locals(statement.spelled(ast.unparse(statement.node))), statement.spelled(text)
+        return self.trace.shown(spelled) if _locals(spelled) <= local else None
+
+    def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
+        for step in [*reversed(chain.steps), *chain.region.steps]:
+            if step.statement.place == place and not step.statement.only_moves:
+                return step.statement
+        whole = chain.last.statement
+        if place is not None:
+            for line in simple_statements(whole.node):
+                if line.lineno == place.line and not isinstance(line, ast.For):
+                    return replace(whole, node=line, text=segment(whole.code, line), place=place)
+        return whole
+
+    def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
+        if judgement.fault:
+            return judgement.fault
+        if actual is None:
+            return "missing"
+        if found.exact and found.same_shape:
+            return "exact"
+        slack = judgement.cases[0].slack if judgement.cases else 0.0
+        near = found.relative_error is not None and (
+            found.relative_error <= rounding(chain.actual, judgement.true) or _absolute(actual, judgement) <= slack
+        )
+        if not near and self._explained(chain, judgement):
+            return "wrong"
+        if not found.same_shape and actual.numel() != 1:
+            return "shape"
+        if not near:
+            name, place = self.trace.shown(chain.name), chain.last.statement.place
+            self.notes.append(
+                f"{name} ({place}) is wrong, though its line is right when it is run again: what it uses comes out "
+                "differently then, or was changed in place where that is not seen."
+            )
+            return "wrong"
+        return "close"
+
+    def _explained(self, chain: Chain, judgement: Judgement) -> bool:
+        """Whether something upstream, or a hazard, accounts for a difference the line itself does not make."""
+        if self.hazards or judgement.plan.gradients & self.unsound:
+            return True
+        for name in sorted(judgement.plan.gradients):
+            if (later := self._finished_after(name, chain)) is not None:
+                self._warn_of(stale_hazard(chain, name, later), chain.last.statement)
+                return True
+        return False
+
+    def _finished_after(self, name: str, chain: Chain) -> Step | None:
+        """The statement that still changes a gradient after the chain has read it."""
+        reading = (
+            max(s.index for s in chain.steps if name in s.reads) if any(name in s.reads for s in chain.steps) else 0
+        )
+        found = [c for c, _ in self.judged if c.name == name and c.steps[0].index < reading]
+        writing = found[-1].steps if found else []
+        if writing and writing[0].index < reading < writing[-1].index:
+            return writing[-1]
+        return None
+
+    def _find_hazards(self) -> None:
+        forward = self.judge.truth.forward
+        losses = self.judge.truth.losses(forward)
+        if not losses:
+            return
+        reached = set().union(*(forward.ancestors(loss) for loss in losses))
+        first = min(loss.step.index if loss.step else -1 for loss in losses)
+        last = max(loss.step.index if loss.step else -1 for loss in losses)
+        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
+        roots = {n for v in reached if v.root for n in v.names} - inner
+        gradients = {n for s in self.region.steps for n in s.gradients}
+        reported: set[str] = set()
+        for step in self.region.steps:
+            if step.index <= first:
+                continue
+            names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
+            names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            for name in _without_further_names(self.region, step, names):
+                self._warn_of(in_place_hazard(self.region, step, name, name in gradients), step.statement)
+            reported.update(names)
+        for _, judgement in self.judged:
+            if judgement.rescued_by_clean:
+                for name, step in judgement.plan.shadowed.items():
+                    if name not in reported:
+                        reported.add(name)
+                        self._warn_of(shadow_hazard(step, name, judgement.chain), step.statement)
+
+    def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
+        """Keep a hazard in the user's words."""
+        repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
+        message = self.trace.shown(statement.spelled(hazard.message))
+        variable = self.trace.shown(hazard.variable)
+        self.hazards.append(replace(hazard, variable=variable, message=message, repair=repair))
+
+    def _list_missing(self) -> None:
+        forward = self.judge.truth.forward
+        losses = self.judge.truth.losses(forward)
+        if not losses:
+            return
+        loss = next(iter(losses))
+        for value in reversed(forward.values):
+            names = value.names.keys() | {self.trace.shown(name) for name in value.names}
+            if value in self.judge.truth.sweep(forward, loss) and not names & self.written and value is not loss:
+                real = self.trace.machine.namespace.get(value.name)
+                if value.root and not (isinstance(real, Tensor) and real.requires_grad):
+                    continue
+                self.written |= names
+                outside = [n for n in value.names if number_of(n) is None]
+                if not outside:  # a step inside a function, which needs no name of its own
+                    continue
+                name = self.trace.shown(outside[0])
+                self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
+    """Of the names a statement changes, the first that each tensor was given."""
+    bound = {name: i for i, earlier in enumerate(region.steps) for name in earlier.binds if earlier.index < step.index}
+    latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
+    first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
+    return [name for name in names if name in first.values()]
+
+
+def _locals(text: str) -> set[int | None]:
+    """The calls whose local names a text uses."""
+    return {number_of(name) for name in re.findall(rf"[\w{DOT}]+", text)} - {None}
+
+
+def _is_a_part(statement: Statement) -> bool:
+    """Whether the user's text of it is no statement that another can follow."""
+    return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
+
+
+def _absolute(actual: Tensor, judgement: Judgement) -> float:
+    if actual.numel() != judgement.want.numel():
+        return float("inf")
+    return float((actual.double().reshape(-1) - judgement.want.double().reshape(-1)).abs().max())

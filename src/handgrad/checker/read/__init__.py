@@ -1,0 +1,1 @@
+"""Read a program: its files, its statements, and what their names are spelled like."""

@@ -1,0 +1,277 @@
+"""Read a script or a notebook into statements that know where they stand."""
+
+import ast
+import codecs
+import functools
+import io
+import json
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from handgrad.checker.place import Place
+from handgrad.errors import HandgradError
+
+
+class SourceError(HandgradError):
+    """A file that cannot be read as a program."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of the user's program: its syntax tree, its text, its place, and the code it stands in.
+
+    `spelling` gives the user's words for those that stand in the tree in their place; `laid_out` says that it is run
+    as it is. `role` is "argument" where it is what a call hands over, "entry" where it only moves a value between a
+    name and the dict or object it stands for, "element" where it takes a gradient from where the one before has put it.
+    """
+
+    node: Any
+    text: str
+    place: Place
+    code: str
+    spelling: tuple[tuple[str, str], ...] = ()
+    laid_out: bool = False
+    role: str = ""
+
+    @property
+    def only_moves(self) -> bool:
+        """Whether it stands for nothing that the user has written."""
+        return self.role in ("entry", "element")
+
+    def spelled(self, text: str) -> str:
+        """What is written of the tree, in the user's words."""
+        for ours, theirs in self.spelling:
+            text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
+            text = exchanged(text, ours, theirs)
+        return text
+
+
+def exchanged(text: str, name: str, other: str) -> str:
+    """The text with another name wherever the name stands alone.
+
+    >>> exchanged("grads·h + grads·hpre", "grads·h", "grads['h']")
+    "grads['h'] + grads·hpre"
+    """
+    return re.sub(rf"(?<![\w·]){re.escape(name)}(?![\w·])", lambda _: other, text)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in the user's own code that Python itself refuses."""
+
+    place: Place
+    message: str
+
+
+@dataclass
+class Source:
+    """A program as statements, with what had to be left out of it, and the calls that are laid out already."""
+
+    path: Path | None
+    statements: list[Statement]
+    notes: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    scopes: list[Any] = field(default_factory=list)
+
+
+def read_source(path: Path) -> Source:
+    """Read a `.py` or `.ipynb` file.
+
+    Magics and shell lines are left out. A line that is not Python is left out too and named in `faults`, so that
+    the rest can still be checked.
+
+    Raises:
+        SourceError: the file is missing, is neither kind, or is not a notebook inside.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SourceError("not a file with a program in it", where=path, next_step="Save the program in a file.")
+    try:
+        content = path.read_bytes()
+        text = content.decode(encoding_of(path, content))
+    except FileNotFoundError:
+        raise SourceError(
+            "there is no such file", where=path, next_step="Give the path of a .py or .ipynb file."
+        ) from None
+    except OSError as error:
+        raise SourceError("the file cannot be read", where=path, got=error) from None
+    except (SyntaxError, LookupError, UnicodeDecodeError) as error:
+        expected = "utf-8, or the encoding that a coding line names"
+        raise SourceError("the file cannot be read", where=path, got=error, expected=expected) from None
+    if path.suffix == ".ipynb":
+        return _read_notebook(path, text)
+    if path.suffix != ".py":
+        raise SourceError(
+            "not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb"
+        )
+    source = Source(path, [])
+    _add_code(source, re.sub("\r\n?", "\n", text), str(path), None)
+    return source
+
+
+def encoding_of(path: Path, content: bytes) -> str:
+    """The encoding of a file: of a script that which Python finds, by its coding line and byte order mark (PEP 263).
+
+    Raises:
+        SyntaxError: Python does not know the encoding.
+    """
+    if path.suffix == ".py":
+        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+    return "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def parse_code(code: str, file: str = "<code>", cell: int | None = None) -> Source:
+    """The statements of a piece of code, such as one notebook cell."""
+    source = Source(None, [])
+    _add_code(source, code, file, cell)
+    return source
+
+
+def _read_notebook(path: Path, text: str) -> Source:
+    try:
+        cells = json.loads(text)["cells"]
+        codes = [(c.get("execution_count"), "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise SourceError(
+            "not a Jupyter notebook of version 4", where=path, next_step="Save it again from Jupyter."
+        ) from None
+    source = Source(path, [])
+    for number, (_, code) in enumerate(codes, start=1):
+        _add_code(source, code, str(path), number)
+    counts = [count for count, code in codes if count is not None and code.strip()]
+    if any(later < earlier for earlier, later in pairwise(counts)):
+        source.notes.append(
+            "The notebook was saved with its cells run in another order; here they are run from top to bottom."
+        )
+    return source
+
+
+_CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward|derive)\b")
+RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
+_RUNS_WITHOUT_PERCENT = re.compile(
+    r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"
+)
+"""What a notebook takes for a magic or a shell line although nothing says so."""
+_SHELL_ASSIGNMENT = re.compile(r"^\s*[\w, ]+=\s*[!%]")
+
+
+def without_magics(code: str) -> str:
+    """The code with shell lines and magics emptied, but for a statement they run, every line at its own number.
+
+    >>> without_magics("!wget names.txt\\nx = 1\\n%time y = 2")
+    '\\nx = 1\\ny = 2'
+    """
+    lines = code.split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].startswith("%%"):
+        if not _CELL_MAGIC_RUNS_PYTHON.match(lines[first]):
+            return "\n" * (len(lines) - 1)
+        lines[first] = ""
+    return "\n".join(_blank(line) for line in lines)
+
+
+def _blank(line: str) -> str:
+    bare = line.lstrip()
+    if timed := RUNS_A_STATEMENT.match(line):
+        return timed[1] + timed[2]
+    if _RUNS_WITHOUT_PERCENT.fullmatch(line):
+        return ""
+    if bare.startswith(("!", "%", "?")) or (bare.endswith("?") and "#" not in bare) or _SHELL_ASSIGNMENT.match(line):
+        indent = line[: len(line) - len(bare)]
+        return f"{indent}pass" if indent else ""
+    return line
+
+
+def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
+    if cell is not None or re.search(r"(?m)^\s*[!%]", code):
+        code = _keep_if_python(code) or without_magics(code)
+    lines = code.split("\n")
+    for _ in range(len(lines) + 1):
+        try:
+            tree = ast.parse("\n".join(lines))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            number = min(getattr(error, "lineno", None) or 1, len(lines))
+            source.faults.append(
+                Fault(Place(file, number, cell), f"{type(error).__name__}: {getattr(error, 'msg', error)}")
+            )
+            if len(source.faults) > 20 or not _silence(lines, number):
+                return
+        else:
+            break
+    else:
+        return
+    text = "\n".join(lines)
+    for statement in _statements(tree.body, text, file, cell):
+        shown = cell is not None and isinstance(statement.node, ast.Expr)
+        if not (shown and _RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
+            source.statements.append(statement)
+
+
+def _keep_if_python(code: str) -> str | None:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return code
+
+
+def _silence(lines: list[str], number: int) -> bool:
+    """Replace the offending line (or the last written one before it) by `pass`; False where none is left."""
+    for i in range(number - 1, -1, -1):
+        bare = lines[i].strip()
+        if bare and bare != "pass" and not bare.startswith("#"):
+            lines[i] = lines[i][: len(lines[i]) - len(lines[i].lstrip())] + "pass"
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=16)
+def _lines(code: str) -> list[bytes]:
+    return [line.encode() for line in _LINE.findall(code)]
+
+
+_LINE = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)
+"""A line as Python counts them, which `str.splitlines` does not."""
+
+
+def segment(code: str, node: Any) -> str:
+    """The text of a node, like `ast.get_source_segment`, but splitting the code into lines only once.
+
+    >>> code = "x = 1; y = (2,\\n 3)"
+    >>> segment(code, ast.parse(code).body[1])
+    'y = (2,\\n 3)'
+    """
+    lines = _lines(code)[node.lineno - 1 : node.end_lineno]
+    if not lines:
+        return ast.unparse(node)
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return b"".join(lines).decode()
+
+
+def around(code: str, node: Any) -> tuple[str, str]:
+    """What else stands on the lines of a node: other statements before it; those after it, and a comment.
+
+    >>> code = "x = 1; y = 2; z = 3  # three"
+    >>> around(code, ast.parse(code).body[1])
+    ('x = 1; ', '; z = 3  # three')
+    """
+    lines = _lines(code)
+    before = lines[node.lineno - 1][: node.col_offset].decode().lstrip()
+    return before, lines[node.end_lineno - 1][node.end_col_offset :].decode().rstrip()
+
+
+def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
+    for node in body:
+        yield Statement(node, segment(text, node), Place(file, node.lineno, cell), text)
+
+
+def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
+    """The statements of a block inside `statement`, such as a loop's body."""
+    place = statement.place
+    found = _statements(body, statement.code, place.file, place.cell)
+    return [replace(part, spelling=statement.spelling) for part in found]

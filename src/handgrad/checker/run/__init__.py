@@ -1,0 +1,1 @@
+"""Run a program once, statement by statement, and record what every one read, wrote and made."""

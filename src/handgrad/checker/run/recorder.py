@@ -1,0 +1,220 @@
+"""Run one statement of the user's program, and record what it read, wrote and made."""
+
+import ast
+import itertools
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.read.names import Uses, gradient_of, uses
+from handgrad.checker.read.source import Statement
+from handgrad.checker.read.spelling import number_of
+from handgrad.checker.run.flat import Flattener
+from handgrad.checker.run.losses import Losses
+from handgrad.checker.run.machine import (
+    LeaveLoop,
+    Machine,
+    Nothing,
+    ProgramEnds,
+    Randomness,
+    UserError,
+    compile_statement,
+    reads_of,
+    user_error,
+)
+from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.run.values import (
+    clone,
+    copied,
+    copy_values,
+    fingerprints,
+    holds,
+    holds_float,
+    is_float,
+    is_object,
+    storage_of,
+)
+
+_UNCOUNTED = re.compile(r"\.data\b|numpy")
+
+
+class Handled(BaseException):
+    """Leaves a `try` block for the handler of what one of its lines raised."""
+
+    def __init__(self, handler: ast.ExceptHandler, error: Exception):
+        """Keep both for the statement that `try` is."""
+        self.handler, self.error = handler, error
+
+
+class Recorder:
+    """Runs statements one at a time and appends what they did to the trace's last region.
+
+    `updates` says that something was computed from the gradients of this region; `handlers` are those of the `try`
+    blocks around the statement.
+    """
+
+    def __init__(self, trace: Trace, machine: Machine, flattener: Flattener, losses: Losses):
+        """Nothing has run yet."""
+        self.trace, self.machine, self.flattener, self.losses = trace, machine, flattener, losses
+        self.updates = False
+        self.handlers: list[list[ast.ExceptHandler]] = []
+        self._loss_seen = False
+        self._tainted: set[str] = set()
+        self._gradient_names: set[str] = set()
+        self._floats: set[str] = set()
+        self._computed: set[str] = set()
+        self._lost: set[str] = set()
+        self._counter = 0
+
+    def open_region(self) -> None:
+        """Begin a stretch that can be run again from the values of now."""
+        namespace = {k: v for k, v in self.machine.namespace.items() if not k.startswith("__")}
+        if self.trace.regions and not self.trace.regions[-1].steps:
+            self.trace.regions.pop()
+        self.trace.regions.append(Region(copy_values(namespace, clone)))
+        self._tainted, self._computed, self._loss_seen, self.updates = set(), set(), False, False
+        self.flattener.begin()
+
+    def run(self, statement: Statement) -> None:
+        """Run a statement and record it.
+
+        Raises:
+            Handled: the statement raised what a `try` block around it handles.
+        """
+        try:
+            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.file))
+        except (SyntaxError, ValueError, RecursionError) as error:
+            refused = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+            self.trace.stops.append(UserError(statement.place, refused))
+            return
+        self._counter += 1
+        found = uses(statement.node)
+        step.constant = not torch.is_grad_enabled()
+        step.reads = reads_of(self.machine, statement.node)
+        computed = any(n in self._computed or holds_float(self.machine.namespace.get(n)) for n in step.reads)
+        self._execute(step, found)
+        self._classify(step, found)
+        self._keep_what_was_made(step, plain=not (computed or step.error or step.backward))
+        made = {n for n in step.writes if computed and holds(torch.is_tensor, self.machine.namespace.get(n))}
+        self._computed = (self._computed - step.binds) | made
+        self.trace.regions[-1].steps.append(step)
+        if step.error:
+            self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
+        for name in step.binds:
+            if self.losses.is_loss(name, self.machine.namespace.get(name)) and not step.backward:
+                self._loss_seen = True
+                if name not in self.losses.found:
+                    self.losses.found.append(name)
+            elif self.losses.may_be_made_of_some(name, self.machine.namespace.get(name)) and not step.backward:
+                self.trace.wholes.add(name)
+
+    def _execute(self, step: Step, found: Uses) -> None:
+        """Run the step's code, and see what it bound and changed."""
+        namespace = self.machine.namespace
+        namespace["__leave_loop__"] = LeaveLoop
+        before, random_before = fingerprints(namespace), Randomness.now(namespace)
+        try:
+            self.machine.run(step.code)
+        except ProgramEnds as ends:
+            raise SystemExit(*ends.end.args) from None
+        except Exception as error:
+            if (handler := self._handler_of(error)) is not None:
+                raise Handled(handler, error) from None
+            step.error = user_error(error, step.statement)
+        after = fingerprints(namespace)
+        written = {n for n, mark in after.items() if before.get(n) != mark}
+        step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
+        touched = {n for n in found.called if is_object(namespace.get(n))}
+        shown = {
+            n for n in found.changes & set(after) if n in written or not _counts_changes(step.statement, namespace[n])
+        }
+        step.changes = (written | touched | shown) - step.binds
+        if step.error:
+            step.binds |= found.binds
+            step.changes |= found.changes - step.binds
+        if random_before.has_moved(Randomness.now(namespace)):
+            step.randomness = random_before
+
+    def _keep_what_was_made(self, step: Step, plain: bool) -> None:
+        namespace = self.machine.namespace
+        for name in step.writes:
+            value = namespace.get(name)
+            step.after[name] = copied(value) if name in step.gradients else value
+        step.plain = plain
+        if plain:
+            step.after = copy_values(step.after, clone)
+
+    def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
+        """The handler around a line that raised, and does not raise again."""
+        for handler in itertools.chain(*reversed(self.handlers)):
+            named = ast.unparse(handler.type) if handler.type else None
+            if named is None or any(kind.__name__ in named for kind in type(error).__mro__[:-2]):
+                return None if any(isinstance(n, ast.Raise) for n in ast.walk(handler)) else handler
+        return None
+
+    def _settle_error(self, step: Step, error: UserError, written: set[str]) -> None:
+        follows = error.lacks(self._lost)
+        self._lost |= written
+        if not step.backward and self._draws(step):
+            self.machine.namespace.update({name: Nothing(name) for name in written})
+        elif not follows:
+            shows = step.tainted and isinstance(step.statement.node, ast.Expr)
+            trace = self.trace
+            (trace.asides if shows else trace.errors if step.backward else trace.stops).append(error)
+        for name in step.gradients:
+            self.machine.namespace.pop(name, None) if name in step.binds else None
+
+    def _draws(self, step: Step) -> bool:
+        """Whether a statement uses a plot, for which something stands in that does less."""
+        direct = uses(step.statement.node).reads
+        return any(isinstance(self.machine.namespace.get(name), Nothing) for name in direct)
+
+    def _classify(self, step: Step, found: Uses) -> None:
+        namespace = self.machine.namespace
+        if self._loss_seen:
+            self._floats |= {n for n, v in namespace.items() if is_float(v)}
+            known = self._floats - self._gradient_names
+            calls_with_loss = {number_of(loss) for loss in self.losses.found}
+            for name in self._written_knowingly(step, found) - found.counters:
+                variable = self.flattener.variable_of(name, known - {name})
+                knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
+                spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
+                if variable and spelled and self._can_be_a_gradient(name, variable):
+                    step.gradients[name] = variable
+        self._gradient_names |= set(step.gradients)
+        if step.gradients and step.statement.role == "element":
+            maker = next(s for s in reversed(self.trace.regions[-1].steps) if not s.statement.only_moves)
+            maker.tainted = not maker.gradients
+        sources = self._tainted | self._gradient_names
+        step.tainted = not step.gradients and bool(step.reads & sources)
+        if step.tainted:
+            self._tainted |= step.writes
+            self.updates = True
+        else:
+            self._tainted -= step.binds
+
+    def _can_be_a_gradient(self, name: str, variable: str) -> bool:
+        """Not a class or a generator; a function only where nobody calls it and nothing else is the gradient."""
+        value = self.machine.namespace.get(name)
+        if isinstance(value, type | torch.Generator):
+            return False
+        if not callable(value):
+            return True
+        others = self.losses.names - {name}
+        return name not in self.losses.read and all(gradient_of(other, {variable}) is None for other in others)
+
+    def _written_knowingly(self, step: Step, found: Uses) -> set[str]:
+        """The written names without those that changed only because they share storage with a gradient written here."""
+        namespace = self.machine.namespace
+        shown = (found.binds | found.changes) & step.writes
+        named = {n for n in shown - found.counters if self.losses.is_spelled_like_a_gradient(n)}
+        storages = {storage_of(namespace.get(n)) for n in named} - {None}
+        return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
+
+
+def _counts_changes(statement: Statement, value: Any) -> bool:
+    """Whether a change of the value would show in its version, so that `h.exp().mul_(d)` is seen to leave `h` alone."""
+    tensor = isinstance(value, Tensor) and not value.is_inference()
+    return tensor and not _UNCOUNTED.search(statement.text)

@@ -1,0 +1,89 @@
+"""What running the user's program once leaves behind: for every statement what it read, wrote and made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from handgrad.checker.read.source import Statement
+from handgrad.checker.run.machine import Machine, Randomness, UserError
+
+
+@dataclass(eq=False)
+class Step:
+    """One statement as it was run.
+
+    `reads`, `binds` and `changes` hold names; `after` what the written names were afterwards; `gradients` the
+    gradient names it wrote, each with its variable; `turns` those that it turns into the gradient of another variable;
+    `constant` says that it ran under `torch.no_grad()`, `tainted` that it computes from gradients; `plain` that no
+    float tensor goes in, nor a tensor that was computed from one, so that what comes out may be used again.
+    """
+
+    index: int
+    statement: Statement
+    code: CodeType
+    reads: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    changes: set[str] = field(default_factory=set)
+    after: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, str] = field(default_factory=dict)
+    turns: set[str] = field(default_factory=set)
+    constant: bool = False
+    tainted: bool = False
+    plain: bool = False
+    error: UserError | None = None
+    randomness: Randomness | None = None
+
+    @property
+    def writes(self) -> set[str]:
+        """Names bound or changed in place."""
+        return self.binds | self.changes
+
+    @property
+    def backward(self) -> bool:
+        """Whether the statement belongs to the backward pass."""
+        return self.tainted or bool(self.gradients)
+
+
+@dataclass(eq=False)
+class Region:
+    """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
+
+    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where
+    it is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    """
+
+    start: dict[str, Any]
+    steps: list[Step] = field(default_factory=list)
+    begun: set[str] = field(default_factory=set)
+    reduced: bool = False
+
+
+@dataclass
+class Trace:
+    """The run of a program.
+
+    `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `handled` are those
+    that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
+    the line with which the program ended itself.
+    """
+
+    machine: Machine
+    regions: list[Region] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stops: list[UserError] = field(default_factory=list)
+    errors: list[UserError] = field(default_factory=list)
+    asides: list[UserError] = field(default_factory=list)
+    handled: list[UserError] = field(default_factory=list)
+    ended: UserError | None = None
+    timed_out: UserError | None = None
+    unfinished: set[str] = field(default_factory=set)
+    losses: list[str] = field(default_factory=list)
+    shown: Callable[[str], str] = str
+    mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    evident: set[str] = field(default_factory=set)
+    """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
+    wholes: set[str] = field(default_factory=set)
+    """The scalars that may be computed from a loss which is known by its name alone."""

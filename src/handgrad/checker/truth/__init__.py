@@ -1,0 +1,1 @@
+"""What is right: the true gradients of a recorded program, in its own situation and in others."""

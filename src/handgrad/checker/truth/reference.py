@@ -1,0 +1,393 @@
+"""The true gradients: the user's own forward pass, run again under autograd and cut at every named value."""
+
+import ast
+import contextlib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from handgrad.checker.read.names import uses
+from handgrad.checker.run.machine import InDouble, Machine
+from handgrad.checker.run.trace import Region, Step
+from handgrad.checker.run.values import attributes, callable_module, copy_values, holds_float, is_float, is_object
+from handgrad.checker.truth.assumptions import differentiated
+
+Change = Callable[[str, Tensor], Tensor]
+
+
+@dataclass(eq=False)
+class Value:
+    """One named value of the forward pass.
+
+    `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
+    statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
+    `made` and `leaf` are parts of the same graph, and `edge` is where the value stands in it, whatever is done in place
+    to the tensor later.
+    """
+
+    name: str
+    step: Step | None
+    made: Tensor
+    leaf: Tensor
+    bound: Tensor
+    root: bool
+    names: dict[str, int] = field(default_factory=dict)
+    edge: GradientEdge | None = None
+    inputs: list["Value"] | None = None
+
+    @property
+    def data(self) -> Tensor:
+        """What later statements saw, detached."""
+        return self.leaf.detach()
+
+
+@dataclass
+class Forward:
+    """A run of the forward pass: its values in order, and what every name held after every step.
+
+    `functions` are the user's autograd Functions whose backward half was not needed.
+    """
+
+    values: list[Value] = field(default_factory=list)
+    start: dict[str, Any] = field(default_factory=dict)
+    history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    failed: list[tuple[Step, Exception]] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+    _leaves: dict[int, Value] = field(default_factory=dict)
+
+    def versions(self, name: str) -> list[Value]:
+        """The values a name had, latest first."""
+        return [v for v in reversed(self.values) if name in v.names]
+
+    def had(self, name: str, before: int) -> list[Value]:
+        """The values a name had before a step, latest first, then those it was given later."""
+        found = self.versions(name)
+        return sorted(found, key=lambda v: v.names[name] >= before)
+
+    def world(self, before: int) -> dict[str, Any]:
+        """What every name held just before the step with index `before`."""
+        world = dict(self.start)
+        for index, written in self.history:
+            if index >= before:
+                break
+            world.update(written)
+        return world
+
+    def inputs(self, value: Value) -> list[Value]:
+        """The named values that `value` was made from directly."""
+        if value.inputs is None:
+            found, seen, queue = [], set(), [value.made.grad_fn]
+            while queue:
+                node = queue.pop()
+                if node is None or node in seen:
+                    continue
+                seen.add(node)
+                if (variable := getattr(node, "variable", None)) is not None and id(variable) in self._leaves:
+                    found.append(self._leaves[id(variable)])
+                queue.extend(n for n, _ in node.next_functions)
+            value.inputs = sorted(set(found), key=self.values.index)
+        return value.inputs
+
+    def ancestors(self, value: Value) -> set[Value]:
+        """The values that `value` depends on, itself included."""
+        found, queue = set(), [value]
+        while queue:
+            if (one := queue.pop()) not in found:
+                found.add(one)
+                queue += self.inputs(one)
+        return found
+
+    def consumers(self, value: Value, within: set[Value]) -> list[Value]:
+        """The values among `within` made directly from `value`: one path each."""
+        return [v for v in self.values if v in within and value in self.inputs(v)]
+
+    def local(self, consumer: Value, gradient: Tensor, inputs: list[Value]) -> list[Tensor | None]:
+        """The vector-Jacobian products of one statement.
+
+        As the gradient of a weighted sum, since `grad_outputs` makes torch load its symbolic shapes, which takes as
+        long as everything here.
+        """
+        leaves = [v.leaf for v in inputs]
+        weighted = (consumer.made * gradient.to(consumer.made.dtype)).sum()
+        return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
+
+    def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
+        """The gradient of the loss for every value it depends on, from the last to the first.
+
+        A value in `fixed` takes the gradient given there in place of what its consumers send it.
+        """
+        fixed = fixed or {}
+        within = self.ancestors(loss)
+        gradients: dict[Value, Tensor] = {loss: torch.ones_like(loss.leaf)}
+        for value in reversed(self.values):
+            if value not in within:
+                continue
+            if value in fixed:
+                gradients[value] = fixed[value]
+            gradient = gradients.get(value)
+            inputs = self.inputs(value)
+            if gradient is None or not inputs:
+                continue
+            for source, part in zip(inputs, self.local(value, gradient, inputs), strict=True):
+                if part is not None:
+                    gradients[source] = gradients[source] + part if source in gradients else part
+        return gradients
+
+
+def needed_steps(region: Region) -> list[Step]:
+    """The forward statements that a loss or a backward statement depends on, in order.
+
+    What is put into an object or a dict may be read by any other name that this has. What is computed and not used, and
+    what a loop binds and does not carry from round to round, may be what a backward statement lacks.
+    """
+    backward = [s for s in region.steps if s.backward]
+    if not backward:
+        return []
+    wanted: set[str] = set()
+    kept: list[Step] = []
+    for step in reversed(region.steps[: region.steps.index(backward[-1]) + 1]):
+        if step.backward:
+            wanted |= step.reads | (step.binds if isinstance(step.statement.node, ast.For | ast.While) else set())
+        elif step.error is None and (
+            step.writes & wanted
+            or any(_scalar(step.after.get(n)) for n in step.writes)
+            or step.statement.only_moves
+            or (isinstance(step.statement.node, ast.Assign) and any(is_float(v) for v in step.after.values()))
+        ):
+            kept.append(step)
+            wanted |= step.reads
+    return kept[::-1]
+
+
+def _scalar(value: Any) -> bool:
+    return is_float(value) and value.numel() == 1
+
+
+def run_forward(
+    machine: Machine,
+    region: Region,
+    *,
+    double: bool = True,
+    cut: bool = True,
+    change: Change | None = None,
+    losses: Collection[str] = (),
+    derived: bool = True,
+) -> Forward:
+    """Run the forward statements of a region again.
+
+    Args:
+        machine: where the user's statements run.
+        region: the statements and the values they started from.
+        double: in float64, whatever dtype the user's code asks for.
+        cut: detach every named value, so that each statement's own products can be taken.
+        change: another value for each value that nothing was computed from, such as a parameter.
+        losses: names of losses; what is made after the first of them is not changed.
+        derived: the user's autograd Functions have the gradient of their forward halves, not what their backward says.
+    """
+    steps = needed_steps(region)
+    used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
+    convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
+    start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
+    first = min((s.index for s in steps if s.binds & set(losses)), default=None)
+    runner = _Runner(machine, convert, cut, change, first)
+    runner.differentiates = any(_scalar(step.after.get(n)) and not step.constant for step in steps for n in step.binds)
+    own = differentiated(machine.namespace["__name__"], runner.forward.functions)
+    nothing = contextlib.nullcontext()
+    with machine.holding(start), torch.enable_grad(), InDouble() if double else nothing, own if derived else nothing:
+        runner.register(list(start), None)
+        runner.forward.start = {n: machine.namespace[n] for n in start}
+        for step in steps:
+            runner.run(step)
+            if region.reduced and runner.forward.failed:
+                break
+    return runner.forward
+
+
+class _Runner:
+    def __init__(
+        self,
+        machine: Machine,
+        convert: Callable[[Tensor], Tensor],
+        cut: bool,
+        change: Change | None,
+        first_loss: int | None,
+    ):
+        self.machine, self.convert, self.cut, self.change = machine, convert, cut, change
+        self.first_loss = first_loss
+        self.forward = Forward()
+        self.bound: dict[int, tuple[Value, int]] = {}
+        self.loss_made = False
+        self.differentiates = False
+
+    def run(self, step: Step) -> None:
+        namespace = self.machine.namespace
+        self.loss_made = self.first_loss is not None and step.index > self.first_loss
+        constant = step.constant and self.differentiates
+        if step.plain:
+            namespace.update(copy_values(step.after, self.convert))
+            self.register(sorted(step.writes), step)
+        else:
+            if step.randomness:
+                step.randomness.restore(namespace)
+            self._spare(step)
+            try:
+                with torch.set_grad_enabled(not constant):
+                    self.machine.run(step.code)
+            except Exception as error:
+                self.forward.failed.append((step, error))
+                return
+            self.register(sorted(step.writes), step)
+        self.forward.history.append((step.index, {n: namespace[n] for n in step.writes if n in namespace}))
+
+    def _spare(self, step: Step) -> None:
+        """Give values that are changed in place new tensors: the old ones are part of earlier products."""
+        namespace = self.machine.namespace
+        for name in step.changes if self.cut else ():
+            tensor = namespace.get(name)
+            value, version = self.bound.get(id(tensor), (None, 0))
+            if value is not None and isinstance(tensor, Tensor) and tensor._version == version:
+                del self.bound[id(tensor)]
+                value.bound = fresh = value.leaf.clone()
+                self.bound[id(fresh)] = value, fresh._version
+                _replace(namespace, tensor, fresh)
+                namespace.update({n: fresh for n, held in namespace.items() if held is tensor})
+
+    def register(self, names: Iterable[str], step: Step | None) -> None:
+        namespace = self.machine.namespace
+        renamed: dict[int, Value] = {}
+        for name in sorted(names, key=lambda name: _afterthought(name, step)):
+            tensor = namespace.get(name)
+            if not is_float(tensor):
+                continue
+            if id(tensor) in renamed:
+                value = renamed[id(tensor)]
+            else:
+                known = self.bound.get(id(tensor))
+                if known and known[1] == tensor._version:
+                    value = known[0]
+                else:
+                    value = self._add(name, tensor, step)
+                    renamed[id(tensor)] = value
+                    if value.bound is not tensor:
+                        _replace(namespace, tensor, value.bound)
+            if not (value.names and _afterthought(name, step)):
+                value.names.setdefault(name, step.index if step else -1)
+            namespace[name] = value.bound
+
+    def _add(self, name: str, tensor: Tensor, step: Step | None) -> Value:
+        root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
+        if self.cut or root:
+            data = tensor.detach()
+            if root:
+                if self.change is not None and not self.loss_made:
+                    data = self.change(name, data)
+                data = data.clone()
+            leaf = data.requires_grad_()
+            bound = leaf.clone()
+        else:
+            leaf = bound = tensor
+        value = Value(name, step, tensor, leaf, bound, root)
+        if not self.cut and bound.requires_grad:
+            value.edge = get_gradient_edge(bound)
+        self.forward.values.append(value)
+        self.forward._leaves[id(leaf)] = value
+        self.bound[id(bound)] = (value, bound._version)
+        return value
+
+    def _reaches_leaf(self, tensor: Tensor) -> bool:
+        seen, queue = set(), [tensor.grad_fn]
+        while queue:
+            node = queue.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            if id(getattr(node, "variable", None)) in self.forward._leaves:
+                return True
+            queue.extend(n for n, _ in node.next_functions)
+        return False
+
+
+def _afterthought(name: str, step: Step | None) -> int:
+    """How little a statement is about a name that it writes: 0 where it binds it, 2 where only the storage is shared.
+
+    Of the names of one tensor, the others go on standing for the value before: `hpre` in `h = hpre.relu_()`.
+    """
+    if step is None or name in step.binds:
+        return 0
+    return 1 if name in uses(step.statement.node).changes else 2
+
+
+def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
+    """Put `new` where lists, dicts and objects of the user's hold `old`."""
+    for name, value in namespace.items():
+        if name.startswith("__") or isinstance(value, Tensor) or callable_module(value) or isinstance(value, type):
+            continue
+        if isinstance(value, list | dict) or is_object(value):
+            _replace_in(value, old, new, 3)
+
+
+def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
+    if depth == 0 or callable_module(value) or isinstance(value, Tensor | type | str):
+        return
+    if isinstance(value, list):
+        if len(value) > 256 or (value and not holds_float(value, depth)):
+            return
+        for i, item in enumerate(value):
+            if item is old:
+                value[i] = new
+            elif not isinstance(item, Tensor):
+                _replace_in(item, old, new, depth - 1)
+        return
+    items = value if isinstance(value, dict) else attributes(value)
+    if len(items) > 256:
+        return
+    for key, item in list(items.items()):
+        if item is old and isinstance(value, dict):
+            value[key] = new
+        elif item is old:
+            object.__setattr__(value, key, new)
+        elif not isinstance(item, Tensor | int | float | str):
+            _replace_in(item, old, new, depth - 1)
+
+
+def own_gradients(forward: Forward, loss: Value, names: Collection[str]) -> dict[Value, Tensor]:
+    """Autograd's gradients for the values with these names, through a pass that was not cut: to the last bit what
+    `loss.backward()` gives the user. None where autograd cannot differentiate the pass.
+    """
+    within = {v: v.edge for v in forward.values if v.edge is not None and v.names.keys() & set(names)}
+    try:
+        found = torch.autograd.grad(loss.bound, list(within.values()), retain_graph=True, allow_unused=True)
+    except RuntimeError:
+        return {}
+    return {v: g for v, g in zip(within, found, strict=True) if g is not None}
+
+
+def random_like(reference: Tensor, generator: torch.Generator, *, dense: bool = False) -> Tensor:
+    """A random gradient of the size of `reference`, with its exact zeros unless it is to be `dense`."""
+    noise = torch.randn(reference.shape, generator=generator, dtype=torch.float64).to(reference.dtype)
+    return noise if dense else noise * (reference != 0)
+
+
+def other_values(generator: torch.Generator, trained: Collection[str], shrink: float = 1.0) -> Change:
+    """Other numbers for parameters and inputs; masks, which have few different values, stay.
+
+    A constant tensor is changed only where its name is among those `trained`.
+    """
+
+    def change(name: str, tensor: Tensor) -> Tensor:
+        if tensor.numel() == 0 or tensor.layout is not torch.strided or not bool(torch.isfinite(tensor).all()):
+            return tensor
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
+        low, high = float(tensor.min()), float(tensor.max())
+        if low == high:
+            return tensor + 0.1 * noise if tensor.dim() and name in trained else tensor
+        if tensor.numel() > 4 and tensor.unique().numel() <= 2:
+            return tensor
+        changed = tensor * (1 + 0.3 * noise.clamp(-2, 2))
+        return shrink * changed
+
+    return change
