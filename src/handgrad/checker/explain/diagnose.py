@@ -12,7 +12,6 @@ from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import are_alike
 from handgrad.checker.explain.edits import scales
 from handgrad.checker.explain.formulas import Formulas, rewritten
-from handgrad.checker.explain.messages import MESSAGES
 from handgrad.checker.explain.pairs import repairing_pair
 from handgrad.checker.explain.readable import is_readable
 from handgrad.checker.explain.rewrite import shown
@@ -37,11 +36,10 @@ def diagnose(judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]
     """
     chain = judgement.chain
     if judgement.fault == "missing":
-        return [Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)]
+        return [Diagnosis("missing", chain.last.statement.place, fact="unwritten", about=(chain.name,))]
     search = _Search(judge, judgement, suspected)
     if chain.refused and search.trials.right():
-        message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
-        return [Diagnosis("unknown", message, place=chain.refused.place)]
+        return [Diagnosis("unknown", chain.refused.place, fact="refused", about=(chain.refused.message,))]
     return search.run()
 
 
@@ -142,9 +140,9 @@ class _Search:
                     found = replace(found, fix=None)
                 if self.raises:
                     raised = self.symptoms.unknown()
-                    return replace(found, kind=raised.kind, message=raised.message)
+                    return replace(raised, fix=found.fix, place=found.place, start=found.start, end=found.end)
                 if self.own is not None and self.own.shape != self.case.want.shape:
-                    return replace(found, kind="shape", message=self.telling.worded(MESSAGES["shape"]))
+                    return replace(found, kind="shape", old="", new="")
                 return found
         return None
 
@@ -173,8 +171,8 @@ class _Search:
         return None
 
     def _missing_path(self, names: list[str]) -> Diagnosis:
-        through = " and ".join(names)
-        message = f"a path is missing: {self.chain.variable} also reaches the loss through {through}"
+        about = (self.chain.variable, " and ".join(names))
+        missing = Diagnosis("missing-path", fact="path missing", about=about)
         named = all(self.formulas.upstream(name) for name in names)
         found = self._added_terms(names) if named else None
         if found is None:
@@ -182,21 +180,21 @@ class _Search:
             if again is not None and again.kind == "misplaced-sum":
                 return again
             if again is not None:
-                return replace(again, kind="missing-path", message=self.telling.worded(message))
+                return replace(again, kind="missing-path", fact=missing.fact, about=about)
         found = found or self._added_terms(names)
         if found is None and (whole := self._rewritten()) is not None:
-            return replace(whole, kind="missing-path", message=self.telling.worded(message))
-        return self._added("missing-path", message, found)
+            return replace(whole, kind="missing-path", fact=missing.fact, about=about)
+        return self._added(missing, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
-        message = f"the path through {names[0]} is counted twice"
+        twice = Diagnosis("extra-path", fact="path twice", about=(names[0],))
         rescales = ("scale", "wrong-constant", "missing-factor")
         found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", *rescales))
         if found is not None and found.kind in rescales:
             return found
         if found is not None:
-            return replace(found, kind="extra-path", message=self.telling.worded(message))
-        return self._added("extra-path", message, None)
+            return replace(found, kind="extra-path", fact=twice.fact, about=twice.about)
+        return self._added(twice, None)
 
     def _added_terms(self, names: list[str]) -> str | None:
         """A line to add that brings the missing path."""
@@ -245,7 +243,7 @@ class _Search:
         self.trials.most_work = self.trials.work + MOST_WORK / 3
         for consumer in self.formulas.consumers:
             if (added := self._added_terms([consumer])) is not None:
-                return self._added("missing-term", MESSAGES["missing-term"], added)
+                return self._added(Diagnosis("missing-term"), added)
         gradient = self.chain.name
         names = [n for n in self.candidates.context().tensors if n not in self.gradients]
         for name in names:
@@ -262,10 +260,10 @@ class _Search:
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
         if self.trials.exhausted() or not self.trials.right_after(line):
             return None
-        return self._added(kind, MESSAGES[kind], line)
+        return self._added(Diagnosis(kind), line)
 
-    def _added(self, kind: str, message: str, line: str | None) -> Diagnosis:
-        return self.telling.of_added(kind, message, line, self.gradients)
+    def _added(self, found: Diagnosis, line: str | None) -> Diagnosis:
+        return self.telling.of_added(found, line, self.gradients)
 
 
 def _brings_a_path(edit: Edit) -> bool:

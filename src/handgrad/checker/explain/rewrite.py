@@ -16,8 +16,8 @@ def unparsed(node: ast.AST) -> str:
 
 
 def shown(node: ast.AST) -> str:
-    """The text of what stands in the place of a node."""
-    return unparsed(node).strip() if not isinstance(node, ast.Pass) else "nothing"
+    """The text of what stands in the place of a node; nothing for a statement that does nothing."""
+    return unparsed(node).strip() if not isinstance(node, ast.Pass) else ""
 
 
 def edited_text(code: str | None, simple: ast.stmt, edit: Edit, spelled: Callable[[str], str] = str) -> str:

@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -18,7 +19,7 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement, segment
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.read.trees import simple_statements
-from handgrad.checker.report import Diagnosis, Hazard, VariableReport
+from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import storage_of
 from handgrad.checker.truth.chains import Chain
@@ -98,7 +99,7 @@ class Rows:
         row.proof = functools.partial(self.residuals.proven, judgement)
         return row
 
-    def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
+    def _left_over(self, chain: Chain, judgement: Judgement) -> LeftOver | None:
         with about(chain):
             return self.residuals.left_over(judgement)
 
@@ -156,8 +157,18 @@ class Rows:
         """No line can be added after a `return`, or in a call or a dict."""
         adds = found.start > found.end
         fix = None if adds and _is_a_part(statement) else self._sayable(found.fix, statement)
-        message = self.trace.shown(statement.spelled(found.message))
-        return replace(found, message=message, fix=fix, left_over=self._sayable(found.left_over, statement))
+        left = self._left_sayable(found.left_over, statement)
+        return replace(found.spelled(self._say(statement)), fix=fix, left_over=left)
+
+    def _say(self, statement: Statement) -> Callable[[str], str]:
+        return lambda text: self.trace.shown(statement.spelled(text))
+
+    def _left_sayable(self, left: LeftOver | None, statement: Statement) -> LeftOver | None:
+        """What is left over as the user would spell it, as far as that can be done."""
+        if left is None:
+            return None
+        formula, path = (self._sayable(text, statement) for text in (left.formula, left.path))
+        return replace(left, formula=formula, path=path) if formula is not None and path is not None else None
 
     def _sayable(self, text: str | None, statement: Statement) -> str | None:
         """A text as the user would spell it; None where it has local names of other calls."""
@@ -252,9 +263,8 @@ class Rows:
     def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
         """Keep a hazard in the user's words."""
         repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
-        message = self.trace.shown(statement.spelled(hazard.message))
-        variable = self.trace.shown(hazard.variable)
-        self.hazards.append(replace(hazard, variable=variable, message=message, repair=repair))
+        about, variable = tuple(map(self._say(statement), hazard.about)), self.trace.shown(hazard.variable)
+        self.hazards.append(replace(hazard, variable=variable, about=about, repair=repair))
 
     def _list_missing(self) -> None:
         forward = self.judge.truth.forward

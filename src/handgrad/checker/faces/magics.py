@@ -21,6 +21,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 from torch import Tensor
 
+from handgrad.checker import render
 from handgrad.checker.inspection import CheckError, check_source
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.report import Report, VariableReport
@@ -30,11 +31,9 @@ from handgrad.errors import HandgradError
 
 NOTEBOOK = "<notebook>"
 TIMEOUT_S = 60.0
-COLOURS = {"exact": "#2a7", "close": "#2a7", "wrong": "#c33", "masked": "#a3a", "shape": "#b80", "missing": "#999"}
-HEADINGS = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
 OPTIONS = (
     argument("--loss", help="the name of the loss, where it is not clear"),
-    argument("--hint", type=int, choices=(1, 2, 3), default=2, help="1 the line, 2 the kind too, 3 the answer too"),
+    argument("--hint", type=int, choices=(1, 2, 3), help="1 the line, 2 the kind too, 3 the answer too"),
     argument("--fix", action="store_true", help="show each wrong line as it should be"),
     argument("--prove", action="store_true", help="say which right lines are right whatever the numbers"),
     argument("--strict", action="store_true", help="a missing gradient or a shape that only broadcasts is a fault too"),
@@ -184,24 +183,8 @@ class HtmlReport:
         return str(self.report)
 
     def _repr_html_(self) -> str:
-        report = self.report
-        heads = "".join(f"<th style='text-align:left'>{heading}</th>" for heading in HEADINGS)
-        rows = "".join(
-            f"<tr style='color:{COLOURS[variable.verdict]}'>{_cells(row)}</tr>"
-            for variable, row in zip(report.variables, report.table_rows(), strict=True)
-        )
-        said = "".join(f"<pre>{html.escape(text)}</pre>" for text in report.explanations())
-        maps = "".join(heat_maps(row, self.values.get(row.name)) for row in report.blamed if report.is_fault(row))
-        notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in report.notes)
-        colour = COLOURS["exact" if report.right else "wrong"]
-        return (
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{said}{maps}{notes}"
-            f"<p style='color:{colour}'><b>{html.escape(report.summary())}</b></p>"
-        )
-
-
-def _cells(row: tuple[str, ...]) -> str:
-    return "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+        blamed = (row for row in self.report.blamed if self.report.is_fault(row))
+        return render.html(self.report, "".join(heat_maps(row, self.values.get(row.name)) for row in blamed))
 
 
 def heat_maps(row: VariableReport, value: Any = None) -> str:
