@@ -14,7 +14,7 @@ from handgrad.checker.explain.edits import scales
 from handgrad.checker.explain.formulas import Formulas, rewritten
 from handgrad.checker.explain.pairs import repairing_pair
 from handgrad.checker.explain.readable import is_readable
-from handgrad.checker.explain.rewrite import shown
+from handgrad.checker.explain.rewrite import unparsed
 from handgrad.checker.explain.symptoms import Symptoms
 from handgrad.checker.explain.telling import Telling
 from handgrad.checker.explain.trials import MOST_WORK, Change, Trials
@@ -136,7 +136,7 @@ class _Search:
         for candidate in self._rewrites:
             if only(candidate.edit) and self._repairs(candidate):
                 found = self.telling.of(candidate.edit, candidate.step)
-                if found.fix is not None and not is_readable(found.fix, shown(candidate.edit.statement)):
+                if found.fix is not None and not is_readable(found.fix, unparsed(candidate.edit.statement)):
                     found = replace(found, fix=None)
                 if self.raises:
                     raised = self.symptoms.unknown()

@@ -2,7 +2,7 @@
 
 import ast
 
-from handgrad.checker.explain.rewrite import edited_text
+from handgrad.checker.explain.rewrite import Written
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, around
@@ -64,7 +64,7 @@ def _with_copy(statement: Statement, simple: ast.Assign, old: ast.AST, new: ast.
     if statement.role == "argument":
         return None
     place = Place(statement.place.file, simple.lineno, statement.place.cell)
-    fix = edited_text(statement.code, simple, Edit("in-place", 0.0, old, new, simple), statement.spelled)
+    fix = Written(statement.code, simple, statement.spelled).fix(Edit("in-place", 0.0, old, new, simple))
     end = simple.end_lineno or simple.lineno
     kept = around(statement.code, simple)
     return Diagnosis("in-place", place, fix=fix, start=simple.lineno, end=end, around=kept)

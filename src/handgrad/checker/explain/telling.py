@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from handgrad.checker.explain.readable import is_readable
-from handgrad.checker.explain.rewrite import edited_text, shown, text_with_both
+from handgrad.checker.explain.rewrite import Written
 from handgrad.checker.explain.trials import Change
 from handgrad.checker.guard import said
 from handgrad.checker.judge.blame import Judgement
@@ -31,19 +31,17 @@ class Telling:
         """The diagnosis that an edit is."""
         simple, statement = edit.statement, step.statement
         place = Place(statement.place.file, simple.lineno, statement.place.cell)
-        fix = edited_text(statement.code, simple, edit, statement.spelled) if statement.role != "argument" else None
-        kept = around(statement.code, simple)
-        end = simple.end_lineno or simple.lineno
-        old, new = (statement.spelled(shown(node)) for node in (edit.old, edit.new))
-        found = Diagnosis(self._kind(edit), place, old, new, fix=fix, start=simple.lineno, end=end, around=kept)
-        return self.told(found)
+        written = Written(statement.code, simple, statement.spelled)
+        (old, new), fix = written.parts(edit), written.fix(edit) if statement.role != "argument" else None
+        kept, end = around(statement.code, simple), simple.end_lineno or simple.lineno
+        return self.told(Diagnosis(self._kind(edit), place, old, new, "", (), fix, simple.lineno, end, kept))
 
     def of_both(self, first: Change, second: Change) -> list[Diagnosis]:
         """Two edits that are needed together; where they are of one statement, the first shows it with both."""
         found = [self.of(*change) for change in (first, second)]
         if first[0].statement is second[0].statement:
             statement = first[1].statement
-            fix = text_with_both(statement.code, first[0], second[0], statement.spelled)
+            fix = Written(statement.code, first[0].statement, statement.spelled).fix(first[0], second[0])
             found = [replace(found[0], fix=fix), replace(found[1], fix=None)]
         found.sort(key=lambda d: (d.fix is None, d.start))
         found[1] = replace(found[1], besides=True)
