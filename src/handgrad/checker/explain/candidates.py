@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from handgrad.checker.explain.edits import Context, edits
+from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.spelling import in_sight
-from handgrad.checker.read.trees import Edit, simple_statements
+from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_array
 
@@ -44,6 +45,7 @@ class Candidates:
         consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
         makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
+        self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
@@ -58,6 +60,16 @@ class Candidates:
         steps = self.chain.region.steps
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
+
+    def _masks(self, node: ast.AST) -> Iterator[str]:
+        """The masks of a forward statement's derivative, in names at hand or numbers that names stand for."""
+        for mask in masks_of(node):
+            for part in ast.walk(mask):
+                value = self.judge.machine.namespace.get(part.id) if isinstance(part, ast.Name) else None
+                if isinstance(part, ast.Name) and part.id not in self.values and isinstance(value, int | float):
+                    mask = substitute(mask, part, ast.Constant(value))
+            if uses(mask).reads <= self.values.keys() | {"torch", "np"}:
+                yield ast.unparse(mask)
 
     def context(self, step: Step | None = None) -> Context:
         """What an edit of a step may draw on."""
@@ -80,6 +92,7 @@ class Candidates:
             mentioned=uses(node).reads,
             locals=made,
             counters=uses(node).counters,
+            masks=self.masks,
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
@@ -119,7 +132,7 @@ class Candidates:
     def _editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
-        yield from (step for step in suspects if not step.statement.only_moves)
+        yield from (step for step in suspects if not step.statement.only_moves and step.statement.place.line)
         yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
         for step in self.chain.region.steps:

@@ -17,10 +17,11 @@ from handgrad.checker.explain.readable import is_readable
 from handgrad.checker.explain.rewrite import unparsed
 from handgrad.checker.explain.symptoms import Symptoms
 from handgrad.checker.explain.telling import Telling
-from handgrad.checker.explain.trials import MOST_WORK, Change, Trials
+from handgrad.checker.explain.trials import MOST_WORK, Change, Trials, temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.trees import Edit
 from handgrad.checker.report import Diagnosis
+from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
 from handgrad.checker.truth.compare import agrees, align
 from handgrad.checker.truth.numbers import constant_ratio
@@ -29,15 +30,17 @@ SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim i
 """What may have to be done to a product before it is a gradient."""
 
 
-def diagnose(judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = ()) -> list[Diagnosis]:
+def diagnose(
+    judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = (), right: Collection[Judgement] = ()
+) -> list[Diagnosis]:
     """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are.
 
-    Of a compound statement, the `suspected` lines are edited before the others.
+    Of a compound statement, the `suspected` lines are edited before the others; no edit breaks what is `right`.
     """
     chain = judgement.chain
     if judgement.fault == "missing":
         return [Diagnosis("missing", chain.last.statement.place, fact="unwritten", about=(chain.name,))]
-    search = _Search(judge, judgement, suspected)
+    search = _Search(judge, judgement, suspected, right)
     if chain.refused and search.trials.right():
         return [Diagnosis("unknown", chain.refused.place, fact="refused", about=(chain.refused.message,))]
     return search.run()
@@ -48,14 +51,21 @@ def shared_repair(judge: Judge, judgement: Judgement) -> Diagnosis | None:
     elsewhere = [(edit, step) for edit, step in judge.repairs if not step.gradients]
     if judgement.fault not in ("wrong", "masked") or not elsewhere:
         return None
-    return _Search(judge, judgement, ()).known_repair(elsewhere)
+    return _Search(judge, judgement).known_repair(elsewhere)
 
 
 class _Search:
     """One line's diagnosis."""
 
-    def __init__(self, judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]):
+    def __init__(
+        self,
+        judge: Judge,
+        judgement: Judgement,
+        suspected: Collection[ast.stmt] = (),
+        right: Collection[Judgement] = (),
+    ):
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
+        self.others = [(other, temporaries(judge, other.plan)) for other in right]
         self.trials = Trials(judge, judgement)
         self.raises = self.trials.full.outcome.error is not None
         self.telling = Telling(judgement, self.trials.full.outcome)
@@ -65,6 +75,7 @@ class _Search:
         self.case, self.own = self.trials.case, self.trials.own
         self.formulas = Formulas(judge, self.chain, self.case, self.trials.full.cases[0], self.candidates.values)
         self.failed: set[Edit] = set()
+        self.by_chance: list[Candidate] = []
 
     def run(self) -> list[Diagnosis]:
         if (found := self.symptoms.not_a_tensor()) is not None:
@@ -82,6 +93,8 @@ class _Search:
                 return self.telling.of_both(*pair)
             if whole is not None:
                 return [whole]
+            if self.by_chance:
+                return [self.telling.of(self.by_chance[0].edit, self.by_chance[0].step)]
         return [self.symptoms.numbers() or self.symptoms.unknown()]
 
     # --- edits ---------------------------------------------------------------------------------------------------
@@ -97,12 +110,20 @@ class _Search:
         return None
 
     def _repairs(self, candidate: Candidate) -> bool:
+        change = candidate.edit, candidate.step
         if candidate.edit in self.failed:
             return False
-        if self.trials.right((candidate.edit, candidate.step)):
-            return True
+        if self.trials.right(change) and self._harms_nothing(*change):
+            if self.trials.right_elsewhere(change):
+                return True
+            self.by_chance.append(candidate)
         self.failed.add(candidate.edit)
         return False
+
+    def _harms_nothing(self, edit: Edit, step: Step) -> bool:
+        """Whether every other gradient that is right, and comes of the edited statement too, stays so."""
+        readers = (other for other, before in self.others if step in (*other.plan.steps, *before))
+        return all(Trials(self.judge, other).right((edit, step)) for other in readers)
 
     def _known_repairs(self) -> Diagnosis | None:
         return self.known_repair(self.judge.repairs)
@@ -110,7 +131,8 @@ class _Search:
     def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
-            if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
+            mine = step in (*self.judgement.plan.steps, *self.candidates.temporaries)
+            if mine and self.trials.right((edit, step)) and self._harms_nothing(edit, step):
                 return self.telling.of(edit, step)
         return None
 
@@ -247,7 +269,7 @@ class _Search:
         gradient = self.chain.name
         names = [n for n in self.candidates.context().tensors if n not in self.gradients]
         for name in names:
-            for pattern in ("{0} * ({1} > 0)", "{0} * {1}", "{0} / {1}", "{0} * (1 - {1}**2)"):
+            for pattern in ("{0} * {1}", "{0} / {1}", "{0} * (1 - {1}**2)"):
                 line = f"{gradient} = {pattern.format(gradient, name)}"
                 if (found := self._try_line("missing-factor", line)) is not None:
                     return found

@@ -81,11 +81,11 @@ class Written:
 
     def _worded(self, new: ast.AST) -> str:
         """The text of a new part, in which what the user has written already stands as it is written."""
-        kept: dict[str, ast.AST] = {}
+        kept: dict[str, ast.expr] = {}
         text = self._in_style(self.spelled(unparsed(_with_holes(new, self.known, kept))))
         right = self.spelled(unparsed(new))
         written = {hole: segment(self.code, node) for hole, node in kept.items()}
-        bare = {hole for hole, node in kept.items() if isinstance(node, _ATOMS)}
+        bare, best = {hole for hole, node in kept.items() if isinstance(node, _ATOMS)}, ""
         for hole in [None, *(h for h in kept if h not in bare)]:  # brackets stay where they are needed
             fewer = bare | ({hole} - {None})
             filled = _filled(text, {h: said if h in fewer else f"({said})" for h, said in written.items()})
@@ -132,7 +132,7 @@ class Written:
 _ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript)
 
 
-def _with_holes(node: Any, known: dict[str, ast.AST], kept: dict[str, ast.AST]) -> Any:
+def _with_holes(node: Any, known: dict[str, ast.expr], kept: dict[str, ast.expr]) -> Any:
     """A copy of a tree with names in the place of its largest parts that are known."""
     if isinstance(node, list):
         return [_with_holes(item, known, kept) for item in node]

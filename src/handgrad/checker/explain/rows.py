@@ -109,7 +109,9 @@ class Rows:
         place = (chain.last, *suspected)
         if not (suspected and place in self.in_vain):
             with about(chain):
-                found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+                right = [other for _, other in self.judged if other.fault is None]
+                found = diagnose(self.judge, judgement, suspected, right)
+                found = [narrowed(one, chain, suspected) for one in found]
             if found[0].kind != "unknown":
                 return found
             self.in_vain[place] = found

@@ -64,7 +64,7 @@ class Telling:
         return replace(found, dtype=dtype, raised=said(error) if error is not None else "")
 
     def _kind(self, edit: Edit) -> str:
-        of_shape = ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term")
+        of_shape = ("wrong-dim", "extra-sum", "missing-sum", "missing-factor", "missing-term", "extra-factor")
         return "shape" if self.judgement.fault == "shape" and edit.kind in of_shape else edit.kind
 
     def _after(self, line: str, gradients: Collection[str]) -> int:

@@ -1,6 +1,6 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,8 +16,10 @@ from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case, Outcome, evaluate
 from handgrad.checker.truth.chains import Chain, Plan
 from handgrad.checker.truth.compare import agrees, as_tensor
-from handgrad.checker.truth.reduce import RELATIONS, Reduction, reduced
+from handgrad.checker.truth.reduce import RELATIONS, Reduction, enlarged, reduced
 from handgrad.checker.truth.truth import Truth
+
+Resized = Callable[[Region, str], Reduction]
 
 ROUNDING = 1e-4
 """Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
@@ -58,7 +60,7 @@ class Judge:
         self.repairs: list[tuple[Edit, Step]] = []
         self.no_gradients: set[str] = set()
         self.acquitted: set[Step] = set()
-        self._smaller: dict[str, tuple[Judge, Reduction]] = {}
+        self._resized: dict[tuple[Resized, str], tuple[Judge, Reduction]] = {}
 
     def _leave_to_their_readers(self) -> None:
         """A name spelled like the gradient of what reaches no loss is a temporary of the gradients that read it."""
@@ -186,30 +188,38 @@ class Judge:
 
     def forget_small(self) -> None:
         """Make the small sizes anew when they are needed: the region is read in another way."""
-        self._smaller.clear()
+        self._resized.clear()
 
     def in_small(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         """The same chain, judged in a program of small sizes."""
+        return self._in_sizes(judgement, reduced)
+
+    def in_other_sizes(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
+        """The same chain, judged in a program of larger sizes, in which it is wrong as well."""
+        return (found for found in self._in_sizes(judgement, enlarged) if found[1].fault not in (None, "missing"))
+
+    def _in_sizes(self, judgement: Judgement, resized: Resized) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         chain = judgement.chain
-        for small, reduction in self._judges_in_small():
-            own = Chain(chain.name, chain.variable, small.region, [reduction.steps[s] for s in chain.steps])
-            small.truth.skipped[own] = self.truth.skipped.get(chain, 0)
+        for other, reduction in self._judges_in(resized):
+            own = Chain(chain.name, chain.variable, other.region, [reduction.steps[s] for s in chain.steps])
+            other.truth.skipped[own] = self.truth.skipped.get(chain, 0)
             try:
-                found = small.judge_once(own)
+                found = other.judge_once(own)
             except (LookupError, RuntimeError, TypeError, ValueError):
                 continue
             if found is not None and found.plan.steps == [reduction.steps[s] for s in judgement.plan.steps]:
-                yield small, found, reduction
+                yield other, found, reduction
 
-    def _judges_in_small(self) -> Iterator[tuple["Judge", Reduction]]:
-        """Judges of the same region in small sizes, as far as its forward pass runs in them."""
+    def _judges_in(self, resized: Resized) -> Iterator[tuple["Judge", Reduction]]:
+        """Judges of the same region in other sizes, as far as its forward pass runs in them."""
         for relations in RELATIONS:
-            if relations not in self._smaller:
-                reduction = reduced(self.region, relations)
-                self._smaller[relations] = Judge(self.trace, reduction.region, self.truth.assumptions), reduction
-            truth = self._smaller[relations][0].truth
+            key = resized, relations
+            if key not in self._resized:
+                reduction = resized(self.region, relations)
+                self._resized[key] = Judge(self.trace, reduction.region, self.truth.assumptions), reduction
+            truth = self._resized[key][0].truth
             if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
-                yield self._smaller[relations]
+                yield self._resized[key]
 
 
 def _is_gradient(got: Any) -> bool:

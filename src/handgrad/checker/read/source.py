@@ -48,6 +48,10 @@ class Statement:
         for ours, theirs in self.spelling:
             text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
             text = exchanged(text, ours, theirs)
+        for ours, theirs in self.spelling:  # what else belongs to an object that goes by another name here
+            owner, dot, key = ours.rpartition("·")
+            if dot and theirs.endswith(f".{key}"):
+                text = re.sub(rf"(?<![\w·]){re.escape(owner)}·(?=[^\W\d])", theirs.removesuffix(key), text)
         return text
 
 

@@ -1,5 +1,6 @@
 """The sentences about what the checker found: of what kind a mistake is, and what it should be."""
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ MESSAGES = {
     "missing-sum": "a sum is missing: a value that was broadcast collects the gradients of all its copies",
     "misplaced-sum": "the sum stands in the wrong place: multiply first, then sum",
     "extra-sum": "there is a sum too many",
+    "missing-expansion": "an expansion is missing: each element that was summed gets the gradient of the sum",
     "wrong-dim": "the dimension is wrong",
     "transpose": "a transpose, or the order of the factors, is wrong",
     "shape": "the shape is not that of the variable",
@@ -100,7 +102,9 @@ def _fact(found: "Diagnosis") -> str:
 def _edit(found: "Diagnosis") -> str:
     if not found.new:
         return "leave this line out"
-    return f"uses `{found.old}`; it should be `{found.new}`" if len(found.old + found.new) < LONGEST else ""
+    keeps = [re.search(r"keepdims?=True", text) is not None for text in (found.old, found.new)]
+    more = ", which loses the kept dimension" if keeps == [True, False] else ""
+    return f"uses `{found.old}`; it should be `{found.new}`{more}" if len(found.old + found.new) < LONGEST else ""
 
 
 def left_over(left: "LeftOver") -> str:

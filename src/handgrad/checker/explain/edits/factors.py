@@ -74,6 +74,8 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role not in ("value", "operand", "summed", "factor", "argument"):
         return
     extra = {"value": 0.0, "operand": 0.1, "summed": 0.05}.get(ctx.role, 0.3)
+    for mask in ctx.masks:
+        yield "missing-factor", 1.75 + extra, binary(node, ast.Mult, expression(mask))
     for other, tensor in [*ctx.tensors.items(), *ctx.integers.items()]:
         if tensor.dim() > 4:
             continue
@@ -81,7 +83,7 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "missing-factor", 1.8 + extra + near, binary(node, ast.Mult, name(other))
         if other not in ctx.gradients and is_float(tensor):
             yield "missing-factor", 1.9 + extra, binary(node, ast.Div, name(other))
-            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2", "({0} > 0)"):
+            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2"):
                 yield "missing-factor", 2.6 + extra, binary(node, ast.Mult, expression(text.format(other)))
             for what in ("exp", "sigmoid", "cos", "sinh", "sign"):
                 yield "missing-factor", 2.8 + extra, binary(node, ast.Mult, method(name(other), what))
