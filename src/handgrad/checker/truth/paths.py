@@ -80,12 +80,10 @@ def _parts(case: Case) -> Iterator[tuple[Value, Tensor]]:
 
 def told(part: Share, sizes: Sequence[tuple[str, int]]) -> LeftOver:
     """What a line makes of a share; `sizes` are the program's names of whole numbers."""
+    times, step = _times(part.factor, sizes), part.value.step if part.value else None
     if part.value is None:
-        return LeftOver(times=_times(part.factor, sizes) if part.factor else "")
-    step = part.value.step
-    return LeftOver(
-        path=part.value.name, place=step.statement.place if step else None, times=_times(part.factor, sizes)
-    )
+        return LeftOver(times="" if part.factor == 0 or times.startswith("about") else times)
+    return LeftOver(path=part.value.name, place=step.statement.place if step else None, times=times)
 
 
 def _times(factor: float, sizes: Sequence[tuple[str, int]]) -> str:
