@@ -7,10 +7,11 @@ before. `%check` alone checks again. All but `%%forward` take `--loss NAME`, `--
 
 import ast
 import base64
+import contextlib
 import html
 import io
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,6 @@ def _with_options(magic: Callable) -> Callable:
     for option in reversed(OPTIONS):
         magic = option(magic)
     return magic_arguments()(magic)
-
-
-class CellError(Exception):
-    """Stops the notebook after a cell that raised; IPython has shown the cell's own traceback."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +97,18 @@ class CheckerMagics(Magics):
         self.backward_cells = [old for old in self.backward_cells if not _replaces(new, old)] + [new]
         try:
             self._run(cell, "backward")
-        except CellError:
+        except UsageError:
+            raise
+        except BaseException:
             if (report := self._checked(options)) is not None:
                 display(report)
             raise
         return self._checked(options)
 
     def _run(self, cell: str, magic: str) -> None:
-        """Run a cell as the notebook does.
-
-        Raises:
-            UsageError: the cell awaits something outside of a function.
-            CellError: the cell raises.
-        """
-        if self.shell.should_run_async(cell, transformed_cell=self.shell.transform_cell(cell)):
-            raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
-        self.raised = not self.shell.run_cell(cell).success
-        if self.raised:
-            raise CellError
+        self.raised = True
+        run_cell(self.shell, cell, magic)
+        self.raised = False
 
     @line_magic
     @_with_options
@@ -158,6 +149,38 @@ class CheckerMagics(Magics):
         if not self.raised:  # then what raises here raised nothing in the notebook, which has more to go by
             report.notes, report.faults = report.notes + report.faults, []
         return report
+
+
+def run_cell(shell: Any, cell: str, magic: str) -> None:
+    """Run a cell as the notebook does; of what it raises, IPython then shows the cell's own traceback, and that alone.
+
+    Raises:
+        UsageError: the cell awaits something outside of a function.
+    """
+    if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
+        raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
+    with _held_back(shell) as shown:
+        result = shell.run_cell(cell)
+    error = result.error_before_exec or result.error_in_exec
+    if isinstance(error, SyntaxError):  # which IPython shows in a way of its own
+        error = type(type(error).__name__, (Exception,), {})(str(error))
+    if error is not None:
+        error._render_traceback_ = lambda: shown
+        raise error from None
+
+
+@contextlib.contextmanager
+def _held_back(shell: Any) -> Iterator[list[str]]:
+    """What would be shown of an exception is kept in place of being shown; the cell keeps its number."""
+    shown: list[str] = []
+    before, shell.execution_count = shell.execution_count, len(shell.user_ns["In"]) - 1
+    shell._showtraceback = lambda _kind, _error, lines: shown.extend(lines)
+    shell.show_usage_error = lambda _error: None
+    try:
+        yield shown
+    finally:
+        del shell._showtraceback, shell.show_usage_error
+        shell.execution_count = before
 
 
 def _replaces(new: Cell, old: Cell) -> bool:
@@ -225,4 +248,3 @@ def _grid(tensor: Tensor, largest: int = 512) -> Tensor:
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext handgrad`."""
     shell.register_magics(CheckerMagics)
-    shell.set_custom_exc((CellError,), lambda *_, **__: None)
