@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.read.names import gradient_of
+from handgrad.checker.run.arrays import plain
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import is_array, is_float
 from handgrad.checker.truth.assumptions import Assumptions
@@ -188,7 +189,8 @@ class Truth:
                     if like_user and isinstance(actual, Tensor) and actual.numel() == found[name].numel():
                         found[name] = found[name].reshape(actual.shape)
                 elif is_float(actual := step.after.get(name)):
-                    found[name] = actual.detach().double() if self.double else actual.detach()
+                    kept = plain(actual.detach())
+                    found[name] = kept.double() if self.double else kept
         return found
 
     def own_gradient(self, chain: Chain) -> Tensor | None:

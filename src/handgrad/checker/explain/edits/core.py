@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -81,7 +82,7 @@ def is_method(node: Any, ctx: Context) -> bool:
 
 
 def _is_module(value: Any) -> bool:
-    return type(value).__name__ == "module"
+    return isinstance(value, ModuleType)
 
 
 def factor_kind(factor: ast.expr, ctx: Context, otherwise: str) -> str:
