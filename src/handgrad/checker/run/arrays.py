@@ -48,7 +48,7 @@ class Array(Tensor):
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         """What the checker does with any tensor; a program's own lines have only what NumPy has."""
         asked = func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func
-        if _asked_by_program() and not asked.__name__.startswith("__"):
+        if _asked_by_program() and not (asked.__name__.startswith("__") or hasattr(np.ndarray, asked.__name__)):
             raise AttributeError(f"'numpy.ndarray' object has no attribute '{asked.__name__}'")
         return super().__torch_function__(func, types, args, kwargs or {})
 

@@ -23,11 +23,11 @@ class Facade(ModuleType):
     def __init__(self, real: ModuleType, find: Callable[[Any], Any]):
         """Stand for `real`; `find` gives the path of a data file."""
         super().__init__(real.__name__, real.__doc__)
-        self.__dict__.update(_real=real, _find=find, __all__=getattr(real, "__all__", []), __path__=[])
+        self.__dict__.update(real_module=real, _find=find, __all__=getattr(real, "__all__", []), __path__=[])
 
     def __getattr__(self, name: str) -> Any:
         """The function, made once."""
-        real = getattr(self.__dict__["_real"], name)
+        real = getattr(self.__dict__["real_module"], name)
         if not name.startswith("__"):
             self.__dict__[name] = made = self._made(name, real)
             return made
@@ -169,6 +169,8 @@ _OWN: dict[str, Any] = {
 
 class _Math(ModuleType):
     """`math`, whose functions of a number that is followed are NumPy's."""
+
+    real_module = math
 
     def __getattr__(self, name: str) -> Any:
         """The function."""

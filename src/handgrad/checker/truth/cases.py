@@ -69,7 +69,7 @@ def evaluate(
     if name in values and name not in plan.chain.steps[0].reads:
         del values[name]
     given = (reads | plan.gradients) & case.gradients.keys() - {name}
-    forced: dict[str, Any] = {n: machine.given(case.gradients[n].clone()) for n in given}
+    forced: dict[str, Any] = {n: case.gradients[n].clone() for n in given}
     forced.update({n: forced[n].numpy() for n in case.arrays & forced.keys()})
     values.update(forced)
     if any(".grad" in s.statement.text for s in plan.steps):

@@ -249,9 +249,9 @@ class Truth:
         return Case(
             label,
             world,
-            self.gradient_values(by_name, of_others, like_user),
+            self._given(self.gradient_values(by_name, of_others, like_user)),
             {n for n, held in self._held(before).items() if is_array(held)},
-            by_name,
+            self._given(by_name),
             want=gradients.get(value, torch.zeros_like(value.leaf)),
             noise=(1e-12 if self.double else 1e-5) * size,
             double=self.double,
@@ -260,6 +260,10 @@ class Truth:
             flow=gradients,
             consumers=consumers,
         )
+
+    def _given(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients as the program's own lines take them."""
+        return {name: self.machine.given(gradient) for name, gradient in gradients.items()}
 
     def _held(self, before: int) -> dict[str, Any]:
         """What the user's own run had made of every gradient before a step."""

@@ -39,6 +39,7 @@ class Context:
     carried: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     in_index: bool = False
+    spelled: Callable[[Any], Any] = lambda proposal: proposal
     parent: ast.AST | None = None
     role: str = ""
     tensors: dict[str, Tensor] = field(init=False)
