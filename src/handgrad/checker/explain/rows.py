@@ -242,13 +242,17 @@ class Rows:
         roots = {n for v in reached if v.root for n in v.names} - inner
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
+        arrays = self.trace.machine.follows_arrays
+        copying = "copy" if arrays else "clone"
         for step in self.region.steps:
             if step.index <= first:
                 continue
             names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
             names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            if arrays:
+                names = [n for n in names if n in roots or _is_read_later(self.region, step, n)]
             for name in _without_further_names(self.region, step, names):
-                self._warn_of(in_place_hazard(self.region, step, name, name in gradients), step.statement)
+                self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
             reported.update(names)
         for _, judgement in self.judged:
             if judgement.rescued_by_clean:
@@ -282,6 +286,17 @@ class Rows:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _is_read_later(region: Region, step: Step, name: str) -> bool:
+    """Whether a statement after this one reads what a name stands for here; nobody compares arrays with autograd's."""
+    for later in region.steps:
+        if later.index > step.index:
+            if name in later.reads:
+                return True
+            if name in later.binds:
+                return False
+    return False
 
 
 def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
