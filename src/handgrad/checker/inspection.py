@@ -1,6 +1,8 @@
 """From a program to a report: trace it, judge every gradient, and explain the lines at fault."""
 
+import ast
 import contextlib
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.run.tracer import Tracer
@@ -63,7 +66,7 @@ def check_source(
         deep_enough(tree),
         importable(where.parent if where else None),
     ):
-        trace = Tracer(source, machine, loss).run(timeout)
+        trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
         passes = [region for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
         try:
@@ -83,6 +86,7 @@ def check_source(
         cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     if trace.ended:
         report.notes.append(f"{trace.ended.place}: {trace.ended.message}; what comes later was not run.")
+    report.notes += [_told(trace, error) + _about_grad(source, error) for error in trace.displays]
     report.notes += [_told(trace, error) for error in trace.handled]
     if report.right:
         report.faults += [_told(trace, error) for error in trace.errors + trace.asides]
@@ -116,6 +120,16 @@ def _told(trace: Trace, error: UserError) -> str:
     return f"{error.place}: {trace.shown(error.message)}{advice}"
 
 
+def _about_grad(source: Source, error: UserError) -> str:
+    """Why `.grad` is None, where that is what an exception is about."""
+    nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    if "grad" not in attributes or "backward" in attributes or not re.match("(Type|Attribute)Error", error.message):
+        return ""
+    commented = any(re.search(r"#.*\.backward\(", statement.code) for statement in source.statements)
+    return f"; .grad is None, since .backward() is {'commented out' if commented else 'called nowhere'}"
+
+
 def _where(source: Source, place: Place) -> str:
     """The file, where there is one, and the place in it."""
     file = source.path or (None if place.file.startswith("<") else place.file)
@@ -135,7 +149,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             where=_where(source, trace.timed_out.place),
             next_step="Shorten the loop, or raise --timeout.",
         )
-    if raised := [*trace.stops, *trace.errors, *trace.asides, *trace.handled]:
+    if raised := [*trace.stops, *trace.errors, *trace.asides, *trace.displays, *trace.handled]:
         error = raised[0]
         what = _told(trace, error).removeprefix(f"{error.place}: ")
         where = _where(source, error.place)

@@ -16,6 +16,7 @@ from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
+    NextRound,
     Nothing,
     ProgramEnds,
     Randomness,
@@ -84,7 +85,7 @@ class Recorder:
             Handled: the statement raised what a `try` block around it handles.
         """
         try:
-            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.file))
+            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.unit))
         except (SyntaxError, ValueError, RecursionError) as error:
             refused = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
             self.trace.stops.append(UserError(statement.place, refused))
@@ -113,7 +114,7 @@ class Recorder:
     def _execute(self, step: Step, found: Uses) -> None:
         """Run the step's code, and see what it bound and changed."""
         namespace = self.machine.namespace
-        namespace["__leave_loop__"] = LeaveLoop
+        namespace.update(__leave_loop__=LeaveLoop, __next_round__=NextRound)
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(step.code)
@@ -160,9 +161,15 @@ class Recorder:
         if not step.backward and self._draws(step):
             self.machine.namespace.update({name: Nothing(name) for name in written})
         elif not follows:
-            shows = step.tainted and isinstance(step.statement.node, ast.Expr)
-            trace = self.trace
-            (trace.asides if shows else trace.errors if step.backward else trace.stops).append(error)
+            trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
+            displays = shows and (step.tainted or _only_displays(step.statement))
+            early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            if step.statement.place.cell is not None and (displays or early):
+                trace.displays.append(error)
+            elif shows and step.tainted:
+                trace.asides.append(error)
+            else:
+                (trace.errors if step.backward else trace.stops).append(error)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -212,6 +219,11 @@ class Recorder:
         named = {n for n in shown - found.counters if self.losses.is_spelled_like_a_gradient(n)}
         storages = {storage_of(namespace.get(n)) for n in named} - {None}
         return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
+
+
+def _only_displays(statement: Statement) -> bool:
+    """Whether a statement is an expression that calls nothing, such as a name at the end of a cell."""
+    return not any(isinstance(part, ast.Call) for part in ast.walk(statement.node))
 
 
 def _counts_changes(statement: Statement, value: Any) -> bool:

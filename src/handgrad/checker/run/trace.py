@@ -64,8 +64,8 @@ class Trace:
     """The run of a program.
 
     `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
-    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `handled` are those
-    that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are those of
+    lines of a notebook that only show something, which ends nothing, and `handled` those that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
     the line with which the program ended itself.
     """
 
@@ -75,6 +75,7 @@ class Trace:
     stops: list[UserError] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
     asides: list[UserError] = field(default_factory=list)
+    displays: list[UserError] = field(default_factory=list)
     handled: list[UserError] = field(default_factory=list)
     ended: UserError | None = None
     timed_out: UserError | None = None

@@ -239,7 +239,7 @@ class Flattener:
         name = node.targets[0].id
         for i, (key, value) in enumerate(entries):
             entry = self.entries.add(name, key, False)
-            place = Place(statement.place.file, value.lineno, statement.place.cell)
+            place = statement.place.at(value.lineno)
             text, spelling = segment(statement.code, value), ((f"{entry} = ", ""), *statement.spelling)
             yield replace(statement, node=assignment(entry, value, value), text=text, place=place, spelling=spelling)
             node.value.values[i] = placed(ast.Name(entry, ast.Load()), value)
