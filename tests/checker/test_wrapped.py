@@ -122,7 +122,7 @@ dy = 2 * y / y.numel()
 
 
 def test_gradients_stored_where_nobody_looks_are_told(check_text):
-    note = "line 22: backward() is not looked into here, so what it stores is not judged."
+    note = "line 22: backward() is not looked into here, so what backward() stores is not judged."
     assert note in check_text(START + LAYERS + "both = [one.backward(dy) for one in [layer]]\n").notes
     report = check_text(START + LAYERS + "dx = layer.backward(dy)\n")
     assert [(row.name, row.line) for row in report.blamed] == [("layer.w", 15)]

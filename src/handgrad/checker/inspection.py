@@ -12,6 +12,7 @@ from torch import Tensor
 
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
+from handgrad.checker.judge import unjudged
 from handgrad.checker.judge.judging import Judging
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable
@@ -67,17 +68,23 @@ def check_source(
         importable(where.parent if where else None),
     ):
         trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
-        passes = [region for region in trace.regions if any(s.backward for s in region.steps)]
         report = Report(None, strict=strict, file=str(where) if where else None)
+        left = [*unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
+        waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
                 judging = None
-                for region in passes:
-                    judging = Judging(trace, region, judging)
+                while waiting:
+                    judging = Judging(trace, waiting[0], judging)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
                     _merge(report, Rows(trace, judging, explained))
+                    left += unjudged.in_region(trace, waiting.pop(0), judging)
         except TimeIsUp:
+            left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
+    known = {(row.gradient, row.chain_place) for row in report.variables}
+    report.unjudged = list({(u.gradient, u.place): u for u in left if (u.gradient, u.place) not in known}.values())
+    report.notes += map(str, report.unjudged)
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     report.faults += [_told(trace, error) for error in trace.stops]

@@ -15,6 +15,7 @@ from handgrad.checker.judge.blame import Judgement, rounding
 from handgrad.checker.judge.judging import Judging, about
 from handgrad.checker.judge.notes import losses_of, notes
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Statement, segment
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.read.trees import simple_statements
@@ -24,6 +25,9 @@ from handgrad.checker.run.values import storage_of
 from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
+
+
+_NUMBERS = dict(enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2))
 
 
 class Rows:
@@ -61,6 +65,7 @@ class Rows:
                     self.written |= self.judge.truth.between(judgement.plan)
             elif judgement.fault:
                 self.unsound.add(chain.name)
+        self._tell_stubs_together()
         self._list_missing()
         self.notes += notes(trace, judging)
         losses = losses_of(trace, judging)
@@ -97,6 +102,19 @@ class Rows:
             row.cause = "inherited"
         row.proof = functools.partial(self.residuals.proven, judgement)
         return row
+
+    def _tell_stubs_together(self) -> None:
+        """One statement is one fault: `dW, db = None, None`."""
+        stubs: dict[Place | None, list[VariableReport]] = {}
+        for row in self.rows:
+            if row.cause == "own" and row.verdict == "missing":
+                stubs.setdefault(row.place, []).append(row)
+        for rows in stubs.values():
+            if (count := len(rows)) > 1:
+                names = ", ".join(row.gradient for row in rows)
+                message = f"{_NUMBERS.get(count, count)} gradients are not written yet: {names}."
+                for row in rows:
+                    row.diagnosis = [replace(row.diagnosis[0], message=message)]
 
     def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
         with about(chain):
@@ -262,9 +280,10 @@ class Rows:
         if not losses:
             return
         loss = next(iter(losses))
+        given = {variable for v in forward.values if v.root for name in v.names for variable in variables_of(name)}
         for value in reversed(forward.values):
             names = value.names.keys() | {self.trace.shown(name) for name in value.names}
-            if value in self.judge.truth.sweep(forward, loss) and not names & self.written and value is not loss:
+            if value in self.judge.truth.sweep(forward, loss) and not names & (self.written | given) and value is not loss:
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue

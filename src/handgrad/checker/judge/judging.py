@@ -9,6 +9,7 @@ import torch
 from handgrad.checker.explain.diagnose import diagnose
 from handgrad.checker.guard import guarded
 from handgrad.checker.judge import mappings
+from handgrad.checker.judge.begun import first_tries, unfinished
 from handgrad.checker.judge.blame import Judge, Judgement, was_right
 from handgrad.checker.judge.readings import Judged, believe_the_run, faults, reread
 from handgrad.checker.place import Place
@@ -25,7 +26,8 @@ class Judging:
     """The judgements of one region, under the assumptions that leave the fewest lines wrong.
 
     `judged` holds them, each with its chain; `region` is the region as it was read for them, `judge` who judged it.
-    `unfit` says why nothing can be judged, `notes` what the user should know, and `written` holds the names of values
+    `replaced` are the first tries, each with what replaces it, and `unfinished` the gradients that lack paths which are yet
+    to be written; neither is judged. `unfit` says why nothing can be judged, `notes` what the user should know, and `written` holds the names of values
     whose gradients the program has, whether they are judged or not.
     """
 
@@ -40,6 +42,13 @@ class Judging:
                 self.judged = self._all_judged(region, other)
                 if faults(self.judged) >= faults(best[-1]):
                     self.judge, self.region, self.notes, self.written, self.judged = best
+        self.replaced = first_tries(self.judged)
+        self.judged = [(chain, j) for chain, j in self.judged if chain not in self.replaced]
+        for chain, later in self.replaced.items():
+            first, name, second = chain.last.statement.place, trace.shown(chain.name), later.last.statement.place
+            self.notes.append(f"{first} is a first try at {name}; judged is {second}, which replaces it.")
+        self.unfinished = unfinished(self.judge, self.judged)
+        self.judged = [(chain, j) for chain, j in self.judged if chain not in self.unfinished]
 
     def value_of(self, chain: Chain) -> Value:
         """The value that a judged chain is the gradient of."""

@@ -63,6 +63,20 @@ class Uses:
     """Names of objects one of whose methods is called."""
 
 
+def in_order(names: Collection[str], node: ast.AST) -> list[str]:
+    """The names as a statement writes them from left to right; those that it does not show come last.
+
+    >>> in_order({"dW", "db", "a"}, ast.parse("db, dW = f(dW)").body[0])
+    ['db', 'dW', 'a']
+    """
+    stored = [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    places: dict[str, tuple[int, int]] = {}
+    for part in stored:
+        here = getattr(part, "lineno", 0), getattr(part, "col_offset", 0)
+        places[part.id] = min(places.get(part.id, here), here)
+    return sorted(names, key=lambda name: (name not in places, places.get(name, (0, 0)), name))
+
+
 _CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
 
 

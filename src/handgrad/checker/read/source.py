@@ -146,8 +146,6 @@ def _read_notebook(path: Path, text: str) -> Source:
     known = all(type(count) is int for count in counts) and len(set(counts)) == len(counts)
     for cell, (count, code) in enumerate(codes, start=1):
         _add_code(source, code, Place(str(path), 1, cell, count if known and code.strip() else None))
-    if not known and any(count not in (None, cell) for cell, (count, _) in enumerate(codes, start=1)):
-        source.notes.append("Cells are counted from the top, code cells alone, since some have no number of their own.")
     counts = [count for count in counts if type(count) is int]
     if any(later < earlier for earlier, later in pairwise(counts)):
         source.notes.append(

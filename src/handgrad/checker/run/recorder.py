@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.read.names import Uses, gradient_of, uses
+from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
 from handgrad.checker.read.spelling import number_of
 from handgrad.checker.run.flat import Flattener
@@ -103,7 +103,7 @@ class Recorder:
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
-        for name in step.binds:
+        for name in in_order(step.binds, statement.node):
             if self.losses.is_loss(name, self.machine.namespace.get(name)) and not step.backward:
                 self._loss_seen = True
                 if name not in self.losses.found:
@@ -140,7 +140,7 @@ class Recorder:
 
     def _keep_what_was_made(self, step: Step, plain: bool) -> None:
         namespace = self.machine.namespace
-        for name in step.writes:
+        for name in in_order(step.writes, step.statement.node):
             value = namespace.get(name)
             step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
@@ -184,7 +184,7 @@ class Recorder:
             self._floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self._floats - self._gradient_names
             calls_with_loss = {number_of(loss) for loss in self.losses.found}
-            for name in self._written_knowingly(step, found) - found.counters:
+            for name in in_order(self._written_knowingly(step, found) - found.counters, step.statement.node):
                 variable = self.flattener.variable_of(name, known - {name})
                 knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement
 from handgrad.checker.run.machine import Machine, Randomness, UserError
 
@@ -84,6 +85,8 @@ class Trace:
     shown: Callable[[str], str] = str
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    not_entered: dict[Place, str] = field(default_factory=dict)
+    """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
     wholes: set[str] = field(default_factory=set)

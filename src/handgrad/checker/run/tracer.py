@@ -63,10 +63,7 @@ class Tracer:
                 self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
-        self.trace.notes += [
-            f"{place}: {name}() is not looked into here, so what it stores is not judged."
-            for place, name in self.flattener.not_entered.items()
-        ]
+        self.trace.not_entered = self.flattener.not_entered
         return self.trace
 
     def _may_matter(self, node: ast.stmt) -> bool:
