@@ -110,6 +110,7 @@ class Judging:
         for chain, judgement in judged:
             if judgement.fault in ("wrong", "masked") and self.value_of(chain).root:
                 finished = [before_the_update(chain, decays) for decays in (False, True)]
+                finished = [one if one and self._is_of_the_same_loss(one, chain) else None for one in finished]
                 again = [(one, j) for one in finished if one is not None and (j := self._judged(one)) is not None]
                 first = again[0] if finished[0] and again else None
                 chosen = next((pair for pair in again if pair[1].fault is None), first)
@@ -122,6 +123,11 @@ class Judging:
         for place, names in changed.items():
             self.notes.append(f"{place} changes {', '.join(names)} for the update; judged is what it was before.")
         return found
+
+    def _is_of_the_same_loss(self, one: Chain, other: Chain) -> bool:
+        """Whether no term, such as a penalty, is added to the loss between the ends of two chains."""
+        found = [self.judge.truth.find(self.judge.truth.forward, chain) for chain in (one, other)]
+        return all(found) and found[0][0] is found[1][0]
 
     def _without_intermediates(self, judged: Judged, local: bool) -> Judged:
         """Leave out what is only computed with: not the gradient it is spelled like, but what comes of it is right.

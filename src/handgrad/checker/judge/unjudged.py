@@ -33,7 +33,7 @@ def in_region(trace: Trace, region: Region, judging: Judging) -> Iterator[Unjudg
                 reason = f"the path through {paths} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
                 continue
-            if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index > step.index):
+            if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
                 continue
             if any(_is_one(step.after.get(name), value) for value in values):
                 continue
