@@ -58,6 +58,30 @@ def key_of(node: Any) -> str | None:
     return None
 
 
+_WORDS = (
+    "data|date|debug|decay|decod|decision|deep|default|degree|del|delay|delta|demo|den|dense|denom|dep|depth|deriv|desc|"
+    "dest|det|dev|diag|dict|diff|digit|dim|dir|discount|display|dist|div|doc|domain|done|dot|double|draw|drop|dtype|"
+    "dummy|dump|duration|dyn"
+)
+_NO_GRADIENT = re.compile(rf"({_WORDS})([a-z]*)(s?\d*|_.*)$")
+_MADE_OF_ONE = re.compile(
+    r"(^|_)(clip\w*|clamp\w*|norms?|mean|avg|std|sum|max|min|total|copy|old|prev\w*|new|ref\w*|num\w*|approx|auto\w*|"
+    r"torch|pt|true|expected|check|hist\w*|list|error|err|diff|ratio|rel|abs|scaled?|size|shape|cmp)(_|$)"
+)
+
+
+def seems_a_gradient(name: str) -> bool:
+    """Whether a name is spelled like the gradient of something, known or not, and like no word of another meaning.
+
+    >>> [seems_a_gradient(name) for name in ("dW2", "deprobs", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
+    [True, True, True, False, False, False, False]
+    """
+    name = bare(name).rpartition(DOT)[2]
+    if _MADE_OF_ONE.search(name):
+        return False
+    return bool(re.match(r"d\w|(grad|gradient)_\w|\w+_grad$", name)) and not _NO_GRADIENT.match(name)
+
+
 def is_dict_of_gradients(text: str) -> bool:
     """Whether a dict is called like one of gradients.
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from handgrad.checker.place import Place
+from handgrad.checker.read.compared import compared
 from handgrad.checker.read.names import gradient_of, uses, variables_of
 from handgrad.checker.read.source import Source, Statement, exchanged, inner, segment
 from handgrad.checker.read.spelling import (
@@ -69,6 +70,7 @@ class Flattener:
         self.active = self.words.in_entries_or_calls
         self.entries = Entries(machine)
         self.elements = Elements(self.entries)
+        self._compared = compared(source.statements)
         self.scopes: list[Scope] = list(source.scopes)
         self.not_entered: dict[Place, str] = {}
         self._definitions = {
@@ -113,6 +115,8 @@ class Flattener:
             places = self._places_of_local(bare(name), number, known)
         elif (found := gradient_of(name, {n for n in known if DOT not in n})) is not None:
             return found
+        elif self._compared.get(name) in known:
+            return self._compared[name]
         else:
             places = (self._only_entry(key, known) for key in variables_of(name))
         return next((place for place in places if place in known), None)
@@ -239,7 +243,7 @@ class Flattener:
         name = node.targets[0].id
         for i, (key, value) in enumerate(entries):
             entry = self.entries.add(name, key, False)
-            place = Place(statement.place.file, value.lineno, statement.place.cell)
+            place = statement.place.at(value.lineno)
             text, spelling = segment(statement.code, value), ((f"{entry} = ", ""), *statement.spelling)
             yield replace(statement, node=assignment(entry, value, value), text=text, place=place, spelling=spelling)
             node.value.values[i] = placed(ast.Name(entry, ast.Load()), value)
