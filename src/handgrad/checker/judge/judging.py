@@ -76,7 +76,8 @@ class Judging:
         )
         self.notes, self.written = [], set()
         self.judge = Judge(self.trace, self.region, assumptions)
-        if mappings.choose(self.judge, self.trace.mappings):
+        chosen = mappings.choose(self.judge, self.trace.mappings)
+        if mappings.choose_parameters(self.judge, self.trace.guesses) or chosen:
             self.judge = Judge(self.trace, self.region, assumptions)
         if self._not_finite() is not None:
             return []

@@ -21,6 +21,24 @@ def choose(judge: Judge, mappings: dict[str, list[dict[str, str]]]) -> bool:
     return changed
 
 
+def choose_parameters(judge: Judge, guesses: dict[str, tuple[list[str], bool]]) -> bool:
+    """The same for gradients that parameters of modules may belong to; none where nothing but the shape says so."""
+    changed = False
+    for name, (candidates, sure) in guesses.items():
+        steps = [step for step in judge.region.steps if name in step.gradients]
+        before = [step.gradients for step in steps]
+        for candidate in [*candidates, candidates[0] if sure else None]:
+            for step in steps:
+                others = {n: v for n, v in step.gradients.items() if n != name}
+                step.gradients = {**others, name: candidate} if candidate else others
+                step.tainted = not step.gradients
+            judged = [judge.judge_once(chain) for chain in chains_of(judge.region) if chain.name == name]
+            if judged and all(j is not None and j.fault is None for j in judged):
+                break
+        changed |= before != [step.gradients for step in steps]
+    return changed
+
+
 def unjudged(judge: Judge, mappings: dict[str, list[dict[str, str]]], names: set[str]) -> dict[str, Step]:
     """What containers hold that is none of the gradients judged, which are called `names`."""
     elements = set().union(*(mapping for options in mappings.values() for mapping in options))

@@ -124,6 +124,9 @@ class Words:
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
+        self.uses_modules = any(isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "nn" for n in nodes) or any(
+            isinstance(n, ast.ImportFrom) and (n.module or "").startswith("torch.nn") for n in nodes
+        )
 
     def is_loss(self, name: str) -> bool:
         """Whether the name is that of a loss."""

@@ -85,6 +85,8 @@ class Trace:
     shown: Callable[[str], str] = str
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)
+    """For a gradient with a name of its own: the parameters of modules that it may belong to."""
     not_entered: dict[Place, str] = field(default_factory=dict)
     """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from handgrad.checker.read.names import uses
@@ -332,6 +333,11 @@ def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
 
 def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
     if depth == 0 or callable_module(value) or isinstance(value, Tensor | type | str):
+        return
+    if isinstance(value, Module):
+        for part in value.modules():
+            for held in (part._parameters, part._buffers):
+                held.update({key: new for key, item in held.items() if item is old})
         return
     if isinstance(value, list):
         if len(value) > 256 or (value and not holds_float(value, depth)):
