@@ -13,7 +13,7 @@ from torch import Tensor
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.judge import unjudged
-from handgrad.checker.judge.judging import Judging
+from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.names import variables_of
@@ -73,12 +73,12 @@ def check_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                judging = None
+                found = None
                 while waiting:
-                    judging = Judging(trace, waiting[0], judging)
+                    found = judged(trace, waiting[0], found)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, judging, explained))
-                    left += unjudged.in_region(trace, waiting.pop(0), judging)
+                    _merge(report, Rows(trace, found, explained))
+                    left += unjudged.in_region(trace, waiting.pop(0), found)
         except TimeIsUp:
             left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")

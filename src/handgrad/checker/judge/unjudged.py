@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from handgrad.checker.judge import mappings
-from handgrad.checker.judge.judging import Judging
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
@@ -16,21 +16,18 @@ from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import holds_float, is_array, is_float
 
 
-def in_region(trace: Trace, region: Region, judging: Judging) -> Iterator[Unjudged]:
+def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[Unjudged]:
     """The gradients of one region that are neither judged nor part of what makes a judged one."""
-    own = dict(zip(judging.region.steps, region.steps, strict=True))
-    made = {(own.get(step, step), chain.name) for chain, _ in judging.judged for step in chain.steps}
-    judged = {chain.name for chain, _ in judging.judged}
-    used = [own.get(s, s) for _, judgement in judging.judged for s in (*judgement.plan.steps, *judgement.chain.steps)]
-    left = mappings.unjudged(judging.judge, trace.mappings, judged)
-    replaced = {own.get(step, step) for chain in judging.replaced for step in chain.steps}
-    begun = {(own.get(c.last, c.last), c.name): paths for c, paths in judging.unfinished.items()}
+    made = {(step, chain.name) for chain in found.chains for step in chain.steps}
+    used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
+    left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
     values = [step.after.get(name) for step, name in made]
+    replaced = {step for chain in found.replaced for step in chain.steps}
+    begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
     for step in region.steps:
         for name in in_order(step.writes, step.statement.node):
-            if (step, name) in begun:
-                paths = " and ".join(map(trace.shown, begun[step, name]))
-                reason = f"the path through {paths} is not written yet"
+            if paths := begun.get((step, name)):
+                reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
                 continue
             if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
@@ -38,7 +35,7 @@ def in_region(trace: Trace, region: Region, judging: Judging) -> Iterator[Unjudg
             if any(_is_one(step.after.get(name), value) for value in values):
                 continue
             if name in step.gradients or name in left or _seems(name, step, trace):
-                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace, judging))
+                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
 
 
 def _is_one(value: Any, judged: Any) -> bool:
@@ -66,7 +63,7 @@ def _seems(name: str, step: Step, trace: Trace) -> bool:
     return computed and not asks and (whole or (isinstance(value, list | tuple) and holds_float(value)))
 
 
-def _reason(name: str, step: Step, trace: Trace, judging: Judging) -> str:
+def _reason(name: str, step: Step, trace: Trace) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
     if name not in step.gradients:
