@@ -19,8 +19,8 @@ from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report
-from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
+from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds

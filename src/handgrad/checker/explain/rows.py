@@ -27,8 +27,7 @@ from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
 
-
-_NUMBERS = dict(enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2))
+_NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 
 
 class Rows:
@@ -289,7 +288,11 @@ class Rows:
         given = {variable for v in forward.values if v.root for name in v.names for variable in variables_of(name)}
         for value in reversed(forward.values):
             names = value.names.keys() | {self.trace.shown(name) for name in value.names}
-            if value in self.judge.truth.sweep(forward, loss) and not names & (self.written | given) and value is not loss:
+            if (
+                value in self.judge.truth.sweep(forward, loss)
+                and not names & (self.written | given)
+                and value is not loss
+            ):
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
@@ -320,7 +323,7 @@ def _is_a_part(statement: Statement) -> bool:
 
 
 def _is_near(actual: Tensor, found: Comparison, judgement: Judgement, reference: Tensor) -> bool:
-    """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for that."""
+    """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for it."""
     if found.exact or found.relative_error is None:
         return found.exact
     if found.relative_error <= rounding(actual, reference):

@@ -1,4 +1,4 @@
-"""Gradients that are begun and no more: first tries that a later line replaces, and lines whose other half is to come."""
+"""Gradients that are only begun: first tries that a later line replaces, and lines whose other half is to come."""
 
 import itertools
 from dataclasses import replace
@@ -37,12 +37,9 @@ def _replacement(found: Interpretation, judgement: Judgement) -> Judgement | Non
     later = next((j for j in same if j.chain.steps[0].index > chain.last.index), None)
     if not judgement.fault or later is None:
         return None
-    between = [
-        other
-        for other in found.judgements
-        if chain.name in other.plan.gradients and chain.last.index < other.chain.last.index <= later.chain.steps[0].index
-    ]
-    return None if between else later
+    readers = [other.chain.last.index for other in found.judgements if chain.name in other.plan.gradients]
+    used = any(chain.last.index < index <= later.chain.steps[0].index for index in readers)
+    return None if used else later
 
 
 def _missing(found: Interpretation, judgement: Judgement) -> list[str]:

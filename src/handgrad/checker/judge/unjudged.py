@@ -34,7 +34,7 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
                 continue
             if any(_is_one(step.after.get(name), value) for value in values):
                 continue
-            if name in step.gradients or name in left or _seems(name, step, trace):
+            if name in step.gradients or name in left or _seems(name, step):
                 yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
 
 
@@ -52,7 +52,7 @@ def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:
             yield Unjudged(trace.shown(name), step.statement.place, "judging was stopped before")
 
 
-def _seems(name: str, step: Step, trace: Trace) -> bool:
+def _seems(name: str, step: Step) -> bool:
     """Whether a name that is the gradient of nothing known looks like one by its spelling and its value."""
     if not seems_a_gradient(name) or step.statement.only_moves or number_of(name) is not None:
         return False
@@ -75,7 +75,9 @@ def _reason(name: str, step: Step, trace: Trace) -> str:
 def not_run(source: Source, trace: Trace) -> Iterator[Unjudged]:
     """The lines that are spelled like gradients and were never run."""
     words = Words(source)
-    ran = {(step.statement.place.cell, line) for region in trace.regions for step in region.steps for line in _lines(step)}
+    ran = {
+        (step.statement.place.cell, line) for region in trace.regions for step in region.steps for line in _lines(step)
+    }
     mentioned = set(_mentioned(source))
     for statement in source.statements:
         for node, functions in _simple(statement.node, ()):
@@ -123,4 +125,3 @@ def in_functions(trace: Trace) -> Iterator[Unjudged]:
     """The calls of functions that store gradients where only their own lines can be seen to."""
     for place, name in trace.not_entered.items():
         yield Unjudged(f"what {name}() stores", place, f"{name}() is not looked into here")
-

@@ -86,9 +86,10 @@ class Trace:
     """The run of a program.
 
     `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
-    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are those of
-    lines of a notebook that only show something, which ends nothing, and `handled` those that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
-    the line with which the program ended itself.
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are
+    those of lines of a notebook that only show something, which ends nothing, and `handled` those that the program
+    handles. `unfinished` are the names that the statement cut short would have written, and `ended` is the line with
+    which the program ended itself.
     """
 
     machine: Machine

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.nn import Module
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.run.machine import InDouble, Machine
@@ -336,7 +336,7 @@ def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
         return
     if isinstance(value, Module):
         for part in value.modules():
-            for held in (part._parameters, part._buffers):
+            for held in (vars(part)["_parameters"], vars(part)["_buffers"]):
                 held.update({key: new for key, item in held.items() if item is old})
         return
     if isinstance(value, list):
