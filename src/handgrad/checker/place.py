@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 class Place:
     """Where a statement stands.
 
-    `cell` counts a notebook's code cells from 1 and is None for a script; `number` is what the cell is called: Jupyter's
-    own `In [number]` where the notebook has one for each cell, else `cell`.
+    `cell` counts a notebook's code cells from 1 and is None for a script; `number` is what the cell is called:
+    Jupyter's own `In [number]` where the notebook has one for each cell, else `cell`.
     """
 
     file: str

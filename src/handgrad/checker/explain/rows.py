@@ -27,9 +27,7 @@ from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
 
-_NUMBERS = dict(
-    enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2)
-)
+_NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 
 
 class Rows:
@@ -340,7 +338,7 @@ def _is_a_part(statement: Statement) -> bool:
 
 
 def _is_near(actual: Tensor, found: Comparison, judgement: Judgement, reference: Tensor) -> bool:
-    """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for that."""
+    """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for it."""
     if found.exact or found.relative_error is None:
         return found.exact
     if found.relative_error <= rounding(actual, reference):

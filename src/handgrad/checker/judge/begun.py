@@ -1,46 +1,61 @@
-"""Gradients that are begun and no more: first tries that a later line replaces, and lines whose other half is to come."""
+"""Gradients that are only begun: first tries that a later line replaces, and lines whose other half is to come."""
 
 import itertools
+from dataclasses import replace
 
 import torch
 
 from handgrad.checker.judge.blame import Judgement
 from handgrad.checker.judge.interpretation import Interpretation
-from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import agrees, align, as_tensor
 
-
-def first_tries(interpretation: Interpretation) -> dict[Chain, Chain]:
-    """The wrong gradients that a later line of the same name replaces before another gradient has used them."""
-    found = {}
-    for chain in (judgement.chain for judgement in interpretation.judgements if judgement.fault):
-        again = (c for c in interpretation.chains if c.name == chain.name and c.steps[0].index > chain.last.index)
-        if (later := next(again, None)) is not None and not any(
-            chain.name in other.plan.gradients and chain.last.index < other.chain.last.index <= later.steps[0].index
-            for other in interpretation.judgements
-        ):
-            found[chain] = later
-    return found
+MOST_PATHS = 6
 
 
-def unfinished(interpretation: Interpretation) -> dict[Chain, list[str]]:
-    """The gradients at which the backward pass ends, with the paths that they lack because these are yet to be written.
+def without_begun(found: Interpretation) -> Interpretation:
+    """The interpretation without the gradients that are only begun; a note tells of each first try."""
+    notes, replaced, unfinished, kept = [*found.notes], [], [], []
+    for judgement in found.judgements:
+        chain = judgement.chain
+        if (later := _replacement(found, judgement)) is not None:
+            first, name, second = chain.last.statement.place, found.judge.trace.shown(chain.name), later.chain.last
+            notes.append(f"{first} is a first try at {name}; judged is {second.statement.place}, which replaces it.")
+            replaced.append(chain)
+        elif paths := _missing(found, judgement):
+            unfinished.append((chain, tuple(paths)))
+        else:
+            kept.append(judgement)
+    return replace(
+        found, judgements=tuple(kept), notes=tuple(notes), replaced=tuple(replaced), unfinished=tuple(unfinished)
+    )
+
+
+def _replacement(found: Interpretation, judgement: Judgement) -> Judgement | None:
+    """What replaces a wrong gradient before another one has used it."""
+    chain = judgement.chain
+    same = (j for j in found.judgements if j.chain.name == chain.name)
+    later = next((j for j in same if j.chain.steps[0].index > chain.last.index), None)
+    if not judgement.fault or later is None:
+        return None
+    readers = [other.chain.last.index for other in found.judgements if chain.name in other.plan.gradients]
+    used = any(chain.last.index < index <= later.chain.steps[0].index for index in readers)
+    return None if used else later
+
+
+def _missing(found: Interpretation, judgement: Judgement) -> list[str]:
+    """The paths that a gradient lacks, at which the backward pass ends, because these are yet to be written.
 
     Neither are the gradients on the missing paths written, nor those that come after this one.
     """
-    truth = interpretation.judge.truth
-    written = set(truth.gradient_names.values())
-    read = set().union(*(judgement.plan.gradients for judgement in interpretation.judgements))
-    found = {}
-    for judgement in interpretation.judgements:
-        chain = judgement.chain
-        if judgement.fault == "wrong" and chain.name not in read:
-            inputs = truth.forward.inputs(interpretation.value_of(chain))
-            if inputs and not any(set(v.names) & written for v in inputs):
-                missing = _missing_paths(judgement)
-                if missing and not set(missing) & written:
-                    found[chain] = missing
-    return found
+    written = set(found.judge.truth.gradient_names.values())
+    chain = judgement.chain
+    if judgement.fault != "wrong" or any(chain.name in j.plan.gradients for j in found.judgements):
+        return []
+    inputs = found.judge.truth.forward.inputs(found.value_of(chain))
+    if not inputs or any(set(v.names) & written for v in inputs):
+        return []
+    missing = _missing_paths(judgement)
+    return [] if set(missing) & written else missing
 
 
 def _missing_paths(judgement: Judgement) -> list[str]:
@@ -56,6 +71,3 @@ def _missing_paths(judgement: Judgement) -> list[str]:
             if bool(lacking.any()) and agrees(got + lacking, case.want, case.noise, 1e-6):
                 return [name for name, _ in chosen]
     return []
-
-
-MOST_PATHS = 6

@@ -1,7 +1,7 @@
 """One hypothesis of what every name stands for, and what the lines come to under it."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from handgrad.checker.judge.blame import Judge, Judgement, was_right
 from handgrad.checker.run.trace import Region
@@ -15,8 +15,9 @@ class Interpretation:
 
     Which gradients each statement writes stands in the region of its `judge`, to which losses and values they belong in
     the chains. `notes` are what the user should know, `written` names values whose gradients are there and not judged,
-    and `unfit` says why nothing can be judged. `replaced` are the first tries, each with what replaces it, `unfinished`
-    the gradients that lack paths which are still to be written; neither is judged. Another hypothesis is another interpretation: none is ever changed.
+    and `unfit` says why nothing can be judged. `replaced` are first tries that a later line replaces, `unfinished` the
+    gradients that lack paths which are yet to be written, each with these; neither is judged. Another hypothesis is
+    another interpretation: none is ever changed.
     """
 
     judge: Judge
@@ -24,8 +25,8 @@ class Interpretation:
     notes: tuple[str, ...] = ()
     written: frozenset[str] = frozenset()
     unfit: str | None = None
-    replaced: Mapping[Chain, Chain] = field(default_factory=dict)
-    unfinished: Mapping[Chain, list[str]] = field(default_factory=dict)
+    replaced: tuple[Chain, ...] = ()
+    unfinished: tuple[tuple[Chain, tuple[str, ...]], ...] = ()
 
     @property
     def region(self) -> Region:
@@ -59,7 +60,3 @@ class Interpretation:
     def under(self, judge: Judge, judgements: Iterable[Judgement]) -> "Interpretation":
         """The same with these judgements, as another judge reads their statements."""
         return replace(self, judge=judge, judgements=tuple(one.within(judge.region) for one in judgements))
-
-    def without(self, chains: Collection[Chain]) -> "Interpretation":
-        """The same, some gradients not judged."""
-        return replace(self, judgements=tuple(one for one in self.judgements if one.chain not in chains))

@@ -19,23 +19,22 @@ from handgrad.checker.run.values import holds_float, is_array, is_float
 def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[Unjudged]:
     """The gradients of one region that are neither judged nor part of what makes a judged one."""
     made = {(step, chain.name) for chain in found.chains for step in chain.steps}
-    used = {step for one in found.judgements for step in (*one.plan.steps, *one.chain.steps)}
+    used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
-    replaced = {step for chain in found.replaced for step in chain.steps}
-    begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished.items()}
     values = [step.after.get(name) for step, name in made]
+    replaced = {step for chain in found.replaced for step in chain.steps}
+    begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
     for step in region.steps:
         for name in in_order(step.writes, step.statement.node):
-            if (step, name) in begun:
-                paths = " and ".join(map(trace.shown, begun[step, name]))
-                reason = f"the path through {paths} is not written yet"
+            if paths := begun.get((step, name)):
+                reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
                 continue
             if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
                 continue
             if any(_is_one(step.after.get(name), value) for value in values):
                 continue
-            if name in step.gradients or name in left or _seems(name, step, trace):
+            if name in step.gradients or name in left or _seems(name, step):
                 yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
 
 
@@ -53,7 +52,7 @@ def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:
             yield Unjudged(trace.shown(name), step.statement.place, "judging was stopped before")
 
 
-def _seems(name: str, step: Step, trace: Trace) -> bool:
+def _seems(name: str, step: Step) -> bool:
     """Whether a name that is the gradient of nothing known looks like one by its spelling and its value."""
     if not seems_a_gradient(name) or step.statement.only_moves or number_of(name) is not None:
         return False

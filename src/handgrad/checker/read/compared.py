@@ -34,8 +34,9 @@ def _read_grads(node: ast.FunctionDef) -> set[str]:
 
 def _of_grad(node: ast.AST) -> str | None:
     """`W` where the node is `W.grad`."""
-    grad = isinstance(node, ast.Attribute) and node.attr == "grad" and isinstance(node.ctx, ast.Load)
-    return node.value.id if grad and isinstance(node.value, ast.Name) else None
+    if isinstance(node, ast.Attribute) and node.attr == "grad" and isinstance(node.ctx, ast.Load):
+        return node.value.id if isinstance(node.value, ast.Name) else None
+    return None
 
 
 def _pairs(

@@ -124,6 +124,7 @@ class Words:
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
+        self.uses_modules = any(map(_is_of_torch_nn, nodes))
 
     def is_loss(self, name: str) -> bool:
         """Whether the name is that of a loss."""
@@ -203,6 +204,12 @@ def _holder(node: Any) -> ast.expr:
     while isinstance(node, ast.Subscript):
         node = node.value
     return node
+
+
+def _is_of_torch_nn(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").startswith("torch.nn")
+    return isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "nn"
 
 
 def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:

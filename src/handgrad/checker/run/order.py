@@ -74,7 +74,7 @@ def _calls(node: ast.AST) -> set[str | None]:
 
 
 def _differentiated(node: ast.AST, given: bool) -> list[tuple[ast.expr, ast.expr]]:
-    """What autograd is asked to differentiate in a statement, each with the gradient it is given, if that is `given`."""
+    """What a statement has autograd differentiate, each with the gradient that is given for it, if one is `given`."""
     found = []
     for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
         keywords: dict[Any, ast.expr] = {k.arg: k.value for k in call.keywords}

@@ -86,9 +86,10 @@ class Trace:
     """The run of a program.
 
     `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
-    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are those of
-    lines of a notebook that only show something, which ends nothing, and `handled` those that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
-    the line with which the program ended itself.
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are
+    those of lines of a notebook that only show something, which ends nothing, and `handled` those that the program
+    handles. `unfinished` are the names that the statement cut short would have written, and `ended` is the line with
+    which the program ended itself.
     """
 
     machine: Machine
@@ -106,6 +107,8 @@ class Trace:
     shown: Callable[[str], str] = str
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)
+    """For a gradient with a name of its own: the parameters of modules that it may belong to."""
     not_entered: dict[Place, str] = field(default_factory=dict)
     """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)

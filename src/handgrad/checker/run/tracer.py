@@ -9,7 +9,7 @@ import torch
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement, inner
-from handgrad.checker.read.spelling import GRADIENT_MODES, bare, number_of
+from handgrad.checker.read.spelling import GRADIENT_MODES, bare, number_of, seems_a_gradient
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
@@ -38,6 +38,7 @@ class Tracer:
         self.losses = Losses(source, machine, loss)
         self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
         self.trace.mappings = self.flattener.elements.mappings
+        self.trace.guesses = self.flattener.parameters.guesses
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
         self.ended_early = False
         self._following: list[list[Statement]] = []
@@ -75,7 +76,7 @@ class Tracer:
         if self.losses.are_written(written) or self.flattener.matters(node) or _says_not_written(node):
             return True
         mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
-        return any(mains) or any(self.losses.is_spelled_like_a_gradient(n) for n in written)
+        return any(mains) or any(self.losses.is_spelled_like_a_gradient(n) or seems_a_gradient(n) for n in written)
 
     def _is_training_loop(self, node: ast.stmt) -> bool:
         """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
