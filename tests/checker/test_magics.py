@@ -155,7 +155,7 @@ RAISING = {
     "%%forward\nx = (": ("SyntaxError", "x = ("),
     "%%backward\nnowhere": ("NameError", "Cell In[5], line 1"),
     "def g():\n    raise ValueError('mine')\ng()": ("ValueError", "Cell In[6], line 2, in g()"),
-    "%%derive x\n[][1]": ("IndexError", "Cell In[7], line 1"),
+    "%%derive\n{}[1]": ("KeyError", "Cell In[7], line 1"),
 }
 
 

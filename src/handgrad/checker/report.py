@@ -85,6 +85,19 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Unjudged:
+    """What looks like a gradient and was not judged, and why not."""
+
+    gradient: str
+    place: Place | None
+    reason: str
+
+    def __str__(self) -> str:
+        """The sentence about it."""
+        return render.unjudged(self)
+
+
+@dataclass(frozen=True)
 class Hazard:
     """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it.
 
@@ -151,9 +164,9 @@ class Report:
     """Everything the checker has to say about one program.
 
     Example:
-        >>> report = Report(loss=3.34, variables=[], hazards=[])
-        >>> report.right
-        True
+        >>> row = VariableReport("W", "dW", [3, 2], None, "exact")
+        >>> Report(3.34, [row]).right, Report(3.34, []).right
+        (True, False)
     """
 
     loss: float | None
@@ -161,6 +174,7 @@ class Report:
     hazards: list[Hazard] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
     strict: bool = False
     hint: int | None = None
     show_fix: bool = False
@@ -169,11 +183,14 @@ class Report:
 
     @property
     def right(self) -> bool:
-        """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone.
+        """Whether something was judged and no line is at fault.
 
-        `faults` are lines that Python itself refuses, or that raise: with them the program cannot be run as it is.
+        Shapes that broadcast, and gradients not written or not judged, count under `strict` alone. `faults` are lines
+        that Python itself refuses, or that raise: with them the program cannot be run as it is.
         """
-        return not self.hazards and not self.faults and not any(self.is_fault(v) for v in self.variables)
+        judged = any(v.verdict != "missing" for v in self.variables)
+        faults = self.hazards or self.faults or (self.strict and self.unjudged)
+        return judged and not faults and not any(self.is_fault(v) for v in self.variables)
 
     def is_fault(self, row: VariableReport) -> bool:
         """Whether a row makes the program wrong."""

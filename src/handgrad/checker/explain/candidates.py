@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from handgrad.checker.explain.edits import Context, edits
+from handgrad.checker.explain.in_numpy import spelling
 from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
@@ -52,6 +53,7 @@ class Candidates:
         seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.temporaries = temporaries(judge, self.plan)
+        self.spelled = spelling(judge.machine)
         self._sorted: dict[bool, list[Candidate]] = {}
 
     def _prepared(self) -> set[str]:
@@ -94,6 +96,7 @@ class Candidates:
             counters=uses(node).counters,
             masks=self.masks,
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
+            spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
 

@@ -11,7 +11,6 @@ from handgrad.checker.explain.rewrite import Written
 from handgrad.checker.explain.trials import Change
 from handgrad.checker.guard import said
 from handgrad.checker.judge.blame import Judgement
-from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import around
 from handgrad.checker.read.trees import Edit
@@ -30,7 +29,7 @@ class Telling:
     def of(self, edit: Edit, step: Step) -> Diagnosis:
         """The diagnosis that an edit is."""
         simple, statement = edit.statement, step.statement
-        place = Place(statement.place.file, simple.lineno, statement.place.cell)
+        place = statement.place.at(simple.lineno)
         written = Written(statement.code, simple, statement.spelled)
         (old, new), fix = written.parts(edit), written.fix(edit) if statement.role != "argument" else None
         kept, end = around(statement.code, simple), simple.end_lineno or simple.lineno

@@ -2,7 +2,7 @@
 
 from handgrad.checker.render.explanations import explanations
 from handgrad.checker.render.formats import FORMATS, json, row_json
-from handgrad.checker.render.sentences import MESSAGES, left_over, sentence, summary
+from handgrad.checker.render.sentences import MESSAGES, left_over, sentence, summary, unjudged
 from handgrad.checker.render.tables import failure, html, rich, text
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "sentence",
     "summary",
     "text",
+    "unjudged",
 ]

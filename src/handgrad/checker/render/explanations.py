@@ -91,7 +91,7 @@ def located(place: "Place | None", file: str | None = None) -> str:
     path = shown_path(place.file if place else file)
     if place is None or not place.line:
         return f"{path}: " if path else ""
-    cell = "" if place.cell is None else f"cell {place.cell}:"
+    cell = "" if place.cell is None else f"cell {place.called}:"
     return f"{path or '<program>'}:{cell}{place.line}: "
 
 

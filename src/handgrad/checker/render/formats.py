@@ -23,6 +23,9 @@ def json(report: "Report") -> dict[str, Any]:
         "right": report.right,
         "variables": [row_json(row) for row in report.variables],
         "hazards": [_hazard_json(hazard) for hazard in report.hazards],
+        "unjudged": [
+            {"gradient": one.gradient, **_place_json(one.place), "reason": one.reason} for one in report.unjudged
+        ],
         "notes": report.notes,
         "errors": report.faults,
     }
@@ -34,8 +37,7 @@ def row_json(row: "VariableReport") -> dict[str, Any]:
         "name": row.name,
         "gradient": row.gradient,
         "shape": row.shape,
-        "cell": row.place.cell if row.place else None,
-        "line": row.line,
+        **_place_json(row.place),
         "verdict": row.verdict,
         "exact": row.exact,
         "approximate": row.approximate,
@@ -57,7 +59,8 @@ def _hazard_json(one: "Hazard") -> dict[str, Any]:
 
 
 def _place_json(place: "Place | None") -> dict[str, int | None]:
-    return {"cell": place.cell if place else None, "line": place.line if place else None}
+    line = {"line": place.line if place else None}
+    return line if place is None or place.cell is None else {"cell": place.called, **line}
 
 
 def _finite(number: float | None) -> float | None:

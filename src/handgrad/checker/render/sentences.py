@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from handgrad.checker.report import Diagnosis, LeftOver, Report
+    from handgrad.checker.report import Diagnosis, LeftOver, Report, Unjudged
 
 MESSAGES = {
     "sign": "the sign is wrong",
@@ -50,10 +50,22 @@ FACTS = {
     "raises": "this line raises {0}",
     "refused": "this line raises {0} Put it under torch.no_grad()",
     "not kept": "it is not the {0} of the forward function, which has to be kept",
-    "flat": "autograd's gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is; "
+    "contiguous": "{0} is right for a contiguous upstream gradient alone, and wrong where {1}; {2}",
+    "some upstreams": "{0} is right otherwise, and wrong where {1}",
+    "nothing": "{0} is not a tensor",
+    "conjugate": "{0} is the complex conjugate of the right gradient",
+    "minus": "{0} has the wrong sign",
+    "wrong": "{0} is wrong",
+    "lacks a sum": "{0} lacks a sum over dimensions {1}",
+    "has a shape": "{0} has the shape {1}; it should be {2}",
+    "multiple": "{0} is {1} times the right gradient; it has to be multiplied by {2}",
+    "zero": "{0} is zero, and should not be",
+    "not finite": "{0} is not finite",
+    "elements": "{0} is wrong in {1} of {2} elements, the first at {3}",
+    "flat": "the right gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is; "
     "a straight-through estimator differs from it on purpose",
-    "one tensor": "{0} and {1} are one tensor, so this changes {2} {1} too; start from a copy{3}: {1}.clone()",
-    "in place": "this changes {2} {1} in place; work on a copy{3}: {1}.clone()",
+    "one tensor": "{0} and {1} are one tensor, so this changes {2} {1} too; start from a copy{3}: {1}.{4}()",
+    "in place": "this changes {2} {1} in place; work on a copy{3}: {1}.{4}()",
     "stale": "{0} reads {1} before {2} has finished it; move this line below that one",
     "too early": "this changes {0} before {1} in {2} has used it; change it afterwards",
     "shadowed": "{0} belongs to the forward pass and gets another value here, which {1} in {2} then uses; call it "
@@ -64,9 +76,11 @@ FACTS = {
 NOT_DERIVED = "it is not what follows from the forward pass"
 NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 
-ANSWERS = {"path missing", "path twice", "dimensions", "ratio"}
+ANSWERS = {"path missing", "path twice", "dimensions", "ratio", "lacks a sum", "has a shape", "multiple"}
 """The facts that tell more than the kind of the mistake."""
 
+MOST_NAMES = 8
+"""How many gradients that were not judged the last line names."""
 LONGEST = 120
 """Characters of an edit beyond which the corrected line tells more."""
 
@@ -119,6 +133,12 @@ def left_over(left: "LeftOver") -> str:
     return f"{': '.join(said)}."
 
 
+def unjudged(one: "Unjudged") -> str:
+    """What was not judged, and why."""
+    where = f"{one.place}: " if one.place else ""
+    return f"{where}{one.reason}, so {one.gradient} is not judged."
+
+
 def summary(report: "Report") -> str:
     """The last line: how many are right, and how many lines are at fault."""
     right_ones = [v for v in report.variables if v.verdict in ("exact", "close")]
@@ -126,11 +146,16 @@ def summary(report: "Report") -> str:
     checked = sum(not (v.verdict == "missing" and v.cause is None) for v in report.variables)
     lines = {v.place or v.gradient for v in report.variables if report.is_fault(v)}
     faults = len(lines) + len(report.hazards) + len(report.faults)
-    said = f"{right} of {checked} {'gradient is' if checked == 1 else 'gradients are'} right"
-    if not faults and right == checked:
+    total, left = checked + len(report.unjudged), len(report.unjudged)
+    said = f"{right} of {total} {'gradient is' if total == 1 else 'gradients are'} right"
+    if not faults and right == total and right:
         said = "The gradient is right" if right == 1 else f"All {right} gradients are right"
     if report.show_proofs:
         said += f", {sum(v.proven for v in right_ones)} proven"
     if faults:
         said += f"; {faults} {'line is' if faults == 1 else 'lines are'} at fault"
+    if left:
+        names = list(dict.fromkeys(one.gradient for one in report.unjudged))
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        said += f"; {left} {'was' if left == 1 else 'were'} not judged: {', '.join(names[:MOST_NAMES])}{more}"
     return f"{said}."

@@ -36,7 +36,7 @@ def table(report: "Report") -> list[tuple[str, ...]]:
 def _row(report: "Report", row: "VariableReport", again: bool) -> tuple[str, ...]:
     more = row.cause or ("proven" if report.show_proofs and row.proven else "")
     name = f"{row.name} (line {row.line})" if again and row.place else row.name
-    cell = str(row.place.cell) if row.place and row.place.cell is not None else ""
+    cell = str(row.place.called) if row.place and row.place.cell is not None else ""
     shape, verdict = "×".join(map(str, row.shape)) or "scalar", row.verdict + (f" ({more})" if more else "")
     if row.verdict == "missing":
         return name, cell, shape, "", "", "", verdict
