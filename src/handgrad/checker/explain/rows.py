@@ -190,15 +190,16 @@ class Rows:
         return self.trace.shown(spelled) if _locals(spelled) <= local else None
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
-        for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place and not step.statement.only_moves:
-                return step.statement
-        whole = chain.last.statement
-        if place is not None:
-            for line in simple_statements(whole.node):
+        """The statement at a place, or the line of a compound one."""
+        statements = [step.statement for step in [*reversed(chain.steps), *chain.region.steps]]
+        for whole in statements:
+            if whole.place == place and not whole.only_moves:
+                return whole
+        for whole in statements if place is not None else ():
+            for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return whole
+        return chain.last.statement
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:

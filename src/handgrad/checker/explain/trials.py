@@ -241,6 +241,7 @@ class Trials:
                 return False
             names = set().union(*(edit.names for edit, changed in changes if changed is step)) - step.reads
             codes[setting.step(step)] = code, names | self._read_inside(names) | step.reads
+            codes |= {setting.step(s): (setting.step(s).code, s.reads) for s in self._begun(step, names)}
         for case in setting.cases:
             self.work += setting.cost
             got = setting.got(case, codes)
@@ -253,6 +254,13 @@ class Trials:
             if not agrees(got, case.want, case.noise, setting.judge.truth.tolerance):
                 return False
         return True
+
+    def _begun(self, loop: Step, names: Collection[str]) -> list[Step]:
+        """The statements that begin what a loop carries from round to round, and an edit makes it read."""
+        earlier = [s for s in reversed(self.chain.region.steps) if s.index < loop.index]
+        carried = set(names) & loop.binds if hasattr(loop.statement.node, "body") else set()
+        makers = (next((s for s in earlier if name in s.binds), None) for name in carried)
+        return [s for s in makers if s is not None and s not in self.judgement.plan.steps]
 
     def _sample(self, tensor: Tensor) -> list[float]:
         return tensor.reshape(-1)[self.sampled].tolist()

@@ -103,11 +103,11 @@ def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
 
 
-@rule(ast.Name, ast.BinOp, ast.Call)
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_term_of_the_round_before(node: Any, ctx: Context) -> Iterator[Proposal]:
     """What the next time step sends back, which a loop carries from round to round and then forgets."""
-    if ctx.role == "value":
-        for other in sorted(ctx.carried - ctx.gradients - {ctx.gradient}):
+    if ctx.role in ("value", "argument") and not ctx.in_index:
+        for other in sorted(ctx.carried):
             yield "missing-path", 0.95, binary(node, ast.Add, name(other))
 
 
