@@ -44,7 +44,8 @@ class Diagnosis:
 
     `old` is what is written and `new` what it should be, in the user's words; nothing where the line is to be left out.
     What is not an edit is a `fact`, of which `about` gives the particulars. `raised` is what the line raises, `dtype`
-    that which no gradient has, `lines` those of which one is at fault; `masked` says that the program hides it, and
+    that which no gradient has, `lines` those of which one is at fault, `kept` the values that
+    the forward pass has to keep for the edit; `masked` says that the program hides it, and
     `besides` that it is the second of two.
 
     `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
@@ -65,6 +66,7 @@ class Diagnosis:
     raised: str = ""
     dtype: str = ""
     lines: tuple[int, ...] = ()
+    kept: tuple[str, ...] = ()
     masked: bool = False
     besides: bool = False
 
@@ -81,7 +83,8 @@ class Diagnosis:
     def spelled(self, say: Callable[[str], str]) -> "Diagnosis":
         """The same with every text of it put in other words; the fix and what is left over stay."""
         old, new, about = say(self.old), say(self.new), tuple(map(say, self.about))
-        return replace(self, old=old, new=new, about=about, raised=say(self.raised))
+        kept = tuple(map(say, self.kept))
+        return replace(self, old=old, new=new, about=about, raised=say(self.raised), kept=kept)
 
 
 @dataclass(frozen=True)

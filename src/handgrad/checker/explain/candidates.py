@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from handgrad.checker.read.names import uses
 from handgrad.checker.read.spelling import in_sight
 from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
-from handgrad.checker.run.values import is_array
+from handgrad.checker.run.values import is_array, is_float
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class Candidates:
         consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
         makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
-        self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
         seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
+        self.values = {n: v for n, v in self.values.items() if self._is_open(n, v)}
+        self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
         self.temporaries = temporaries(judge, self.plan)
         self.spelled = spelling(judge.machine)
         self._sorted: dict[bool, list[Candidate]] = {}
@@ -62,6 +64,15 @@ class Candidates:
         steps = self.chain.region.steps
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
+
+    def _is_open(self, name: str, value: Any) -> bool:
+        """Whether a line may use a name, or could if the forward half kept the tensor, which goes by no other name."""
+        if name not in self.judge.trace.closed:
+            return True
+        others = (v for n, v in self.values.items() if n != name and n not in self.judge.trace.closed)
+        return is_float(value) and not any(
+            is_float(v) and v.shape == value.shape and torch.equal(v, value) for v in others
+        )
 
     def _masks(self, node: ast.AST) -> Iterator[str]:
         """The masks of a forward statement's derivative, in names at hand or numbers that names stand for."""

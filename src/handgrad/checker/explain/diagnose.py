@@ -19,7 +19,8 @@ from handgrad.checker.explain.symptoms import Symptoms
 from handgrad.checker.explain.telling import Telling
 from handgrad.checker.explain.trials import MOST_WORK, Change, Trials, temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
-from handgrad.checker.read.trees import Edit
+from handgrad.checker.read.names import base_name
+from handgrad.checker.read.trees import Edit, simple_statements
 from handgrad.checker.report import Diagnosis
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
@@ -68,7 +69,7 @@ class _Search:
         self.others = [(other, temporaries(judge, other.plan)) for other in right]
         self.trials = Trials(judge, judgement)
         self.raises = self.trials.full.outcome.error is not None
-        self.telling = Telling(judgement, self.trials.full.outcome)
+        self.telling = Telling(judgement, self.trials.full.outcome, judge.trace.closed)
         self.symptoms = Symptoms(self.trials.full, self.telling)
         self.candidates = Candidates(judge, judgement, self.raises, suspected)
         self.gradients = self.candidates.gradients
@@ -87,7 +88,7 @@ class _Search:
         if self.telling.place.line and not self.symptoms.asks_autograd():  # else a function whose lines are not at hand
             for attempt in attempts:
                 if (found := attempt()) is not None:
-                    return [found]
+                    return self._without_cancelling() or [found]
             whole = self._rewritten()
             if (whole is None or whole.fix is None) and (pair := repairing_pair(self.trials)):
                 return self.telling.of_both(*pair)
@@ -124,6 +125,25 @@ class _Search:
         """Whether every other gradient that is right, and comes of the edited statement too, stays so."""
         readers = (other for other, before in self.others if step in (*other.plan.steps, *before))
         return all(Trials(self.judge, other).right((edit, step)) for other in readers)
+
+    def _without_cancelling(self) -> list[Diagnosis] | None:
+        """In the place of a repair that cancels one mistake by another, both factors left out."""
+        edit, step = self.judge.repairs[-1] if self.judge.repairs else (None, None)
+        if edit is None or step is None or edit.kind != "wrong-operator" or not isinstance(edit.old, ast.BinOp):
+            return None
+        operators = {ast.Div: ast.Mult, ast.Mult: ast.Div}
+        if not isinstance(edit.new, ast.BinOp) or operators.get(type(edit.old.op)) is not type(edit.new.op):
+            return None
+        here, factor = _left_out(edit.old, edit.statement), base_name(edit.old.right)
+        for other in self.judgement.plan.steps:
+            for simple in simple_statements(other.statement.node):
+                for part in ast.walk(simple):
+                    twice = isinstance(part, ast.BinOp) and part is not edit.old and type(part.op) is type(edit.old.op)
+                    if twice and factor is not None and base_name(part.right) == factor:
+                        there = _left_out(part, simple)
+                        if self.trials.right((there, other), (here, step)):
+                            return self.telling.of_both((there, other), (here, step))
+        return None
 
     def _known_repairs(self) -> Diagnosis | None:
         return self.known_repair(self.judge.repairs)
@@ -287,6 +307,13 @@ class _Search:
 
     def _added(self, found: Diagnosis, line: str | None) -> Diagnosis:
         return self.telling.of_added(found, line, self.gradients)
+
+
+def _left_out(product: ast.BinOp, simple: ast.stmt) -> Edit:
+    """The edit that leaves the right factor of a product out, or the statement where nothing else is in it."""
+    target = simple.targets[0] if isinstance(simple, ast.Assign) else None
+    alone = target is not None and simple.value is product and ast.unparse(target) == ast.unparse(product.left)
+    return Edit("extra-factor", 1.0, simple if alone else product, ast.Pass() if alone else product.left, simple)
 
 
 def _brings_a_path(edit: Edit) -> bool:

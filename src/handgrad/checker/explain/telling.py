@@ -22,7 +22,8 @@ from handgrad.checker.truth.cases import Outcome
 class Telling:
     """The diagnoses of one chain; `outcome` is what its lines make as they stand."""
 
-    def __init__(self, judgement: Judgement, outcome: Outcome):  # noqa: D107
+    def __init__(self, judgement: Judgement, outcome: Outcome, closed: Collection[str]):  # noqa: D107
+        self.closed = closed
         self.judgement, self.chain, self.outcome = judgement, judgement.chain, outcome
         self.place = self.chain.last.statement.place
 
@@ -33,7 +34,8 @@ class Telling:
         written = Written(statement.code, simple, statement.spelled)
         (old, new), fix = written.parts(edit), written.fix(edit) if statement.role != "argument" else None
         kept, end = around(statement.code, simple), simple.end_lineno or simple.lineno
-        return self.told(Diagnosis(self._kind(edit), place, old, new, "", (), fix, simple.lineno, end, kept))
+        found = Diagnosis(self._kind(edit), place, old, new, "", (), fix, simple.lineno, end, kept)
+        return self.told(replace(found, kept=tuple(sorted(edit.names & self.closed - step.reads))))
 
     def of_both(self, first: Change, second: Change) -> list[Diagnosis]:
         """Two edits that are needed together; where they are of one statement, the first shows it with both."""

@@ -24,6 +24,11 @@ class Remark:
     hint: int | None
 
     @property
+    def at(self) -> "Place | None":
+        """Where this is wrong."""
+        return self.found.place or self.place
+
+    @property
     def kind(self) -> str:
         """The kind of the mistake, where it may be told."""
         return self.found.kind if self.hint != 1 else "wrong"
@@ -81,7 +86,8 @@ def _reasons(report: "Report", one: Remark, name: str) -> Iterator[str]:
         return
     if found.left_over and report.hint != 2:
         yield f"    left over: {name}{left_over(found.left_over)}"
-    yield f"    {word} ({found.kind}): {name}{one.told}"
+    elsewhere = f"{found.place}: " if found.place and one.place and found.place != one.place else ""
+    yield f"    {word} ({found.kind}): {elsewhere}{name}{one.told}"
     if found.fix and (report.hint == 3 or report.show_fix):
         yield from (f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(found.fix.split("\n")))
 

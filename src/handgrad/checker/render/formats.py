@@ -69,7 +69,7 @@ def _finite(number: float | None) -> float | None:
 
 def short(report: "Report") -> str:
     """A line each, as compilers write them: `file:line: kind: message`."""
-    said = [f"{located(one.place, report.file)}{one.kind}: {one.told}" for one in remarks(report)]
+    said = [f"{located(one.at, report.file)}{one.kind}: {one.told}" for one in remarks(report)]
     return "\n".join(said)
 
 
@@ -78,9 +78,9 @@ def github(report: "Report") -> str:
     said = []
     for one in remarks(report):
         fields = {"file": _path(one, report), "title": f"handgrad: {one.kind}"}
-        if one.place and one.place.line and one.place.cell is None:
-            fields["line"] = str(one.place.line)
-        told = one.told if one.place is None or one.place.cell is None else f"{one.place}: {one.told}"
+        if one.at and one.at.line and one.at.cell is None:
+            fields["line"] = str(one.at.line)
+        told = one.told if one.at is None or one.at.cell is None else f"{one.at}: {one.told}"
         options = ",".join(f"{name}={_escaped(value, ',:')}" for name, value in fields.items() if value)
         said.append(f"::{'error' if one.fault else 'warning'} {options}::{_escaped(told)}")
     said += [f"::error title=handgrad::{_escaped(fault)}" for fault in report.faults]
@@ -108,21 +108,21 @@ def sarif(report: "Report") -> str:
 
 def _result(one: Remark, rule: int, report: "Report") -> dict[str, Any]:
     path, told = _path(one, report), one.told
-    if one.place is not None and one.place.cell is not None:
-        told = f"{one.place}: {told}"
+    if one.at is not None and one.at.cell is not None:
+        told = f"{one.at}: {told}"
     level = "error" if one.fault else "warning"
     result: dict[str, Any] = {"ruleId": one.kind, "ruleIndex": rule, "level": level, "message": {"text": told}}
     if path:
         uri = Path(path).as_uri() if Path(path).is_absolute() else quote(path)
         place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
-        if one.place and one.place.line and one.place.cell is None:
-            place["region"] = {"startLine": one.place.line}
+        if one.at and one.at.line and one.at.cell is None:
+            place["region"] = {"startLine": one.at.line}
         result["locations"] = [{"physicalLocation": place}]
     return result
 
 
 def _path(one: Remark, report: "Report") -> str:
-    path = shown_path(one.place.file if one.place else report.file)
+    path = shown_path(one.at.file if one.at else report.file)
     return Path(path).as_posix() if path else ""
 
 

@@ -95,6 +95,8 @@ def sentence(found: "Diagnosis", hint: int | None = None) -> str:
     if found.inserted and hint != 2:
         after = found.end
         said += f"; add a line after line {after}" if found.place and after != found.place.line else "; add a line"
+    if found.kept and hint != 2:
+        said += f"; the forward pass has to keep {' and '.join(f'`{name}`' for name in found.kept)} for it"
     if found.lines:
         said += f"; it is in line {', '.join(map(str, found.lines[:-1]))} or {found.lines[-1]}"
     if found.masked:

@@ -94,6 +94,6 @@ def _cells(tag: str, row: Iterable[str]) -> str:
 def failure(report: "Report") -> str:
     """The message of a failed test: what is wrong where, a line each, then the report."""
     heads = [
-        f"{located(one.place, report.file)}{one.gradient} is wrong: {one.told}" for one in remarks(report) if one.fault
+        f"{located(one.at, report.file)}{one.gradient} is wrong: {one.told}" for one in remarks(report) if one.fault
     ]
     return "\n".join([*heads, *report.faults, "", text(report)])

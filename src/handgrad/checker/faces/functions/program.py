@@ -210,7 +210,8 @@ class Program(ForwardLayout):
         statements = [replace(s, spelling=(*s.spelling, *words)) for s in self.statements]
         report = Report(None, strict=self.strict)
         if any(_bound(s.node) in self.gradients.values() for s in statements):
-            source = Source(None, statements, scopes=[self._scope(), Scope("forward", None, [], set(), False)])
+            scopes = [self._scope(), Scope("forward", None, [], set(), False)]
+            source = Source(None, statements, scopes=scopes, closed=frozenset(self.half.local))
             report = check_source(source, self.machine, loss=LOSS, strict=self.strict)
         upstreams = {f"d{OUT}{i}" for i in self.outputs}
         report = Wording(self.words, self.gradients, upstreams, self.ran)(report)
