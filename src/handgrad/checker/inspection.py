@@ -10,7 +10,7 @@ from torch import Tensor
 
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
-from handgrad.checker.judge.judging import Judging
+from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
@@ -70,11 +70,11 @@ def check_source(
         report = Report(None, strict=strict, file=str(where) if where else None)
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                judging = None
+                found = None
                 for region in passes:
-                    judging = Judging(trace, region, judging)
+                    found = judged(trace, region, found)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, judging, explained))
+                    _merge(report, Rows(trace, found, explained))
         except TimeIsUp:
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     report.notes += trace.notes

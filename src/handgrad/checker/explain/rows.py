@@ -12,7 +12,8 @@ from handgrad.checker.explain.hazards import in_place_hazard, shadow_hazard, sta
 from handgrad.checker.explain.loops import narrowed, suspects
 from handgrad.checker.explain.residual import Residuals
 from handgrad.checker.judge.blame import Judgement, rounding
-from handgrad.checker.judge.judging import Judging, about
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.judge.judging import about
 from handgrad.checker.judge.notes import losses_of, notes
 from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement, segment
@@ -29,10 +30,11 @@ from handgrad.checker.truth.reference import Value
 class Rows:
     """The rows and hazards of one region."""
 
-    def __init__(self, trace: Trace, judging: Judging, explained: set[tuple]):
+    def __init__(self, trace: Trace, judging: Interpretation, explained: set[tuple]):
         """Explain every line at fault but those in `explained`, which were found wrong in an earlier training step."""
         self.trace, self.judging = trace, judging
-        self.judge, self.region, self.judged = judging.judge, judging.region, judging.judged
+        self.judge, self.region = judging.judge, judging.region
+        self.judged = [(judgement.chain, judgement) for judgement in judging.judgements]
         self.notes, self.written = list(judging.notes), set(judging.written)
         self.rows: list[VariableReport] = []
         self.hazards: list[Hazard] = []
@@ -47,6 +49,7 @@ class Rows:
         self.found = {
             chain: self._diagnosed(chain, j) for chain, j in self.judged if j.fault and self._is_new(chain, explained)
         }
+        self.judged = [(chain, self._not_doubted(chain, judgement)) for chain, judgement in self.judged]
         self._explain_by_what_is_shared()
         for chain, judgement in self.judged:
             if self._is_new(chain, explained):
@@ -97,6 +100,11 @@ class Rows:
             row.cause = "inherited"
         row.proof = functools.partial(self.residuals.proven, judgement)
         return row
+
+    def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
+        """The judgement; of a fault in doubt, where no edit mends it, that the line is right."""
+        mended = any(one.fix is not None for one in self.found.get(chain, ()))
+        return judgement if mended or not judgement.doubtful else replace(judgement, fault=None)
 
     def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
         with about(chain):

@@ -1,7 +1,7 @@
 """What running the user's program once leaves behind: for every statement what it read, wrote and made."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
@@ -27,12 +27,20 @@ class Step:
     changes: set[str] = field(default_factory=set)
     after: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
-    turns: set[str] = field(default_factory=set)
+    turns: frozenset[str] = frozenset()
     constant: bool = False
     tainted: bool = False
     plain: bool = False
     error: UserError | None = None
     randomness: Randomness | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both stand for the same statement of the run, whatever it is taken to write."""
+        return isinstance(other, Step) and self.index == other.index
+
+    def __hash__(self) -> int:
+        """By its place in the run."""
+        return self.index
 
     @property
     def writes(self) -> set[str]:
@@ -57,6 +65,19 @@ class Region:
     steps: list[Step] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     reduced: bool = False
+
+    def taking(self, changed: Iterable[Step]) -> "Region":
+        """The same stretch with other readings of some of its statements."""
+        by_index = {step.index: step for step in changed}
+        return replace(self, steps=[by_index.get(step.index, step) for step in self.steps])
+
+    def without(self, names: Collection[str], among: Collection[Step]) -> "Region":
+        """The same with what some statements write under these names taken for temporaries of other gradients."""
+        return self.taking(
+            replace(step, gradients={n: v for n, v in step.gradients.items() if n not in names}, tainted=True)
+            for step in self.steps
+            if step in among
+        )
 
 
 @dataclass

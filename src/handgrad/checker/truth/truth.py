@@ -1,6 +1,7 @@
 """What is right: the true gradients of a region, in its own situation and in others."""
 
 import ast
+import copy
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -31,7 +32,7 @@ class Truth:
     """The forward passes of one region and the gradients autograd finds through them; each is run once and shared.
 
     `forward` is the pass in float64, where the user's code allows it, and `own` the same in the user's own dtype.
-    `skipped` says how many losses, and values that its variable had, a chain has to pass over before its own.
+    `earlier` are the chains that belong to another loss, or to another value of their variable, than the latest.
     """
 
     def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
@@ -46,11 +47,18 @@ class Truth:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False, derived=assumptions.derived)
-        self.skipped: dict[Chain, int] = {}
+        self.earlier: tuple[Chain, ...] = ()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[Value, dict[Value, Tensor]] = {}
         self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
+
+    def read_as(self, region: Region, earlier: tuple[Chain, ...]) -> "Truth":
+        """The same passes under other claims; `region` differs in what its statements are taken to write alone."""
+        other = copy.copy(self)
+        other.region, other.earlier = region, earlier
+        vars(other).pop("unwritten", None)
+        return other
 
     @cached_property
     def is_large(self) -> bool:
@@ -143,7 +151,7 @@ class Truth:
 
     def find(self, forward: Forward, chain: Chain) -> tuple[Value, Value] | None:
         """The loss a chain belongs to and the value it is the gradient of."""
-        skip = self.skipped.get(chain, 0)
+        skip = chain.skipped
         for loss in self.losses(forward, chain.last.index):
             gradients = self.sweep(forward, loss)
             for value in forward.had(chain.variable, loss.step.index + 1 if loss.step else 0):
@@ -195,7 +203,7 @@ class Truth:
 
     def own_gradient(self, chain: Chain) -> Tensor | None:
         """Autograd's answer in the user's own dtype."""
-        skip = self.skipped.get(chain, 0)
+        skip = chain.skipped
         for loss in self.losses(self.own, chain.last.index):
             if loss not in self._own:
                 self._own[loss] = own_gradients(self.own, loss, set(self.gradient_names.values()))
@@ -239,8 +247,8 @@ class Truth:
         if plan.chain.goes_on and plan.chain.name in world:
             world[plan.chain.name] = world[plan.chain.name] * 0
         of_others = {}
-        for chain in self.skipped:
-            if (its := self.find(forward, chain)) is not None:
+        for chain in (*self.earlier, plan.chain):
+            if chain.skipped and (its := self.find(forward, chain)) is not None:
                 flow = gradients if its[0] is loss else self.sweep(forward, its[0])
                 of_others.update({(step, chain.name): flow[its[1]] for step in chain.steps if its[1] in flow})
         if plan.clean and loss.step is not None:
@@ -326,7 +334,7 @@ class Truth:
 
     def _meant(self, forward: Forward, name: str, variable: str, within: set[Value]) -> Value | None:
         """The value among `within` that a gradient name stands for."""
-        chosen = (self.find(forward, chain) for chain in self.skipped if chain.name == name)
+        chosen = (self.find(forward, chain) for chain in self.earlier if chain.name == name)
         for found in filter(None, chosen):
             return found[1]
         return next((v for v in forward.versions(variable) if v in within), None)
