@@ -133,10 +133,12 @@ class Rows:
 
     def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
         """Whether the line that makes another gradient wrong makes this one wrong too."""
-        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+        if other.cause != "own" or row.place != other.place:
             return False
         mine, known = ([(d.fix, d.kind) for d in one.diagnosis] for one in (row, other))
-        return row.place != row.chain_place and mine == known and (None, "missing") not in mine
+        again = row.name != other.name and all(d.fix is not None for d in row.diagnosis)
+        elsewhere = row.gradient != other.gradient and row.place != row.chain_place
+        return (again or elsewhere) and mine == known and (None, "missing") not in mine
 
     def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
         """Whether what comes out of a function, or goes into one, has a row of its own."""
@@ -178,12 +180,13 @@ class Rows:
         for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
-        whole = chain.last.statement
-        if place is not None:
+        functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
+        for whole in [chain.last.statement, *functions] if place is not None else ():
             for line in simple_statements(whole.node):
-                if line.lineno == place.line and not isinstance(line, ast.For):
+                here = line.lineno == place.line and whole.place.cell == place.cell
+                if here and whole.place.file == place.file and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return whole
+        return chain.last.statement
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
@@ -305,6 +308,10 @@ def _without_further_names(region: Region, step: Step, names: list[str]) -> list
     latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
+
+
+def _is_function(step: Step) -> bool:
+    return isinstance(step.statement.node, ast.FunctionDef)
 
 
 def _locals(text: str) -> set[int | None]:
