@@ -3,7 +3,6 @@
 import ast
 
 from handgrad.checker.explain.rewrite import edited_text
-from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, around
 from handgrad.checker.read.trees import Edit, method, simple_statements
@@ -66,7 +65,7 @@ def _with_copy(statement: Statement, simple: ast.Assign, old: ast.AST, new: ast.
     """The assignment with the edit, in the user's own spelling."""
     if statement.role == "argument":
         return None
-    place = Place(statement.place.file, simple.lineno, statement.place.cell)
+    place = statement.place.at(simple.lineno)
     fix = edited_text(statement.code, simple, Edit("in-place", 0.0, old, new, simple), statement.spelled)
     end = simple.end_lineno or simple.lineno
     kept = around(statement.code, simple)

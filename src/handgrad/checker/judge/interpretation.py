@@ -15,7 +15,9 @@ class Interpretation:
 
     Which gradients each statement writes stands in the region of its `judge`, to which losses and values they belong in
     the chains. `notes` are what the user should know, `written` names values whose gradients are there and not judged,
-    and `unfit` says why nothing can be judged. Another hypothesis is another interpretation: none is ever changed.
+    and `unfit` says why nothing can be judged. `replaced` are first tries that a later line replaces, `unfinished` the
+    gradients that lack paths which are yet to be written, each with these; neither is judged. Another hypothesis is
+    another interpretation: none is ever changed.
     """
 
     judge: Judge
@@ -23,6 +25,8 @@ class Interpretation:
     notes: tuple[str, ...] = ()
     written: frozenset[str] = frozenset()
     unfit: str | None = None
+    replaced: tuple[Chain, ...] = ()
+    unfinished: tuple[tuple[Chain, tuple[str, ...]], ...] = ()
 
     @property
     def region(self) -> Region:

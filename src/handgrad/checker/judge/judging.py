@@ -8,6 +8,7 @@ import torch
 
 from handgrad.checker.guard import guarded
 from handgrad.checker.judge import mappings
+from handgrad.checker.judge.begun import without_begun
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.multiples import with_multiples
@@ -28,7 +29,7 @@ def judged(trace: Trace, region: Region, before: Interpretation | None) -> Inter
         for other in _other_assumptions(best.judge.truth):
             found = _judged_under(trace, region, before, other)
             best = found if len(found.wrong) < len(best.wrong) else best
-    return best
+    return without_begun(best)
 
 
 def _judged_under(
@@ -37,6 +38,7 @@ def _judged_under(
     """The judgements of all chains of the region, under some assumptions."""
     judge = _with_likely_claims(Judge.of(trace, region, assumptions))
     judge = _with_likely_claims(mappings.chosen(judge, trace.mappings))
+    judge = mappings.of_parameters(judge, trace.guesses)
     if (unfit := _not_finite(judge.truth)) is not None:
         return Interpretation(judge, unfit=unfit)
     if before is not None:
@@ -109,6 +111,7 @@ def _before_the_update(found: Interpretation) -> Interpretation:
         if judgement not in found.wrong or not found.value_of(chain).root:
             continue
         finished = [before_the_update(chain, decays) for decays in (False, True)]
+        finished = [one if one and _is_of_the_same_loss(found.judge.truth, one, chain) else None for one in finished]
         again = [j for one in finished if one is not None and (j := _judgement(found.judge, one)) is not None]
         first = again[0] if finished[0] and again else None
         if (chosen := next((j for j in again if j.fault is None), first)) is not None:
@@ -119,6 +122,12 @@ def _before_the_update(found: Interpretation) -> Interpretation:
         f"{place} changes {', '.join(n)} for the update; judged is what it was before." for place, n in changed.items()
     )
     return replace(found, judgements=tuple(judgements), notes=(*found.notes, *notes))
+
+
+def _is_of_the_same_loss(truth: Truth, one: Chain, other: Chain) -> bool:
+    """Whether no term, such as a penalty, is added to the loss between the ends of two chains."""
+    first, second = truth.find(truth.forward, one), truth.find(truth.forward, other)
+    return first is not None and second is not None and first[0] is second[0]
 
 
 def _judged_without(

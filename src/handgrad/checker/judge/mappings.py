@@ -19,6 +19,25 @@ def chosen(judge: Judge, mappings: dict[str, list[dict[str, str]]]) -> Judge:
     return judge
 
 
+def of_parameters(judge: Judge, guesses: dict[str, tuple[list[str], bool]]) -> Judge:
+    """The same for gradients that parameters of modules may belong to; none where nothing but the shape says so."""
+    for name, (candidates, sure) in guesses.items():
+        steps = [step for step in judge.region.steps if name in step.gradients]
+        options = [*candidates, candidates[0] if sure else None] if steps else []
+        for candidate in options:
+            judge = judge.under(judge.region.taking(_claiming(step, name, candidate) for step in steps))
+            judged = [judge.judge_once(chain) for chain in chains_of(judge.region) if chain.name == name]
+            if judged and all(j is not None and j.fault is None for j in judged):
+                break
+    return judge
+
+
+def _claiming(step: Step, name: str, variable: str | None) -> Step:
+    """The statement as it writes the gradient of a variable, or none, under a name."""
+    claims = {n: v for n, v in step.gradients.items() if n != name} | ({name: variable} if variable else {})
+    return replace(step, gradients=claims, tainted=not claims)
+
+
 def unjudged(judge: Judge, mappings: dict[str, list[dict[str, str]]], names: set[str]) -> dict[str, Step]:
     """What containers hold that is none of the gradients judged, which are called `names`."""
     elements = set().union(*(mapping for options in mappings.values() for mapping in options))

@@ -1,17 +1,14 @@
-"""What the user should know of how a region was judged: which scalar is the loss, what is not judged, and by what."""
+"""What the user should know of how a region was judged: which scalar is the loss, and by what."""
 
 from collections.abc import Iterator
 
-from handgrad.checker.judge import mappings
 from handgrad.checker.judge.interpretation import Interpretation
-from handgrad.checker.place import Place
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.truth.reference import Value
 
 
 def notes(trace: Trace, found: Interpretation) -> Iterator[str]:
     """The sentences about one region."""
-    yield from _unjudged(trace, found)
     yield from _losses(trace, found)
     yield from _functions(found)
 
@@ -29,17 +26,6 @@ def losses_of(trace: Trace, found: Interpretation) -> list[Value]:
 def _is_unclear(trace: Trace, losses: list[Value]) -> bool:
     names = {trace.shown(loss.name) for loss in losses}
     return len(names) > 1 and not names & trace.evident
-
-
-def _unjudged(trace: Trace, found: Interpretation) -> Iterator[str]:
-    """A note for what is put where gradients are, and is that of nothing known."""
-    places: dict[Place, list[str]] = {}
-    names = {chain.name for chain in found.chains}
-    for name, step in mappings.unjudged(found.judge, trace.mappings, names).items():
-        places.setdefault(step.statement.place, []).append(trace.shown(name))
-    for place, left in places.items():
-        several = "are" if len(left) > 1 else "is"
-        yield f"{place}: {', '.join(left)} {several} not judged: no variable is known for it."
 
 
 def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:

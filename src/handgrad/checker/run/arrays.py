@@ -60,7 +60,9 @@ class Array(Tensor):
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """NumPy's own operators, where another array or number of NumPy's stands on the left."""
-        return call(getattr(ufunc, method), counterpart(ufunc.__name__) if method == "__call__" else None, inputs, kwargs)
+        return call(
+            getattr(ufunc, method), counterpart(ufunc.__name__) if method == "__call__" else None, inputs, kwargs
+        )
 
     def __array_function__(self, function, types, args, kwargs):
         """NumPy's own functions, where they were reached by another way than the program's `import numpy`."""
@@ -384,7 +386,11 @@ def _larger(keep: Callable) -> Callable:
         a, b = (v.to(torch.promote_types(a.dtype, b.dtype)) for v in (a, b))
         if b.requires_grad and not a.requires_grad:
             a, b = b, a
-        return torch.where(keep(a, b), a, b) if not b.requires_grad else torch.where(a == b, (a + b) / 2, torch.where(keep(a, b), a, b))
+        return (
+            torch.where(keep(a, b), a, b)
+            if not b.requires_grad
+            else torch.where(a == b, (a + b) / 2, torch.where(keep(a, b), a, b))
+        )
 
     return chosen
 
@@ -402,7 +408,14 @@ _OPERATORS = {
     "mod": "remainder", "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "lshift": "left_shift", "rshift": "right_shift",
 }  # fmt: skip
-_COMPARISONS = {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
+_COMPARISONS = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
 _UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
 
 

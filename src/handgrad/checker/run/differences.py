@@ -51,7 +51,9 @@ def by_differences(function: Callable, args: tuple, kwargs: dict, made: Any, raw
                         moved = [v.copy() for v in ctx.values]
                         moved[which].flat[i] += times * step
                         parts = again([v if v.ndim else v[()] for v in moved])
-                        slope[i] += weight / step * sum(float(np.sum(w * p)) for w, p in zip(wanted, parts, strict=True))
+                        slope[i] += (
+                            weight / step * sum(float(np.sum(w * p)) for w, p in zip(wanted, parts, strict=True))
+                        )
                 found.append(torch.from_numpy(slope.reshape(value.shape)))
             return tuple(found)
 

@@ -68,7 +68,9 @@ class _Ufunc:
     def __init__(self, real: np.ufunc):
         self.real, self.__name__, self.__doc__ = real, real.__name__, real.__doc__
         self.same = counterpart(real.__name__)
-        self.reduce = _function(real.reduce, getattr(layer, {"add": "sum", "multiply": "prod"}.get(real.__name__, ""), None))
+        self.reduce = _function(
+            real.reduce, getattr(layer, {"add": "sum", "multiply": "prod"}.get(real.__name__, ""), None)
+        )
         self.accumulate, self.outer = _function(real.accumulate, None), _function(real.outer, None)
 
     def __call__(self, *args, **kwargs):
@@ -162,7 +164,9 @@ _OWN: dict[str, Any] = {
     "ndindex": lambda *shape: np.ndindex(*raw(shape)),
     "shape": lambda value: np.shape(raw(value)),
     "ndim": lambda value: np.ndim(raw(value)),
-    "asarray": lambda value, *a, **k: value if type(value) is Array and not (a or k) else call(np.asarray, counterpart("asarray"), (value, *a), k),
+    "asarray": lambda value, *a, **k: (
+        value if type(value) is Array and not (a or k) else call(np.asarray, counterpart("asarray"), (value, *a), k)
+    ),
 }
 """Functions that take functions, or that have to return the very array they are given."""
 
@@ -177,7 +181,9 @@ class _Math(ModuleType):
         real, same = getattr(math, name), getattr(np, name, None)
         if not isinstance(same, np.ufunc):
             return real
-        return lambda *args: call(same, counterpart(name), args, {}) if any(type(a) is Array for a in args) else real(*args)
+        return lambda *args: (
+            call(same, counterpart(name), args, {}) if any(type(a) is Array for a in args) else real(*args)
+        )
 
 
 class _IsFloat(type):

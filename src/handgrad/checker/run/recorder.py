@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.read.names import Uses, gradient_of, uses
+from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
 from handgrad.checker.read.spelling import DOT, bare, number_of
 from handgrad.checker.run.flat import Flattener
@@ -16,6 +16,7 @@ from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
+    NextRound,
     Nothing,
     ProgramEnds,
     Randomness,
@@ -85,7 +86,7 @@ class Recorder:
             Handled: the statement raised what a `try` block around it handles.
         """
         try:
-            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.file))
+            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.unit))
         except (SyntaxError, ValueError, RecursionError) as error:
             refused = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
             self.trace.stops.append(UserError(statement.place, refused))
@@ -103,7 +104,7 @@ class Recorder:
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
-        for name in step.binds:
+        for name in in_order(step.binds, statement.node):
             if self.losses.is_loss(name, self.machine.namespace.get(name)) and not step.backward:
                 self._loss_seen = True
                 if name not in self.losses.found:
@@ -114,7 +115,7 @@ class Recorder:
     def _execute(self, step: Step, found: Uses) -> None:
         """Run the step's code, and see what it bound and changed."""
         namespace = self.machine.namespace
-        namespace["__leave_loop__"] = LeaveLoop
+        namespace.update(__leave_loop__=LeaveLoop, __next_round__=NextRound)
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(step.code)
@@ -149,7 +150,7 @@ class Recorder:
 
     def _keep_what_was_made(self, step: Step, plain: bool) -> None:
         namespace = self.machine.namespace
-        for name in step.writes:
+        for name in in_order(step.writes, step.statement.node):
             value = namespace.get(name)
             step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
@@ -170,9 +171,15 @@ class Recorder:
         if not step.backward and self._draws(step):
             self.machine.namespace.update({name: Nothing(name) for name in written})
         elif not follows:
-            shows = step.tainted and isinstance(step.statement.node, ast.Expr)
-            trace = self.trace
-            (trace.asides if shows else trace.errors if step.backward else trace.stops).append(error)
+            trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
+            displays = shows and (step.tainted or _only_displays(step.statement))
+            early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            if step.statement.place.cell is not None and (displays or early):
+                trace.displays.append(error)
+            elif shows and step.tainted:
+                trace.asides.append(error)
+            else:
+                (trace.errors if step.backward else trace.stops).append(error)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -187,7 +194,7 @@ class Recorder:
             self._floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self._floats - self._gradient_names
             calls_with_loss = {number_of(loss) for loss in self.losses.found}
-            for name in self._written_knowingly(step, found) - found.counters:
+            for name in in_order(self._written_knowingly(step, found) - found.counters, step.statement.node):
                 variable = self.flattener.variable_of(name, known - {name})
                 knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
@@ -222,6 +229,11 @@ class Recorder:
         named = {n for n in shown - found.counters if self.losses.is_spelled_like_a_gradient(n)}
         storages = {storage_of(namespace.get(n)) for n in named} - {None}
         return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
+
+
+def _only_displays(statement: Statement) -> bool:
+    """Whether a statement is an expression that calls nothing, such as a name at the end of a cell."""
+    return not any(isinstance(part, ast.Call) for part in ast.walk(statement.node))
 
 
 def _counts_changes(statement: Statement, value: Any) -> bool:

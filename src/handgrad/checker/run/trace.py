@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
+from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement
 from handgrad.checker.run.machine import Machine, Randomness, UserError
 
@@ -87,9 +88,10 @@ class Trace:
     """The run of a program.
 
     `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
-    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `handled` are those
-    that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
-    the line with which the program ended itself.
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are
+    those of lines of a notebook that only show something, which ends nothing, and `handled` those that the program
+    handles. `unfinished` are the names that the statement cut short would have written, and `ended` is the line with
+    which the program ended itself.
     """
 
     machine: Machine
@@ -98,6 +100,7 @@ class Trace:
     stops: list[UserError] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
     asides: list[UserError] = field(default_factory=list)
+    displays: list[UserError] = field(default_factory=list)
     handled: list[UserError] = field(default_factory=list)
     ended: UserError | None = None
     timed_out: UserError | None = None
@@ -106,6 +109,10 @@ class Trace:
     shown: Callable[[str], str] = str
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)
+    """For a gradient with a name of its own: the parameters of modules that it may belong to."""
+    not_entered: dict[Place, str] = field(default_factory=dict)
+    """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
     wholes: set[str] = field(default_factory=set)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.read.names import uses
+from handgrad.checker.read.names import needs, uses
 from handgrad.checker.run.machine import UserError
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import holds_float, is_float
@@ -179,4 +179,5 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
 
 def _needs(step: Step) -> set[str]:
     """What a statement reads of what stands before it; a loop gives its counters their values itself."""
-    return step.reads - uses(step.statement.node).counters
+    node = step.statement.node
+    return step.reads - (uses(node).reads - needs(node)) - uses(node).counters

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.nn import Module
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.run.arrays import alike, plain
@@ -333,6 +334,11 @@ def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
 
 def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
     if depth == 0 or callable_module(value) or isinstance(value, Tensor | type | str):
+        return
+    if isinstance(value, Module):
+        for part in value.modules():
+            for held in (vars(part)["_parameters"], vars(part)["_buffers"]):
+                held.update({key: new for key, item in held.items() if item is old})
         return
     if isinstance(value, list):
         if len(value) > 256 or (value and not holds_float(value, depth)):

@@ -75,8 +75,9 @@ class Truth:
         """The variable of every gradient that is read and nowhere written."""
         forward_names = {n for v in self.forward.values for n in v.names}
         forward_names |= {n for s in self.region.steps if not s.backward for n in s.writes}
-        names = {n for n in set().union(*(s.reads for s in self.region.steps)) if n not in self.machine.namespace}
-        spelled = {n: gradient_of(n, forward_names) for n in names - set(self.gradient_names)}
+        given = self.region.start.keys() | set().union(*(s.writes for s in self.region.steps))
+        names = set().union(*(s.reads for s in self.region.steps)) - given
+        spelled = {n: gradient_of(n, forward_names) for n in sorted(names)}
         return {n: v for n, v in spelled.items() if v}
 
     @cached_property
