@@ -17,7 +17,6 @@ from handgrad.checker.read.spelling import are_halves, called_name, seems_a_grad
 GIVEN = "given_loss"
 """What the loss is called that follows from the gradient given for an output."""
 _MADE_UP = re.compile(r"\b(rand\w*|normal\w*|uniform\w*|ones\w*|array|linspace|arange|full\w*|tensor)\(")
-_SIZES = re.compile(r"[\w.]+\.(?:shape|size)\b|\w+_like\([\w.]+\)|len\([\w.]+\)")
 
 
 def with_losses_given(statements: list[Statement]) -> list[Statement]:
@@ -45,11 +44,26 @@ def _made_up(node: ast.stmt) -> set[str]:
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
         return set()
     name, text = node.targets[0].id, ast.unparse(node.value)
-    rest = ast.parse(_SIZES.sub("1", text), mode="eval")
-    modules = {id(part.value) for part in ast.walk(rest) if isinstance(part, ast.Attribute)}
-    read = {p.id for p in ast.walk(rest) if isinstance(p, ast.Name) and id(p) not in modules}
-    computed = any(not other.isupper() and len(other) > 1 for other in read)
+    computed = any(not other.isupper() and len(other) > 1 for other in _read(node.value))
     return {name} if seems_a_gradient(name) and _MADE_UP.search(text) and not computed else set()
+
+
+def _read(node: ast.AST) -> Iterator[str]:
+    """The names of which an expression uses more than a size or a function."""
+    match node:
+        case ast.Name(name):
+            yield name
+        case ast.Attribute(_, "shape" | "size"):
+            return
+        case ast.Attribute(ast.Name()):
+            return
+        case ast.Call(function, given):
+            plain = ast.unparse(function).endswith(("_like", "len"))
+            for part in [function] if plain else [*given, *(k.value for k in node.keywords)]:
+                yield from _read(part) if not isinstance(part, ast.Name) or part is not function else ()
+        case _:
+            for part in ast.iter_child_nodes(node):
+                yield from _read(part)
 
 
 def _outputs(call: ast.Call, given: set[str], before: list[Statement]) -> Iterator[tuple[str, str]]:
