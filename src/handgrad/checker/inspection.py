@@ -107,9 +107,10 @@ def check_source(
 
 @contextlib.contextmanager
 def undisturbed():
-    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    """The user's warnings are silent, and the random generators begin alike and are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()
+    Randomness.begin()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
