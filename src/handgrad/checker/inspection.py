@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def check_file(
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
+    return inspect_file(path, loss=loss, data=data, timeout=timeout, strict=strict).report
+
+
+def inspect_file(
+    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+) -> "Inspection":
+    """The same, for who wants to look at the values and the flow of gradients too."""
     path = Path(path)
     with guarded(path):
         path = path.resolve() if path.exists() else path
@@ -47,14 +55,31 @@ def check_file(
         machine = Machine(path.parent, Path(data).resolve() if data else None)
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+        return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
+
+    report: Report
+    trace: Trace
+    judgings: list[Judging]
 
 
 def check_source(
     source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
+    return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict).report
+
+
+def inspect_source(
+    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+) -> Inspection:
+    """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
+    judgings: list[Judging] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -71,6 +96,7 @@ def check_source(
                 judging = None
                 for region in passes:
                     judging = Judging(trace, region, judging)
+                    judgings.append(judging)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
                     _merge(report, Rows(trace, judging, explained))
         except TimeIsUp:
@@ -91,7 +117,7 @@ def check_source(
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return report
+    return Inspection(report, trace, judgings)
 
 
 @contextlib.contextmanager
@@ -195,4 +221,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]
+__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]
