@@ -1,7 +1,7 @@
 """`handgrad studio`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -12,6 +12,7 @@ from handgrad.errors import ConfigError
 def studio(
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
     *,
+    hint: Literal[1, 2, 3] = 2,
     loss: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None,
     data: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None,
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0,
@@ -29,6 +30,7 @@ def studio(
 
     Args:
         file: A .py or .ipynb file.
+        hint: How much to give away unasked: 1 the line, 2 what kind of mistake too, 3 the answer too.
         loss: The name of the loss, where it is not clear.
         data: A folder with files that the program reads, where they are not beside it.
         timeout: How long the program may run.
@@ -41,13 +43,17 @@ def studio(
     try:
         from handgrad.studio.serving import serve
         from handgrad.studio.views.backward import BackwardView
+        from handgrad.studio.views.derivation import DerivationView
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "watchfiles"):
             raise
         raise ConfigError(
             f"the page needs {error.name}", next_step="Install it with: pip install 'handgrad[studio]'."
         ) from None
-    serve([BackwardView(file.resolve(), loss=loss, data=data, timeout=timeout)], port=port, browser=not no_browser)
+    path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
+    serve(
+        [BackwardView(path, hint=hint, **options), DerivationView(path, **options)], port=port, browser=not no_browser
+    )
     return 0
 
 

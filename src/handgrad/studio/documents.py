@@ -56,11 +56,11 @@ def read_document(path: Path) -> Document:
         raise DocumentError("not a Jupyter notebook of version 4", where=path) from None
 
 
-def save_document(document: Document, parts: dict[int | None, str]) -> Path:
+def save_document(document: Document, parts: dict[int | None, str]) -> str:
     """Write changed parts into the file, and keep the old one beside it. This imports the checker.
 
     Returns:
-        The copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
+        The name of the copy of the old file: the first free of `NAME.bak`, `NAME.bak1`, …
 
     Raises:
         DocumentError: the file was changed by somebody else since it was read, or cannot be written.
@@ -75,7 +75,7 @@ def save_document(document: Document, parts: dict[int | None, str]) -> Path:
         raise DocumentError("there is no such cell", got=unknown.pop(), where=document.path)
     changed = {cell: text for cell, text in parts.items() if text != document.parts[cell]}
     try:
-        return rewrite(document.path, {cell: _replaced(text) for cell, text in changed.items()})
+        return rewrite(document.path, {cell: _replaced(text) for cell, text in changed.items()}).name
     except OSError as error:
         raise DocumentError("the file cannot be written", got=error.strerror, where=document.path) from None
 

@@ -1,6 +1,7 @@
 """What happened, told to every open page: the last of each topic, and whatever comes later."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,19 +38,30 @@ class Events:
         for reader in self._readers:
             reader.wake.set()
 
+    async def changes(self, topic: str) -> AsyncIterator[Any]:
+        """The states of one topic, now and later."""
+        async for topics in self._told():
+            if topic in topics:
+                yield self.latest[topic]
+
     async def stream(self) -> AsyncIterator[str]:
         """The states as server-sent events, each topic an event of its own."""
+        yield "retry: 500\n\n"
+        async for topics in self._told():
+            for topic in sorted(topics):
+                yield f"event: {topic}\ndata: {encoded(self.latest[topic])}\n\n"
+            if not topics:
+                yield ": still here\n\n"
+
+    async def _told(self) -> AsyncIterator[set[str]]:
+        """The topics with another state than before; none after a while in which nothing happened."""
         reader = _Reader(set(self.latest))
         self._readers.add(reader)
         try:
-            yield "retry: 500\n\n"
             while not self._closed:
-                for topic in sorted(reader.take()):
-                    yield f"event: {topic}\ndata: {encoded(self.latest[topic])}\n\n"
-                try:
+                yield reader.take()
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(reader.wake.wait(), KEEP_ALIVE_S)
-                except TimeoutError:
-                    yield ": still here\n\n"
         finally:
             self._readers.discard(reader)
 

@@ -296,4 +296,10 @@ def _fix(found: Diagnosis | None) -> dict[str, Any] | None:
     """The edit that mends a line."""
     if found is None or found.fix is None:
         return None
-    return {"text": found.fix, "start": found.start, "end": found.end, **_place(found.place)}
+    return {
+        "text": found.fix,
+        "start": found.start,
+        "end": found.end,
+        "around": list(found.around),
+        **_place(found.place),
+    }

@@ -3,8 +3,6 @@
 It is forked from one that has imported PyTorch and this module, so that no program can harm another, or the server.
 """
 
-import os
-import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -76,15 +74,14 @@ def _numbers(given: Any) -> Any:
     return tuple(given)
 
 
-def live(connection: Connection, path: Path, options: dict[str, Any]) -> None:
-    """Judge a program, send what came of it, and answer questions until the other end is closed."""
-    _keep_apart()
-    try:
-        judged = Judged(path, **options)
-        connection.send_bytes(_said({"what": "overview"}, judged))
-    except HandgradError as error:
-        connection.send_bytes(encoded({"error": str(error)}).encode())
-        return
+def live(connection: Connection, path: Path, **options: Any) -> None:
+    """Judge a program, send what came of it, and answer questions until the other end is closed.
+
+    Raises:
+        HandgradError: there is nothing to judge.
+    """
+    judged = Judged(path, **options)
+    connection.send_bytes(_said({"what": "overview"}, judged))
     while True:
         try:
             question = connection.recv()
@@ -98,16 +95,6 @@ def _said(question: dict[str, Any], judged: Judged) -> bytes:
         return encoded(judged.answer(question)).encode()
     except HandgradError as error:
         return encoded({"error": str(error)}).encode()
-
-
-def _keep_apart() -> None:
-    """What the program prints is lost, and Ctrl-C in the terminal is not for it."""
-    if hasattr(os, "setsid"):
-        os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(nothing, number)
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
 
 
 if __name__ != "__main__":

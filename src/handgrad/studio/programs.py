@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -38,8 +40,55 @@ def warm() -> None:
         forkserver.ensure_running()
 
 
-class Program:
-    """One program in a process of its own.
+class Worker:
+    """A function at work in a process of its own, which what it runs cannot outlive or harm."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any, **options: Any):
+        """Start it; it is called with a connection first, and sends JSON."""
+        self._lock = threading.Lock()
+        self._connection, theirs = _context.Pipe()
+        self._process: Any = _context.Process(target=_work, args=(theirs, function, arguments, options), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def received(self, seconds: float, late: str) -> Any:
+        """What it sends next.
+
+        Raises:
+            ProgramError: an error that it sends, or that it sends nothing in time.
+        """
+        try:
+            if not self._connection.poll(seconds):
+                self.close()
+                raise ProgramError(late, next_step="Is there a loop that never ends?")
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            raise ProgramError(
+                "the program ended without an answer", next_step="Does it exit, or need a lot of memory?"
+            ) from None
+        if isinstance(answer, dict) and answer.get("error"):
+            raise ProgramError(answer["error"].rstrip("."))
+        return answer
+
+    def ask(self, question: Mapping[str, Any]) -> Any:
+        """What it answers to a question.
+
+        Raises:
+            ProgramError: as of `received`.
+        """
+        with self._lock:
+            with contextlib.suppress(OSError):
+                self._connection.send(dict(question))
+            return self.received(ANSWER_S, "there is no answer")
+
+    def close(self) -> None:
+        """End its process; who waits for an answer is told so."""
+        self._process.kill()
+        self._process.join()
+
+
+class Program(Worker):
+    """A program in a process of its own, which is judged, and then asked.
 
     Example:
         >>> import tempfile
@@ -48,112 +97,69 @@ class Program:
         ... x = torch.randn(3, requires_grad=True)
         ... loss = (x**2).sum()
         ... dx = x''')
-        >>> program = Program()
-        >>> program.judge(file, loss=None, data=None, timeout=10.0)["summary"]
+        >>> program = Program(file, loss=None, data=None, timeout=10.0)
+        >>> program.judged()["summary"]
         '0 of 1 gradient is right; 1 line is at fault.'
         >>> program.close()
     """
 
-    def __init__(self) -> None:  # noqa: D107
-        self._lock = threading.Lock()
-        self._process: Any = None
-        self._connection: Connection | None = None
+    def __init__(self, path: Path, *, loss: str | None, data: Path | None, timeout: float):
+        """The options are those of `handgrad check`."""
+        self.timeout = timeout
+        super().__init__(_live, path, loss=loss, data=data, timeout=timeout)
 
-    def judge(self, path: Path, **options: Any) -> dict[str, Any]:
+    def judged(self) -> dict[str, Any]:
         """What is to be seen at first.
-
-        Args:
-            path: the file.
-            options: `loss`, `data` and `timeout`, as of `handgrad check`.
 
         Raises:
             ProgramError: what keeps it from being judged, as a sentence.
         """
-        with self._lock:
-            self._connection, theirs = _context.Pipe()
-            self._process = _context.Process(target=_live, args=(theirs, path, options), daemon=True)
-            self._process.start()
-            theirs.close()
-        timeout = options["timeout"]
-        return self._received(START_S + timeout + GRACE_S, f"stopped after {timeout:g} s")
-
-    def ask(self, question: Mapping[str, Any]) -> Any:
-        """The answer to a question about it.
-
-        Raises:
-            ProgramError: it is gone, or there is no answer.
-        """
-        with self._lock:
-            if self._connection is None:
-                raise ProgramError("the program is not there any more")
-            with contextlib.suppress(OSError):
-                self._connection.send(dict(question))
-            return self._received(ANSWER_S, "there is no answer")
-
-    def _received(self, seconds: float, late: str) -> Any:
-        connection = self._connection
-        try:
-            if connection is None or not connection.poll(seconds):
-                self.close()
-                raise ProgramError(late, next_step="Is there a loop that never ends?")
-            answer = json.loads(connection.recv_bytes())
-        except (EOFError, OSError):
-            raise ProgramError(
-                "the program ended without an answer", next_step="Does it exit, or need a lot of memory?"
-            ) from None
-        if isinstance(answer, dict) and "error" in answer:
-            raise ProgramError(answer["error"].rstrip("."))
-        return answer
-
-    def close(self) -> None:
-        """End its process; a question that waits is told so."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.join()
+        return self.received(START_S + self.timeout + GRACE_S, f"stopped after {self.timeout:g} s")
 
 
-def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function answers in a process of its own, for what needs the checker, which the server does not import.
+def in_a_process(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a function answers, in JSON, in a process of its own: for what needs the checker, which the server lacks.
 
     Raises:
         ProgramError: what it raises of this kind, or it does not answer.
     """
-    ours, theirs = _context.Pipe()
-    process = _context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
-    process.start()
-    theirs.close()
+    worker = Worker(_answer, function, *arguments, **options)
     try:
-        if not ours.poll(START_S):
-            raise ProgramError("there is no answer")
-        answer, error = ours.recv()
-    except (EOFError, OSError):
-        raise ProgramError("there is no answer") from None
+        return worker.received(START_S, "there is no answer")
     finally:
-        process.kill()
-        process.join()
-    if error is not None:
-        raise ProgramError(error.rstrip("."))
-    return answer
+        worker.close()
 
 
-def _answer(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    try:
-        connection.send((function(*arguments), None))
-    except HandgradError as error:
-        connection.send((None, str(error)))
-
-
-def _live(connection: Connection, path: Path, options: dict[str, Any]) -> None:
+def _work(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], options: Any) -> None:
     """In the process itself: PyTorch is imported here at the latest."""
+    _keep_apart()
     try:
-        from handgrad.studio.judged import live
+        function(connection, *arguments, **options)
+    except HandgradError as error:
+        connection.send_bytes(encoded({"error": str(error)}).encode())
     except ModuleNotFoundError as error:
-        connection.send_bytes(
-            encoded({"error": f"the checker needs {error.name}: pip install 'handgrad[torch]'"}).encode()
-        )
-        return
-    live(connection, path, options)
+        told = f"this needs {error.name}: pip install 'handgrad[torch]'"
+        connection.send_bytes(encoded({"error": told}).encode())
+
+
+def _live(connection: Connection, path: Path, **options: Any) -> None:
+    from handgrad.studio.judged import live
+
+    live(connection, path, **options)
+
+
+def _answer(connection: Connection, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+    connection.send_bytes(encoded(function(*arguments, **options)).encode())
+
+
+def _keep_apart() -> None:
+    """What the program prints is lost, and Ctrl-C in the terminal is not for it."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
 
 
 async def in_thread(function: Any, *arguments: Any, **options: Any) -> Any:

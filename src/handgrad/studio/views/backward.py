@@ -15,19 +15,23 @@ class BackwardView:
     """A script or notebook: its text, what the checker says of it, and the flow of its gradients.
 
     Its state has a `status`, "judging", "judged" or "failed", the `document`, what was `judged` last and the
-    `error` that kept it from being judged.
+    `error` that kept it from being judged; `hint` says how much is given away unasked.
     """
 
     name = "backward"
 
-    def __init__(self, path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float = 60.0):
+    def __init__(
+        self, path: Path, *, hint: int = 2, loss: str | None = None, data: Path | None = None, timeout: float = 60.0
+    ):
         """The options are those of `handgrad check`."""
         self.path = path
         self.options = {"loss": loss, "data": data, "timeout": timeout}
         self.document: Document | None = None
         self.program: Program | None = None
         self.files = {path}
-        self.state: dict[str, Any] = {"status": "judging", "document": None, "judged": None, "error": None}
+        self.state: dict[str, Any] = {
+            "status": "judging", "document": None, "judged": None, "error": None, "hint": hint,
+        }  # fmt: skip
 
     async def run(self, events: Events) -> None:
         """Judge the file now and at each save of it, or of a module beside it that it imports."""
@@ -70,20 +74,24 @@ class BackwardView:
         if document is None or document.version != version:
             raise HandgradError("the file was changed elsewhere meanwhile", next_step="Look at it, and save again.")
         backup = in_a_process(save_document, document, {part["cell"]: part["text"] for part in parts})
-        return {"backup": backup.name}
+        return {"backup": backup}
 
     async def _judge(self, events: Events) -> None:
-        program, before = Program(), self.program
+        program = None
         try:
-            judged = await in_thread(program.judge, self.path, **self.options)
+            program = await in_thread(Program, self.path, **self.options)
+            judged = await in_thread(program.judged)
         except HandgradError as error:
             self._publish(events, status="failed", error=str(error))
-            program.close()
-            return
         except asyncio.CancelledError:
-            program.close()
+            if program is not None:
+                program.close()
             raise
-        self.program = program
-        self._publish(events, status="judged", judged=judged, error=None)
-        if before is not None:
-            await in_thread(before.close)
+        else:
+            before, self.program = self.program, program
+            self._publish(events, status="judged", judged=judged, error=None)
+            if before is not None:
+                await in_thread(before.close)
+            return
+        if program is not None:
+            await in_thread(program.close)

@@ -1,6 +1,6 @@
 // The frame around the views: what is open, which view is shown, light or dark.
 import { useEffect, useState } from "preact/hooks";
-import { SourceContext, ThemeContext, useConnection, type Theme } from "./hooks";
+import { ShowContext, SourceContext, ThemeContext, useConnection, type Theme } from "./hooks";
 import type { Source } from "./source";
 import { views } from "./views";
 
@@ -18,8 +18,8 @@ export function App({ source }: { source: Source }) {
 function Frame({ theme, setTheme }: { theme: Theme; setTheme: (theme: Theme) => void }) {
   const states = Object.fromEntries(views.map((view) => [view.name, view.useState()]));
   const open = views.filter((view) => states[view.name]);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const shown = open.find((view) => view.name === chosen) ?? open[0];
+  const [chosen, choose] = useState<{ view: string; gradient: string | null } | null>(null);
+  const shown = open.find((view) => view.name === chosen?.view) ?? open[0];
   const connection = useConnection();
   const other = theme === "dark" ? "light" : "dark";
   return (
@@ -30,18 +30,25 @@ function Frame({ theme, setTheme }: { theme: Theme; setTheme: (theme: Theme) => 
         </span>
         <nav class="tabs" role="tablist" aria-label="Views">
           {open.map((view) => (
-            <button role="tab" key={view.name} aria-selected={view === shown} onClick={() => setChosen(view.name)}>
+            <button role="tab" key={view.name} aria-selected={view === shown} onClick={() => choose({ view: view.name, gradient: null })}>
               {view.title}
             </button>
           ))}
         </nav>
+        {shown?.Status && <shown.Status state={states[shown.name]} />}
         <span class="bar-space" />
         {connection === "lost" && <span class="lost">The server is gone; looking for it …</span>}
         <button class="quiet" onClick={() => setTheme(other)} aria-label={`${other} colours`} title={`${other} colours`}>
           {theme === "dark" ? "☀" : "☾"}
         </button>
       </header>
-      {shown ? <shown.View state={states[shown.name]} /> : <p class="waiting">Starting …</p>}
+      <ShowContext.Provider value={choose}>
+        {shown ? (
+          <shown.View state={states[shown.name]} wanted={chosen?.gradient ?? null} />
+        ) : (
+          <p class="waiting">Starting …</p>
+        )}
+      </ShowContext.Provider>
     </div>
   );
 }

@@ -65,3 +65,11 @@ export function useKeys(keys: Record<string, () => void>) {
 export type Theme = "light" | "dark";
 export const ThemeContext = createContext<Theme>("light");
 export const useTheme = () => useContext(ThemeContext);
+
+/** What one view shows because another asked for it: a gradient, by its name. */
+export interface Wanted {
+  view: string;
+  gradient: string;
+}
+export const ShowContext = createContext<(wanted: Wanted) => void>(() => {});
+export const useShow = () => useContext(ShowContext);

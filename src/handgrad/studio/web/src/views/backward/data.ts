@@ -34,6 +34,7 @@ export interface Repair extends Place {
   text: string;
   start: number;
   end: number;
+  around: [string, string];
 }
 
 export interface Diagnosis extends Place {
@@ -85,6 +86,7 @@ export interface State {
   document: Document | null;
   judged: Judged | null;
   error: string | null;
+  hint: number;
 }
 
 export interface Detail {

@@ -3,20 +3,23 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { python } from "@codemirror/lang-python";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { EditorState, RangeSetBuilder, StateEffect, StateField, type Extension } from "@codemirror/state";
+import { EditorState, RangeSetBuilder, StateEffect, StateField, type Extension, type TransactionSpec } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, gutter, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useSource } from "../../hooks";
-import { GLYPHS, markOf, WORDS, type Document, type Mark, type Step } from "./data";
+import { GLYPHS, markOf, WORDS, type Document, type Mark, type Repair, type Step } from "./data";
 
 interface Props {
   document: Document;
   steps: Step[];
   step: Step | undefined;
   go: (step: number) => void;
+  /** A right line to be put in the place of a wrong one; a new object each time. */
+  repair: Repair | null;
+  editable: boolean;
 }
 
-export function Editor({ document, steps, step, go }: Props) {
+export function Editor({ document, steps, step, go, repair, editable }: Props) {
   const source = useSource();
   const views = useRef(new globalThis.Map<number | null, EditorView>());
   const saved = useRef(document);
@@ -63,23 +66,29 @@ export function Editor({ document, steps, step, go }: Props) {
     const line = step?.line ?? null;
     const view = step && views.current.get(step.cell);
     if (view && line && line <= view.state.doc.lines) {
-      view.dispatch({ effects: EditorView.scrollIntoView(view.state.doc.line(line).from, { y: "center" }) });
-      if (document.parts.length > 1) view.dom.scrollIntoView({ block: "nearest" });
+      centre(scroller.current!, view, line);
     }
   }, [steps, step, document]);
+
+  useEffect(() => {
+    const view = repair && views.current.get(repair.cell);
+    if (view) view.dispatch(mended(view.state, repair));
+  }, [repair]);
 
   return (
     <section class="editor panel" aria-label="The program">
       <div class="editor-bar">
         <b>{document.file}</b>
         <span class="said">{said}</span>
-        <button class="primary" disabled={!dirty} onClick={save} title="Ctrl+S">
-          Save
-        </button>
+        {editable && (
+          <button class="primary" disabled={!dirty} onClick={save} title="Ctrl+S">
+            Save
+          </button>
+        )}
       </div>
       <div class="editor-parts" ref={scroller}>
         {document.parts.map(({ cell, text }) => (
-          <Part key={cell} cell={cell} text={text} views={views.current} actions={actions} clicked={(line) => {
+          <Part key={cell} cell={cell} text={text} editable={editable} views={views.current} actions={actions} clicked={(line) => {
             const found = steps.findIndex((s) => s.lines.some((l) => l.line === line && l.cell === cell));
             if (found >= 0) go(found);
           }} />
@@ -89,15 +98,36 @@ export function Editor({ document, steps, step, go }: Props) {
   );
 }
 
+/** Scroll to a line, and nothing but the editor. */
+function centre(scroller: HTMLElement, view: EditorView, line: number) {
+  const block = view.lineBlockAt(view.state.doc.line(line).from);
+  const top = view.dom.getBoundingClientRect().top - scroller.getBoundingClientRect().top + scroller.scrollTop;
+  scroller.scrollTo({ top: top + block.top - scroller.clientHeight / 2 });
+}
+
+/** The lines of a repair in the place of those that it replaces, or above the line where it is inserted. */
+function mended({ doc }: EditorState, { text, start, end, around, line }: Repair): TransactionSpec {
+  const replaces = end >= start;
+  const model = doc.line(Math.min(replaces ? start : (line ?? start), doc.lines)).text;
+  const indent = model.slice(0, model.length - model.trimStart().length);
+  const lines = (around[0] + text + around[1]).split("\n").map((one) => indent + one);
+  if (replaces) {
+    return { changes: { from: doc.line(start).from, to: doc.line(Math.min(end, doc.lines)).to, insert: lines.join("\n") } };
+  }
+  if (start > doc.lines) return { changes: { from: doc.length, insert: `\n${lines.join("\n")}` } };
+  return { changes: { from: doc.line(start).from, insert: `${lines.join("\n")}\n` } };
+}
+
 interface PartProps {
   cell: number | null;
   text: string;
+  editable: boolean;
   views: globalThis.Map<number | null, EditorView>;
   actions: { current: { edited: () => void; save: () => void } };
   clicked: (line: number) => void;
 }
 
-function Part({ cell, text, views, actions, clicked }: PartProps) {
+function Part({ cell, text, editable, views, actions, clicked }: PartProps) {
   const place = useRef<HTMLDivElement>(null);
   const click = useRef(clicked);
   click.current = clicked;
@@ -117,6 +147,7 @@ function Part({ cell, text, views, actions, clicked }: PartProps) {
           indentOnInput(),
           bracketMatching(),
           python(),
+          EditorState.readOnly.of(!editable),
           syntaxHighlighting(colours),
           EditorView.contentAttributes.of({ "aria-label": cell === null ? "Program" : `Cell ${cell}` }),
           EditorView.updateListener.of((update) => update.docChanged && actions.current.edited()),

@@ -8,15 +8,17 @@ import { CARD, curve, layout } from "./layout";
 interface Props {
   judged: Judged;
   step: Step | undefined;
+  /** For each value that the gradient comes back through, the product that is sent; none where that would tell. */
+  products: globalThis.Map<string, string>;
   go: (node: string) => void;
 }
 
-export function Graph({ judged, step, go }: Props) {
+export function Graph({ judged, step, products, go }: Props) {
   const { nodes, edges, steps } = judged;
   const form = nodes.map((node) => node.id).join() + edges.map((edge) => `${edge.from}>${edge.to}`).join();
   const placed = useMemo(() => layout(nodes, edges), [form]);
   const marks = useMemo(() => marksOf(steps), [steps]);
-  const [zoom, setZoom] = useState(0.86);
+  const [zoom, setZoom] = useState(() => Math.min(Math.max((0.38 * innerHeight) / placed.height, 0.75), 1));
   const pane = useRef<HTMLDivElement>(null);
   const current = step?.node;
   const undone = new Set(step?.undoes);
@@ -53,6 +55,18 @@ export function Graph({ judged, step, go }: Props) {
                 );
               })}
             </svg>
+            {placed.lines.map(({ from, to, points }) => {
+              const product = from === current && products.get(to);
+              if (!product) return null;
+              const { x, y } = points[Math.floor(points.length / 2)]!;
+              const near = placed.places.get(to)!.x - placed.places.get(from)!.x < 2 * CARD.width;
+              const below = near ? CARD.height / 2 + 12 : 0; // where there is room
+              return (
+                <span class="product" key={to} style={{ left: px(x), top: px(placed.mirror(y) + below) }}>
+                  {product}
+                </span>
+              );
+            })}
             {nodes.map((node) => {
               const { x, y } = placed.places.get(node.id)!;
               const shared = { node, on: node.id === current, near: undone.has(node.id), go };
@@ -111,12 +125,14 @@ function Card({ node, x, y, on, near, mark, go }: CardProps) {
         {mark && <i class="glyph">{GLYPHS[mark]}</i>}
         {name}
       </span>
-      {node.scalar !== null && !mark ? (
-        <span class="card-number">{number(node.scalar)}</span>
-      ) : (
-        <Heat map={map} label={name} width={CARD.width - 16} height={20} />
-      )}
-      <span class="card-shape">{shape(node.shape)}</span>
+      <span class="card-more">
+        {node.scalar !== null && !mark ? (
+          <span class="card-number">{number(node.scalar)}</span>
+        ) : (
+          <Heat map={map} label={name} width={48} height={20} />
+        )}
+        <span class="card-shape">{shape(node.shape)}</span>
+      </span>
     </button>
   );
 }

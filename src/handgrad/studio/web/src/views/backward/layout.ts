@@ -11,13 +11,12 @@ export interface Layout {
   mirror: (y: number) => number;
 }
 
-export const CARD = { width: 104, height: 58 };
-const GAP = 44;
+export const CARD = { width: 112, height: 46 };
+const GAP = 26;
 
-/** `down` is for a narrow page: from top to bottom, the gradients to the right. */
 export function layout(nodes: Node[], edges: Edge[]): Layout {
   const graph = new dagre.graphlib.Graph<any>();
-  graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 30, marginx: 8, marginy: 8, ranker: "network-simplex" });
+  graph.setGraph({ rankdir: "LR", nodesep: 10, ranksep: 34, marginx: 8, marginy: 8, ranker: "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) graph.setNode(node.id, { ...CARD });
   for (const { from, to } of edges) graph.setEdge(from, to);

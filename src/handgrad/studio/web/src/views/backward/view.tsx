@@ -1,16 +1,21 @@
 // The backward pass: verdict, steps, graph, source and what there is to say about the current step.
-import { useMemo, useState } from "preact/hooks";
-import { useKeys } from "../../hooks";
-import { markOf, type State, type Step } from "./data";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { useConnection, useKeys, useTopic } from "../../hooks";
+import type { Derivation } from "../derivation/data";
+import { markOf, type Judged, type Repair, type State, type Step } from "./data";
 import { Editor } from "./editor";
 import { Graph } from "./graph";
+import type { Level } from "./hints";
 import { Inspector } from "./inspector";
 import { Steps } from "./steps";
 
-export function Backward({ state }: { state: State }) {
+export function Backward({ state, wanted }: { state: State; wanted: string | null }) {
   const { judged, document, error } = state;
   const steps = judged?.steps ?? [];
-  const [at, setAt] = useCurrent(steps);
+  const [at, setAt] = useCurrent(steps, wanted);
+  const [levels, setLevels] = useState<Record<string, Level>>({});
+  const [repair, setRepair] = useState<Repair | null>(null);
+  const editable = useConnection() !== "file";
   const go = (to: number) => setAt(Math.min(Math.max(to, 0), steps.length - 1));
   const nextWrong = () => {
     const wrong = steps.flatMap((step, i) => (markOf(step) === "wrong" || markOf(step) === "warning" ? [i] : []));
@@ -25,44 +30,36 @@ export function Backward({ state }: { state: State }) {
     w: nextWrong,
   });
   const step = steps[at];
+  const level = step ? (levels[step.gradient] ?? (state.hint === 3 ? 4 : (state.hint as Level))) : 1;
+  const products = useProducts(judged, step, level);
   return (
     <div class="backward">
-      <Verdict state={state} nextWrong={nextWrong} />
       {judged && steps.length > 0 && <Steps steps={steps} at={at} go={go} />}
-      {judged && <Graph judged={judged} step={step} go={(node) => go(indexOf(steps, node, at))} />}
+      {judged && <Graph judged={judged} step={step} products={products} go={(node) => go(indexOf(steps, node, at))} />}
       <div class="below">
-        {document && <Editor document={document} steps={steps} step={step} go={(i) => go(i)} />}
-        {judged && step && <Inspector judged={judged} step={step} />}
+        {document && <Editor document={document} steps={steps} step={step} go={go} repair={repair} editable={editable} />}
+        {judged && step && (
+          <Inspector
+            judged={judged}
+            step={step}
+            level={level}
+            reveal={(level) => setLevels({ ...levels, [step.gradient]: level })}
+            mend={editable ? (repair) => setRepair({ ...repair }) : null}
+          />
+        )}
         {!judged && <div class="panel waiting">{error ?? "Running the program …"}</div>}
+        {judged && !step && <div class="panel waiting">No gradient was found that is written by hand.</div>}
       </div>
     </div>
   );
 }
 
-function Verdict({ state, nextWrong }: { state: State; nextWrong: () => void }) {
-  const { status, judged, document, error } = state;
-  const kind = error ? "failed" : !judged ? "waiting" : judged.right ? "right" : "wrong";
-  const said = error ?? judged?.summary ?? "Running the program …";
-  return (
-    <div class={`verdict verdict-${kind}`} role="status" aria-live="polite">
-      <b class="file">{document?.file ?? "The file is gone"}</b>
-      <span class="said">
-        <i class="glyph">{kind === "right" ? "✓" : kind === "waiting" ? "…" : "✕"}</i> {said}
-      </span>
-      {judged && !judged.right && !error && (
-        <button class="quiet" onClick={nextWrong} title="w">
-          Show the line
-        </button>
-      )}
-      {judged && judged.loss !== null && <span class="loss">loss {judged.loss.toFixed(4)}</span>}
-      <span class={`busy ${status === "judging" ? "" : "busy-done"}`}>{status === "judging" ? "judging …" : "judged"}</span>
-    </div>
-  );
-}
-
 /** Which step is shown: the first wrong one of a new program, the same gradient after a save. */
-function useCurrent(steps: Step[]): [number, (at: number) => void] {
+function useCurrent(steps: Step[], wanted: string | null): [number, (at: number) => void] {
   const [gradient, setGradient] = useState<{ name: string; at: number } | null>(null);
+  useEffect(() => {
+    if (wanted) setGradient({ name: wanted, at: -1 });
+  }, [wanted]);
   const initial = useMemo(() => {
     const wrong = steps.findIndex((step) => markOf(step) === "wrong");
     return wrong >= 0 ? wrong : Math.max(steps.findIndex((step) => markOf(step) === "warning"), 0);
@@ -74,6 +71,24 @@ function useCurrent(steps: Step[]): [number, (at: number) => void] {
     if (at < 0) at = initial;
   }
   return [at, (to) => steps[to] && setGradient({ name: steps[to]!.gradient, at: to })];
+}
+
+/** What each path sends back, as `derive` writes it; nothing where that is what the reader is to find. */
+function useProducts(judged: Judged | null, step: Step | undefined, level: Level): Map<string, string> {
+  const derivation = useTopic<Derivation>("derivation");
+  return useMemo(() => {
+    const found = new Map<string, string>();
+    if (!judged || !step || !(["right", "inherited"].includes(markOf(step)) || level >= 4)) return found;
+    for (const id of step.undoes) {
+      const node = judged.nodes.find((one) => one.id === id);
+      const line = derivation?.lines?.find(
+        ({ gradient, undoes }) => gradient === `d${step.name}` && undoes?.line === node?.line && undoes?.cell === node?.cell,
+      );
+      const product = line?.source.split("\n").pop()?.replace(/^[^=+]*\+?= */, "");
+      if (product) found.set(id, product);
+    }
+    return found;
+  }, [derivation, judged, step, level]);
 }
 
 /** The step of a node: the one after the current where there are several. */
