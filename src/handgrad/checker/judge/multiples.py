@@ -16,7 +16,6 @@ from handgrad.checker.read.spelling import bare
 from handgrad.checker.truth.compare import as_tensor
 from handgrad.checker.truth.numbers import constant_ratio
 
-
 _DATA = re.compile(r"A0$|[xX](_?\w*)?$|(inputs?|data|images?)$")
 """How people call what a network is given."""
 
