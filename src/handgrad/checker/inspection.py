@@ -4,6 +4,7 @@ import ast
 import contextlib
 import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.judge import unjudged
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
@@ -42,6 +44,13 @@ def check_file(
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
+    return inspect_file(path, loss=loss, data=data, timeout=timeout, strict=strict).report
+
+
+def inspect_file(
+    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+) -> "Inspection":
+    """The same, for who wants to look at the values and the flow of gradients too."""
     path = Path(path)
     with guarded(path):
         path = path.resolve() if path.exists() else path
@@ -53,14 +62,31 @@ def check_file(
             machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+        return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
+
+    report: Report
+    trace: Trace
+    interpretations: list[Interpretation]
 
 
 def check_source(
     source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
+    return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict).report
+
+
+def inspect_source(
+    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+) -> Inspection:
+    """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
+    readings: list[Interpretation] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -75,9 +101,9 @@ def check_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                found = None
                 while waiting:
-                    found = judged(trace, waiting[0], found)
+                    found = judged(trace, waiting[0], readings[-1] if readings else None)
+                    readings.append(found)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
                     _merge(report, Rows(trace, found, explained))
                     left += unjudged.in_region(trace, waiting.pop(0), found)
@@ -86,7 +112,6 @@ def check_source(
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     known = {(row.gradient, row.chain_place) for row in report.variables}
     report.unjudged = list({(u.gradient, u.place): u for u in left if (u.gradient, u.place) not in known}.values())
-    report.notes += map(str, report.unjudged)
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     report.faults += [_told(trace, error) for error in trace.stops]
@@ -102,16 +127,18 @@ def check_source(
     else:
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
+    report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return report
+    return Inspection(report, trace, readings)
 
 
 @contextlib.contextmanager
 def undisturbed():
-    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    """The user's warnings are silent, and the random generators begin alike and are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()
+    Randomness.begin()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -222,4 +249,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]
+__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]

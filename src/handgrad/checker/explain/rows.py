@@ -250,25 +250,22 @@ class Rows:
 
     def _find_hazards(self) -> None:
         forward = self.judge.truth.forward
-        losses = self.judge.truth.losses(forward)
-        if not losses:
-            return
-        reached = set().union(*(forward.ancestors(loss) for loss in losses))
-        first = min(loss.step.index if loss.step else -1 for loss in losses)
-        last = max(loss.step.index if loss.step else -1 for loss in losses)
-        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
-        roots = {n for v in reached if v.root for n in v.names} - inner
+        reached = {loss: forward.ancestors(loss) for loss in self.judge.truth.losses(forward)}
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
         arrays = self.trace.machine.follows_arrays
         copying = "copy" if arrays else "clone"
+        latest: dict[str, int] = {}
         for step in self.region.steps:
-            if step.index <= first:
-                continue
+            before = [loss for loss in reached if (loss.step.index if loss.step else -1) < step.index]
+            used = {v: v.names for loss in before for v in reached[loss]}
+            held = {n: v for v, names in used.items() for n, at in names.items() if at == latest.get(n, at)}
             names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
-            names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            names = [n for n in names if n in held or n in gradients] if before else []
+            names = [n for n in names if n in gradients or not held[n].root or step.gradients]
             if arrays:
-                names = [n for n in names if n in roots or _is_read_later(self.region, step, n)]
+                names = [n for n in names if (n in held and held[n].root) or _is_read_later(self.region, step, n)]
+            latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
             for name in _without_further_names(self.region, step, names):
                 self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
             reported.update(names)

@@ -125,4 +125,5 @@ def _without_the_right(found: Interpretation) -> Interpretation:
     left_out = [j for j in found.judgements if j.chain.name in found.region.scales and j.fault is None]
     values = (v for one in left_out for v in found.judge.truth.forward.versions(one.chain.variable))
     kept = tuple(judgement for judgement in found.judgements if judgement not in left_out)
-    return replace(found, judgements=kept, written=found.written.union(*(value.names for value in values)))
+    written = found.written.union(*(value.names for value in values))
+    return replace(found, judgements=kept, written=written, replaced=(*found.replaced, *(j.chain for j in left_out)))

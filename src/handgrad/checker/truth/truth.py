@@ -241,7 +241,10 @@ class Truth:
                 if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
-        consumers, scale = [v for v in forward.consumers(value, within) if v in gradients], self.region.scales.get(plan.chain.name, 1)
+        consumers, scale = (
+            [v for v in forward.consumers(value, within) if v in gradients],
+            self.region.scales.get(plan.chain.name, 1),
+        )
         size = max([float(gradients[v].abs().max()) for v in consumers if gradients[v].numel()], default=0.0)
         size = size if size < float("inf") else 0.0
         world = forward.world(before)
