@@ -18,10 +18,10 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.report import Diagnosis, Report, Unjudged
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
-from handgrad.checker.run.trace import Trace
+from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
@@ -73,12 +73,11 @@ def check_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                found = None
+                before: Differentiated = {}
                 while waiting:
-                    found = judged(trace, waiting[0], found)
-                    explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, found, explained))
-                    left += unjudged.in_region(trace, waiting.pop(0), found)
+                    before, more = _add_region(report, trace, waiting[0], before)
+                    left += more
+                    waiting.pop(0)
         except TimeIsUp:
             left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
@@ -197,6 +196,19 @@ def _described(name: str, namespace: dict[str, Any]) -> str | None:
     value = namespace[name]
     shape = f", {value.dtype}, of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
     return f"{name}: a {type(value).__name__}{shape}"
+
+
+Differentiated = dict[str, tuple[str, Tensor]]
+
+
+def _add_region(
+    report: Report, trace: Trace, region: Region, before: Differentiated
+) -> tuple[Differentiated, list[Unjudged]]:
+    """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
+    found = judged(trace, region, before)
+    explained = {(row.gradient, row.chain_place) for row in report.blamed}
+    _merge(report, Rows(trace, found, explained))
+    return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
 
 
 def _merge(report: Report, one: Rows) -> None:
