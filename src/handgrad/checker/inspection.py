@@ -15,7 +15,7 @@ from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.judge import unjudged
 from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
-from handgrad.checker.read.local_modules import importable
+from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report, Unjudged
@@ -49,6 +49,8 @@ def check_file(
         if data is not None and not Path(data).is_dir():
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
+        if not imports(source, "torch"):
+            machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)

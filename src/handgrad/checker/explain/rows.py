@@ -108,6 +108,11 @@ class Rows:
             row.proof = None
         return row
 
+    def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
+        """The judgement; of a fault in doubt, where no edit mends it, that the line is right."""
+        mended = any(one.fix is not None for one in self.found.get(chain, ()))
+        return judgement if mended or not judgement.doubtful else replace(judgement, fault=None)
+
     def _tell_stubs_together(self) -> None:
         """One statement is one fault: `dW, db = None, None`."""
         stubs: dict[Place | None, list[VariableReport]] = {}
@@ -120,11 +125,6 @@ class Rows:
                 message = f"{_NUMBERS.get(count, count)} gradients are not written yet: {names}."
                 for row in rows:
                     row.diagnosis = [replace(row.diagnosis[0], message=message)]
-
-    def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
-        """The judgement; of a fault in doubt, where no edit mends it, that the line is right."""
-        mended = any(one.fix is not None for one in self.found.get(chain, ()))
-        return judgement if mended or not judgement.doubtful else replace(judgement, fault=None)
 
     def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
         with about(chain):
@@ -253,6 +253,8 @@ class Rows:
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
         latest: dict[str, int] = {}
+        arrays = self.trace.machine.follows_arrays
+        copying = "copy" if arrays else "clone"
         for step in self.region.steps:
             before = [loss for loss in reached if (loss.step.index if loss.step else -1) < step.index]
             used = {v: v.names for loss in before for v in reached[loss]}
@@ -261,8 +263,11 @@ class Rows:
             names = [n for n in names if n in held or n in gradients] if before else []
             names = [n for n in names if n in gradients or not held[n].root or step.gradients]
             latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
+            if arrays:
+                roots = {n for n in names if n in held and held[n].root}
+                names = [n for n in names if n in roots or _is_read_later(self.region, step, n)]
             for name in _without_further_names(self.region, step, names):
-                self._warn_of(in_place_hazard(self.region, step, name, name in gradients), step.statement)
+                self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
             reported.update(names)
         for _, judgement in self.judged:
             if judgement.rescued_by_clean:
@@ -301,6 +306,17 @@ class Rows:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
+
+
+def _is_read_later(region: Region, step: Step, name: str) -> bool:
+    """Whether a statement after this one reads what a name stands for here; nobody compares arrays with autograd's."""
+    for later in region.steps:
+        if later.index > step.index:
+            if name in later.reads:
+                return True
+            if name in later.binds:
+                return False
+    return False
 
 
 def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:

@@ -30,6 +30,8 @@ from handgrad.checker.guard import end_process, said
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, await_allowed
+from handgrad.checker.run.arrays import Array
+from handgrad.checker.run.numpy_module import Float, Modules
 
 FRAMES_A_LEVEL = 20
 """What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
@@ -209,6 +211,7 @@ class Machine:
     def __init__(self, folder: Path | None, data: Path | None = None, name: str = "__main__"):
         """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
+        self.follows_arrays = False
         quiet = dict(vars(builtins))
         quiet.update(
             print=lambda *_a, **_k: None,
@@ -221,6 +224,29 @@ class Machine:
         self.namespace: dict[str, Any] = {"__name__": name, "__builtins__": quiet}
         if folder is not None:
             self.namespace["__file__"] = str(folder / "program.py")
+
+    def follow_arrays(self) -> None:
+        """Run a program without PyTorch: its NumPy arrays are tensors, and a plain `float` of one stays one."""
+        modules, quiet, own = Modules(self.find), self.namespace["__builtins__"], self.folders[:1]
+
+        def importing(name, globals=None, locals=None, fromlist=(), level=0):
+            if level == 0 and (module := modules.imported(name, fromlist)) is not None:
+                return module
+            before = set(sys.modules)
+            found = _import(name, globals, locals, fromlist, level)
+            for new in set(sys.modules) - before:
+                if any(
+                    Path(getattr(sys.modules[new], "__file__", None) or "/").is_relative_to(folder) for folder in own
+                ):
+                    modules.put_into(sys.modules[new])
+            return found
+
+        quiet.update(__import__=importing, float=Float)
+        self.namespace["__arrays__"] = self.follows_arrays = True
+
+    def given(self, tensor: Tensor) -> Tensor:
+        """A tensor of the checker's as the program would hold it."""
+        return tensor.as_subclass(Array) if self.follows_arrays else tensor
 
     def _open(self, file, mode="r", *args, **kwargs):
         if any(letter in mode for letter in "wax+"):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import number_of
+from handgrad.checker.read.spelling import DOT, bare, number_of
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
@@ -25,6 +25,7 @@ from handgrad.checker.run.machine import (
     reads_of,
     user_error,
 )
+from handgrad.checker.run.numpy_module import lifted
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import (
     Copies,
@@ -125,6 +126,8 @@ class Recorder:
             if (handler := self._handler_of(error)) is not None:
                 raise Handled(handler, error) from None
             step.error = user_error(error, step.statement)
+        if self.machine.follows_arrays:
+            self._lift_numbers(found.binds & namespace.keys())
         after = fingerprints(namespace)
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
@@ -138,6 +141,13 @@ class Recorder:
             step.changes |= found.changes - step.binds
         if random_before.has_moved(Randomness.now(namespace)):
             step.randomness = random_before
+
+    def _lift_numbers(self, names: set[str]) -> None:
+        """Follow a plain number whose gradient the program writes, such as a bias `b = 0.0`."""
+        for name in names:
+            word = name.rpartition(DOT)[2] if number_of(name) is None else bare(name)
+            if any(gradient_of(other, {word}) for other in self.losses.names):
+                self.machine.namespace[name] = lifted(self.machine.namespace[name])
 
     def _keep_what_was_made(self, step: Step, plain: bool) -> None:
         namespace = self.machine.namespace

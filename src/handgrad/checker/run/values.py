@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -74,7 +75,7 @@ def has_attributes(value: Any) -> bool:
 
 def callable_module(value: Any) -> bool:
     """Whether the value is a module or a plain function, which hold no data of the pass."""
-    return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
+    return isinstance(value, ModuleType) or type(value).__name__ in {"function", "builtin_function_or_method"}
 
 
 def is_object(value: Any) -> bool:

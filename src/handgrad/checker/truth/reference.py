@@ -12,6 +12,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import Module
 
 from handgrad.checker.read.names import uses, variables_of
+from handgrad.checker.run.arrays import alike, plain
 from handgrad.checker.run.machine import InDouble, Machine
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import (
@@ -265,7 +266,7 @@ class _Runner:
             value, version = self.bound.get(id(tensor), (None, 0))
             if value is not None and isinstance(tensor, Tensor) and tensor._version == version:
                 del self.bound[id(tensor)]
-                value.bound = fresh = value.leaf.clone()
+                value.bound = fresh = alike(value.leaf.clone(), tensor)
                 self.bound[id(fresh)] = value, fresh._version
                 _replace(namespace, tensor, fresh)
                 namespace.update({n: fresh for n, held in namespace.items() if held is tensor})
@@ -296,14 +297,14 @@ class _Runner:
         root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
         lasts = root and self._lasts(name, tensor, step)
         if self.cut or root:
-            data = tensor.detach()
+            data = plain(tensor.detach())
             if root and self.change is not None and not self.loss_made:
                 data = self.change(name, data)
             leaf = (data.clone() if root and not lasts else data).requires_grad_()
-            bound = leaf.view_as(leaf) if lasts else leaf.clone()
+            bound = alike(leaf.view_as(leaf) if lasts else leaf.clone(), tensor)
         else:
-            leaf = bound = tensor
-        value = Value(name, step, tensor, leaf, bound, root)
+            leaf, bound = plain(tensor), tensor
+        value = Value(name, step, plain(tensor), leaf, bound, root)
         if not self.cut and bound.requires_grad:
             value.edge = get_gradient_edge(bound)
         self.forward.spared |= {value} if root and lasts else set()

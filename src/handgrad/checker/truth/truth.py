@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.read.names import gradient_of
+from handgrad.checker.run.arrays import plain
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import is_array, is_float
 from handgrad.checker.truth.assumptions import Assumptions
@@ -200,7 +201,8 @@ class Truth:
                     if like_user and isinstance(actual, Tensor) and actual.numel() == found[name].numel():
                         found[name] = found[name].reshape(actual.shape)
                 elif is_float(actual := step.after.get(name)):
-                    found[name] = actual.detach().double() if self.double else actual.detach()
+                    kept = plain(actual.detach())
+                    found[name] = kept.double() if self.double else kept
         return found
 
     def own_gradient(self, chain: Chain) -> Tensor | None:
@@ -259,9 +261,9 @@ class Truth:
         return Case(
             label,
             world,
-            self.gradient_values(by_name, of_others, like_user),
+            self._given(self.gradient_values(by_name, of_others, like_user)),
             {n for n, held in self._held(before).items() if is_array(held)},
-            by_name,
+            self._given(by_name),
             want=gradients.get(value, torch.zeros_like(value.leaf)),
             noise=(1e-12 if self.double else 1e-5) * size,
             double=self.double,
@@ -270,6 +272,10 @@ class Truth:
             flow=gradients,
             consumers=consumers,
         )
+
+    def _given(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients as the program's own lines take them."""
+        return {name: self.machine.given(gradient) for name, gradient in gradients.items()}
 
     def _held(self, before: int) -> dict[str, Any]:
         """What the user's own run had made of every gradient before a step."""
