@@ -4,7 +4,7 @@ import ast
 import contextlib
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,25 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.report import Diagnosis, Report, Unjudged
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
-from handgrad.checker.run.trace import Trace
+from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
 
+Look = Callable[[Interpretation], None]
+
+
 def check_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+    path: Path,
+    *,
+    loss: str | None = None,
+    data: Path | None = None,
+    timeout: float | None = 60.0,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check every gradient that a script or notebook computes by hand.
 
@@ -39,18 +48,12 @@ def check_file(
         data: a folder with files the program reads.
         timeout: seconds the user's code may take.
         strict: gradients that were not written, and shapes that only broadcast, are faults too.
+        look: is shown every interpretation before it is forgotten, since each holds the values of a whole pass.
 
     Raises:
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
-    return inspect_file(path, loss=loss, data=data, timeout=timeout, strict=strict).report
-
-
-def inspect_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
-) -> "Inspection":
-    """The same, for who wants to look at the values and the flow of gradients too."""
     path = Path(path)
     with guarded(path):
         path = path.resolve() if path.exists() else path
@@ -62,31 +65,20 @@ def inspect_file(
             machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
-
-    report: Report
-    trace: Trace
-    interpretations: list[Interpretation]
+        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
 
 
 def check_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+    source: Source,
+    machine: Machine,
+    *,
+    loss: str | None = None,
+    timeout: float | None = None,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
-    return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict).report
-
-
-def inspect_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
-) -> Inspection:
-    """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
-    readings: list[Interpretation] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -101,12 +93,11 @@ def inspect_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
+                before: Differentiated = {}
                 while waiting:
-                    found = judged(trace, waiting[0], readings[-1] if readings else None)
-                    readings.append(found)
-                    explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, found, explained))
-                    left += unjudged.in_region(trace, waiting.pop(0), found)
+                    before, more = _add_region(report, trace, waiting[0], before, look)
+                    left += more
+                    waiting.pop(0)
         except TimeIsUp:
             left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
@@ -130,7 +121,7 @@ def inspect_source(
     report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return Inspection(report, trace, readings)
+    return report
 
 
 @contextlib.contextmanager
@@ -195,19 +186,15 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
         raise CheckError(what, where=_where(source, trace.ended.place), next_step="It was run without arguments.")
     namespace = {n: v for n, v in trace.machine.namespace.items() if not n.startswith("__")}
     values = list(namespace.values())
-    if not trace.losses and loss is None and trace.machine.follows_arrays:
-        raise CheckError(
-            "no loss was found, so there is nothing to derive the gradients from",
-            where=where,
-            expected="a number that the program computes, such as loss = np.mean((y - t) ** 2), and calls that run it",
-            next_step="Give its name with --loss NAME; or give an output its gradient: dout = np.random.randn(*out.shape).",
-        )
+    if source.statements and not any("torch" in statement.code for statement in source.statements):
+        what = "there is no loss, nor any other tensor of PyTorch, whose autograd the gradients are compared with"
+        raise CheckError(what, where=where, next_step="Begin with torch.from_numpy(x), or torch.tensor(x).")
     if not trace.losses:
         raise CheckError(
             "no scalar loss was found" if loss is None else f"no loss called {loss!r}",
             where=where,
             got=_described("loss" if loss is None else loss, namespace),
-            expected="a number that the forward pass computes" if trace.machine.follows_arrays else "a float tensor of PyTorch with one element",
+            expected="a float tensor of PyTorch with one element",
             next_step="Give its name with --loss NAME.",
         )
     if functions := [n for n, v in namespace.items() if isinstance(v, type) and issubclass(v, torch.autograd.Function)]:
@@ -231,6 +218,21 @@ def _described(name: str, namespace: dict[str, Any]) -> str | None:
     return f"{name}: a {type(value).__name__}{shape}"
 
 
+Differentiated = dict[str, tuple[str, Tensor]]
+
+
+def _add_region(
+    report: Report, trace: Trace, region: Region, before: Differentiated, look: Look | None
+) -> tuple[Differentiated, list[Unjudged]]:
+    """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
+    found = judged(trace, region, before)
+    if look is not None:
+        look(found)
+    explained = {(row.gradient, row.chain_place) for row in report.blamed}
+    _merge(report, Rows(trace, found, explained))
+    return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
+
+
 def _merge(report: Report, one: Rows) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
     report.notes += [note for note in one.notes if note not in report.notes]
@@ -249,4 +251,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]
+__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

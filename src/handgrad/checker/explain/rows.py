@@ -104,6 +104,8 @@ class Rows:
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
         row.proof = functools.partial(self.residuals.proven, judgement)
+        if self.judge.truth.is_large and row.proven is not None:  # found at once, so that what it needs is let go
+            row.proof = None
         return row
 
     def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
