@@ -58,12 +58,26 @@ class Judged:
             match question:
                 case {"what": "overview"}:
                     return self.flow.overview()
+                case {"what": "everything"}:
+                    return self._everything()
                 case {"what": "detail", "node": str(node)}:
                     return self.flow.detail(node)
                 case {"what": "element", "node": str(node)}:
                     cell, index = question.get("cell"), question.get("index")
                     return self.flow.element(node, _numbers(cell), _numbers(index))
         raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def _everything(self) -> dict[str, Any]:
+        """The answers to what a page asks by itself, by the question as the page writes it."""
+        questions = [
+            question
+            for node in dict.fromkeys(step["node"] for step in self.flow.overview()["steps"])
+            for question in (
+                {"what": "detail", "node": node},
+                {"what": "element", "node": node, "cell": None},
+            )
+        ]
+        return {encoded(question): self.answer(question) for question in questions}
 
 
 def _numbers(given: Any) -> Any:
