@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from handgrad.checker.explain.edits import Context, edits
+from handgrad.checker.explain.in_numpy import spelling
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
@@ -50,6 +51,7 @@ class Candidates:
         seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.temporaries = temporaries(judge, self.plan)
+        self.spelled = spelling(judge.machine)
         self._sorted: dict[bool, list[Candidate]] = {}
 
     def _prepared(self) -> set[str]:
@@ -81,6 +83,7 @@ class Candidates:
             locals=made,
             counters=uses(node).counters,
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
+            spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
 

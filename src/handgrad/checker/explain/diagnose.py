@@ -206,7 +206,7 @@ class _Search:
         for template, text in itertools.product(SUMMED, texts):
             if self.trials.exhausted():
                 return None
-            line = f"{self.chain.name} += {template.format(text)}"
+            line = self.candidates.spelled(f"{self.chain.name} += {template.format(text)}")
             for spelled in (line, line.replace("+=", f"= {self.chain.name} +", 1)):
                 if self.trials.right_after(spelled):
                     return spelled
@@ -260,6 +260,7 @@ class _Search:
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
+        line = self.candidates.spelled(line)
         if self.trials.exhausted() or not self.trials.right_after(line):
             return None
         return self._added(kind, MESSAGES[kind], line)
