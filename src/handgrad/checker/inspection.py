@@ -27,7 +27,6 @@ from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
-
 Look = Callable[[Interpretation], None]
 
 
