@@ -74,6 +74,8 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role not in ("value", "operand", "summed", "factor", "argument"):
         return
     extra = {"value": 0.0, "operand": 0.1, "summed": 0.05}.get(ctx.role, 0.3)
+    for mask in ctx.masks:
+        yield "missing-factor", 1.75 + extra, binary(node, ast.Mult, expression(mask))
     for other, tensor in [*ctx.tensors.items(), *ctx.integers.items()]:
         if tensor.dim() > 4:
             continue
@@ -81,7 +83,7 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "missing-factor", 1.8 + extra + near, binary(node, ast.Mult, name(other))
         if other not in ctx.gradients and is_float(tensor):
             yield "missing-factor", 1.9 + extra, binary(node, ast.Div, name(other))
-            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2", "({0} > 0)"):
+            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2"):
                 yield "missing-factor", 2.6 + extra, binary(node, ast.Mult, expression(text.format(other)))
             for what in ("exp", "sigmoid", "cos", "sinh", "sign"):
                 yield "missing-factor", 2.8 + extra, binary(node, ast.Mult, method(name(other), what))
@@ -101,11 +103,11 @@ def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
 
 
-@rule(ast.Name, ast.BinOp, ast.Call)
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_term_of_the_round_before(node: Any, ctx: Context) -> Iterator[Proposal]:
     """What the next time step sends back, which a loop carries from round to round and then forgets."""
-    if ctx.role == "value":
-        for other in sorted(ctx.carried - ctx.gradients - {ctx.gradient}):
+    if ctx.role in ("value", "argument") and not ctx.in_index:
+        for other in sorted(ctx.carried):
             yield "missing-path", 0.95, binary(node, ast.Add, name(other))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, rule
-from handgrad.checker.read.trees import binary, called, expression, name, number
+from handgrad.checker.read.trees import binary, called, expression, name, number, same
 from handgrad.checker.run.values import holds_float
 
 
@@ -67,7 +67,11 @@ def one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
         return
     if isinstance(node, ast.Subscript) and not ast.unparse(node.value).endswith(".shape"):
         return
-    yield "bessel", 0.9, binary(node, ast.Sub, ast.Constant(1))
+    less = binary(node, ast.Sub, ast.Constant(1))
+    if not (
+        isinstance(ctx.parent, ast.BinOp) and any(same(less, side) for side in (ctx.parent.left, ctx.parent.right))
+    ):
+        yield "bessel", 0.9, less
 
 
 @rule(ast.BinOp)
@@ -91,8 +95,7 @@ def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     if isinstance(node, ast.Call) and called(node) in ("range", "len", "arange", "sum", "one_hot"):
         return
     for power, cost in ((2, 1.4), (3, 1.9), (-1, 1.8), (-2, 2.0), (0.5, 2.0), (-0.5, 2.1)):
-        kind = "missing-factor" if isinstance(node, ast.Name) and node.id in ctx.gradients else "wrong-constant"
-        yield kind, cost, binary(node, ast.Pow, number(power))
+        yield "missing-factor" if power > 1 else "wrong-operator", cost, binary(node, ast.Pow, number(power))
 
 
 @rule(ast.Name, ast.BinOp)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, factor_kind, rule
-from handgrad.checker.read.trees import binary, called, name, negative, number, same, substitute
+from handgrad.checker.read.trees import binary, called, expression, name, negative, number, same, substitute
 
 OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
     ast.Add: ((ast.Sub, "sign"), (ast.Mult, "wrong-operator")),
@@ -38,8 +38,7 @@ def operands_exchanged(node: Any, _ctx: Context) -> Iterator[Proposal]:
     if kind:
         yield kind, 0.9, binary(node.right, type(node.op), node.left)
     if isinstance(node.op, ast.MatMult):
-        yield "transpose", 1.0, ast.Attribute(node, "T", ast.Load())
-        yield "transpose", 1.0, binary(transposed(node.right), ast.MatMult, transposed(node.left))
+        yield "transpose", 0.95, binary(transposed(node.right), ast.MatMult, transposed(node.left))
         for left, right in ((transposed(node.left), node.right), (node.left, transposed(node.right))):
             yield "transpose", 1.0, binary(left, ast.MatMult, right)
             yield "transpose", 1.2, binary(right, ast.MatMult, left)
@@ -73,13 +72,28 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "extra-term", 1.2, node.left
         yield "wrong-operator" if complement else "extra-term", 1.2, node.right
     elif isinstance(node.op, ast.Mult | ast.Div):
-        yield factor_kind(node.right, ctx, "extra-factor"), 1.2, node.left
+        yield _kind_of_factor(node.right, ctx), 0.85 if _is_bessel(node.right) else 1.2, node.left
         if isinstance(node.op, ast.Mult):
-            yield factor_kind(node.left, ctx, "extra-factor"), 1.2, node.right
+            yield _kind_of_factor(node.left, ctx), 0.85 if _is_bessel(node.left) else 1.2, node.right
             if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
                 yield "extra-factor", 1.25, node.left.left
     elif isinstance(node.op, ast.Pow):
         yield "wrong-constant", 1.2, node.left
+
+
+def _kind_of_factor(factor: ast.expr, ctx: Context) -> str:
+    return "bessel" if _is_bessel(factor) else factor_kind(factor, ctx, "extra-factor")
+
+
+def _is_bessel(factor: Any) -> bool:
+    """Whether it is `n / (n - 1)`, or the inverse."""
+    if not isinstance(factor, ast.BinOp) or not isinstance(factor.op, ast.Div):
+        return False
+    less = [
+        isinstance(b, ast.BinOp) and isinstance(b.op, ast.Sub) and same(b.left, a) and ast.unparse(b.right) == "1"
+        for a, b in ((factor.left, factor.right), (factor.right, factor.left))
+    ]
+    return any(less)
 
 
 @rule(ast.BinOp)
@@ -136,8 +150,8 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.integers:
         yield "wrong-operator", 1.2, ast.UnaryOp(ast.Invert(), node)
     elif node.id in ctx.tensors and node.id not in ctx.gradients and not ctx.in_index and ctx.role != "function":
-        if ctx.role == "factor":
-            yield "wrong-operator", 1.3, ast.Compare(node, [ast.Gt()], [ast.Constant(0)])
+        for mask in ctx.masks if ctx.role == "factor" else ():
+            yield "wrong-operator", 1.3, expression(mask)
         yield "missing-term", 1.7, binary(ast.Constant(1), ast.Sub, node)
         yield "missing-factor", 2.2, binary(node, ast.Mult, binary(ast.Constant(1), ast.Sub, node))
         yield "missing-term", 2.2, binary(ast.Constant(1), ast.Sub, binary(node, ast.Pow, ast.Constant(2)))

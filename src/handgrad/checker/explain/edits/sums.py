@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, is_method, rule
-from handgrad.checker.read.trees import binary, called, method, number, with_name
+from handgrad.checker.read.trees import binary, called, expression, method, name, number, with_name
 
 DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
     ((0,), 1.1),
@@ -34,6 +34,19 @@ def a_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
         for keep in (False, True):
             yield "missing-sum", cost + extra + 0.01 * keep, _sum(node, dims, keep)
     yield "missing-sum", 1.2 + extra, method(node, "sum")
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
+def an_expansion(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`dy / n` where every element of `x` that was averaged gets it."""
+    if ctx.role == "value" and ctx.variable in ctx.tensors:
+        for cost, like in ((1.3, node), (1.35, _indexed(node, ":, None")), (1.35, _indexed(node, "None"))):
+            yield "missing-expansion", cost, method(like, "expand_as", name(ctx.variable))
+
+
+def _indexed(node: Any, index: str) -> ast.expr:
+    indexed: Any = expression(f"x[{index}]")
+    return ast.Subscript(node, indexed.slice, ast.Load())
 
 
 @rule(ast.Call)
