@@ -44,7 +44,8 @@ class Candidates:
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
-        consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
+        self.consumers = {v.name for v in case.consumers}
+        consumers = judge.truth.between(self.plan) | self.consumers
         makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
@@ -106,6 +107,7 @@ class Candidates:
             locals=made,
             counters=uses(node).counters,
             masks=self.masks,
+            upstream={g for g, v in self.judge.truth.gradient_names.items() if v in self.consumers},
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ class Written:
         self.text = segment(code, simple) if code else ""
         nodes = [node for node in ast.walk(simple) if isinstance(node, ast.expr) and hasattr(node, "lineno")]
         self.known = {_said(node): node for node in reversed(nodes) if self._is_written(node)}
+        self.known = {**_products_of(code), **self.known} if code else {}
 
     def _is_written(self, node: ast.AST) -> bool:
         return _says(segment(self.code, node), self.spelled(unparsed(node)))
@@ -68,7 +70,7 @@ class Written:
         text, start = segment(self.code, whole), self._offset(whole.lineno, whole.col_offset)
         texts, end = [text], len(text)
         for edit in sorted(edits, key=lambda one: (one.old.lineno, one.old.col_offset), reverse=True):
-            old, new = edit.old, self._worded(edit.new)
+            old, new = edit.old, self._other_operator(edit.old, edit.new) or self._worded(edit.new)
             first = self._offset(old.lineno, old.col_offset) - start
             last = self._offset(old.end_lineno, old.end_col_offset) - start
             if last > end:
@@ -78,6 +80,22 @@ class Written:
             texts = [one[: first - w] + said + one[last + w :] for one in texts for said, w in spans]
             end = first
         yield from texts
+
+    def _other_operator(self, old: Any, new: Any) -> str | None:
+        """The text where nothing but the operator between two operands is another one."""
+        if not (isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and old.left is new.left):
+            return None
+        signs = [ast.unparse(ast.BinOp(ast.Name("a"), one.op, ast.Name("a")))[1:-1].strip() for one in (old, new)]
+        begin, end = (
+            self._offset(old.left.end_lineno, old.left.end_col_offset),
+            self._offset(old.right.lineno, old.right.col_offset),
+        )
+        between = self.code[begin:end]
+        if old.right is not new.right or between.count(signs[0]) != 1:
+            return None
+        whole = segment(self.code, old)
+        start = self._offset(old.lineno, old.col_offset)
+        return whole[: begin - start] + between.replace(*signs) + whole[end - start :]
 
     def _worded(self, new: ast.AST) -> str:
         """The text of a new part, in which what the user has written already stands as it is written."""
@@ -104,6 +122,9 @@ class Written:
         for text in (self.text, self.code if operator == "**" else ""):
             if (count := len(re.findall(tight, text)) - len(re.findall(loose, text))) != 0:
                 return count > 0
+        if operator in ("*", "/"):  # the one is written as the other
+            other = "/*"["*/".index(operator)]
+            return f" {other} " not in self.text and re.search(rf"\w{re.escape(other)}\w", self.text) is not None
         return operator == "**"
 
     def _telling(self, node: ast.AST) -> Any:
@@ -127,6 +148,16 @@ class Written:
         lines = self.code.split("\n")
         before = sum(len(part) + 1 for part in lines[: line - 1])
         return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
+
+
+@functools.lru_cache(maxsize=16)
+def _products_of(code: str) -> dict[str, ast.expr]:
+    """What is computed with operators anywhere in a program, by what it says."""
+    try:
+        nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.BinOp)]
+    except SyntaxError:
+        return {}
+    return {_said(node): node for node in nodes}
 
 
 _ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript)

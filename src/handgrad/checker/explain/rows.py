@@ -66,6 +66,8 @@ class Rows:
                     self.written |= self.judge.truth.between(judgement.plan)
             elif judgement.fault:
                 self.unsound.add(chain.name)
+        mended = {(one.place, one.start) for row in self.rows for one in row.diagnosis if one.fix}
+        self.hazards = [h for h in self.hazards if not (h.repair and (h.repair.place, h.repair.start) in mended)]
         self._list_missing()
         self.notes += notes(trace, judging)
         losses = losses_of(trace, judging)

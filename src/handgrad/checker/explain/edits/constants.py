@@ -45,7 +45,12 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
                 yield "wrong-dim", 0.95, number(dim)
         return
     if not ctx.in_index:
-        yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
+        leads = ctx.role in ("exponent", "argument") or (node.lineno, node.col_offset) == ctx.first
+        yield (
+            "wrong-constant" if ctx.role in ("exponent", "argument") else "sign",
+            0.8 if leads else 1.0,
+            number(-value),
+        )
     if 0 < abs(value) <= 1e-2 and ctx.role in ("operand", "argument", "eps"):
         kind = "epsilon"
     candidates = [
@@ -62,7 +67,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     if value:
         candidates.append(1 / value)
     for other in dict.fromkeys([*candidates, *ctx.constants]):
-        if other != value and (not ctx.in_index or other == int(other)):
+        if other != value and (not ctx.in_index or other == int(other)) and not (ctx.role == "exponent" and other == 1):
             is_fraction = other in ctx.constants and value != int(value) and other != int(other)
             cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
             cost += 0.3 if value == 1 and ctx.role == "operand" and other not in (0, 2) else 0.0

@@ -22,7 +22,8 @@ class Context:
     """What a rule may draw on: the names at hand by sort, and where in the statement the node stands.
 
     `carried` are the names a loop carries from round to round, `prepared` those of temporaries made from gradients;
-    `masks` tell where the derivative of the forward pass is not zero.
+    `masks` tell where the derivative of the forward pass is not zero, `upstream` are the gradients of what the
+    variable was used for, and `first` is where the statement's value begins.
     """
 
     gradient: str
@@ -40,6 +41,8 @@ class Context:
     carried: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     masks: list[str] = field(default_factory=list)
+    upstream: set[str] = field(default_factory=set)
+    first: tuple[int, int] = (0, 0)
     in_index: bool = False
     spelled: Callable[[Any], Any] = lambda proposal: proposal
     parent: ast.AST | None = None

@@ -21,6 +21,7 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
                     near = tensor.shape == shape
                     akin = (other in ctx.gradients) == (node.id in ctx.gradients)
                     far = 0.0 if other in ctx.related or other in ctx.gradients else 0.45
+                    far += 0.02 if other in ctx.gradients - ctx.upstream else 0.0
                     yield kind, (1.0 if near else 1.1 if ctx.raises else 2.0) + (0 if akin else 0.4) + far, name(other)
     if node.id in ctx.sizes:
         for other, size in ctx.sizes.items():
@@ -32,6 +33,10 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.locals - ctx.counters:
         for other in sorted(ctx.locals - ctx.counters - {node.id, ctx.gradient}):
             yield kind, 1.05, name(other)
+    if ctx.in_index and node.id in ctx.counters and not isinstance(ctx.parent, ast.Slice | ast.BinOp):
+        for other, tensor in ctx.integers.items():
+            if tensor.dim() == 1:
+                yield "wrong-index", 1.02, expression(f"{other}[{node.id}]")
     if ctx.in_index and node.id in ctx.counters:
         for shift in (ast.Sub, ast.Add):
             yield "wrong-index", 1.0, binary(node, shift, ast.Constant(1))

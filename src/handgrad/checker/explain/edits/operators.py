@@ -26,7 +26,8 @@ def another_operator(node: Any, _ctx: Context) -> Iterator[Proposal]:
     for op, kind in OTHER_OPERATORS.get(type(node.op), ()):
         if one and op is ast.Mult:
             continue
-        yield kind, 0.9, binary(node.left, op, node.right)
+        sides = (node.right, node.left) if isinstance(node.op, ast.Pow) else (node.left, node.right)
+        yield kind, 0.9, binary(sides[0], op, sides[1])
 
 
 @rule(ast.BinOp)
@@ -78,7 +79,7 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
             if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
                 yield "extra-factor", 1.25, node.left.left
     elif isinstance(node.op, ast.Pow):
-        yield "wrong-constant", 1.2, node.left
+        yield "extra-factor", 0.95, node.left
 
 
 def _kind_of_factor(factor: ast.expr, ctx: Context) -> str:
@@ -142,6 +143,9 @@ _TURNED = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
 def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
+        for mask in map(expression, ctx.masks):
+            same_way = isinstance(mask, ast.Compare) and isinstance(mask.ops[0], type(node.ops[0]))
+            yield "wrong-constant" if same_way else "wrong-operator", 0.95, mask
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
                 turned = _TURNED.get(type(node.ops[0])) is op
@@ -171,9 +175,16 @@ def no_complement(node: Any, _ctx: Context) -> Iterator[Proposal]:
 @rule(ast.BinOp)
 def a_whole_derivative(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`1 - s` where `s * (1 - s)`, of a sigmoid, was meant."""
-    one = isinstance(node.left, ast.Constant) and node.left.value == 1
-    if one and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Name | ast.Subscript):
+    if _is_complement(node):
         yield "missing-factor", 1.2, binary(node.right, ast.Mult, node)
+    if isinstance(node.op, ast.Mult) and _is_complement(node.right):
+        yield "missing-factor", 1.19, binary(binary(node.left, ast.Mult, node.right.right), ast.Mult, node.right)
+
+
+def _is_complement(node: Any) -> bool:
+    """Whether it is `1 - x` of a name or an element."""
+    less = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
+    return less and node.left.value == 1 and isinstance(node.right, ast.Name | ast.Subscript)
 
 
 @rule(ast.UnaryOp)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, is_method, rule
-from handgrad.checker.read.trees import binary, called, expression, method, name, number, with_name
+from handgrad.checker.read.trees import binary, called, expression, method, name, negative, number, with_name
 
 DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
     ((0,), 1.1),
@@ -20,6 +20,8 @@ DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
 
 
 def _sum(node: Any, dims: tuple[int, ...], keep: bool) -> ast.expr:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return negative(_sum(node.operand, dims, keep))
     dim = number(dims[0]) if len(dims) == 1 else ast.Tuple([number(d) for d in dims], ast.Load())
     return method(node, "sum", dim, **({"keepdim": True} if keep else {}))
 
