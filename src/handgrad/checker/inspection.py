@@ -4,6 +4,7 @@ import ast
 import contextlib
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,30 @@ from torch import Tensor
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.judge import unjudged
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.report import Diagnosis, Report, Unjudged
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
-from handgrad.checker.run.trace import Trace
+from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
+Look = Callable[[Interpretation], None]
+
 
 def check_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+    path: Path,
+    *,
+    loss: str | None = None,
+    data: Path | None = None,
+    timeout: float | None = 60.0,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check every gradient that a script or notebook computes by hand.
 
@@ -37,6 +47,7 @@ def check_file(
         data: a folder with files the program reads.
         timeout: seconds the user's code may take.
         strict: gradients that were not written, and shapes that only broadcast, are faults too.
+        look: is shown every interpretation before it is forgotten, since each holds the values of a whole pass.
 
     Raises:
         SourceError: the file cannot be read.
@@ -53,11 +64,17 @@ def check_file(
             machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
 
 
 def check_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+    source: Source,
+    machine: Machine,
+    *,
+    loss: str | None = None,
+    timeout: float | None = None,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
@@ -75,18 +92,16 @@ def check_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                found = None
+                before: Differentiated = {}
                 while waiting:
-                    found = judged(trace, waiting[0], found)
-                    explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, found, explained))
-                    left += unjudged.in_region(trace, waiting.pop(0), found)
+                    before, more = _add_region(report, trace, waiting[0], before, look)
+                    left += more
+                    waiting.pop(0)
         except TimeIsUp:
             left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     known = {(row.gradient, row.chain_place) for row in report.variables}
     report.unjudged = list({(u.gradient, u.place): u for u in left if (u.gradient, u.place) not in known}.values())
-    report.notes += map(str, report.unjudged)
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     report.faults += [_told(trace, error) for error in trace.stops]
@@ -102,6 +117,7 @@ def check_source(
     else:
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
+    report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
     return report
@@ -109,9 +125,10 @@ def check_source(
 
 @contextlib.contextmanager
 def undisturbed():
-    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    """The user's warnings are silent, and the random generators begin alike and are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()
+    Randomness.begin()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -198,6 +215,21 @@ def _described(name: str, namespace: dict[str, Any]) -> str | None:
     value = namespace[name]
     shape = f", {value.dtype}, of shape {tuple(value.shape)}" if isinstance(value, Tensor) else ""
     return f"{name}: a {type(value).__name__}{shape}"
+
+
+Differentiated = dict[str, tuple[str, Tensor]]
+
+
+def _add_region(
+    report: Report, trace: Trace, region: Region, before: Differentiated, look: Look | None
+) -> tuple[Differentiated, list[Unjudged]]:
+    """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
+    found = judged(trace, region, before)
+    if look is not None:
+        look(found)
+    explained = {(row.gradient, row.chain_place) for row in report.blamed}
+    _merge(report, Rows(trace, found, explained))
+    return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
 
 
 def _merge(report: Report, one: Rows) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from handgrad.checker.explain.again import elsewhere
 from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import are_alike
 from handgrad.checker.explain.edits import scales
@@ -145,13 +146,22 @@ class _Search:
         return None
 
     def _known_repairs(self) -> Diagnosis | None:
-        return self.known_repair(self.judge.repairs)
+        if (found := self.known_repair(self.judge.repairs)) is not None:
+            return found
+        for change in elsewhere(self.judge.repairs, self.candidates.editable()):
+            if self.trials.right(change):
+                return self.telling.of(*change)
+        return None
+
+    @functools.cached_property
+    def usable(self) -> set[Step]:
+        """The statements that an edit of another gradient's may be one of."""
+        return {*self.judgement.plan.steps, *self.candidates.temporaries, *self.candidates.editable()}
 
     def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
-            mine = step in (*self.judgement.plan.steps, *self.candidates.temporaries)
-            if mine and self.trials.right((edit, step)) and self._harms_nothing(edit, step):
+            if step in self.usable and self.trials.right((edit, step)) and self._harms_nothing(edit, step):
                 return self.telling.of(edit, step)
         return None
 

@@ -28,7 +28,7 @@ from handgrad.checker.run.machine import (
 from handgrad.checker.run.numpy_module import lifted
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import (
-    clone,
+    Copies,
     copied,
     copy_values,
     fingerprints,
@@ -61,6 +61,7 @@ class Recorder:
         """Nothing has run yet."""
         self.trace, self.machine, self.flattener, self.losses = trace, machine, flattener, losses
         self.updates = False
+        self.copies = Copies()
         self.handlers: list[list[ast.ExceptHandler]] = []
         self._loss_seen = False
         self._tainted: set[str] = set()
@@ -75,7 +76,7 @@ class Recorder:
         namespace = {k: v for k, v in self.machine.namespace.items() if not k.startswith("__")}
         if self.trace.regions and not self.trace.regions[-1].steps:
             self.trace.regions.pop()
-        self.trace.regions.append(Region(copy_values(namespace, clone)))
+        self.trace.regions.append(Region(copy_values(namespace, self.copies.clone)))
         self._tainted, self._computed, self._loss_seen, self.updates = set(), set(), False, False
         self.flattener.begin()
 
@@ -155,7 +156,7 @@ class Recorder:
             step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
         if plain:
-            step.after = copy_values(step.after, clone)
+            step.after = copy_values(step.after, self.copies.clone)
 
     def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
         """The handler around a line that raised, and does not raise again."""
@@ -174,8 +175,10 @@ class Recorder:
             trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
             displays = shows and (step.tainted or _only_displays(step.statement))
             early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            held = (self.machine.namespace.get(n, ...) for n in step.reads & self._gradient_names)
+            stub = any(value is None for value in held)
             if step.statement.place.cell is not None and (displays or early):
-                trace.displays.append(error)
+                trace.displays += [] if stub else [error]
             elif shows and step.tainted:
                 trace.asides.append(error)
             else:

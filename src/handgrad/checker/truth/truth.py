@@ -105,14 +105,17 @@ class Truth:
         carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
         return within | plain | carried
 
-    def unmoved_since(self, before: "Truth") -> set[str]:
+    @property
+    def differentiated(self) -> dict[str, tuple[str, Tensor]]:
+        """For every gradient its variable, and the value of that."""
+        names = self.gradient_names.items()
+        return {name: (variable, v[0].data) for name, variable in names if (v := self.own.versions(variable))}
+
+    def unmoved_since(self, before: dict[str, tuple[str, Tensor]]) -> set[str]:
         """The gradients that an earlier pass made of variables that have the same values in this one."""
-        found = set()
-        for name, variable in self.gradient_names.items():
-            values = [v[0].data for truth in (before, self) if (v := truth.own.versions(variable))]
-            if before.gradient_names.get(name) == variable and len(values) == 2 and torch.equal(*values):
-                found.add(name)
-        return found
+        now = self.differentiated
+        same = (name for name, (variable, _) in before.items() if name in now and now[name][0] == variable)
+        return {name for name in same if torch.equal(before[name][1], now[name][1])}
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""
@@ -211,7 +214,7 @@ class Truth:
             for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[loss]:
                     if skip == 0:
-                        return self._own[loss][value]
+                        return self._own[loss][value] * self.region.scales.get(chain.name, 1)
                     skip -= 1
         return None
 
@@ -241,7 +244,10 @@ class Truth:
                 if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
-        consumers = [v for v in forward.consumers(value, within) if v in gradients]
+        consumers, scale = (
+            [v for v in forward.consumers(value, within) if v in gradients],
+            self.region.scales.get(plan.chain.name, 1),
+        )
         size = max([float(gradients[v].abs().max()) for v in consumers if gradients[v].numel()], default=0.0)
         size = size if size < float("inf") else 0.0
         world = forward.world(before)
@@ -258,17 +264,23 @@ class Truth:
         return Case(
             label,
             world,
-            self._given(self.gradient_values(by_name, of_others, like_user)),
+            self._given(self._multiples(self.gradient_values(by_name, of_others, like_user))),
             {n for n, held in self._held(before).items() if is_array(held)},
             self._given(by_name),
-            want=gradients.get(value, torch.zeros_like(value.leaf)),
-            noise=(1e-12 if self.double else 1e-5) * size,
+            want=gradients.get(value, torch.zeros_like(value.leaf)) * scale,
+            noise=(1e-12 if self.double else 1e-5) * size * abs(scale),
             double=self.double,
             forward=forward,
             value=value,
             flow=gradients,
             consumers=consumers,
+            scale=scale,
         )
+
+    def _multiples(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients by their names, each times what its name is taken to be a multiple by."""
+        scales = self.region.scales
+        return {name: gradient * scales[name] if name in scales else gradient for name, gradient in gradients.items()}
 
     def _given(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
         """Gradients as the program's own lines take them."""
