@@ -88,10 +88,12 @@ class Written:
             return None
         left, right, whole = (segment(self.code, node) for node in (old.left, old.right, old))
         between = whole[len(left) : len(whole) - len(right)]
-        signs = [ast.unparse(ast.BinOp(ast.Name("a"), one.op, ast.Name("a")))[1:-1].strip() for one in (old, new)]
-        if not whole.startswith(left) or not whole.endswith(right) or between.count(signs[0]) != 1:
+        was, becomes = (
+            ast.unparse(ast.BinOp(ast.Name("a"), one.op, ast.Name("a")))[1:-1].strip() for one in (old, new)
+        )
+        if not whole.startswith(left) or not whole.endswith(right) or between.count(was) != 1:
             return None
-        return left + between.replace(*signs) + right
+        return left + between.replace(was, becomes) + right
 
     def _worded(self, new: ast.AST) -> str:
         """The text of a new part, in which what the user has written already stands as it is written."""
