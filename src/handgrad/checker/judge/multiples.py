@@ -55,7 +55,14 @@ def _ratio(judgement: Judgement, tolerance: float) -> float | None:
     got = as_tensor(judgement.outcome.got, judgement.want)
     if got is None or got.is_complex() or got.shape != judgement.want.shape:
         return None
-    return constant_ratio(judgement.want, got, tolerance)
+    ratio = constant_ratio(judgement.want, got, tolerance)
+    return ratio if ratio is not None and _is_agreed(ratio) else None
+
+
+def _is_agreed(ratio: float) -> bool:
+    """Whether people may mean a number by a convention: a whole one, one over it, or a few times that."""
+    parts = (times * one for one in (ratio, 1 / ratio) for times in range(1, 5)) if ratio > 0 else ()
+    return any(part > 0.99 and abs(part - round(part)) < 1e-6 * part for part in parts)
 
 
 def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpretation | None:
