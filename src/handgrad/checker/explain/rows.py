@@ -170,12 +170,12 @@ class Rows:
         for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
-        whole = chain.last.statement
-        if place is not None:
+        wholes = [s.statement for s in reversed(chain.region.steps) if place and s.statement.place.file == place.file]
+        for whole in wholes if place is not None else ():
             for line in simple_statements(whole.node):
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return whole
+        return chain.last.statement
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:

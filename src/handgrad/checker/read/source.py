@@ -70,13 +70,16 @@ class Fault:
 
 @dataclass
 class Source:
-    """A program as statements, with what had to be left out of it, and the calls that are laid out already."""
+    """A program as statements, with what had to be left out of it.
+
+    `halves` are the functions known to compute gradients, whatever their names are.
+    """
 
     path: Path | None
     statements: list[Statement]
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    scopes: list[Any] = field(default_factory=list)
+    halves: frozenset[str] = frozenset()
 
 
 def read_source(path: Path) -> Source:

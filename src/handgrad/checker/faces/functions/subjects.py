@@ -50,6 +50,10 @@ class Subject:
         """Run the user's code; only the inputs `wanted` need a gradient."""
         raise NotImplementedError
 
+    def matched(self, returned: Any) -> dict[Input, Any]:
+        """Each input's gradient among what the backward pass returned."""
+        raise NotImplementedError
+
     def outputs(self, given: Given) -> list[Tensor]:
         """The float outputs of the forward pass alone."""
         raise NotImplementedError
@@ -65,6 +69,11 @@ class Subject:
         node, _ = self.definition
         ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
         return ends[0].lineno if len(ends) == 1 else getattr(node, "lineno", None)
+
+    @property
+    def upstream_names(self) -> list[str]:
+        """What the backward function calls the gradients that it is given, and what follows them."""
+        return required(signature_of(self.backward))[int(self.engine) :]
 
     def names_what_it_returns(self, one: Input) -> bool:
         """Whether a variable, and no literal None, is returned in the place of an input's gradient."""
@@ -125,7 +134,8 @@ class AutogradFunction(Subject):
         self.world.inputs = [one for one in self.world.inputs if len(one.paths[0]) == 2 and not one.array]
         self.backward = own[self.kind]
         self.files = files_of(function.forward, self.backward)
-        self.returned: tuple[Any, ...] = ()
+        self.returned: Any = None
+        self.result: Any = None
         self.needs_something()
 
     def run(self, given: Given, wanted: set[Input] | None = None) -> Ran:
@@ -135,11 +145,10 @@ class AutogradFunction(Subject):
             leaf.requires_grad_(wanted is None or one in wanted)
             given.args[one.paths[0][1]] = leaf.clone()
         followed = [one for one in self.inputs if leaves[one].requires_grad]
-        result = self._recording().apply(*given.args)
+        self.result = result = self._recording().apply(*given.args)
         made = self._made(result)
 
         def pull(upstreams: list[Tensor | None]) -> dict[Input, Any]:
-            self.returned = ()
             pairs = [(o, u) for o, u in zip(made, upstreams, strict=True) if u is not None and o.requires_grad]
             if not pairs:
                 return dict.fromkeys(followed)
@@ -150,6 +159,11 @@ class AutogradFunction(Subject):
             return dict(zip(followed, found, strict=True))
 
         return Ran(made, pull)
+
+    def matched(self, returned: Any) -> dict[Input, Any]:
+        """Each input's gradient among what the backward half returned."""
+        values = returned if isinstance(returned, tuple | list) else [returned]
+        return {one: values[i] for one in self.inputs if (i := one.paths[0][1]) < len(values)}
 
     def outputs(self, given: Given) -> list[Tensor]:
         """The outputs of the forward half, outside of `apply`, so that autograd follows what it does."""
@@ -175,7 +189,7 @@ class AutogradFunction(Subject):
 
         def recorded(ctx: Any, *upstreams: Any) -> Any:
             found = half(ctx, *upstreams)
-            self.returned = returned = found if isinstance(found, tuple) else (found,)
+            self.returned, returned = found, found if isinstance(found, tuple) else (found,)
             wanted, extra = len(self.world.passed), returned[len(self.world.passed) :]
             if len(returned) < wanted or any(value is not None for value in extra):
                 raise Refused(

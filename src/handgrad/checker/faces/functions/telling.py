@@ -79,7 +79,7 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
     if found.fault == "shape" and got is not None:
         return Diagnosis("shape", f"the shape is {tuple(got.shape)}, that of {one.text} {tuple(want.shape)}.")
     if upstream is not None and upstream.words:
-        advice = f"; {upstream.advice.format(_upstream_name(verdict.subject))}" if upstream.advice else ""
+        advice = f"; {upstream.advice.format((*verdict.subject.upstream_names, 'g')[0])}" if upstream.advice else ""
         where = "for a contiguous upstream gradient alone" if upstream.advice else "otherwise"
         return Diagnosis("unknown", f"{one.gradient} is right {where}, and wrong where {upstream.words}{advice}.")
     if not bool(want.any()):
@@ -118,21 +118,10 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, str]:
     return "unknown", "is wrong"
 
 
-def _upstream_name(subject: Subject) -> str:
-    """What the backward function calls the gradient that it is given."""
-    node, _ = subject.definition
-    names = [a.arg for a in node.args.args] if node is not None else []
-    if isinstance(subject, AutogradFunction):
-        names = names[names[:1] == ["cls"] :][1:]
-    return names[0] if names else "g"
-
-
 def _notes(verdict: Verdict) -> Iterator[str]:
     subject = verdict.subject
     if isinstance(subject, AutogradFunction) and not isinstance(subject, Operator):
-        for one in subject.inputs:
-            i = one.paths[0][1]
-            raw = subject.returned[i] if i < len(subject.returned) else None
+        for one, raw in subject.matched(subject.returned).items():
             if isinstance(raw, Tensor) and raw.shape != one.value.shape and not verdict.raised and not verdict.wrong:
                 yield (
                     f"backward returns {tuple(raw.shape)} for {one.text} of {tuple(one.value.shape)}; "
