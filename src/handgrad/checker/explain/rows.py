@@ -170,8 +170,9 @@ class Rows:
         for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
-        wholes = [s.statement for s in reversed(chain.region.steps) if place and s.statement.place.file == place.file]
-        for whole in wholes if place is not None else ():
+        if place is None:
+            return chain.last.statement
+        for whole in (s.statement for s in reversed(chain.region.steps) if s.statement.place.file == place.file):
             for line in simple_statements(whole.node):
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
