@@ -4,7 +4,6 @@ import ast
 import copy
 import inspect
 import linecache
-import re
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
@@ -15,9 +14,6 @@ from handgrad.checker.guard import CheckError
 from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement, segment
 
-_WRAPPING = re.compile(
-    r"staticmethod|classmethod|once_differentiable|no_grad|enable_grad|compile|jit|custom_[fb]wd|wraps"
-)
 _GRADIENT_MODES = ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode")
 _NOTHING = object()
 
@@ -101,7 +97,7 @@ class Definitions:
         others = dict(self._free(inner, node)) | _without_owners(node.args, owners or [])
         node = _Standing({free: other for free, other in others.items() if free != other}).visit(node)
         node.name = name
-        node.decorator_list = [d for d in node.decorator_list if not _WRAPPING.search(ast.unparse(d))]
+        node.decorator_list = []
         _give_places_to_keywords(node.args)
         self.statements.append(Statement(node, text, Place(file, node.lineno), code))
         return name
@@ -121,7 +117,7 @@ class Definitions:
             other = name
             while self.namespace.get(other, value) is not value or other in ("forward", "backward"):
                 other += "_"
-            if isinstance(value, FunctionType) and _is_users(value):
+            if isinstance(value, FunctionType) and _is_users(value) and not hasattr(value, "__wrapped__"):
                 other = self.add(value, other) or other
             self.namespace[other] = self.namespace.get(other, value)
             yield name, other

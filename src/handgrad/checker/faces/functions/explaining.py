@@ -1,7 +1,6 @@
 """Which line is wrong: what the checker of programs finds in the two functions, as far as the verdict agrees."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +52,7 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     order = {row.name: i for i, row in enumerate(laid_out.variables)}
     report.variables = sorted([*between, *rows], key=lambda row: order.get(row.name, len(order)))
     report.hazards, report.loss = hazards, laid_out.loss
-    report.notes += list(_notes(laid_out, report))
+    report.notes += [note for note in laid_out.notes if OURS not in note and note not in report.notes]
     return report
 
 
@@ -94,12 +93,6 @@ def _at_home(mine: VariableReport, row: VariableReport) -> VariableReport:
         for one in named
     ]
     return replace(mine, place=place, text=text, diagnosis=named, gradient=row.gradient)
-
-
-def _notes(laid_out: Report, report: Report) -> Iterator[str]:
-    for note in laid_out.notes:
-        if OURS not in note and SYNTHETIC not in note and "line 0" not in note and note not in report.notes:
-            yield note
 
 
 def _told_apart(found: Diagnosis) -> Diagnosis:

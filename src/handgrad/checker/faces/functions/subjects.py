@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import linecache
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -83,9 +84,16 @@ class Subject:
         parts = [end.elts for end in ends if isinstance(end, ast.Tuple)]
         return bool(place) and any(isinstance(part[i], ast.Name) for part in parts for i in place if i < len(part))
 
-    def line_of(self, word: str) -> int | None:
-        """The one line of the two functions that has this word, such as `save_for_backward`."""
-        lines = [n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word in text]
+    def line_in(self, error: BaseException) -> int | None:
+        """The last line of the two functions' files that an exception came from, or the one line it is about."""
+        frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(error.__traceback__)]
+        line = next((n for file, n in reversed(frames) if file in self.files), None)
+        return line or self._line_of(str(error).split(" ")[0])
+
+    def _line_of(self, word: str) -> int | None:
+        lines = [
+            n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word and word in text
+        ]
         return lines[0] if len(lines) == 1 else None
 
     @property
@@ -214,6 +222,10 @@ class Operator(AutogradFunction):
         members["setup_context"] = staticmethod(setup or (lambda ctx, inputs, output: None))  # noqa: ARG005
         super().__init__(type("Operator", (torch.autograd.Function,), members), args, kwargs)
         self.name = operator._name
+        node, _ = self.definition
+        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        single = len(self.world.passed) == 1 and not any(isinstance(end, ast.Tuple) for end in ends)
+        self.returned = ... if single else (...,) * len(self.world.passed)
 
     def _recording(self) -> Any:
         """The operator, called as a Function is."""

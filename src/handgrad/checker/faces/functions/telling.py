@@ -13,7 +13,7 @@ from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
-from handgrad.checker.report import Diagnosis, Report, VariableReport
+from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
@@ -25,6 +25,9 @@ def told(verdict: Verdict, strict: bool) -> Report:
     place, text = _returned_at(verdict.subject)
     report = Report(None, strict=strict, notes=list(dict.fromkeys(verdict.notes)))
     report.faults = [str(raised) for raised in verdict.raised]
+    kind = "backward returns None for {}" if verdict.subject.engine else "no gradient of {} was found"
+    report.unjudged = [Unjudged(f"d{text}", None, kind.format(text)) for text in verdict.unjudged]
+    report.notes += map(str, report.unjudged)
     report.variables = list(_rows(verdict, place, text))
     report.notes += list(_notes(verdict))
     return report
@@ -127,6 +130,3 @@ def _notes(verdict: Verdict) -> Iterator[str]:
                     f"backward returns {tuple(raw.shape)} for {one.text} of {tuple(one.value.shape)}; "
                     "autograd sums it to that shape."
                 )
-    for text in verdict.unjudged:
-        kind = "backward returns None for" if isinstance(subject, AutogradFunction) else "no gradient was found for"
-        yield f"{kind} {text}, whose gradient is not checked."
