@@ -246,27 +246,26 @@ class Trial:
         judge_twice(self.laboratory, oracle, verdict, self.own)
 
     def _judge_at_distinct_sizes(self, verdict: Verdict) -> None:
-        values = at_distinct_sizes(self.laboratory)
-        if values is None:
-            return
+        for values in at_distinct_sizes(self.laboratory):
+            if not verdict.wrong and not verdict.raised:
+                self._judge_at(values, verdict)
+
+    def _judge_at(self, values: Values, verdict: Verdict) -> None:
+        """Judge at other values of the inputs, where the forward pass and the reference take them."""
         try:
             outputs = self.laboratory.outputs(values)
             oracle = self._oracle(values)
             want = oracle.gradients(RANDOM(outputs))
         except Exception:
             return
-        shapes = ", ".join(
-            f"{one.text} of {'×'.join(map(str, v.shape))}" for one, v in values.items() if one in verdict.findings
-        )
+        known = [(one.text, values[one].shape) for one in values if one in verdict.findings]
+        words = "the sizes are distinct: " + ", ".join(f"{t} of {'×'.join(map(str, shape))}" for t, shape in known)
         try:
             got = self.laboratory.gradients(values, RANDOM)
         except Exception as error:
-            verdict.raised.append(Raised(self.subject.line_in(error), said(error), f"the sizes are distinct: {shapes}"))
+            verdict.raised.append(Raised(self.subject.line_in(error), said(error), words))
             return
-        upstream = Upstream("sizes", f"the sizes are distinct: {shapes}")
-        for one, found in list(verdict.findings.items()):
-            if one in got and (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
-                made = as_tensor(got[one], want[one])
-                verdict.findings[one] = replace(
-                    found, got=made, want=want[one], fault=fault, upstream=upstream, values=values
-                )
+        for one in verdict.findings.keys() & got.keys():
+            if (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
+                made, upstream = as_tensor(got[one], want[one]), Upstream("sizes", words)
+                verdict.findings[one] = Finding(one, made, want[one], fault, upstream, values)
