@@ -1,4 +1,4 @@
-"""The rooms of the checker: what is read, run, found true, judged and explained knows nothing of what comes after it."""
+"""The rooms of the checker: what reads, runs, finds true, judges and explains knows nothing of what comes after it."""
 
 import ast
 from pathlib import Path
