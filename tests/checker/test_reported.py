@@ -274,7 +274,7 @@ REPORTED = [
     Reported(
         "unslothai/unsloth#4550",
         (function(rms, rms_in_its_own_buffer), X, W),
-        ("dy in place of dx",),
+        ("uses `dx`; it should be `dy`",),
         "dw = (dx * n).sum(0)",
         {"w"},
     ),
@@ -289,7 +289,7 @@ REPORTED = [
     Reported(
         "fla-org/flash-linear-attention#1071",
         (function(gated_norm, gated_norm_with_ungated_output), X, randn(5, 4) + 1, Z),
-        ("missing-factor",),
+        ("dw",),
         None,
         {"w"},
     ),

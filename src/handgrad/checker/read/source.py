@@ -50,6 +50,10 @@ class Statement:
         for ours, theirs in self.spelling:
             text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
             text = exchanged(text, ours, theirs)
+        for ours, theirs in self.spelling:  # what else belongs to an object that goes by another name here
+            owner, dot, key = ours.rpartition("·")
+            if dot and theirs.endswith(f".{key}"):
+                text = re.sub(rf"(?<![\w·]){re.escape(owner)}·(?=[^\W\d])", theirs.removesuffix(key), text)
         return text
 
 
@@ -74,7 +78,8 @@ class Fault:
 class Source:
     """A program as statements, with what had to be left out of it.
 
-    `halves` are the functions known to compute gradients, whatever their names are.
+    `halves` are functions known to compute gradients, whatever their names are; `closed` are names that they have no
+    access to.
     """
 
     path: Path | None
@@ -82,6 +87,7 @@ class Source:
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     halves: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
 
 
 def read_source(path: Path) -> Source:

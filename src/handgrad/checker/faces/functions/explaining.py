@@ -1,8 +1,6 @@
 """Which line is wrong: what the checker of programs finds in the two functions, as far as the verdict agrees."""
 
-import re
 from dataclasses import replace
-from typing import Any
 
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.layout import OURS, SYNTHETIC, Layout
@@ -59,18 +57,28 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
 def _speak(laid_out: Report, words: dict[str, str]) -> None:
     """Turn the names of the program into the user's words."""
 
-    def spelled(text: Any) -> Any:
+    def spelled(text: str) -> str:
         for ours, theirs in words.items():
-            text = text and exchanged(text, ours, theirs)
-        return text and text.replace(" (line 0)", "")
+            text = exchanged(text, ours, theirs)
+        return text
+
+    def respelled(found: Diagnosis) -> Diagnosis:
+        """A value that the forward function has may go by the name of another in the backward one."""
+        more = found.left_over
+        if more is not None:
+            at_home = more.place is not None and more.place.file != SYNTHETIC
+            more = replace(more, formula=spelled(more.formula), path=spelled(more.path), times=spelled(more.times))
+            more = more if at_home else replace(more, place=None)
+        old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
+        if old and old == new:
+            return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
+        fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
+        return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
 
     laid_out.notes = [spelled(note) for note in laid_out.notes]
     for row in laid_out.variables:
         row.name, row.gradient = words.get(row.name, row.name), spelled(row.gradient)
-        row.diagnosis = [
-            replace(one, message=spelled(one.message), fix=spelled(one.fix), left_over=spelled(one.left_over))
-            for one in row.diagnosis
-        ]
+        row.diagnosis = list(map(respelled, row.diagnosis))
 
 
 def _is_worth_a_row(row: VariableReport, laid_out: Report) -> bool:
@@ -82,23 +90,10 @@ def _is_worth_a_row(row: VariableReport, laid_out: Report) -> bool:
 
 def _at_home(mine: VariableReport, row: VariableReport) -> VariableReport:
     """What the program laid out says of an input, in its own words, and at a line of the user's."""
-    named = [_told_apart(one) for one in mine.diagnosis]
+    named = mine.diagnosis
     if any(OURS in one.message or one.kind == "unknown" for one in named):
         named = row.diagnosis
-    place, text = (
-        (mine.place, mine.text) if mine.place is not None and mine.place.file != SYNTHETIC else (row.place, row.text)
-    )
-    named = [
-        one if one.place is None or one.place.file != SYNTHETIC else replace(one, place=place, fix=None)
-        for one in named
-    ]
-    return replace(mine, place=place, text=text, diagnosis=named, gradient=row.gradient)
-
-
-def _told_apart(found: Diagnosis) -> Diagnosis:
-    """A value that the forward function has under the name of another in the backward one."""
-    again = re.search(r": (?P<name>\w+) in place of (?P=name)\.$", found.message)
-    if again is None:
-        return found
-    name = again["name"]
-    return replace(found, message=f"it is not the {name} of the forward function, which has to be kept.", fix=None)
+    if mine.place is None or mine.place.file == SYNTHETIC:
+        named = [replace(one, place=row.place, fix=None) for one in named]
+        return replace(mine, place=row.place, text=row.text, diagnosis=named, gradient=row.gradient)
+    return replace(mine, diagnosis=named, gradient=row.gradient)

@@ -63,7 +63,8 @@ class Layout:
             assert isinstance(self.subject, Pair)
             self._write_pair(self.subject, arguments)
         statements = [*self.definitions.statements, *self.statements]
-        source = Source(None, statements, halves=frozenset({"forward", "backward"}))
+        closed = frozenset(self.names.values())
+        source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
     def _say(self, line: str) -> None:
