@@ -250,7 +250,13 @@ class Flow:
     def _step(self, value: Value, chain: Chain, row: VariableReport) -> dict[str, Any]:
         lines = [{**_place(s.statement.place), "text": s.statement.text} for s in chain.steps]
         diagnosis = [
-            {"kind": d.kind, "message": d.message, "leftOver": d.left_over, **_place(d.place), "repair": _fix(d)}
+            {
+                "kind": d.kind,
+                "message": d.message,
+                "leftOver": d.left_over and str(d.left_over),
+                **_place(d.place),
+                "repair": _fix(d),
+            }
             for d in row.diagnosis
         ]
         return {
