@@ -119,7 +119,7 @@ class Recorder:
         namespace.update(__leave_loop__=LeaveLoop, __next_round__=NextRound)
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
-            self.machine.run(step.code)
+            self.machine.run(step.code, looking=True)
         except ProgramEnds as ends:
             raise SystemExit(*ends.end.args) from None
         except Exception as error:
