@@ -1,5 +1,6 @@
 # Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the tests, one case of each kind;
-# 'make test-all' runs every case; 'make docs' writes the derivation pages anew.
+# 'make test-all' runs every case; 'make docs' writes the derivation pages anew;
+# 'make studio' builds the page of 'handgrad studio' from its sources, which needs Node.js.
 # Another Python: make names PYTHON=python3.12
 
 PYTHON ?= python3
@@ -7,7 +8,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 FILES := pyproject.toml constraints.txt
 
-.PHONY: names test test-all lint docs clean
+WEB := src/handgrad/studio/web
+
+.PHONY: names test test-all lint docs studio studio-check clean
 
 names: .venv/installed
 	$(BIN)/handgrad train
@@ -25,6 +28,16 @@ lint: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/derivation_pages.py
+
+studio: $(WEB)/node_modules
+	cd $(WEB) && node build.mjs
+
+studio-check: $(WEB)/node_modules
+	cd $(WEB) && npx tsc && node build.mjs --check
+
+$(WEB)/node_modules: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,8 @@ import ast
 import contextlib
 import re
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
 from handgrad.checker.judge import unjudged
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
@@ -42,24 +45,66 @@ def check_file(
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
-    path = Path(path)
     with guarded(path):
-        path = path.resolve() if path.exists() else path
-        source = read_source(path)
-        if data is not None and not Path(data).is_dir():
-            raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
-        machine = Machine(path.parent, Path(data).resolve() if data else None)
-        if not imports(source, "torch"):
-            machine.follow_arrays()
-        if path.suffix == ".ipynb":
-            machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict)
+        return check_source(*_read(Path(path), data), loss=loss, timeout=timeout, strict=strict)
+
+
+def inspect_file(
+    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+) -> "Inspection":
+    """The same, for who wants to look at the values and the flow of gradients too."""
+    with guarded(path):
+        return inspect_source(*_read(Path(path), data), loss=loss, timeout=timeout, strict=strict)
+
+
+def _read(path: Path, data: Path | None) -> tuple[Source, Machine]:
+    """A program, and what is to run it."""
+    path = path.resolve() if path.exists() else path
+    source = read_source(path)
+    if data is not None and not Path(data).is_dir():
+        raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
+    machine = Machine(path.parent, Path(data).resolve() if data else None)
+    if not imports(source, "torch"):
+        machine.follow_arrays()
+    if path.suffix == ".ipynb":
+        machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
+    return source, machine
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
+
+    report: Report
+    trace: Trace
+    interpretations: list[Interpretation]
 
 
 def check_source(
     source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
+    return _checked(source, machine, loss, timeout, strict, lambda _: None)[0]
+
+
+def inspect_source(
+    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+) -> Inspection:
+    """The same, for who wants to look at the values and the flow of gradients too."""
+    readings: list[Interpretation] = []
+    report, trace = _checked(source, machine, loss, timeout, strict, readings.append)
+    return Inspection(report, trace, readings)
+
+
+def _checked(
+    source: Source,
+    machine: Machine,
+    loss: str | None,
+    timeout: float | None,
+    strict: bool,
+    seen: Callable[[Interpretation], None],
+) -> tuple[Report, Trace]:
+    """The report and the run; each interpretation is `seen` once and let go, since it holds all values of its pass."""
     where = source.path
     tree = (s.node for s in source.statements)
     with (
@@ -78,7 +123,7 @@ def check_source(
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
                 before: Differentiated = {}
                 while waiting:
-                    before, more = _add_region(report, trace, waiting[0], before)
+                    before, more = _add_region(report, trace, waiting[0], before, seen)
                     left += more
                     waiting.pop(0)
         except TimeIsUp:
@@ -104,7 +149,7 @@ def check_source(
     report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return report
+    return report, trace
 
 
 @contextlib.contextmanager
@@ -205,10 +250,11 @@ Differentiated = dict[str, tuple[str, Tensor]]
 
 
 def _add_region(
-    report: Report, trace: Trace, region: Region, before: Differentiated
+    report: Report, trace: Trace, region: Region, before: Differentiated, seen: Callable[[Interpretation], None]
 ) -> tuple[Differentiated, list[Unjudged]]:
     """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
     found = judged(trace, region, before)
+    seen(found)
     explained = {(row.gradient, row.chain_place) for row in report.blamed}
     _merge(report, Rows(trace, found, explained))
     return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
@@ -232,4 +278,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]
+__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]

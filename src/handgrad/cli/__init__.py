@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "say which gradient line of a script or notebook is wrong, and why",
     "derive": "write the backward pass of a program, line by line or as short as it gets",
     "learn": "a course in deriving gradients by hand, with the checker as the teacher",
+    "studio": "look at the gradients of a script or notebook in the browser, line by line",
     "lecture": "the notebook end to end, each figure beside the published one",
     "data": "list, fetch and show texts to train on",
     "bench": "time a training step beside PyTorch and JAX on this machine",

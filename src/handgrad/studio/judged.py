@@ -1,0 +1,101 @@
+"""The process that runs a program: it judges it, and then answers questions about it until it is ended.
+
+It is forked from one that has imported PyTorch and this module, so that no program can harm another, or the server.
+"""
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handgrad.checker.guard import guarded
+from handgrad.checker.inspection import inspect_file, inspect_source
+from handgrad.checker.read.source import parse_code
+from handgrad.checker.run.machine import Machine
+from handgrad.errors import HandgradError
+from handgrad.studio.events import encoded
+from handgrad.studio.flow import Flow
+
+torch.set_num_threads(1)
+
+EXAMPLE = """
+import torch
+x = torch.randn(3, 2, requires_grad=True)
+W = torch.randn(2, 4, requires_grad=True)
+y = x @ W
+loss = (y ** 2).mean()
+dy = 2 * y
+dW = x.T @ dy
+"""
+
+
+def warm_up() -> None:
+    """Have all imported that a check needs."""
+    flow = Flow(inspect_source(parse_code(EXAMPLE), Machine(None)))
+    flow.overview()
+
+
+class Judged:
+    """A program that was judged, and what can be asked of it."""
+
+    def __init__(self, path: Path, *, loss: str | None, data: Path | None, timeout: float | None):
+        """Judge it.
+
+        Raises:
+            HandgradError: there is nothing to judge.
+        """
+        self.path = path
+        self.flow = Flow(inspect_file(path, loss=loss, data=data, timeout=timeout))
+
+    def answer(self, question: dict[str, Any]) -> Any:
+        """The answer to one question of the page.
+
+        Raises:
+            HandgradError: a question that makes no sense.
+        """
+        with guarded(self.path):
+            match question:
+                case {"what": "overview"}:
+                    return self.flow.overview()
+                case {"what": "detail", "node": str(node)}:
+                    return self.flow.detail(node)
+                case {"what": "element", "node": str(node)}:
+                    cell, index = question.get("cell"), question.get("index")
+                    return self.flow.element(node, _numbers(cell), _numbers(index))
+        raise HandgradError("this question is not understood", got=question.get("what"))
+
+
+def _numbers(given: Any) -> Any:
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(isinstance(i, int) for i in given):
+        raise HandgradError("this is no place in a tensor", got=given)
+    return tuple(given)
+
+
+def live(connection: Connection, path: Path, **options: Any) -> None:
+    """Judge a program, send what came of it, and answer questions until the other end is closed.
+
+    Raises:
+        HandgradError: there is nothing to judge.
+    """
+    judged = Judged(path, **options)
+    connection.send_bytes(_said({"what": "overview"}, judged))
+    while True:
+        try:
+            question = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send_bytes(_said(question, judged))
+
+
+def _said(question: dict[str, Any], judged: Judged) -> bytes:
+    try:
+        return encoded(judged.answer(question)).encode()
+    except HandgradError as error:
+        return encoded({"error": str(error)}).encode()
+
+
+if __name__ != "__main__":
+    warm_up()

@@ -1,0 +1,44 @@
+// All lines of the backward pass as one strip, and the buttons that go through it.
+import { useEffect, useRef } from "preact/hooks";
+import { GLYPHS, markOf, WORDS, type Step } from "./data";
+
+export function Steps({ steps, at, go }: { steps: Step[]; at: number; go: (to: number) => void }) {
+  const strip = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    const current = strip.current?.children[at] as HTMLElement | undefined;
+    current?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" as ScrollBehavior });
+  }, [at]);
+  return (
+    <nav class="steps" aria-label="Lines of the backward pass">
+      <div class="stepper">
+        <button onClick={() => go(at - 1)} disabled={at === 0} aria-label="One line back" title="←">
+          ←
+        </button>
+        <span class="count">
+          {at + 1} <i>of {steps.length}</i>
+        </span>
+        <button onClick={() => go(at + 1)} disabled={at === steps.length - 1} aria-label="One line on" title="→">
+          →
+        </button>
+      </div>
+      <ol ref={strip}>
+        {steps.map((step, i) => {
+          const mark = markOf(step);
+          return (
+            <li key={i}>
+              <button
+                class={`chip mark-${mark}`}
+                aria-current={i === at ? "step" : undefined}
+                onClick={() => go(i)}
+                title={`${step.gradient}: ${WORDS[mark]}`}
+              >
+                <i class="glyph">{GLYPHS[mark]}</i>
+                {step.gradient}
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </nav>
+  );
+}
