@@ -5,7 +5,6 @@ import contextlib
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,17 @@ from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
+Look = Callable[[Interpretation], None]
+
 
 def check_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+    path: Path,
+    *,
+    loss: str | None = None,
+    data: Path | None = None,
+    timeout: float | None = 60.0,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check every gradient that a script or notebook computes by hand.
 
@@ -40,78 +47,42 @@ def check_file(
         data: a folder with files the program reads.
         timeout: seconds the user's code may take.
         strict: gradients that were not written, and shapes that only broadcast, are faults too.
+        look: is shown every interpretation before it is forgotten, since each holds the values of a whole pass.
 
     Raises:
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
+    path = Path(path)
     with guarded(path):
-        return check_source(*_read(Path(path), data), loss=loss, timeout=timeout, strict=strict)
-
-
-def inspect_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
-) -> "Inspection":
-    """The same, for who wants to look at the values and the flow of gradients too."""
-    with guarded(path):
-        return inspect_source(*_read(Path(path), data), loss=loss, timeout=timeout, strict=strict)
-
-
-def _read(path: Path, data: Path | None) -> tuple[Source, Machine]:
-    """A program, and what is to run it."""
-    path = path.resolve() if path.exists() else path
-    source = read_source(path)
-    if data is not None and not Path(data).is_dir():
-        raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
-    machine = Machine(path.parent, Path(data).resolve() if data else None)
-    if not imports(source, "torch"):
-        machine.follow_arrays()
-    if path.suffix == ".ipynb":
-        machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-    return source, machine
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
-
-    report: Report
-    trace: Trace
-    interpretations: list[Interpretation]
+        path = path.resolve() if path.exists() else path
+        source = read_source(path)
+        if data is not None and not Path(data).is_dir():
+            raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
+        machine = Machine(path.parent, Path(data).resolve() if data else None)
+        if not imports(source, "torch"):
+            machine.follow_arrays()
+        if path.suffix == ".ipynb":
+            machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
+        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
 
 
 def check_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
-) -> Report:
-    """Check a program that has been read; see `check_file`."""
-    return _checked(source, machine, loss, timeout, strict, lambda _: None)[0]
-
-
-def inspect_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
-) -> Inspection:
-    """The same, for who wants to look at the values and the flow of gradients too."""
-    readings: list[Interpretation] = []
-    report, trace = _checked(source, machine, loss, timeout, strict, readings.append)
-    return Inspection(report, trace, readings)
-
-
-def _checked(
     source: Source,
     machine: Machine,
-    loss: str | None,
-    timeout: float | None,
-    strict: bool,
-    seen: Callable[[Interpretation], None],
-) -> tuple[Report, Trace]:
-    """The report and the run; each interpretation is `seen` once and let go, since it holds all values of its pass."""
+    *,
+    loss: str | None = None,
+    timeout: float | None = None,
+    strict: bool = False,
+    look: Look | None = None,
+) -> Report:
+    """Check a program that has been read; see `check_file`."""
     where = source.path
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
         undisturbed(),
         outlived(where),
-        machine.plainly(),
         deep_enough(tree),
         importable(where.parent if where else None),
     ):
@@ -123,7 +94,7 @@ def _checked(
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
                 before: Differentiated = {}
                 while waiting:
-                    before, more = _add_region(report, trace, waiting[0], before, seen)
+                    before, more = _add_region(report, trace, waiting[0], before, look)
                     left += more
                     waiting.pop(0)
         except TimeIsUp:
@@ -149,7 +120,7 @@ def _checked(
     report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return report, trace
+    return report
 
 
 @contextlib.contextmanager
@@ -250,11 +221,12 @@ Differentiated = dict[str, tuple[str, Tensor]]
 
 
 def _add_region(
-    report: Report, trace: Trace, region: Region, before: Differentiated, seen: Callable[[Interpretation], None]
+    report: Report, trace: Trace, region: Region, before: Differentiated, look: Look | None
 ) -> tuple[Differentiated, list[Unjudged]]:
     """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
     found = judged(trace, region, before)
-    seen(found)
+    if look is not None:
+        look(found)
     explained = {(row.gradient, row.chain_place) for row in report.blamed}
     _merge(report, Rows(trace, found, explained))
     return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
@@ -278,4 +250,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]
+__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

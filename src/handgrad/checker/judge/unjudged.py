@@ -12,6 +12,7 @@ from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
 from handgrad.checker.report import Unjudged
+from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import holds_float, is_array, is_float
 
@@ -23,6 +24,7 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
     values = [step.after.get(name) for step, name in made]
     replaced = {step for chain in found.replaced for step in chain.steps}
+    given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
     begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
     truth = found.judge.truth
     reaching = {n for loss in truth.losses(truth.forward) for v in truth.forward.ancestors(loss) for n in v.names}
@@ -31,6 +33,8 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
             if paths := begun.get((step, name)):
                 reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
+                continue
+            if (name in given and not step.gradients) or name in uses(step.statement.node).counters:
                 continue
             if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
                 continue
