@@ -28,7 +28,7 @@ def without_begun(found: Interpretation) -> Interpretation:
             unfinished.append((chain, tuple(paths)))
         else:
             kept.append(judgement)
-    replaced = tuple(judgement.chain for judgement in found.judgements if judgement in tried)
+    replaced = (*found.replaced, *(judgement.chain for judgement in found.judgements if judgement in tried))
     return replace(found, judgements=tuple(kept), notes=tuple(notes), replaced=replaced, unfinished=tuple(unfinished))
 
 
