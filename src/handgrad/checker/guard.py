@@ -4,6 +4,7 @@ The checker's own exceptions become one sentence, and what a program does to the
 """
 
 import atexit
+import builtins
 import contextlib
 import os
 import signal
@@ -85,7 +86,9 @@ class World:
     """
 
     def __init__(self, *holders: Any):
-        """Remember what the modules and classes among `holders` have now."""
+        """Remember what Python's builtins, and the modules and classes among `holders`, have now."""
+        self._builtins, self._own = vars(builtins), dict(vars(builtins))
+        self._its: dict[str, Any] = {}
         self._ours = [(holder, dict(vars(holder))) for holder in holders]
         self._theirs: list[tuple[Any, str, Any, Any]] = []
 
@@ -94,9 +97,14 @@ class World:
         """With what the program has made of them; with `looking`, what it makes of them now is seen."""
         modules = dict(sys.modules) if looking else {}
         self._put(theirs=True)
+        self._builtins.update(self._its)
         try:
             yield
         finally:
+            made = self._builtins.copy()
+            self._builtins.update(self._own)  # first of all, since what follows needs them
+            if looking:
+                self._its = {key: its for key, its in made.items() if its is not self._own.get(key, its)}
             if len(sys.modules) < len(modules):
                 sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
             if looking or self._theirs:

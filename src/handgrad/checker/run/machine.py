@@ -214,7 +214,7 @@ class Machine:
         """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
         self.follows_arrays = False
-        self.world = World(builtins, torch, torch.autograd, torch.nn.functional, torch.linalg, Tensor, Module, math)
+        self.world = World(torch, torch.autograd, torch.nn.functional, torch.linalg, Tensor, Module, math)
         quiet = dict(vars(builtins))
         quiet.update(
             print=lambda *_a, **_k: None,
