@@ -200,14 +200,16 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             "no loss was found, so there is nothing to derive the gradients from",
             where=where,
             expected="a number that the program computes, such as loss = np.mean((y - t) ** 2), and calls that run it",
-            next_step="Give its name with --loss NAME; or give an output its gradient: dout = np.random.randn(*out.shape).",
+            next_step="Give its name with --loss NAME, or give an output its gradient: dout = np.random.randn(4, 3).",
         )
     if not trace.losses:
         raise CheckError(
             "no scalar loss was found" if loss is None else f"no loss called {loss!r}",
             where=where,
             got=_described("loss" if loss is None else loss, namespace),
-            expected="a number that the forward pass computes" if trace.machine.follows_arrays else "a float tensor of PyTorch with one element",
+            expected="a number that the forward pass computes"
+            if trace.machine.follows_arrays
+            else "a float tensor of PyTorch with one element",
             next_step="Give its name with --loss NAME.",
         )
     if functions := [n for n, v in namespace.items() if isinstance(v, type) and issubclass(v, torch.autograd.Function)]:

@@ -199,7 +199,9 @@ class Rows:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
-        for whole in [chain.last.statement, *functions] if place is not None else ():
+        if place is None:
+            return chain.last.statement
+        for whole in [chain.last.statement, *functions]:
             for line in simple_statements(whole.node):
                 here = line.lineno == place.line and whole.place.cell == place.cell
                 if here and whole.place.file == place.file and not isinstance(line, ast.For):

@@ -16,7 +16,6 @@ from handgrad.checker.read.spelling import DOT, bare
 from handgrad.checker.truth.compare import as_tensor
 from handgrad.checker.truth.numbers import constant_ratio
 
-
 _DATA = re.compile(r"[A-Z]?A_?0$|[xX](_?\w*)?$|(inputs?|data|images?)$|[hc]_?(0|prev\w*|init\w*)$|prev_[hc]$")
 """How people call what a network is given: data, and the state it begins with."""
 
@@ -87,7 +86,9 @@ def _passes_on(found: Interpretation, judgement: Judgement) -> bool:
     That of a parameter, which is used for an update alone, has to be what it is called.
     """
     same_line = [j for j in found.judgements if _line(j) == _line(judgement)]
-    return any(_is_for_others(found, one) for one in same_line) or bool(_DATA.match(bare(judgement.chain.variable).rpartition(DOT)[2]))
+    return any(_is_for_others(found, one) for one in same_line) or bool(
+        _DATA.match(bare(judgement.chain.variable).rpartition(DOT)[2])
+    )
 
 
 def _line(judgement: Judgement) -> tuple[Place, str]:
