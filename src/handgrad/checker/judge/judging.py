@@ -14,9 +14,11 @@ from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.multiples import with_multiples
 from handgrad.checker.judge.readings import believing_the_run, reread
 from handgrad.checker.judge.rounds import without_rounds
+from handgrad.checker.judge.shares import is_partial, without_shares
 from handgrad.checker.place import Place
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.truth import epsilons
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
 from handgrad.checker.truth.truth import Truth
@@ -28,7 +30,7 @@ def judged(trace: Trace, region: Region, before: Interpretation | None) -> Inter
     if any(judgement.fault for judgement in best.judgements):
         for other in _other_assumptions(best.judge.truth):
             found = _judged_under(trace, region, before, other)
-            best = found if len(found.wrong) < len(best.wrong) else best
+            best = found if found.unfit is None and len(found.wrong) < len(best.wrong) else best
     return without_begun(best)
 
 
@@ -36,6 +38,8 @@ def _judged_under(
     trace: Trace, region: Region, before: Interpretation | None, assumptions: Assumptions
 ) -> Interpretation:
     """The judgements of all chains of the region, under some assumptions."""
+    if not assumptions.epsilons:
+        region = epsilons.without(region, trace.machine.namespace)
     judge = _with_likely_claims(Judge.of(trace, region, assumptions))
     judge = _with_likely_claims(mappings.chosen(judge, trace.mappings))
     judge = mappings.of_parameters(judge, trace.guesses)
@@ -46,7 +50,7 @@ def _judged_under(
     chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)
-    found = with_multiples(_without_intermediates(found, local=True))
+    found = with_multiples(_without_intermediates(without_shares(found), local=True))
     found = believing_the_run(_without_intermediates(found, local=False))
     right = [judgement for judgement in found.judgements if judgement.fault is None]
     found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
@@ -85,6 +89,8 @@ def _other_assumptions(truth: Truth) -> Iterator[Assumptions]:
         yield Assumptions(wholes=False)
     if truth.forward.functions:
         yield Assumptions(derived=False)
+    if epsilons.has_any(truth.region, truth.machine.namespace):
+        yield Assumptions(epsilons=False)
 
 
 def _judged_in_turn(judge: Judge, chains: Iterable[Chain]) -> Interpretation:
@@ -160,6 +166,7 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
             explains = mended or any(old.fault for old in same)
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
+            explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
         if explains:
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)
