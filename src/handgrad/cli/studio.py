@@ -18,6 +18,7 @@ def studio(
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0,
     port: int = 0,
     no_browser: bool = False,
+    html: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None,
 ) -> int:
     """Look at the gradients of a script or notebook in the browser: what flows where, and which line is wrong.
 
@@ -27,6 +28,7 @@ def studio(
     examples:
       handgrad studio backprop.ipynb
       handgrad studio backprop.py --no-browser --port 8899
+      handgrad studio backprop.py --html backprop.html
 
     Args:
         file: A .py or .ipynb file.
@@ -36,6 +38,7 @@ def studio(
         timeout: How long the program may run.
         port: Where to serve the page; 0 stands for any port that is free.
         no_browser: Print the address only.
+        html: Write the page into this file, with all that it shows, and end.
     """
     if not timeout > 0:
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
@@ -44,6 +47,7 @@ def studio(
         from handgrad.studio.serving import serve
         from handgrad.studio.views.backward import BackwardView
         from handgrad.studio.views.derivation import DerivationView
+        from handgrad.studio.written import written_page
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "watchfiles"):
             raise
@@ -51,9 +55,12 @@ def studio(
             f"the page needs {error.name}", next_step="Install it with: pip install 'handgrad[studio]'."
         ) from None
     path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
-    serve(
-        [BackwardView(path, hint=hint, **options), DerivationView(path, **options)], port=port, browser=not no_browser
-    )
+    if html is not None:
+        html.write_text(written_page(path, hint=hint, **options), encoding="utf-8")
+        print(f"{html} is written.")
+        return 0
+    views = [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
+    serve(views, port=port, browser=not no_browser)
     return 0
 
 

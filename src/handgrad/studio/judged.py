@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from handgrad.checker.guard import guarded
-from handgrad.checker.inspection import inspect_file, inspect_source
+from handgrad.checker.inspection import check_file, check_source
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.source import parse_code
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
@@ -32,8 +33,19 @@ dW = x.T @ dy
 
 def warm_up() -> None:
     """Have all imported that a check needs."""
-    flow = Flow(inspect_source(parse_code(EXAMPLE), Machine(None)))
-    flow.overview()
+    first = First()
+    Flow(check_source(parse_code(EXAMPLE), Machine(None), look=first), first.found).overview()
+
+
+class First:
+    """Keeps the first interpretation with a gradient that it is shown."""
+
+    found: Interpretation | None = None
+
+    def __call__(self, interpretation: Interpretation) -> None:
+        """Keep it, where it is the first."""
+        if self.found is None and interpretation.judgements:
+            self.found = interpretation
 
 
 class Judged:
@@ -46,7 +58,9 @@ class Judged:
             HandgradError: there is nothing to judge.
         """
         self.path = path
-        self.flow = Flow(inspect_file(path, loss=loss, data=data, timeout=timeout))
+        first = First()
+        report = check_file(path, loss=loss, data=data, timeout=timeout, look=first)
+        self.flow = Flow(report, first.found)
 
     def answer(self, question: dict[str, Any]) -> Any:
         """The answer to one question of the page.
@@ -58,12 +72,26 @@ class Judged:
             match question:
                 case {"what": "overview"}:
                     return self.flow.overview()
+                case {"what": "everything"}:
+                    return self._everything()
                 case {"what": "detail", "node": str(node)}:
                     return self.flow.detail(node)
                 case {"what": "element", "node": str(node)}:
                     cell, index = question.get("cell"), question.get("index")
                     return self.flow.element(node, _numbers(cell), _numbers(index))
         raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def _everything(self) -> dict[str, Any]:
+        """The answers to what a page asks by itself, by the question as the page writes it."""
+        questions = [
+            question
+            for node in dict.fromkeys(step["node"] for step in self.flow.overview()["steps"])
+            for question in (
+                {"what": "detail", "node": node},
+                {"what": "element", "node": node, "cell": None},
+            )
+        ]
+        return {encoded(question): self.answer(question) for question in questions}
 
 
 def _numbers(given: Any) -> Any:

@@ -1,7 +1,7 @@
 """Gradients of one call alone, of a variable that several calls use, as the steps of a recurrent network do.
 
-In `dx, dh, dWx_t = step_backward(dh, cache)` the local `dWx` is what comes back through that step; what all of them come
-to is judged where they are added up.
+In `dx, dh, dWx_t = step_backward(dh, cache)` the local `dWx` is what comes back through that step; what all of them
+come to is judged where they are added up.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from handgrad.checker.truth.compare import agrees, as_tensor
 
 
 def without_shares(found: Interpretation) -> Interpretation:
-    """The interpretation without what is right for one call, though its variable reaches the loss through others too."""
+    """The interpretation without what is right for one call of several that use its variable."""
     shares = [j for j in found.wrong if _may_be_one(found, j) and any(_agrees(j, share) for share in _shares(j))]
     if not shares:
         return found
@@ -47,7 +47,7 @@ def _shares(judgement: Judgement) -> Iterator[Tensor]:
 
 
 def is_partial(judgement: Judgement) -> bool:
-    """Whether a line makes just what comes back through some of the values made from its variable, as `dc` of a step."""
+    """Whether a line makes just what comes back through some of the values that are made from its variable."""
     parts = [part for _, part in judgement.cases[0].parts] if judgement.cases else []
     chosen = (some for size in range(1, min(len(parts), 4)) for some in itertools.combinations(parts, size))
     return any(_agrees(judgement, torch.stack(some).sum(0)) for some in chosen)

@@ -26,6 +26,8 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     replaced = {step for chain in found.replaced for step in chain.steps}
     given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
     begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
+    truth = found.judge.truth
+    reaching = {n for loss in truth.losses(truth.forward) for v in truth.forward.ancestors(loss) for n in v.names}
     for step in region.steps:
         for name in in_order(step.writes, step.statement.node):
             if paths := begun.get((step, name)):
@@ -36,10 +38,12 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
                 continue
             if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
                 continue
-            if any(_is_one(step.after.get(name), value) for value in values):
+            value = step.after.get(name)
+            stub = value is None and any(c.name == name and c.last.index > step.index for c in found.chains)
+            if stub or any(_is_one(value, known) for known in values):
                 continue
             if name in step.gradients or name in left or _seems(name, step):
-                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
+                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace, reaching))
 
 
 def _is_one(value: Any, judged: Any) -> bool:
@@ -67,12 +71,14 @@ def _seems(name: str, step: Step) -> bool:
     return computed and not asks and (whole or (isinstance(value, list | tuple) and holds_float(value)))
 
 
-def _reason(name: str, step: Step, trace: Trace) -> str:
+def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"
+    if step.gradients[name] in reaching:
+        return "what it is the gradient of is not clear"
     return f"no loss depends on {trace.shown(step.gradients[name])}"
 
 

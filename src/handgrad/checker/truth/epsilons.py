@@ -19,11 +19,10 @@ TINY = 1e-5
 def tiny_terms(node: ast.AST, values: Mapping[str, Any]) -> Iterator[ast.BinOp]:
     """The sums in logarithms of which one term is tiny, which is their right one or their left one."""
     for part in ast.walk(node):
-        if called(part) in ("log", "log2", "log10"):
-            for argument in getattr(part, "args", ()):
-                if isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Add):
-                    if any(_is_tiny(side, values) for side in (argument.left, argument.right)):
-                        yield argument
+        for argument in getattr(part, "args", ()) if called(part) in ("log", "log2", "log10") else ():
+            sums = isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Add)
+            if sums and any(_is_tiny(side, values) for side in (argument.left, argument.right)):
+                yield argument
 
 
 def _is_tiny(node: ast.expr, values: Mapping[str, Any]) -> bool:

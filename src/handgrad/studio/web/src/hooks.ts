@@ -49,8 +49,9 @@ export function useAnswer<T>(view: string, question: object | null, about: unkno
 export function useKeys(keys: Record<string, () => void>) {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, .cm-editor")) return;
+      const target = event.composedPath()[0];
+      const types = target instanceof Element && target.closest("input, textarea, select, .cm-content");
+      if (event.ctrlKey || event.metaKey || event.altKey || types) return;
       const action = keys[event.key];
       if (action) {
         event.preventDefault();
