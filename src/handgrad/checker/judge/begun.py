@@ -26,7 +26,11 @@ def without_begun(found: Interpretation) -> Interpretation:
         else:
             kept.append(judgement)
     return replace(
-        found, judgements=tuple(kept), notes=tuple(notes), replaced=tuple(replaced), unfinished=tuple(unfinished)
+        found,
+        judgements=tuple(kept),
+        notes=tuple(notes),
+        replaced=(*found.replaced, *replaced),
+        unfinished=tuple(unfinished),
     )
 
 

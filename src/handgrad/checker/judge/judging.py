@@ -31,11 +31,18 @@ def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) 
     `before` is what the region before it differentiated, and the values of that.
     """
     best = _judged_under(trace, region, before, Assumptions())
-    if any(judgement.fault for judgement in best.judgements):
-        for other in _other_assumptions(best.judge.truth):
-            found = _judged_under(trace, region, before, other)
-            best = found if found.unfit is None and len(found.wrong) < len(best.wrong) else best
+    for other in _other_assumptions(best.judge.truth):
+        if other.epsilons and not any(judgement.fault for judgement in best.judgements):
+            continue
+        found = _judged_under(trace, region, before, other)
+        if found.unfit is None and _left(found) < _left(best):
+            best = found
     return without_begun(best)
+
+
+def _left(found: Interpretation) -> tuple[int, int]:
+    """How much an interpretation leaves wrong, and of those that leave as much, which judges the most."""
+    return len(found.wrong), -len(found.judgements)
 
 
 def _judged_under(
