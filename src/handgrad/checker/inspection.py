@@ -67,7 +67,7 @@ def inspect_file(
 
 @dataclass(frozen=True)
 class Inspection:
-    """A report, and what it was made from: the run, and how each region with a backward pass was read."""
+    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
 
     report: Report
     trace: Trace
@@ -86,7 +86,7 @@ def inspect_source(
 ) -> Inspection:
     """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
-    interpretations: list[Interpretation] = []
+    readings: list[Interpretation] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -101,10 +101,9 @@ def inspect_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                found = None
                 while waiting:
-                    found = judged(trace, waiting[0], found)
-                    interpretations.append(found)
+                    found = judged(trace, waiting[0], readings[-1] if readings else None)
+                    readings.append(found)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
                     _merge(report, Rows(trace, found, explained))
                     left += unjudged.in_region(trace, waiting.pop(0), found)
@@ -113,7 +112,6 @@ def inspect_source(
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
     known = {(row.gradient, row.chain_place) for row in report.variables}
     report.unjudged = list({(u.gradient, u.place): u for u in left if (u.gradient, u.place) not in known}.values())
-    report.notes += map(str, report.unjudged)
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     report.faults += [_told(trace, error) for error in trace.stops]
@@ -129,16 +127,18 @@ def inspect_source(
     else:
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
+    report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return Inspection(report, trace, interpretations)
+    return Inspection(report, trace, readings)
 
 
 @contextlib.contextmanager
 def undisturbed():
-    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    """The user's warnings are silent, and the random generators begin alike and are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()
+    Randomness.begin()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

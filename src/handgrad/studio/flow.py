@@ -27,7 +27,7 @@ class Flow:
         """Look at the first pass that was judged."""
         self.report = inspection.report
         self.trace = inspection.trace
-        self.reading = next((one for one in inspection.interpretations if one.chains), None)
+        self.reading = next((one for one in inspection.interpretations if one.judgements), None)
         self.values: list[Value] = []
         self.loss: Value | None = None
         self.gradients: dict[Value, Tensor] = {}

@@ -94,7 +94,7 @@ class Candidates:
         return self._sorted[late]
 
     def _all(self, late: bool) -> Iterator[Candidate]:
-        for position, step in enumerate(self._editable()):
+        for position, step in enumerate(self.editable()):
             own = step in self.chain.steps
             far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
             far += 0.3 if step.statement.role == "argument" and not step.tainted else 0.0
@@ -119,13 +119,14 @@ class Candidates:
         before |= step.binds if hasattr(node, "body") else set()
         return set().union(*(s.binds for s in steps)) - before
 
-    def _editable(self) -> Iterator[Step]:
+    def editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
         yield from (step for step in suspects if not step.statement.only_moves)
         yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
-        for step in self.chain.region.steps:
+        before = [s for region in self.judge.trace.regions for s in region.steps if s.index < self.chain.steps[0].index]
+        for step in dict.fromkeys([*before, *self.chain.region.steps]):
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
                 yield step
 
@@ -135,6 +136,7 @@ def _makes_numbers(step: Step) -> bool:
 
 
 def _only_hands_on(line: ast.stmt) -> bool:
-    """Whether a line computes nothing, as `dx, x = None, cache`."""
-    parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
+    """Whether a line computes nothing, as `dx, x = None, cache`; `dx[x < 0] = 0` does."""
+    names = isinstance(line, ast.Assign) and all(isinstance(t, ast.Name | ast.Tuple) for t in line.targets)
+    parts = ast.walk(line.value) if names else [line]
     return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from handgrad.checker.explain.again import elsewhere
 from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import are_alike
 from handgrad.checker.explain.edits import scales
@@ -22,6 +23,7 @@ from handgrad.checker.explain.trials import MOST_WORK, Change, Trials
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.trees import Edit
 from handgrad.checker.report import Diagnosis
+from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
 from handgrad.checker.truth.compare import agrees, align
 from handgrad.checker.truth.numbers import constant_ratio
@@ -107,12 +109,22 @@ class _Search:
         return False
 
     def _known_repairs(self) -> Diagnosis | None:
-        return self.known_repair(self.judge.repairs)
+        if (found := self.known_repair(self.judge.repairs)) is not None:
+            return found
+        for change in elsewhere(self.judge.repairs, self.candidates.editable()):
+            if self.trials.right(change):
+                return self.telling.of(*change)
+        return None
+
+    @functools.cached_property
+    def usable(self) -> set[Step]:
+        """The statements that an edit of another gradient's may be one of."""
+        return {*self.judgement.plan.steps, *self.candidates.temporaries, *self.candidates.editable()}
 
     def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
-            if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
+            if step in self.usable and self.trials.right((edit, step)):
                 return self.telling.of(edit, step)
         return None
 

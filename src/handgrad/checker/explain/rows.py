@@ -151,10 +151,12 @@ class Rows:
 
     def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
         """Whether the line that makes another gradient wrong makes this one wrong too."""
-        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+        if other.cause != "own" or row.place != other.place:
             return False
         mine, known = ([(d.fix, d.kind) for d in one.diagnosis] for one in (row, other))
-        return row.place != row.chain_place and mine == known and (None, "missing") not in mine
+        again = row.name != other.name and all(d.fix is not None for d in row.diagnosis)
+        elsewhere = row.gradient != other.gradient and row.place != row.chain_place
+        return (again or elsewhere) and mine == known and (None, "missing") not in mine
 
     def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
         """Whether what comes out of a function, or goes into one, has a row of its own."""
@@ -196,12 +198,13 @@ class Rows:
         for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
-        whole = chain.last.statement
-        if place is not None:
+        functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
+        for whole in [chain.last.statement, *functions] if place is not None else ():
             for line in simple_statements(whole.node):
-                if line.lineno == place.line and not isinstance(line, ast.For):
+                here = line.lineno == place.line and whole.place.cell == place.cell
+                if here and whole.place.file == place.file and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return whole
+        return chain.last.statement
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
@@ -247,25 +250,22 @@ class Rows:
 
     def _find_hazards(self) -> None:
         forward = self.judge.truth.forward
-        losses = self.judge.truth.losses(forward)
-        if not losses:
-            return
-        reached = set().union(*(forward.ancestors(loss) for loss in losses))
-        first = min(loss.step.index if loss.step else -1 for loss in losses)
-        last = max(loss.step.index if loss.step else -1 for loss in losses)
-        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
-        roots = {n for v in reached if v.root for n in v.names} - inner
+        reached = {loss: forward.ancestors(loss) for loss in self.judge.truth.losses(forward)}
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
         arrays = self.trace.machine.follows_arrays
         copying = "copy" if arrays else "clone"
+        latest: dict[str, int] = {}
         for step in self.region.steps:
-            if step.index <= first:
-                continue
+            before = [loss for loss in reached if (loss.step.index if loss.step else -1) < step.index]
+            used = {v: v.names for loss in before for v in reached[loss]}
+            held = {n: v for v, names in used.items() for n, at in names.items() if at == latest.get(n, at)}
             names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
-            names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            names = [n for n in names if n in held or n in gradients] if before else []
+            names = [n for n in names if n in gradients or not held[n].root or step.gradients]
             if arrays:
-                names = [n for n in names if n in roots or _is_read_later(self.region, step, n)]
+                names = [n for n in names if (n in held and held[n].root) or _is_read_later(self.region, step, n)]
+            latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
             for name in _without_further_names(self.region, step, names):
                 self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
             reported.update(names)
@@ -325,6 +325,10 @@ def _without_further_names(region: Region, step: Step, names: list[str]) -> list
     latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
+
+
+def _is_function(step: Step) -> bool:
+    return isinstance(step.statement.node, ast.FunctionDef)
 
 
 def _locals(text: str) -> set[int | None]:

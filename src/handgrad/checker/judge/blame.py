@@ -211,7 +211,7 @@ class Judge:
 
     def _judges_in_small(self) -> Iterator[tuple["Judge", Reduction]]:
         """Judges of the same region in small sizes, as far as its forward pass runs in them."""
-        for relations in RELATIONS:
+        for relations in RELATIONS if not self.region.scales else ():
             if relations not in self._smaller:
                 reduction = reduced(self.region, relations)
                 small = Judge.of(self.trace, reduction.region, self.truth.assumptions)

@@ -11,6 +11,7 @@ from handgrad.checker.judge import mappings
 from handgrad.checker.judge.begun import without_begun
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.judge.multiples import with_multiples
 from handgrad.checker.judge.readings import believing_the_run, reread
 from handgrad.checker.judge.rounds import without_rounds
 from handgrad.checker.place import Place
@@ -18,8 +19,6 @@ from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
-from handgrad.checker.truth.compare import as_tensor
-from handgrad.checker.truth.numbers import constant_ratio
 from handgrad.checker.truth.truth import Truth
 
 
@@ -47,7 +46,7 @@ def _judged_under(
     chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)
-    found = _without_multiples(_without_intermediates(found, local=True))
+    found = with_multiples(_without_intermediates(found, local=True))
     found = believing_the_run(_without_intermediates(found, local=False))
     right = [judgement for judgement in found.judgements if judgement.fault is None]
     found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
@@ -170,57 +169,6 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
                 found = replace(found, notes=(*found.notes, note))
             return _without_intermediates(found, local)
     return found
-
-
-def _without_multiples(found: Interpretation) -> Interpretation:
-    """Leave out what is a multiple of the gradient it is spelled like, where the lines that use it make up for it.
-
-    As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`. Right lines that pass the multiple on are left out too.
-    """
-    for judgement in found.wrong:
-        ratio = _ratio(judgement, found.judge.truth.tolerance)
-        if ratio is not None and (again := _without_group(found, _passing_on(found, judgement))) is not None:
-            name, variable = (found.judge.trace.shown(n) for n in (judgement.chain.name, judgement.chain.variable))
-            note = f"{name} is {ratio:.4g} times the gradient of {variable}; lines that use it are judged with it."
-            return _without_multiples(replace(again, notes=(*again.notes, note)))
-    return found
-
-
-def _ratio(judgement: Judgement, tolerance: float) -> float | None:
-    """How many times the true gradient a wrong line makes of right values, where that is a number other than 1."""
-    if judgement.fault != "wrong" or judgement.outcome is None or judgement.failing is None:
-        return None
-    got = as_tensor(judgement.outcome.got, judgement.want)
-    if got is None or got.is_complex() or got.shape != judgement.want.shape:
-        return None
-    return constant_ratio(judgement.want, got, tolerance)
-
-
-def _passing_on(found: Interpretation, first: Judgement) -> list[Judgement]:
-    """The judgement, and those of right gradients computed from it that others are computed from."""
-    plans = {judgement: found.judge.truth.plan(judgement.chain) for judgement in found.judgements}
-    group = [first]
-    for judgement, plan in plans.items():
-        chain = judgement.chain
-        read = any(chain.name in p.gradients and chain.last not in j.chain.steps for j, p in plans.items())
-        if read and judgement.fault is None and plan.gradients & {one.chain.name for one in group}:
-            group.append(judgement)
-    return group
-
-
-def _without_group(found: Interpretation, group: list[Judgement]) -> Interpretation | None:
-    """The others, judged with a group of gradients as temporaries; None where more are right with them."""
-    names = {judgement.chain.name for judgement in group}
-    kept = [judgement for judgement in found.judgements if judgement not in group]
-    readers = [old for old in kept if found.judge.truth.plan(old.chain).gradients & names]
-    judge, again = _judged_without(found, names, {step for one in group for step in one.chain.steps}, readers)
-    made_right = [old for old in readers if old.fault and (new := again[old]) and not new.fault]
-    made_wrong = [old for old in readers if not old.fault and ((new := again[old]) is None or new.fault)]
-    if len(made_right) <= len(made_wrong):
-        return None
-    values = (v for one in group for v in judge.truth.forward.versions(one.chain.variable))
-    written = found.written.union(*(value.names for value in values))
-    return replace(found.under(judge, (again.get(old) or old for old in kept)), written=written)
 
 
 def _trusting_what_was_right(found: Interpretation) -> Interpretation:

@@ -447,6 +447,16 @@ def _known(other: Any) -> bool:
     return isinstance(other, Tensor | np.ndarray | np.generic | int | float | complex | list | tuple)
 
 
+def _asked_of_value(name: str) -> Callable:
+    """A method of whatever NumPy has: an array, or a number."""
+
+    def asked(value, *args, **kwargs):
+        return getattr(value, name)(*args, **kwargs)
+
+    asked.__name__ = name
+    return asked
+
+
 def _method(name: str, function: Callable, same: Callable | None) -> None:
     def method(self, *args, **kwargs):
         return call(function, same, (self, *args), kwargs)
@@ -461,4 +471,4 @@ for _name, _function in {**_COMPARISONS, **_UNARY}.items():
     _method(f"__{_name}__", getattr(np, _function), counterpart(_function))
 for _name in dir(np.ndarray):
     if not _name.startswith("_") and callable(getattr(np.ndarray, _name)) and _name not in vars(Array):
-        _method(_name, getattr(np.ndarray, _name), getattr(layer.ndarray, _name, None))
+        _method(_name, _asked_of_value(_name), getattr(layer.ndarray, _name, None))

@@ -381,6 +381,8 @@ def user_error(error: BaseException, statement: Statement) -> UserError:
     return UserError(place, said(error) + inside)
 
 
+SEED = 0
+
 LOW = {torch.float32, torch.float16, torch.bfloat16}
 _CASTS = {Tensor.float, Tensor.half, Tensor.bfloat16}
 
@@ -434,6 +436,14 @@ class Randomness:
             {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
             {k: v.bit_generator.state for k, v in found.items()},
         )
+
+    @staticmethod
+    def begin() -> None:
+        """Seed all generators, so that a program which seeds none makes the same numbers each time."""
+        torch.default_generator.manual_seed(SEED)
+        random.seed(SEED)
+        if numpy := sys.modules.get("numpy"):
+            numpy.random.seed(SEED)
 
     def has_moved(self, after: "Randomness") -> bool:
         """Whether a generator that was there then has drawn since."""

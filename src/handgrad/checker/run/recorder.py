@@ -174,8 +174,10 @@ class Recorder:
             trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
             displays = shows and (step.tainted or _only_displays(step.statement))
             early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            held = (self.machine.namespace.get(n, ...) for n in step.reads & self._gradient_names)
+            stub = any(value is None for value in held)
             if step.statement.place.cell is not None and (displays or early):
-                trace.displays.append(error)
+                trace.displays += [] if stub else [error]
             elif shows and step.tainted:
                 trace.asides.append(error)
             else:

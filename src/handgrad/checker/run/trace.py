@@ -58,14 +58,16 @@ class Step:
 class Region:
     """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
 
-    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where
-    it is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before, and
+    `scales` say what a gradient is a multiple by of what it is called. Where it is `reduced` to small sizes, the values
+    of the user's own run do not fit in it.
     """
 
     start: dict[str, Any]
     steps: list[Step] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     reduced: bool = False
+    scales: dict[str, float] = field(default_factory=dict)
 
     def taking(self, changed: Iterable[Step]) -> "Region":
         """The same stretch with other readings of some of its statements."""

@@ -191,7 +191,7 @@ def run_forward(
         derived: the user's autograd Functions have the gradient of their forward halves, not what their backward says.
     """
     steps = needed_steps(region)
-    used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
+    used = set().union(*(s.reads | set(s.gradients.values()) for s in region.steps))
     convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)

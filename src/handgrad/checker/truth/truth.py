@@ -211,7 +211,7 @@ class Truth:
             for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[loss]:
                     if skip == 0:
-                        return self._own[loss][value]
+                        return self._own[loss][value] * self.region.scales.get(chain.name, 1)
                     skip -= 1
         return None
 
@@ -241,7 +241,10 @@ class Truth:
                 if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
-        consumers = [v for v in forward.consumers(value, within) if v in gradients]
+        consumers, scale = (
+            [v for v in forward.consumers(value, within) if v in gradients],
+            self.region.scales.get(plan.chain.name, 1),
+        )
         size = max([float(gradients[v].abs().max()) for v in consumers if gradients[v].numel()], default=0.0)
         size = size if size < float("inf") else 0.0
         world = forward.world(before)
@@ -258,17 +261,23 @@ class Truth:
         return Case(
             label,
             world,
-            self._given(self.gradient_values(by_name, of_others, like_user)),
+            self._given(self._multiples(self.gradient_values(by_name, of_others, like_user))),
             {n for n, held in self._held(before).items() if is_array(held)},
             self._given(by_name),
-            want=gradients.get(value, torch.zeros_like(value.leaf)),
-            noise=(1e-12 if self.double else 1e-5) * size,
+            want=gradients.get(value, torch.zeros_like(value.leaf)) * scale,
+            noise=(1e-12 if self.double else 1e-5) * size * abs(scale),
             double=self.double,
             forward=forward,
             value=value,
             flow=gradients,
             consumers=consumers,
+            scale=scale,
         )
+
+    def _multiples(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients by their names, each times what its name is taken to be a multiple by."""
+        scales = self.region.scales
+        return {name: gradient * scales[name] if name in scales else gradient for name, gradient in gradients.items()}
 
     def _given(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
         """Gradients as the program's own lines take them."""
