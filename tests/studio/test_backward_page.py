@@ -75,7 +75,7 @@ def test_what_is_typed_is_not_lost_when_the_file_changes_elsewhere(served, page)
     page.wait_for_selector("text=changed elsewhere")
     assert "# mine" in page.inner_text(".cm-wrong")
     page.click("button:has-text('Save')")
-    page.wait_for_selector("text=Saved")
+    page.wait_for_selector("text=the old file is")
     assert "# mine" in served.file.read_text()
     assert "# theirs" in served.file.with_name("exercise1.py.bak").read_text()
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from handgrad.checker.inspection import inspect_source
+from handgrad.checker.inspection import check_source
 from handgrad.checker.read.source import parse_code
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
-from handgrad.studio.flow import Flow
+from handgrad.studio.judged import Judged
 
 PROGRAM = """
 import torch
@@ -36,7 +36,7 @@ dW = x.T @ da
 
 @pytest.fixture(scope="module")
 def flow():
-    return Flow(inspect_source(parse_code(PROGRAM), Machine(None)))
+    return Judged(lambda look: check_source(parse_code(PROGRAM), Machine(None), look=look)).flow
 
 
 @pytest.fixture(scope="module")
