@@ -132,7 +132,7 @@ def test_json_field_for_field(check):
     text = text.replace("dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = dhpreact.sum(0)")
     ended = check(text, "--json")
     report = json.loads(ended.out)
-    assert (ended.code, list(report)) == (1, ["loss", "right", "variables", "hazards"])
+    assert (ended.code, list(report)) == (1, ["loss", "right", "variables", "hazards", "unjudged"])
     assert report["loss"] == pytest.approx(3.5, abs=0.5)
     assert report["right"] is False
     for variable in report["variables"]:

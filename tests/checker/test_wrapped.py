@@ -99,8 +99,9 @@ def test_the_passes_are_found_and_judged(form, check_text):
 def test_what_a_program_leaves_out_by_ending_itself_is_told(check_text):
     text = START + BODY + "sys.exit()\n"
     assert not check_text(text).notes
-    (note,) = check_text(text + "dW = x.T @ dy\n").notes
+    note, left = check_text(text + "dW = x.T @ dy\n").notes
     assert note == f"line {text.count(chr(10))}: the program ended itself (exit: 0); what comes later was not run."
+    assert left.endswith("this line was not run, so dW is not judged.")
 
 
 LAYERS = """\
@@ -122,7 +123,7 @@ dy = 2 * y / y.numel()
 
 
 def test_gradients_stored_where_nobody_looks_are_told(check_text):
-    note = "line 22: backward() is not looked into here, so what it stores is not judged."
+    note = "line 22: backward() is not looked into here, so what backward() stores is not judged."
     assert note in check_text(START + LAYERS + "both = [one.backward(dy) for one in [layer]]\n").notes
     report = check_text(START + LAYERS + "dx = layer.backward(dy)\n")
     assert [(row.name, row.line) for row in report.blamed] == [("layer.w", 15)]

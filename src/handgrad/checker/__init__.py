@@ -58,6 +58,8 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     subject = getattr(subject, "__self__", subject) if getattr(subject, "__name__", "") == "apply" else subject
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
         return _checked(check_autograd_function, subject, *args, **options)
+    if isinstance(subject, torch.library.CustomOpDef) and not (args and callable(args[0])):
+        return _checked(check_autograd_function, subject, *args, **options)
     if callable(subject) and args and callable(args[0]):
         return _checked(check_pair, subject, *args, **options)
     raise CheckError(

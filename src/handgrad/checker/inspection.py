@@ -1,6 +1,8 @@
 """From a program to a report: trace it, judge every gradient, and explain the lines at fault."""
 
+import ast
 import contextlib
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +13,16 @@ from torch import Tensor
 
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
-from handgrad.checker.judge.judging import Judging
+from handgrad.checker.judge import unjudged
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
-from handgrad.checker.read.local_modules import importable
+from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
+from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
@@ -53,6 +58,8 @@ def inspect_file(
         if data is not None and not Path(data).is_dir():
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
+        if not imports(source, "torch"):
+            machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict)
@@ -64,7 +71,7 @@ class Inspection:
 
     report: Report
     trace: Trace
-    judgings: list[Judging]
+    interpretations: list[Interpretation]
 
 
 def check_source(
@@ -79,7 +86,7 @@ def inspect_source(
 ) -> Inspection:
     """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
-    judgings: list[Judging] = []
+    readings: list[Interpretation] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -88,19 +95,23 @@ def inspect_source(
         deep_enough(tree),
         importable(where.parent if where else None),
     ):
-        trace = Tracer(source, machine, loss).run(timeout)
-        passes = [region for region in trace.regions if any(s.backward for s in region.steps)]
+        trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
         report = Report(None, strict=strict, file=str(where) if where else None)
+        left = [*unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
+        waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
-                judging = None
-                for region in passes:
-                    judging = Judging(trace, region, judging)
-                    judgings.append(judging)
+                while waiting:
+                    found = judged(trace, waiting[0], readings[-1] if readings else None)
+                    readings.append(found)
                     explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, judging, explained))
+                    _merge(report, Rows(trace, found, explained))
+                    left += unjudged.in_region(trace, waiting.pop(0), found)
         except TimeIsUp:
+            left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
+    known = {(row.gradient, row.chain_place) for row in report.variables}
+    report.unjudged = list({(u.gradient, u.place): u for u in left if (u.gradient, u.place) not in known}.values())
     report.notes += trace.notes
     report.faults = [f"{f.place}: {f.message}; the line was left out." for f in source.faults]
     report.faults += [_told(trace, error) for error in trace.stops]
@@ -109,22 +120,25 @@ def inspect_source(
         cut.append(f"{trace.timed_out.place}: stopped after {timeout:g} s; what comes later was not run (--timeout).")
     if trace.ended:
         report.notes.append(f"{trace.ended.place}: {trace.ended.message}; what comes later was not run.")
+    report.notes += [_told(trace, error) + _about_grad(source, error) for error in trace.displays]
     report.notes += [_told(trace, error) for error in trace.handled]
     if report.right:
         report.faults += [_told(trace, error) for error in trace.errors + trace.asides]
     else:
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
+    report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return Inspection(report, trace, judgings)
+    return Inspection(report, trace, readings)
 
 
 @contextlib.contextmanager
 def undisturbed():
-    """The user's warnings are silent, and the random generators are afterwards where they were."""
+    """The user's warnings are silent, and the random generators begin alike and are afterwards where they were."""
     before, grad, dtype = Randomness.now({}), torch.is_grad_enabled(), torch.get_default_dtype()
     device = torch.get_default_device()
+    Randomness.begin()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -140,6 +154,16 @@ def undisturbed():
 def _told(trace: Trace, error: UserError) -> str:
     advice = " (--data FOLDER names a folder with the file)" if error.message.startswith("FileNotFoundError") else ""
     return f"{error.place}: {trace.shown(error.message)}{advice}"
+
+
+def _about_grad(source: Source, error: UserError) -> str:
+    """Why `.grad` is None, where that is what an exception is about."""
+    nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    if "grad" not in attributes or "backward" in attributes or not re.match("(Type|Attribute)Error", error.message):
+        return ""
+    commented = any(re.search(r"#.*\.backward\(", statement.code) for statement in source.statements)
+    return f"; .grad is None, since .backward() is {'commented out' if commented else 'called nowhere'}"
 
 
 def _where(source: Source, place: Place) -> str:
@@ -161,7 +185,7 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
             where=_where(source, trace.timed_out.place),
             next_step="Shorten the loop, or raise --timeout.",
         )
-    if raised := [*trace.stops, *trace.errors, *trace.asides, *trace.handled]:
+    if raised := [*trace.stops, *trace.errors, *trace.asides, *trace.displays, *trace.handled]:
         error = raised[0]
         what = _told(trace, error).removeprefix(f"{error.place}: ")
         where = _where(source, error.place)

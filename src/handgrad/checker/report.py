@@ -18,6 +18,10 @@ VERDICT_STYLES = {
 }
 
 
+MOST_NAMES = 8
+"""How many gradients that were not judged the last line names."""
+
+
 class WrongGradientError(HandgradError, AssertionError):
     """A gradient that is not right; its message is the report."""
 
@@ -51,6 +55,30 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Unjudged:
+    """What looks like a gradient and was not judged, and why not."""
+
+    gradient: str
+    place: Place | None
+    reason: str
+
+    def __str__(self) -> str:
+        """The sentence about it."""
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.reason}, so {self.gradient} is not judged."
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
+        return {"gradient": self.gradient, **_where(self.place), "reason": self.reason}
+
+
+def _where(place: Place | None) -> dict[str, Any]:
+    """The line, and of a notebook the cell."""
+    line = {"line": place.line if place else None}
+    return line if place is None or place.cell is None else {"cell": place.called, **line}
+
+
+@dataclass(frozen=True)
 class Hazard:
     """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it."""
 
@@ -63,7 +91,7 @@ class Hazard:
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
-        return {"kind": self.kind, "variable": self.variable, "line": self.place.line, "message": self.message}
+        return {"kind": self.kind, "variable": self.variable, **_where(self.place), "message": self.message}
 
 
 @dataclass
@@ -102,7 +130,7 @@ class VariableReport:
             "name": self.name,
             "gradient": self.gradient,
             "shape": self.shape,
-            "line": self.line,
+            **_where(self.place),
             "verdict": self.verdict,
             "exact": self.exact,
             "approximate": self.approximate,
@@ -123,9 +151,9 @@ class Report:
     """Everything the checker has to say about one program.
 
     Example:
-        >>> report = Report(loss=3.34, variables=[], hazards=[])
-        >>> report.right
-        True
+        >>> row = VariableReport("W", "dW", [3, 2], None, "exact")
+        >>> Report(3.34, [row]).right, Report(3.34, []).right
+        (True, False)
     """
 
     loss: float | None
@@ -133,6 +161,7 @@ class Report:
     hazards: list[Hazard] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
     strict: bool = False
     hint: int = 2
     show_fix: bool = False
@@ -141,11 +170,14 @@ class Report:
 
     @property
     def right(self) -> bool:
-        """Whether no line is at fault; shapes that broadcast and gradients not written count under `strict` alone.
+        """Whether something was judged and no line is at fault.
 
-        `faults` are lines that Python itself refuses, or that raise: with them the program cannot be run as it is.
+        Shapes that broadcast, and gradients not written or not judged, count under `strict` alone. `faults` are lines
+        that Python itself refuses, or that raise: with them the program cannot be run as it is.
         """
-        return not self.hazards and not self.faults and not any(self.is_fault(v) for v in self.variables)
+        judged = any(v.verdict != "missing" for v in self.variables)
+        faults = self.hazards or self.faults or (self.strict and self.unjudged)
+        return judged and not faults and not any(self.is_fault(v) for v in self.variables)
 
     def is_fault(self, row: VariableReport) -> bool:
         """Whether a row makes the program wrong."""
@@ -174,6 +206,7 @@ class Report:
             "right": self.right,
             "variables": [v.to_json() for v in self.variables],
             "hazards": [h.to_json() for h in self.hazards],
+            "unjudged": [u.to_json() for u in self.unjudged],
         }
 
     def raise_if_wrong(self) -> None:
@@ -192,14 +225,19 @@ class Report:
         checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
         lines = {(v.place, *v.diagnosis) if v.diagnosis else v.gradient for v in self.variables if self.is_fault(v)}
         faults = len(lines) + len(self.hazards) + len(self.faults)
-        gradients = "gradient is" if checked == 1 else "gradients are"
-        said = f"{right} of {checked} {gradients} right"
-        if not faults and right == checked:
+        total, left = checked + len(self.unjudged), len(self.unjudged)
+        gradients = "gradient is" if total == 1 else "gradients are"
+        said = f"{right} of {total} {gradients} right"
+        if not faults and right == total and right:
             said = "The gradient is right" if right == 1 else f"All {right} gradients are right"
         if self.show_proofs:
             said += f", {sum(v.proven for v in right_ones)} proven"
         if faults:
             said += f"; {faults} {'line is' if faults == 1 else 'lines are'} at fault"
+        if left:
+            names = list(dict.fromkeys(u.gradient for u in self.unjudged))
+            shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" * (len(names) > MOST_NAMES))
+            said += f"; {left} {'was' if left == 1 else 'were'} not judged: {shown}"
         return f"{said}."
 
     def explanations(self) -> list[str]:
@@ -251,7 +289,8 @@ class Report:
         lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "-+-".join("-" * w for w in widths))
         parts = ["\n".join(lines)] if self.variables else []
-        parts += [*self.explanations(), *(f"note: {note}" for note in self.notes), self.summary()]
+        parts += [*self.explanations(), *(f"note: {note}" for note in self.notes)]
+        parts.append(self.summary())
         return "\n\n".join(parts)
 
     def __rich__(self):

@@ -24,6 +24,7 @@ def studio(
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0,
     port: int = 0,
     no_browser: bool = False,
+    html: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None,
 ) -> int:
     """Look in the browser at the gradients of a script or notebook, line by line, or at runs while they are trained.
 
@@ -34,6 +35,7 @@ def studio(
     examples:
       handgrad studio backprop.ipynb
       handgrad studio backprop.py --no-browser --port 8899
+      handgrad studio backprop.py --html backprop.html
       handgrad studio runs/towns towns-2
 
     Args:
@@ -44,6 +46,7 @@ def studio(
         timeout: How long the program may run.
         port: Where to serve the page; 0 stands for any port that is free.
         no_browser: Print the address only.
+        html: Write the page into this file, with all that it shows, and end.
     """
     if not timeout > 0:
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
@@ -53,6 +56,7 @@ def studio(
         from handgrad.studio.views.backward import BackwardView
         from handgrad.studio.views.derivation import DerivationView
         from handgrad.studio.views.training import TrainingView
+        from handgrad.studio.written import written_page
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "watchfiles"):
             raise
@@ -62,7 +66,14 @@ def studio(
     views: list[View] = []
     if file is not None:
         path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
+        if html is not None:
+            html.write_text(written_page(path, hint=hint, **options), encoding="utf-8")
+            print(f"{html} is written.")
+            return 0
         views += [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
+    if html is not None:
+        raise ConfigError("only the page about a program is written as a file", where="--html",
+                          next_step="Name a .py or .ipynb file.")  # fmt: skip
     if runs:
         views.append(TrainingView(runs))
     serve(views, port=port, browser=not no_browser)

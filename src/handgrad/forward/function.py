@@ -94,7 +94,7 @@ def function_of_file(
     with contained(source), contextlib.suppress(TimeIsUp, ProgramEnds), time_limit(timeout):
         for statement in source.statements:
             try:
-                machine.run(compile_statement(statement.node, statement.place.file))
+                machine.run(compile_statement(statement.node, statement.place.unit))
             except (TimeIsUp, ProgramEnds):
                 raise
             except Exception as error:

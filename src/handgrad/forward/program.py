@@ -107,15 +107,9 @@ def read_program_file(path: Path) -> Source:
 
 def registered(source: Source) -> Source:
     """The program with its lines where Python looks them up, the cells of a notebook as files of their own."""
-    statements = []
-    for statement in source.statements:
-        place = statement.place
-        if place.cell is not None:
-            place = replace(place, file=f"{place.file}, cell {place.cell}")
-        statements.append(replace(statement, place=place))
-    for file, code in {one.place.file: one.code for one in statements}.items():
+    for file, code in {one.place.unit: one.code for one in source.statements}.items():
         linecache.cache[file] = len(code), None, code.splitlines(keepends=True), file
-    return replace(source, statements=statements)
+    return source
 
 
 def machine_for(path: Path, data: Path | None) -> Machine:

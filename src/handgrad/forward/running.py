@@ -108,7 +108,7 @@ class Runner:
                     with self._contexts(statement):
                         return self._run_all(inner(statement, body), rest)
                 case ast.If(test=test, body=body, orelse=orelse):
-                    chosen = body if self.machine.evaluate(test, statement.place.file) else orelse
+                    chosen = body if self.machine.evaluate(test, statement.place.unit) else orelse
                     return self._run_all(inner(statement, chosen), rest)
                 case ast.Try(body=body, orelse=orelse, finalbody=finalbody):
                     return self._run_all(inner(statement, [*body, *orelse, *finalbody]), rest)
@@ -125,7 +125,7 @@ class Runner:
     def _contexts(self, statement: Statement) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             for item in statement.node.items:
-                entered = stack.enter_context(self.machine.evaluate(item.context_expr, statement.place.file))
+                entered = stack.enter_context(self.machine.evaluate(item.context_expr, statement.place.unit))
                 if isinstance(item.optional_vars, ast.Name):
                     self.machine.namespace[item.optional_vars.id] = entered
             yield
@@ -141,7 +141,7 @@ class Runner:
         return False
 
     def _rounds(self, statement: Statement) -> Iterator[None]:
-        node, file = statement.node, statement.place.file
+        node, file = statement.node, statement.place.unit
         if isinstance(node, ast.While):
             for _ in range(ROUNDS):
                 if not self.machine.evaluate(node.test, file):
@@ -167,7 +167,7 @@ class Runner:
             if any(name in self._computed for name in uses(call).reads):
                 continue
             defined, node = self._defined[function]
-            self._bind(statement, call, self.machine.evaluate(call.func, statement.place.file))
+            self._bind(statement, call, self.machine.evaluate(call.func, statement.place.unit))
             self._entered.add(function)
             if self._run_all(inner(defined, node.body), ()):
                 return True
@@ -184,7 +184,7 @@ class Runner:
 
     def _bind(self, statement: Statement, call: ast.Call, function: Any) -> None:
         """Give the parameters of a function what it is called with."""
-        file, function = statement.place.file, inspect.unwrap(function)
+        file, function = statement.place.unit, inspect.unwrap(function)
         given = [self.machine.evaluate(a, file) for a in call.args]
         named = {str(k.arg): self.machine.evaluate(k.value, file) for k in call.keywords}
         owner = [function.__self__] if inspect.ismethod(function) else []
@@ -220,7 +220,7 @@ class Runner:
         namespace["__leave_loop__"] = LeaveLoop
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
-            self.machine.run(compile_statement(node, statement.place.file))
+            self.machine.run(compile_statement(node, statement.place.unit))
         except (ProgramEnds, LeaveLoop, TimeIsUp):
             raise
         except Exception as error:

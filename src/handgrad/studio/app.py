@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handgrad.errors import HandgradError
 from handgrad.studio.events import Events, encoded
-from handgrad.studio.page import live_page, policy
+from handgrad.studio.page import live_page
 from handgrad.studio.views.view import View
 
 LARGEST_QUESTION = 4 * 2**20
@@ -23,6 +23,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
@@ -39,7 +40,7 @@ def create_app(views: Sequence[View], token: str, port: int) -> Starlette:
     events, by_name = Events(), {view.name: view for view in views}
 
     async def page(_: Request) -> Response:
-        return HTMLResponse(live_page(token), headers={"Content-Security-Policy": policy()})
+        return HTMLResponse(live_page(token))
 
     async def stream(_: Request) -> Response:
         return StreamingResponse(events.stream(), media_type="text/event-stream")

@@ -80,7 +80,7 @@ def _tensors(path: Path, *names: str) -> dict[str, np.ndarray]:
 
     try:
         with safe_open(path, "np") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if name in names}
+            return {name: file.get_tensor(name) for name in set(file.keys()) & set(names)}
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(path, error) from None
 

@@ -27,15 +27,15 @@ class Flow:
         """Look at the first pass that was judged."""
         self.report = inspection.report
         self.trace = inspection.trace
-        self.judging = next((j for j in inspection.judgings if j.judged), None)
+        self.reading = next((one for one in inspection.interpretations if one.judgements), None)
         self.values: list[Value] = []
         self.loss: Value | None = None
         self.gradients: dict[Value, Tensor] = {}
         self.chains: dict[Value, list[Chain]] = {}
         self.rows = {(row.gradient, row.chain_place): row for row in self.report.variables}
-        if self.judging is None:
+        if self.reading is None:
             return
-        truth = self.judging.judge.truth
+        truth = self.reading.judge.truth
         losses = truth.losses(truth.forward)
         if not losses:
             return
@@ -43,14 +43,14 @@ class Flow:
         within = truth.forward.ancestors(self.loss)
         self.values = [v for v in truth.forward.values if v in within]
         self.gradients = truth.sweep(truth.forward, self.loss)
-        for chain, _ in self.judging.judged:
-            self.chains.setdefault(self.judging.value_of(chain), []).append(chain)
+        for chain in self.reading.chains:
+            self.chains.setdefault(self.reading.value_of(chain), []).append(chain)
 
     @property
     def forward(self) -> Forward:
         """The pass, in float64, each named value cut off from those before it."""
-        assert self.judging is not None
-        return self.judging.judge.truth.forward
+        assert self.reading is not None
+        return self.reading.judge.truth.forward
 
     def overview(self) -> dict[str, Any]:
         """All that the graph shows, and the verdicts."""
@@ -61,6 +61,7 @@ class Flow:
             "loss": report.loss,
             "notes": report.notes,
             "faults": report.faults,
+            "unjudged": [str(one) for one in report.unjudged],
             "nodes": [self._node(value) for value in self.values],
             "edges": [self._edge(*edge) for edge in self._edges()],
             "steps": [self._step(*step) for step in self._steps()],
@@ -239,8 +240,8 @@ class Flow:
 
     def _steps(self) -> Iterator[tuple[Value, Chain, VariableReport]]:
         """The lines of the backward pass, in their order."""
-        for chain, _ in self.judging.judged if self.judging else ():
-            value, row = (self.judging.value_of(chain) if self.judging else None), self._row(chain)
+        for chain in self.reading.chains if self.reading else ():
+            value, row = (self.reading.value_of(chain) if self.reading else None), self._row(chain)
             if value in self.gradients and row is not None and value is not None:
                 yield value, chain, row
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from handgrad.checker.guard import guarded
-from handgrad.checker.inspection import inspect_file, inspect_source
+from handgrad.checker.inspection import Inspection, inspect_file, inspect_source
 from handgrad.checker.read.source import parse_code
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
@@ -32,21 +32,16 @@ dW = x.T @ dy
 
 def warm_up() -> None:
     """Have all imported that a check needs."""
-    flow = Flow(inspect_source(parse_code(EXAMPLE), Machine(None)))
-    flow.overview()
+    judged = Judged(inspect_source(parse_code(EXAMPLE), Machine(None)))
+    judged.answer({"what": "everything"})
 
 
 class Judged:
     """A program that was judged, and what can be asked of it."""
 
-    def __init__(self, path: Path, *, loss: str | None, data: Path | None, timeout: float | None):
-        """Judge it.
-
-        Raises:
-            HandgradError: there is nothing to judge.
-        """
-        self.path = path
-        self.flow = Flow(inspect_file(path, loss=loss, data=data, timeout=timeout))
+    def __init__(self, inspection: Inspection):  # noqa: D107
+        self.flow = Flow(inspection)
+        self.file = inspection.report.file or "the program"
 
     def answer(self, question: dict[str, Any]) -> Any:
         """The answer to one question of the page.
@@ -54,16 +49,30 @@ class Judged:
         Raises:
             HandgradError: a question that makes no sense.
         """
-        with guarded(self.path):
+        with guarded(self.file):
             match question:
                 case {"what": "overview"}:
                     return self.flow.overview()
+                case {"what": "everything"}:
+                    return self._everything()
                 case {"what": "detail", "node": str(node)}:
                     return self.flow.detail(node)
                 case {"what": "element", "node": str(node)}:
                     cell, index = question.get("cell"), question.get("index")
                     return self.flow.element(node, _numbers(cell), _numbers(index))
         raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def _everything(self) -> dict[str, Any]:
+        """The answers to what a page asks by itself, by the question as the page writes it."""
+        questions = [
+            question
+            for node in dict.fromkeys(step["node"] for step in self.flow.overview()["steps"])
+            for question in (
+                {"what": "detail", "node": node},
+                {"what": "element", "node": node, "cell": None},
+            )
+        ]
+        return {encoded(question): self.answer(question) for question in questions}
 
 
 def _numbers(given: Any) -> Any:
@@ -80,7 +89,7 @@ def live(connection: Connection, path: Path, **options: Any) -> None:
     Raises:
         HandgradError: there is nothing to judge.
     """
-    judged = Judged(path, **options)
+    judged = Judged(inspect_file(path, **options))
     connection.send_bytes(_said({"what": "overview"}, judged))
     while True:
         try:

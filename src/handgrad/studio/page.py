@@ -23,14 +23,15 @@ def live_page(token: str) -> str:
     return _page("handgrad studio", {"token": token})
 
 
-def file_page(title: str, states: dict[str, Any]) -> str:
+def file_page(title: str, states: dict[str, Any], answers: dict[str, dict[str, Any]]) -> str:
     """The page with all its data in it, which needs no server.
 
     Args:
         title: of the window.
         states: what each view shows, by the topics of its events.
+        answers: for each view, the answers to what the page asks, by the question as JSON.
     """
-    return _page(title, {"states": states})
+    return _page(title, {"states": states, "answers": answers})
 
 
 @functools.cache
@@ -39,7 +40,7 @@ def policy() -> str:
     digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -55,12 +56,13 @@ def _page(title: str, start: dict[str, Any]) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{html.escape(policy())}">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>{asset("studio.css")}</style>
 </head>
 <body>
-<main id="handgrad-studio"></main>
+<main id="handgrad-studio" class="handgrad-studio"></main>
 <script id="handgrad-start" type="application/json">{data}</script>
 <script type="module">{_script()}</script>
 </body>

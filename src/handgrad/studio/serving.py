@@ -1,8 +1,10 @@
 """Serve the page on this machine until Ctrl-C."""
 
 import contextlib
+import os
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
@@ -72,5 +74,10 @@ def _listening(port: int) -> socket.socket:
 
 def _tell(address: str, browser: bool) -> None:
     print(f"handgrad studio: {address}\nCtrl-C ends it.", flush=True)
-    if browser:
+    if browser and _has_a_screen():
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _has_a_screen() -> bool:
+    """Whether a browser has a window of its own; one in the terminal would take that away."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from handgrad.checker.explain.in_numpy import for_algebra
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
@@ -96,7 +97,7 @@ class Algebra:
         for step in [*self._steps, *(s for s in self.judge.region.steps if s not in self._steps)]:
             world = {**self.judge.machine.namespace, **self.forward.world(step.index)}
             found = sorted((step.reads - made) & world.keys())
-            yield from ((name, world[name]) for name in found)
+            yield from for_algebra(self.judge.machine, {name: world[name] for name in found}).items()
             made |= {*found, *(step.binds if step in self._steps or step.backward else ())}
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from handgrad.checker.explain.edits import Context, edits
+from handgrad.checker.explain.in_numpy import spelling
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
@@ -50,6 +51,7 @@ class Candidates:
         seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.temporaries = temporaries(judge, self.plan)
+        self.spelled = spelling(judge.machine)
         self._sorted: dict[bool, list[Candidate]] = {}
 
     def _prepared(self) -> set[str]:
@@ -81,6 +83,7 @@ class Candidates:
             locals=made,
             counters=uses(node).counters,
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
+            spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
         )
 
@@ -91,7 +94,7 @@ class Candidates:
         return self._sorted[late]
 
     def _all(self, late: bool) -> Iterator[Candidate]:
-        for position, step in enumerate(self._editable()):
+        for position, step in enumerate(self.editable()):
             own = step in self.chain.steps
             far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
             far += 0.3 if step.statement.role == "argument" and not step.tainted else 0.0
@@ -116,13 +119,14 @@ class Candidates:
         before |= step.binds if hasattr(node, "body") else set()
         return set().union(*(s.binds for s in steps)) - before
 
-    def _editable(self) -> Iterator[Step]:
+    def editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
         yield from (step for step in suspects if not step.statement.only_moves)
         yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
-        for step in self.chain.region.steps:
+        before = [s for region in self.judge.trace.regions for s in region.steps if s.index < self.chain.steps[0].index]
+        for step in dict.fromkeys([*before, *self.chain.region.steps]):
             if isinstance(step.statement.node, ast.FunctionDef) and step.binds & reads:
                 yield step
 
@@ -132,6 +136,7 @@ def _makes_numbers(step: Step) -> bool:
 
 
 def _only_hands_on(line: ast.stmt) -> bool:
-    """Whether a line computes nothing, as `dx, x = None, cache`."""
-    parts = ast.walk(line.value) if isinstance(line, ast.Assign) else [line]
+    """Whether a line computes nothing, as `dx, x = None, cache`; `dx[x < 0] = 0` does."""
+    names = isinstance(line, ast.Assign) and all(isinstance(t, ast.Name | ast.Tuple) for t in line.targets)
+    parts = ast.walk(line.value) if names else [line]
     return all(isinstance(part, ast.Name | ast.Constant | ast.Tuple | ast.expr_context) for part in parts)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from handgrad.checker.explain.again import elsewhere
 from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import are_alike
 from handgrad.checker.explain.edits import scales
@@ -22,6 +23,7 @@ from handgrad.checker.explain.trials import MOST_WORK, Change, Trials
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.trees import Edit
 from handgrad.checker.report import Diagnosis
+from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
 from handgrad.checker.truth.compare import agrees, align
 from handgrad.checker.truth.numbers import constant_ratio
@@ -107,12 +109,22 @@ class _Search:
         return False
 
     def _known_repairs(self) -> Diagnosis | None:
-        return self.known_repair(self.judge.repairs)
+        if (found := self.known_repair(self.judge.repairs)) is not None:
+            return found
+        for change in elsewhere(self.judge.repairs, self.candidates.editable()):
+            if self.trials.right(change):
+                return self.telling.of(*change)
+        return None
+
+    @functools.cached_property
+    def usable(self) -> set[Step]:
+        """The statements that an edit of another gradient's may be one of."""
+        return {*self.judgement.plan.steps, *self.candidates.temporaries, *self.candidates.editable()}
 
     def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
-            if step in (*self.judgement.plan.steps, *self.candidates.temporaries) and self.trials.right((edit, step)):
+            if step in self.usable and self.trials.right((edit, step)):
                 return self.telling.of(edit, step)
         return None
 
@@ -206,7 +218,7 @@ class _Search:
         for template, text in itertools.product(SUMMED, texts):
             if self.trials.exhausted():
                 return None
-            line = f"{self.chain.name} += {template.format(text)}"
+            line = self.candidates.spelled(f"{self.chain.name} += {template.format(text)}")
             for spelled in (line, line.replace("+=", f"= {self.chain.name} +", 1)):
                 if self.trials.right_after(spelled):
                     return spelled
@@ -260,6 +272,7 @@ class _Search:
         return None
 
     def _try_line(self, kind: str, line: str) -> Diagnosis | None:
+        line = self.candidates.spelled(line)
         if self.trials.exhausted() or not self.trials.right_after(line):
             return None
         return self._added(kind, MESSAGES[kind], line)

@@ -10,6 +10,7 @@ import torch
 
 from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import kind_of_difference
+from handgrad.checker.explain.in_numpy import for_algebra, said
 from handgrad.checker.explain.readable import Wording
 from handgrad.checker.judge.blame import Judge
 from handgrad.checker.read.names import uses
@@ -73,12 +74,14 @@ class Formulas:
                 yield from self._returned(node.value, variable, upstream, consumer)
 
     def _returned(self, value: ast.expr, variable: str, upstream: str, name: str) -> list[str]:
-        from handgrad.derive.emit.spelling import spelled  # here, since most programs have no line at fault
-        from handgrad.derive.lines.returned import returned
+        from handgrad.derive.lines.returned import returned  # here, since most programs have no line at fault
 
         case, precisely = self.full, InDouble() if self.full.double else contextlib.nullcontext()
-        with self.judge.machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
-            return [spelled(text, namespace) for text in returned(value, variable, upstream, namespace, name)]
+        machine = self.judge.machine
+        with machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
+            known = for_algebra(machine, namespace)
+            texts = (said(machine, text, known) for text in returned(value, variable, upstream, known, name))
+            return [text for text in texts if text is not None]
 
     def _composed(self, consumer: str, depth: int) -> str | None:
         """The gradient of a consumer that has no name, through its own consumers."""

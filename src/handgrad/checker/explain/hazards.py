@@ -3,7 +3,6 @@
 import ast
 
 from handgrad.checker.explain.rewrite import edited_text
-from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, around
 from handgrad.checker.read.trees import Edit, method, simple_statements
@@ -12,14 +11,14 @@ from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.truth.chains import Chain
 
 
-def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool) -> Hazard:
-    """A statement that changes another variable through shared storage."""
+def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool, copying: str) -> Hazard:
+    """A statement that changes another variable through shared storage; `copying` is the method that would not."""
     target = next(iter(step.gradients), None)
     what = "the gradient" if is_gradient else "the forward value"
-    repair = _copied_first(region, step, name)
+    repair = _copied_first(region, step, name, copying)
     here = step.statement.place
     elsewhere = repair is not None and repair.place != here
-    copy = f"a copy in {repair.place}: {name}.clone()" if repair and elsewhere else f"a copy: {name}.clone()"
+    copy = f"a copy in {repair.place}: {name}.{copying}()" if repair and elsewhere else f"a copy: {name}.{copying}()"
     if target and (elsewhere or repair is None):
         message = f"{target} and {name} are one tensor, so this changes {what} {name} too; start from {copy}."
     else:
@@ -27,7 +26,7 @@ def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool) ->
     return Hazard("in-place", name, here, message, step.statement.text, repair)
 
 
-def _copied_first(region: Region, step: Step, name: str) -> Diagnosis | None:
+def _copied_first(region: Region, step: Step, name: str, copying: str) -> Diagnosis | None:
     """The repair: a copy where a second name was given to the tensor, or where a method changed it and gave it back."""
     node = step.statement.node
     if isinstance(node, ast.Assign):
@@ -35,7 +34,7 @@ def _copied_first(region: Region, step: Step, name: str) -> Diagnosis | None:
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr.endswith("_"):
                 changed = part.func.value
                 if isinstance(changed, ast.Name) and changed.id == name:
-                    return _with_copy(step.statement, node, changed, method(changed, "clone"))
+                    return _with_copy(step.statement, node, changed, method(changed, copying))
     changed_names = uses(node).changes
     if name in changed_names:
         return None
@@ -43,30 +42,30 @@ def _copied_first(region: Region, step: Step, name: str) -> Diagnosis | None:
         for target in sorted(changed_names & earlier.binds):
             binds = [s for s in simple_statements(earlier.statement.node) if target in uses(s).binds]
             if len(binds) == 1 and isinstance(binds[0], ast.Assign):
-                return _copying(earlier.statement, binds[0], target)
+                return _copying(earlier.statement, binds[0], target, copying)
             return None
     return None
 
 
-def _copying(statement: Statement, simple: ast.Assign, name: str) -> Diagnosis | None:
+def _copying(statement: Statement, simple: ast.Assign, name: str, copying: str) -> Diagnosis | None:
     """The assignment of `name`, alone or with others, with a copy in the place of what it is given."""
     targets, value = simple.targets, simple.value
     if len(targets) > 1 and all(isinstance(target, ast.Name) for target in targets):
-        copies = ast.Tuple([method(value, "clone") for _ in targets], ast.Load())
+        copies = ast.Tuple([method(value, copying) for _ in targets], ast.Load())
         apart = ast.Assign([ast.Tuple(targets, ast.Store())], copies)
         return _with_copy(statement, simple, simple, ast.copy_location(apart, simple))
     if isinstance(targets[0], ast.Tuple) and isinstance(value, ast.Tuple):
         for target, given in zip(targets[0].elts, value.elts, strict=False):
             if isinstance(target, ast.Name) and target.id == name:
-                return _with_copy(statement, simple, given, method(given, "clone"))
-    return _with_copy(statement, simple, value, method(value, "clone")) if isinstance(targets[0], ast.Name) else None
+                return _with_copy(statement, simple, given, method(given, copying))
+    return _with_copy(statement, simple, value, method(value, copying)) if isinstance(targets[0], ast.Name) else None
 
 
 def _with_copy(statement: Statement, simple: ast.Assign, old: ast.AST, new: ast.AST) -> Diagnosis | None:
     """The assignment with the edit, in the user's own spelling."""
     if statement.role == "argument":
         return None
-    place = Place(statement.place.file, simple.lineno, statement.place.cell)
+    place = statement.place.at(simple.lineno)
     fix = edited_text(statement.code, simple, Edit("in-place", 0.0, old, new, simple), statement.spelled)
     end = simple.end_lineno or simple.lineno
     kept = around(statement.code, simple)

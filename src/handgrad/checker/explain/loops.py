@@ -62,4 +62,4 @@ def _writes(line: ast.stmt) -> set[str]:
 
 
 def _place(whole: Statement, line: ast.stmt) -> Place:
-    return Place(whole.place.file, line.lineno, whole.place.cell)
+    return whole.place.at(line.lineno)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.explain.algebra import Algebra
+from handgrad.checker.explain.in_numpy import for_algebra, said
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.trees import expression
@@ -77,13 +78,13 @@ class Residuals:
         if proof is None or proof.verdict != "different" or not proof.difference or "\n" in proof.difference:
             return ""
         from handgrad.derive.emit.source import written
-        from handgrad.derive.emit.spelling import spelled
         from handgrad.derive.lines.terms import negated, positive, rebuilt
 
         whole = _unspread(rebuilt(expression(proof.difference), lambda _: None))
         lacks = negated(whole)
-        text = spelled(written(positive(whole) if lacks else whole), judge.machine.namespace)
-        if len(text) > LONGEST or (judge is not self.judge and _has_sizes(whole)) or _cancels(whole):
+        known = for_algebra(judge.machine, judge.machine.namespace)
+        text = said(judge.machine, written(positive(whole) if lacks else whole), known)
+        if text is None or len(text) > LONGEST or (judge is not self.judge and _has_sizes(whole)) or _cancels(whole):
             return ""
         if uses(whole).reads & _own_gradients(judge, judgement, case.value):
             return ""

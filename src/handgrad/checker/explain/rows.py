@@ -12,9 +12,11 @@ from handgrad.checker.explain.hazards import in_place_hazard, shadow_hazard, sta
 from handgrad.checker.explain.loops import narrowed, suspects
 from handgrad.checker.explain.residual import Residuals
 from handgrad.checker.judge.blame import Judgement, rounding
-from handgrad.checker.judge.judging import Judging, about
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.judge.judging import about
 from handgrad.checker.judge.notes import losses_of, notes
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Statement, segment
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.read.trees import simple_statements
@@ -25,14 +27,17 @@ from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
 
+_NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
+
 
 class Rows:
     """The rows and hazards of one region."""
 
-    def __init__(self, trace: Trace, judging: Judging, explained: set[tuple]):
+    def __init__(self, trace: Trace, judging: Interpretation, explained: set[tuple]):
         """Explain every line at fault but those in `explained`, which were found wrong in an earlier training step."""
         self.trace, self.judging = trace, judging
-        self.judge, self.region, self.judged = judging.judge, judging.region, judging.judged
+        self.judge, self.region = judging.judge, judging.region
+        self.judged = [(judgement.chain, judgement) for judgement in judging.judgements]
         self.notes, self.written = list(judging.notes), set(judging.written)
         self.rows: list[VariableReport] = []
         self.hazards: list[Hazard] = []
@@ -47,6 +52,7 @@ class Rows:
         self.found = {
             chain: self._diagnosed(chain, j) for chain, j in self.judged if j.fault and self._is_new(chain, explained)
         }
+        self.judged = [(chain, self._not_doubted(chain, judgement)) for chain, judgement in self.judged]
         self._explain_by_what_is_shared()
         for chain, judgement in self.judged:
             if self._is_new(chain, explained):
@@ -61,6 +67,7 @@ class Rows:
                     self.written |= self.judge.truth.between(judgement.plan)
             elif judgement.fault:
                 self.unsound.add(chain.name)
+        self._tell_stubs_together()
         self._list_missing()
         self.notes += notes(trace, judging)
         losses = losses_of(trace, judging)
@@ -70,6 +77,7 @@ class Rows:
         reference = judgement.want if judgement.true is None else judgement.true
         actual = as_tensor(chain.actual, reference)
         found = compare(actual, reference) if actual is not None else Comparison(False, False, False, False, None, None)
+        found = replace(found, approximate=actual is not None and _is_near(actual, found, judgement, reference))
         row = VariableReport(
             self._called(chain),
             self.trace.shown(chain.name),
@@ -98,6 +106,24 @@ class Rows:
         row.proof = functools.partial(self.residuals.proven, judgement)
         return row
 
+    def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
+        """The judgement; of a fault in doubt, where no edit mends it, that the line is right."""
+        mended = any(one.fix is not None for one in self.found.get(chain, ()))
+        return judgement if mended or not judgement.doubtful else replace(judgement, fault=None)
+
+    def _tell_stubs_together(self) -> None:
+        """One statement is one fault: `dW, db = None, None`."""
+        stubs: dict[Place | None, list[VariableReport]] = {}
+        for row in self.rows:
+            if row.cause == "own" and row.verdict == "missing":
+                stubs.setdefault(row.place, []).append(row)
+        for rows in stubs.values():
+            if (count := len(rows)) > 1:
+                names = ", ".join(row.gradient for row in rows)
+                message = f"{_NUMBERS.get(count, count)} gradients are not written yet: {names}."
+                for row in rows:
+                    row.diagnosis = [replace(row.diagnosis[0], message=message)]
+
     def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
         with about(chain):
             return self.residuals.left_over(judgement)
@@ -125,10 +151,12 @@ class Rows:
 
     def _is_one_mistake(self, row: VariableReport, other: VariableReport) -> bool:
         """Whether the line that makes another gradient wrong makes this one wrong too."""
-        if other.cause != "own" or row.place != other.place or row.gradient == other.gradient:
+        if other.cause != "own" or row.place != other.place:
             return False
         mine, known = ([(d.fix, d.kind) for d in one.diagnosis] for one in (row, other))
-        return row.place != row.chain_place and mine == known and (None, "missing") not in mine
+        again = row.name != other.name and all(d.fix is not None for d in row.diagnosis)
+        elsewhere = row.gradient != other.gradient and row.place != row.chain_place
+        return (again or elsewhere) and mine == known and (None, "missing") not in mine
 
     def _is_shown_already(self, chain: Chain, row: VariableReport) -> bool:
         """Whether what comes out of a function, or goes into one, has a row of its own."""
@@ -170,12 +198,13 @@ class Rows:
         for step in [*reversed(chain.steps), *chain.region.steps]:
             if step.statement.place == place and not step.statement.only_moves:
                 return step.statement
-        whole = chain.last.statement
-        if place is not None:
+        functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
+        for whole in [chain.last.statement, *functions] if place is not None else ():
             for line in simple_statements(whole.node):
-                if line.lineno == place.line and not isinstance(line, ast.For):
+                here = line.lineno == place.line and whole.place.cell == place.cell
+                if here and whole.place.file == place.file and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return whole
+        return chain.last.statement
 
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
@@ -184,10 +213,7 @@ class Rows:
             return "missing"
         if found.exact and found.same_shape:
             return "exact"
-        slack = judgement.cases[0].slack if judgement.cases else 0.0
-        near = found.relative_error is not None and (
-            found.relative_error <= rounding(chain.actual, judgement.true) or _absolute(actual, judgement) <= slack
-        )
+        near = found.approximate
         if not near and self._explained(chain, judgement):
             return "wrong"
         if not found.same_shape and actual.numel() != 1:
@@ -224,23 +250,24 @@ class Rows:
 
     def _find_hazards(self) -> None:
         forward = self.judge.truth.forward
-        losses = self.judge.truth.losses(forward)
-        if not losses:
-            return
-        reached = set().union(*(forward.ancestors(loss) for loss in losses))
-        first = min(loss.step.index if loss.step else -1 for loss in losses)
-        last = max(loss.step.index if loss.step else -1 for loss in losses)
-        inner = {n for v in reached if not v.root for n, bound in v.names.items() if bound <= last}
-        roots = {n for v in reached if v.root for n in v.names} - inner
+        reached = {loss: forward.ancestors(loss) for loss in self.judge.truth.losses(forward)}
         gradients = {n for s in self.region.steps for n in s.gradients}
         reported: set[str] = set()
+        arrays = self.trace.machine.follows_arrays
+        copying = "copy" if arrays else "clone"
+        latest: dict[str, int] = {}
         for step in self.region.steps:
-            if step.index <= first:
-                continue
+            before = [loss for loss in reached if (loss.step.index if loss.step else -1) < step.index]
+            used = {v: v.names for loss in before for v in reached[loss]}
+            held = {n: v for v, names in used.items() for n, at in names.items() if at == latest.get(n, at)}
             names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
-            names = [n for n in names if n in inner or n in gradients or (n in roots and step.gradients)]
+            names = [n for n in names if n in held or n in gradients] if before else []
+            names = [n for n in names if n in gradients or not held[n].root or step.gradients]
+            if arrays:
+                names = [n for n in names if (n in held and held[n].root) or _is_read_later(self.region, step, n)]
+            latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
             for name in _without_further_names(self.region, step, names):
-                self._warn_of(in_place_hazard(self.region, step, name, name in gradients), step.statement)
+                self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
             reported.update(names)
         for _, judgement in self.judged:
             if judgement.rescued_by_clean:
@@ -262,9 +289,14 @@ class Rows:
         if not losses:
             return
         loss = next(iter(losses))
+        given = {variable for v in forward.values if v.root for name in v.names for variable in variables_of(name)}
         for value in reversed(forward.values):
             names = value.names.keys() | {self.trace.shown(name) for name in value.names}
-            if value in self.judge.truth.sweep(forward, loss) and not names & self.written and value is not loss:
+            if (
+                value in self.judge.truth.sweep(forward, loss)
+                and not names & (self.written | given)
+                and value is not loss
+            ):
                 real = self.trace.machine.namespace.get(value.name)
                 if value.root and not (isinstance(real, Tensor) and real.requires_grad):
                     continue
@@ -276,12 +308,27 @@ class Rows:
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
 
 
+def _is_read_later(region: Region, step: Step, name: str) -> bool:
+    """Whether a statement after this one reads what a name stands for here; nobody compares arrays with autograd's."""
+    for later in region.steps:
+        if later.index > step.index:
+            if name in later.reads:
+                return True
+            if name in later.binds:
+                return False
+    return False
+
+
 def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
     """Of the names a statement changes, the first that each tensor was given."""
     bound = {name: i for i, earlier in enumerate(region.steps) for name in earlier.binds if earlier.index < step.index}
     latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
     first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
     return [name for name in names if name in first.values()]
+
+
+def _is_function(step: Step) -> bool:
+    return isinstance(step.statement.node, ast.FunctionDef)
 
 
 def _locals(text: str) -> set[int | None]:
@@ -294,7 +341,12 @@ def _is_a_part(statement: Statement) -> bool:
     return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
 
 
-def _absolute(actual: Tensor, judgement: Judgement) -> float:
-    if actual.numel() != judgement.want.numel():
-        return float("inf")
-    return float((actual.double().reshape(-1) - judgement.want.double().reshape(-1)).abs().max())
+def _is_near(actual: Tensor, found: Comparison, judgement: Judgement, reference: Tensor) -> bool:
+    """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for it."""
+    if found.exact or found.relative_error is None:
+        return found.exact
+    if found.relative_error <= rounding(actual, reference):
+        return True
+    slack = judgement.cases[0].slack if judgement.cases else 0.0
+    size = float(reference.abs().max()) if reference.numel() else 0.0
+    return found.relative_error * size <= slack

@@ -77,5 +77,5 @@ class Symptoms:
         """The statement of the chain that an exception came from."""
         places = {step.statement.place.line: step.statement.place for step in self.chain.steps}
         frames = traceback.walk_tb(error.__traceback__)
-        lines = [number for frame, number in frames if frame.f_code.co_filename == self.telling.place.file]
+        lines = [number for frame, number in frames if frame.f_code.co_filename == self.telling.place.unit]
         return next((places[number] for number in lines if number in places), self.telling.place)

@@ -12,7 +12,6 @@ from handgrad.checker.explain.rewrite import edited_text, shown, text_with_both
 from handgrad.checker.explain.trials import Change
 from handgrad.checker.guard import said
 from handgrad.checker.judge.blame import Judgement
-from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, around
 from handgrad.checker.read.trees import Edit
@@ -31,7 +30,7 @@ class Telling:
     def of(self, edit: Edit, step: Step) -> Diagnosis:
         """The diagnosis that an edit is."""
         simple, statement = edit.statement, step.statement
-        place = Place(statement.place.file, simple.lineno, statement.place.cell)
+        place = statement.place.at(simple.lineno)
         fix = edited_text(statement.code, simple, edit, statement.spelled) if statement.role != "argument" else None
         kept = around(statement.code, simple)
         end = simple.end_lineno or simple.lineno

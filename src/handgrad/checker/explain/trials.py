@@ -213,7 +213,7 @@ class Trials:
         codes = {}
         for step, node in steps.items():
             try:
-                code = setting.code(node, step.statement.place.file)
+                code = setting.code(node, step.statement.place.unit)
             except (SyntaxError, ValueError, TypeError):
                 return False
             names = set().union(*(edit.names for edit, changed in changes if changed is step)) - step.reads

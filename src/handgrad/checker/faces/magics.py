@@ -21,7 +21,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 from torch import Tensor
 
-from handgrad.checker.inspection import CheckError, check_source
+from handgrad.checker.inspection import CheckError, Inspection, inspect_source
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.report import Report, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness
@@ -143,6 +143,14 @@ class CheckerMagics(Magics):
         return len(self.shell.user_ns["In"]) - 1
 
     def _report(self, loss: str | None, strict: bool) -> Report:
+        return self.inspection(loss, strict).report
+
+    def inspection(self, loss: str | None = None, strict: bool = False) -> Inspection:
+        """The forward cell and the backward cells, checked.
+
+        Raises:
+            HandgradError: there is no forward cell, or nothing in it to check.
+        """
         if self.forward_cell is None:
             raise CheckError(
                 "no forward pass is known", next_step="Put %%forward over the cell that computes the loss."
@@ -155,10 +163,10 @@ class CheckerMagics(Magics):
             source.statements += part.statements
             source.faults += part.faults
         self.randomness.restore(self.shell.user_ns)
-        report = check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
+        found = inspect_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
         if not self.raised:  # then what raises here raised nothing in the notebook, which has more to go by
-            report.notes, report.faults = report.notes + report.faults, []
-        return report
+            found.report.notes, found.report.faults = found.report.notes + found.report.faults, []
+        return found
 
 
 def _replaces(new: Cell, old: Cell) -> bool:

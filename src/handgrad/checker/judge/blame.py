@@ -1,13 +1,12 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from handgrad.checker.judge.rounds import leave_rounds
 from handgrad.checker.read.trees import Edit
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import is_array, is_float
@@ -23,12 +22,12 @@ ROUNDING = 1e-4
 """Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Judgement:
     """What teacher forcing says of one chain.
 
     `fault` is None for a right line, else "wrong", "masked", "shape" or "missing"; `failing` is a case the line gets
-    wrong and `cases` those it was judged in, the program's own first.
+    wrong and `cases` those it was judged in, the program's own first. Of a `doubtful` fault only a repair is a proof.
     """
 
     chain: Chain
@@ -38,36 +37,51 @@ class Judgement:
     fault: str | None = None
     outcome: Outcome | None = None
     failing: Case | None = None
-    cases: list[Case] = field(default_factory=list)
+    cases: tuple[Case, ...] = ()
     rescued_by_clean: bool = False
+    doubtful: bool = False
+
+    def within(self, region: Region) -> "Judgement":
+        """The same of the same statements, as they are read in `region`."""
+        steps = {step.index: step for step in region.steps}
+        chain = self.chain.within(region)
+        shadowed = {name: steps[step.index] for name, step in self.plan.shadowed.items()}
+        plan = replace(self.plan, chain=chain, steps=[steps[s.index] for s in self.plan.steps], shadowed=shadowed)
+        return replace(self, chain=chain, plan=plan)
 
 
 class Judge:
-    """Judges the chains of one region.
+    """Judges the chains of a program under one interpretation.
 
     `repairs` are edits that mended another gradient, `acquitted` the statements that a right gradient goes through on
     its way from a name's one meaning to the next.
     """
 
-    def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
-        """Find the truth about the region."""
-        self.trace, self.machine, self.region = trace, trace.machine, region
-        self.truth = Truth(trace, region, assumptions)
-        self._leave_to_their_readers()
-        leave_rounds(region)
+    def __init__(self, trace: Trace, region: Region, truth: Truth):
+        """Judge what the statements of `region` write, by the truth about it."""
+        self.trace, self.machine, self.region, self.truth = trace, trace.machine, region, truth
         self.repairs: list[tuple[Edit, Step]] = []
-        self.no_gradients: set[str] = set()
         self.acquitted: set[Step] = set()
+        self._no_gradients: set[str] = set()
         self._smaller: dict[str, tuple[Judge, Reduction]] = {}
 
-    def _leave_to_their_readers(self) -> None:
-        """A name spelled like the gradient of what reaches no loss is a temporary of the gradients that read it."""
-        losses = self.truth.losses(self.truth.forward)
-        reaching = {n for loss in losses for v in self.truth.forward.ancestors(loss) for n in v.names}
-        for step in self.region.steps if losses else ():
-            kept = {n: v for n, v in step.gradients.items() if v in reaching}
-            step.tainted = step.tainted or kept != step.gradients
-            step.gradients = kept
+    @staticmethod
+    def of(trace: Trace, region: Region, assumptions: Assumptions) -> "Judge":
+        """A judge who has found the truth about the region."""
+        return Judge(trace, region, Truth(trace, region, assumptions))
+
+    def under(self, region: Region, earlier: tuple[Chain, ...] | None = None) -> "Judge":
+        """A judge by the same truth under another interpretation."""
+        earlier = self.truth.earlier if earlier is None else earlier
+        other = Judge(self.trace, region, self.truth.read_as(region, tuple(c.within(region) for c in earlier)))
+        other._no_gradients = set(self._no_gradients)
+        return other
+
+    def knowing(self, chain: Chain) -> "Judge":
+        """A judge who knows to which loss, or value of its variable, a chain belongs."""
+        others = tuple(c for c in self.truth.earlier if (c.name, c.last) != (chain.name, chain.last))
+        known = (*others, chain) if chain.skipped else others
+        return self if known == self.truth.earlier else self.under(self.region, known)
 
     def judge(self, chain: Chain) -> Judgement | None:
         """Judge one chain; None where its variable does not reach a loss.
@@ -76,20 +90,20 @@ class Judge:
         what the user's own run made tells which is meant.
         """
         first = self.judge_once(chain)
-        if first is None or first.fault in ("shape", "missing") or (first.fault is None and was_right(chain, first)):
+        if first is None or first.fault in ("shape", "missing") or (first.fault is None and was_right(first)):
             return first
         kept = chain.last.statement.role == "element"
         if first.fault is not None and not kept and self._is_no_gradient(first):
-            self.no_gradients.add(chain.name)
+            self._no_gradients.add(chain.name)
             return None
+        other = chain
         while True:
-            self.truth.skipped[chain] = self.truth.skipped.get(chain, 0) + 1
-            other = self.judge_once(chain)
-            if other is None:
-                del self.truth.skipped[chain]
+            other = replace(other, skipped=other.skipped + 1)
+            found = self.judge_once(other)
+            if found is None:
                 return first
-            if other.fault is None and (first.fault is not None or was_right(chain, other)):
-                return other
+            if found.fault is None and (first.fault is not None or was_right(found)):
+                return found
 
     def _is_no_gradient(self, judgement: Judgement) -> bool:
         """Whether a value is a gradient by its name alone, such as the logits of a dev split.
@@ -99,7 +113,7 @@ class Judge:
         """
         plan, chain = judgement.plan, judgement.chain
         if plan.gradients:
-            return bool(plan.gradients & self.no_gradients)
+            return bool(plan.gradients & self._no_gradients)
         loss, _ = self.truth.located(chain)
         within = self.truth.forward.ancestors(loss)
         before = loss.step.index if loss.step else -1
@@ -121,42 +135,42 @@ class Judge:
         case = truth.case("true", truth.forward, plan)
         if case is None:
             return None
-        judgement = Judgement(chain, plan, want=case.want, true=truth.own_gradient(chain), cases=[case])
-        if chain.actual is None or chain.actual is ...:
-            judgement.fault = "missing" if chain.last.error is None else None
-            if judgement.fault:
-                return judgement
-        outcome = judgement.outcome = evaluate(self.machine, plan, case)
-        is_gradient = outcome.error is not None or _is_gradient(outcome.got)
-        if not is_gradient or not (self._agrees(outcome, case) or self._rescue(judgement)):
-            judgement.fault, judgement.failing = "wrong", case
-            return judgement
+        judgement = Judgement(chain, plan, want=case.want, true=truth.own_gradient(chain), cases=(case,))
+        if (chain.actual is None or chain.actual is ...) and chain.last.error is None:
+            return replace(judgement, fault="missing")
+        outcome = evaluate(self.machine, plan, case)
+        judgement = replace(judgement, outcome=outcome)
+        if outcome.error is None and not _is_gradient(outcome.got):
+            return replace(judgement, fault="wrong", failing=case)
+        if not self._agrees(outcome, case):
+            if (rescued := self._rescued(judgement)) is None:
+                return replace(judgement, fault="wrong", failing=case)
+            judgement, outcome = rescued
         case = judgement.cases[0]
-        if (failing := self._fails_in_general(judgement)) is not None:
-            judgement.fault, judgement.failing = "masked", failing
-            return judgement
+        tried, failing = self._in_general(judgement)
+        if failing is not None:
+            return replace(judgement, fault="masked", failing=failing, cases=(case, *tried))
         if chain.refused:
-            judgement.fault, judgement.failing = "wrong", case
-            return judgement
-        got = as_tensor(judgement.outcome.got, case.want)
-        scalar = not isinstance(judgement.outcome.got, Tensor) and case.want.numel() == 1
+            return replace(judgement, fault="wrong", failing=case, cases=(case, *tried))
+        got = as_tensor(outcome.got, case.want)
+        scalar = not isinstance(outcome.got, Tensor) and case.want.numel() == 1
         if got is not None and got.shape != case.want.shape and not scalar:
-            judgement.fault, judgement.failing = "shape", case
-            return judgement
-        return replace(judgement, cases=[case], outcome=None)
+            return replace(judgement, fault="shape", failing=case, cases=(case, *tried))
+        return replace(judgement, outcome=None)
 
-    def _fails_in_general(self, judgement: Judgement) -> Case | None:
-        """A situation that the program hides, and in which the line is wrong.
+    def _in_general(self, judgement: Judgement) -> tuple[list[Case], Case | None]:
+        """The situations besides the program's own in which a line is tried, and that of them in which it is wrong.
 
         In a program with large tensors it is looked for in small sizes first, and no further where there is none.
         """
+        tried: list[Case] = []
         if self.truth.is_large and any(found.fault is None for _, found, _ in self.in_small(judgement)):
-            return None
+            return tried, None
         for case in situations.hidden(self.truth, judgement.plan):
-            judgement.cases.append(case)
+            tried.append(case)
             if not self._agrees(evaluate(self.machine, judgement.plan, case), case):
-                return case
-        return None
+                return tried, case
+        return tried, None
 
     def _agrees(self, outcome: Outcome, case: Case) -> bool:
         got = as_tensor(outcome.got, case.want)
@@ -164,14 +178,14 @@ class Judge:
             got = got.reshape(()).expand_as(case.want)
         return agrees(got, case.want, case.noise, self.truth.tolerance)
 
-    def _rescue(self, judgement: Judgement) -> bool:
-        """Try the shapes the user's own gradients have, and forward values in place of names used for others.
+    def _rescued(self, judgement: Judgement) -> tuple[Judgement, Outcome] | None:
+        """A line right in the shapes the user's own gradients have, or with forward values for names used for others.
 
         For a loss that is not the latest, such a name may have been given to a value of a later pass: it stays.
         """
         chain = judgement.chain
         attempts = [(judgement.plan, True)]
-        if judgement.plan.shadowed and chain not in self.truth.skipped:
+        if judgement.plan.shadowed and not chain.skipped:
             attempts += [(self.truth.plan(chain, clean=True), like_user) for like_user in (False, True)]
         for plan, like_user in attempts:
             made = self.truth.case("true", self.truth.forward, plan, like_user=like_user)
@@ -179,34 +193,29 @@ class Judge:
                 continue
             outcome = evaluate(self.machine, plan, made)
             if self._agrees(outcome, made):
-                judgement.rescued_by_clean = plan is not attempts[0][0]
-                judgement.outcome, judgement.plan, judgement.cases = outcome, plan, [made]
-                return True
-        return False
-
-    def forget_small(self) -> None:
-        """Make the small sizes anew when they are needed: the region is read in another way."""
-        self._smaller.clear()
+                clean = plan is not attempts[0][0]
+                mended = replace(judgement, rescued_by_clean=clean, outcome=outcome, plan=plan, cases=(made,))
+                return mended, outcome
+        return None
 
     def in_small(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         """The same chain, judged in a program of small sizes."""
         chain = judgement.chain
         for small, reduction in self._judges_in_small():
-            own = Chain(chain.name, chain.variable, small.region, [reduction.steps[s] for s in chain.steps])
-            small.truth.skipped[own] = self.truth.skipped.get(chain, 0)
             try:
-                found = small.judge_once(own)
+                found = small.judge_once(chain.within(small.region))
             except (LookupError, RuntimeError, TypeError, ValueError):
                 continue
-            if found is not None and found.plan.steps == [reduction.steps[s] for s in judgement.plan.steps]:
+            if found is not None and found.plan.steps == judgement.plan.steps:
                 yield small, found, reduction
 
     def _judges_in_small(self) -> Iterator[tuple["Judge", Reduction]]:
         """Judges of the same region in small sizes, as far as its forward pass runs in them."""
-        for relations in RELATIONS:
+        for relations in RELATIONS if not self.region.scales else ():
             if relations not in self._smaller:
                 reduction = reduced(self.region, relations)
-                self._smaller[relations] = Judge(self.trace, reduction.region, self.truth.assumptions), reduction
+                small = Judge.of(self.trace, reduction.region, self.truth.assumptions)
+                self._smaller[relations] = small.under(reduction.region, self.truth.earlier), reduction
             truth = self._smaller[relations][0].truth
             if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
                 yield self._smaller[relations]
@@ -219,11 +228,12 @@ def _is_gradient(got: Any) -> bool:
     return isinstance(got, int | float) and not isinstance(got, bool)
 
 
-def was_right(chain: Chain, judgement: Judgement) -> bool:
+def was_right(judgement: Judgement) -> bool:
     """Whether the gradient agreed with autograd's in the user's own run."""
     reference = judgement.want if judgement.true is None else judgement.true
     slack = judgement.cases[0].slack if judgement.cases else 0.0
-    return agrees(as_tensor(chain.actual, reference), reference, slack, rounding(chain.actual, reference))
+    actual = judgement.chain.actual
+    return agrees(as_tensor(actual, reference), reference, slack, rounding(actual, reference))
 
 
 def rounding(*tensors: Any) -> float:

@@ -1,232 +1,200 @@
 """Judge all gradients of one region, each name read the way that leaves the fewest lines wrong."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
 
-from handgrad.checker.explain.diagnose import diagnose
 from handgrad.checker.guard import guarded
 from handgrad.checker.judge import mappings
-from handgrad.checker.judge.blame import Judge, Judgement, was_right
-from handgrad.checker.judge.readings import Judged, believe_the_run, faults, reread
+from handgrad.checker.judge.begun import without_begun
+from handgrad.checker.judge.blame import Judge, Judgement
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.judge.multiples import with_multiples
+from handgrad.checker.judge.readings import believing_the_run, reread
+from handgrad.checker.judge.rounds import without_rounds
 from handgrad.checker.place import Place
 from handgrad.checker.read.spelling import DOT, number_of
-from handgrad.checker.run.trace import Region, Trace
+from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
-from handgrad.checker.truth.compare import as_tensor
-from handgrad.checker.truth.numbers import constant_ratio
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.truth import Truth
 
 
-class Judging:
-    """The judgements of one region, under the assumptions that leave the fewest lines wrong.
+def judged(trace: Trace, region: Region, before: Interpretation | None) -> Interpretation:
+    """The interpretation of a region that leaves the fewest lines wrong; `before` is that of the region before it."""
+    best = _judged_under(trace, region, before, Assumptions())
+    if any(judgement.fault for judgement in best.judgements):
+        for other in _other_assumptions(best.judge.truth):
+            found = _judged_under(trace, region, before, other)
+            best = found if len(found.wrong) < len(best.wrong) else best
+    return without_begun(best)
 
-    `judged` holds them, each with its chain; `region` is the region as it was read for them, `judge` who judged it.
-    `unfit` says why nothing can be judged, `notes` what the user should know, and `written` holds the names of values
-    whose gradients the program has, whether they are judged or not.
-    """
 
-    def __init__(self, trace: Trace, region: Region, before: "Judging | None"):
-        """Judge every chain; `before` is the region before this one."""
-        self.trace, self.region, self.before = trace, region, before
-        self.judged = self._all_judged(region, Assumptions())
-        self.unfit = self._not_finite()
-        if any(judgement.fault for _, judgement in self.judged):
-            for other in self._other_assumptions():
-                best = self.judge, self.region, self.notes, self.written, self.judged
-                self.judged = self._all_judged(region, other)
-                if faults(self.judged) >= faults(best[-1]):
-                    self.judge, self.region, self.notes, self.written, self.judged = best
+def _judged_under(
+    trace: Trace, region: Region, before: Interpretation | None, assumptions: Assumptions
+) -> Interpretation:
+    """The judgements of all chains of the region, under some assumptions."""
+    judge = _with_likely_claims(Judge.of(trace, region, assumptions))
+    judge = _with_likely_claims(mappings.chosen(judge, trace.mappings))
+    judge = mappings.of_parameters(judge, trace.guesses)
+    if (unfit := _not_finite(judge.truth)) is not None:
+        return Interpretation(judge, unfit=unfit)
+    if before is not None:
+        judge = judge.under(replace(judge.region, begun=judge.truth.unmoved_since(before.judge.truth)))
+    chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
+    found = _before_the_update(_judged_in_turn(judge, chains))
+    found = reread(found)
+    found = with_multiples(_without_intermediates(found, local=True))
+    found = believing_the_run(_without_intermediates(found, local=False))
+    right = [judgement for judgement in found.judgements if judgement.fault is None]
+    found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
+    return _trusting_what_was_right(found)
 
-    def value_of(self, chain: Chain) -> Value:
-        """The value that a judged chain is the gradient of."""
-        return self.judge.truth.located(chain)[1]
 
-    def _not_finite(self) -> str | None:
-        """A sentence where the loss is not a finite number, so that nothing can be judged."""
-        losses = self.judge.truth.losses(self.judge.truth.own)
-        if any(v.data.is_meta for v in losses):
-            return "the loss is on the meta device, where tensors have no values."
-        if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
-            return None
-        within = self.judge.truth.own.values
-        first = next((v for v in within if v.leaf.numel() and not bool(torch.isfinite(v.data).all())), losses[0])
-        where = f" in {first.step.statement.place}" if first.step else ""
-        return (
-            f"the loss is {float(losses[0].data)}, so no gradient can be judged; "
-            f"{first.name}{where} is the first value with a NaN or an infinity (inf)."
-        )
+def _with_likely_claims(judge: Judge) -> Judge:
+    """The judge, names taken for temporaries that are spelled like gradients of what reaches no loss, or of a round."""
+    region, losses = judge.region, judge.truth.losses(judge.truth.forward)
+    reaching = {n for loss in losses for v in judge.truth.forward.ancestors(loss) for n in v.names}
+    for step in region.steps if losses else ():
+        if foreign := {name for name, variable in step.gradients.items() if variable not in reaching}:
+            region = region.without(foreign, [step])
+    return judge.under(without_rounds(region))
 
-    def _all_judged(self, region: Region, assumptions: Assumptions) -> Judged:
-        """The judgements of all chains of the region, under some assumptions."""
-        self.region = replace(
-            region, steps=[replace(s, gradients=dict(s.gradients), turns=set(s.turns)) for s in region.steps]
-        )
-        self.notes, self.written = [], set()
-        self.judge = Judge(self.trace, self.region, assumptions)
-        if mappings.choose(self.judge, self.trace.mappings):
-            self.judge = Judge(self.trace, self.region, assumptions)
-        if self._not_finite() is not None:
-            return []
-        if self.before is not None:
-            self.region.begun = self.judge.truth.unmoved_since(self.before.judge.truth)
-        chains = [c for c in chains_of(self.region) if c.name not in self.trace.unfinished]
-        judged = self._before_the_update([(chain, j) for chain in chains if (j := self._judged(chain)) is not None])
-        judged = reread(self.judge, judged)
-        judged = self._without_multiples(self._without_intermediates(judged, local=True))
-        judged = self._without_intermediates(judged, local=False)
-        believe_the_run(judged)
-        self.judge.acquitted = {s for _, j in judged if j.fault is None for s in j.plan.steps if s.turns}
-        return self._trust_what_was_right(judged)
 
-    def _judged(self, chain: Chain) -> Judgement | None:
-        with about(chain):
-            return self.judge.judge(chain)
-
-    def _other_assumptions(self) -> Iterator[Assumptions]:
-        """What may be true besides, as far as it makes a difference in this program."""
-        truth = self.judge.truth
-        if truth.wholes:
-            yield Assumptions(wholes=False)
-        if truth.forward.functions:
-            yield Assumptions(derived=False)
-
-    def _before_the_update(self, judged: Judged) -> Judged:
-        """Every gradient before it was clipped, or before its weight decay where it is right then."""
-        changed: dict[Place, list[str]] = {}
-        found = []
-        for chain, judgement in judged:
-            if judgement.fault in ("wrong", "masked") and self.value_of(chain).root:
-                finished = [before_the_update(chain, decays) for decays in (False, True)]
-                again = [(one, j) for one in finished if one is not None and (j := self._judged(one)) is not None]
-                first = again[0] if finished[0] and again else None
-                chosen = next((pair for pair in again if pair[1].fault is None), first)
-                if chosen is not None:
-                    place = chain.steps[len(chosen[0].steps)].statement.place
-                    changed.setdefault(place, []).append(self.trace.shown(chain.name))
-                    found.append(chosen)
-                    continue
-            found.append((chain, judgement))
-        for place, names in changed.items():
-            self.notes.append(f"{place} changes {', '.join(names)} for the update; judged is what it was before.")
-        return found
-
-    def _without_intermediates(self, judged: Judged, local: bool) -> Judged:
-        """Leave out what is only computed with: not the gradient it is spelled like, but what comes of it is right.
-
-        Such is in a function what it returns as `dlogits / n`, also where that is wrong too; of a name outside of
-        functions a note tells.
-        """
-        for chain, judgement in judged:
-            if (number_of(chain.name) is not None) != local or judgement.fault not in ("wrong", "masked"):
-                continue
-            readers = {other: old for other, old in judged if chain.name in self.judge.truth.plan(other).gradients}
-            before = [(s, s.gradients, s.tainted) for s in self.region.steps if chain.name in s.gradients]
-            for step, gradients, _ in before:
-                step.gradients = {n: v for n, v in gradients.items() if n != chain.name}
-                step.tainted = True
-            again = {reader: self.judge.judge(reader) or old for reader, old in readers.items()}
-            right = [reader for reader, new in again.items() if new.fault is None]
-            if local:
-                mended = right and all(reader in right or old.fault for reader, old in readers.items())
-                same = [old for reader, old in readers.items() if self.value_of(reader) is self.value_of(chain)]
-                explains = mended or any(old.fault for old in same)
-            else:
-                explains = len(right) == len(readers) and any(old.fault for old in readers.values())
-            if explains:
-                if not local:
-                    name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
-                    self.notes.append(
-                        f"{name} is not the gradient of {variable}; lines that use it are judged with it."
-                    )
-                kept = [(other, again.get(other, old)) for other, old in judged if other is not chain]
-                return self._without_intermediates(kept, local)
-            for step, gradients, tainted in before:
-                step.gradients, step.tainted = gradients, tainted
-        return judged
-
-    def _without_multiples(self, judged: Judged) -> Judged:
-        """Leave out what is a multiple of the gradient it is spelled like, where the lines that use it make up for it.
-
-        As in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`. Right lines that pass the multiple on are left out too.
-        """
-        for chain, judgement in judged:
-            ratio = self._ratio(judgement)
-            if (
-                ratio is not None
-                and (again := self._judged_without(self._passing_on(chain, judged), judged)) is not None
-            ):
-                name, variable = self.trace.shown(chain.name), self.trace.shown(chain.variable)
-                self.notes.append(
-                    f"{name} is {ratio:.4g} times the gradient of {variable}; lines that use it are judged with it."
-                )
-                return self._without_multiples(again)
-        return judged
-
-    def _ratio(self, judgement: Judgement) -> float | None:
-        """How many times the true gradient a wrong line makes of right values, where that is a number other than 1."""
-        if judgement.fault != "wrong" or judgement.outcome is None or judgement.failing is None:
-            return None
-        got = as_tensor(judgement.outcome.got, judgement.want)
-        if got is None or got.is_complex() or got.shape != judgement.want.shape:
-            return None
-        return constant_ratio(judgement.want, got, self.judge.truth.tolerance)
-
-    def _passing_on(self, first: Chain, judged: Judged) -> list[Chain]:
-        """The chain, and the right ones computed from it that others are computed from."""
-        plans = {chain: self.judge.truth.plan(chain) for chain, _ in judged}
-        group = [first]
-        for chain, judgement in judged:
-            read = any(chain.name in p.gradients and chain.last not in c.steps for c, p in plans.items())
-            if read and judgement.fault is None and plans[chain].gradients & {c.name for c in group}:
-                group.append(chain)
-        return group
-
-    def _judged_without(self, group: list[Chain], judged: Judged) -> Judged | None:
-        """The others, judged with a group of gradients as temporaries; None where more are right with them."""
-        names = {chain.name for chain in group}
-        plans = {chain: self.judge.truth.plan(chain) for chain, _ in judged}
-        before = [(step, step.gradients, step.tainted) for chain in group for step in chain.steps]
-        for step, gradients, _ in before:
-            step.gradients, step.tainted = {n: v for n, v in gradients.items() if n not in names}, True
-        kept = [(chain, judgement) for chain, judgement in judged if chain not in group]
-        again = {chain: self.judge.judge(chain) for chain, _ in kept if plans[chain].gradients & names}
-        made_right = [chain for chain, old in kept if old.fault and (new := again.get(chain)) and not new.fault]
-        made_wrong = [c for c, old in kept if c in again and not old.fault and ((new := again[c]) is None or new.fault)]
-        if len(made_right) > len(made_wrong):
-            self.written |= {n for c in group for v in self.judge.truth.forward.versions(c.variable) for n in v.names}
-            return [(chain, again.get(chain) or old) for chain, old in kept]
-        for step, gradients, tainted in before:
-            step.gradients, step.tainted = gradients, tainted
+def _not_finite(truth: Truth) -> str | None:
+    """A sentence where the loss is not a finite number, so that nothing can be judged."""
+    losses = truth.losses(truth.own)
+    if any(v.data.is_meta for v in losses):
+        return "the loss is on the meta device, where tensors have no values."
+    if not losses or any(bool(torch.isfinite(v.data).all()) for v in losses):
         return None
+    within = truth.own.values
+    first = next((v for v in within if v.leaf.numel() and not bool(torch.isfinite(v.data).all())), losses[0])
+    where = f" in {first.step.statement.place}" if first.step else ""
+    return (
+        f"the loss is {float(losses[0].data)}, so no gradient can be judged; "
+        f"{first.name}{where} is the first value with a NaN or an infinity (inf)."
+    )
 
-    def _trust_what_was_right(self, judged: Judged) -> Judged:
-        """In a function that was laid out, acquit a line that made the right value of right ones in the user's own run.
 
-        What it makes when it is run alone may differ then: it may use what the checker does not see, such as the state
-        of an object. Where all that leaves the functions was right, what is spelled like another gradient inside is
-        left out. As wrong in general a line is given only where an edit shows what is.
-        """
-        if not any(DOT in name for step in self.region.steps for name in step.gradients):
-            return judged
-        right = {chain.name for chain, judgement in judged if was_right(chain, judgement)}
-        outside = {chain.name for chain, _ in judged if number_of(chain.name) is None}
-        whole = bool(outside) and outside <= right
-        kept = []
-        for chain, judgement in judged:
-            if DOT in "".join({chain.name, *judgement.plan.gradients}):
-                if whole and chain.name not in right:
-                    continue
-                if judgement.fault == "wrong" and (whole or {chain.name, *judgement.plan.gradients} <= right):
-                    judgement.fault = None
-                if judgement.fault == "masked" and chain.name in right:
-                    found = diagnose(self.judge, judgement)
-                    judgement.fault = judgement.fault if any(d.fix is not None for d in found) else None
-            kept.append((chain, judgement))
-        return kept
+def _other_assumptions(truth: Truth) -> Iterator[Assumptions]:
+    """What may be true besides, as far as it makes a difference in this program."""
+    if truth.wholes:
+        yield Assumptions(wholes=False)
+    if truth.forward.functions:
+        yield Assumptions(derived=False)
+
+
+def _judged_in_turn(judge: Judge, chains: Iterable[Chain]) -> Interpretation:
+    """Every chain judged, each with what those before it have shown of the values that they belong to."""
+    found = []
+    for chain in chains:
+        if (judgement := _judgement(judge, chain)) is not None:
+            judge = judge.knowing(judgement.chain)
+            found.append(judgement)
+    return Interpretation(judge).under(judge, found)
+
+
+def _judgement(judge: Judge, chain: Chain) -> Judgement | None:
+    with about(chain):
+        return judge.judge(chain)
+
+
+def _before_the_update(found: Interpretation) -> Interpretation:
+    """Every gradient before it was clipped, or before its weight decay where it is right then."""
+    changed: dict[Place, list[str]] = {}
+    judgements = list(found.judgements)
+    for i, judgement in enumerate(judgements):
+        chain = judgement.chain
+        if judgement not in found.wrong or not found.value_of(chain).root:
+            continue
+        finished = [before_the_update(chain, decays) for decays in (False, True)]
+        finished = [one if one and _is_of_the_same_loss(found.judge.truth, one, chain) else None for one in finished]
+        again = [j for one in finished if one is not None and (j := _judgement(found.judge, one)) is not None]
+        first = again[0] if finished[0] and again else None
+        if (chosen := next((j for j in again if j.fault is None), first)) is not None:
+            place = chain.steps[len(chosen.chain.steps)].statement.place
+            changed.setdefault(place, []).append(found.judge.trace.shown(chain.name))
+            judgements[i] = chosen
+    notes = (
+        f"{place} changes {', '.join(n)} for the update; judged is what it was before." for place, n in changed.items()
+    )
+    return replace(found, judgements=tuple(judgements), notes=(*found.notes, *notes))
+
+
+def _is_of_the_same_loss(truth: Truth, one: Chain, other: Chain) -> bool:
+    """Whether no term, such as a penalty, is added to the loss between the ends of two chains."""
+    first, second = truth.find(truth.forward, one), truth.find(truth.forward, other)
+    return first is not None and second is not None and first[0] is second[0]
+
+
+def _judged_without(
+    found: Interpretation, names: Collection[str], among: Collection[Step], which: Iterable[Judgement]
+) -> tuple[Judge, dict[Judgement, Judgement | None]]:
+    """Some judgements made anew, with what statements write under these names taken for temporaries."""
+    judge, again = found.judge.under(found.region.without(names, among)), {}
+    for old in which:
+        again[old] = new = judge.judge(old.chain.within(judge.region))
+        judge = judge if new is None else judge.knowing(new.chain)
+    return judge, again
+
+
+def _without_intermediates(found: Interpretation, local: bool) -> Interpretation:
+    """Leave out what is only computed with: not the gradient it is spelled like, but what comes of it is right.
+
+    Such is in a function what it returns as `dlogits / n`, also where that is wrong too; of a name outside of
+    functions a note tells.
+    """
+    for judgement in found.wrong:
+        chain = judgement.chain
+        if (number_of(chain.name) is not None) != local:
+            continue
+        readers, writing = found.readers(chain.name), [s for s in found.region.steps if chain.name in s.gradients]
+        judge, again = _judged_without(found, {chain.name}, writing, readers)
+        right = [old for old in readers if (again[old] or old).fault is None]
+        if local:
+            mended = bool(right) and all(old in right or old.fault for old in readers)
+            same = [old for old in readers if found.value_of(old.chain) is found.value_of(chain)]
+            explains = mended or any(old.fault for old in same)
+        else:
+            explains = len(right) == len(readers) and any(old.fault for old in readers)
+        if explains:
+            kept = (again.get(other) or other for other in found.judgements if other is not judgement)
+            found = found.under(judge, kept)
+            if not local:
+                name, variable = found.judge.trace.shown(chain.name), found.judge.trace.shown(chain.variable)
+                note = f"{name} is not the gradient of {variable}; lines that use it are judged with it."
+                found = replace(found, notes=(*found.notes, note))
+            return _without_intermediates(found, local)
+    return found
+
+
+def _trusting_what_was_right(found: Interpretation) -> Interpretation:
+    """In a function that was laid out, acquit a line that made the right value of right ones in the user's own run.
+
+    What it makes when it is run alone may differ then: it may use what the checker does not see, such as the state
+    of an object. Where all that leaves the functions was right, what is spelled like another gradient inside is
+    left out. That it is wrong in general is doubtful, unless an edit shows what is.
+    """
+    if not any(DOT in name for step in found.region.steps for name in step.gradients):
+        return found
+    right = found.right_in_the_run
+    outside = {j.chain.name for j in found.judgements if number_of(j.chain.name) is None}
+    whole = bool(outside) and outside <= right
+    kept = []
+    for judgement in found.judgements:
+        used = {judgement.chain.name, *judgement.plan.gradients}
+        if DOT in "".join(used):
+            if whole and judgement.chain.name not in right:
+                continue
+            if judgement.fault == "wrong" and (whole or used <= right):
+                judgement = replace(judgement, fault=None)
+            if judgement.fault == "masked" and judgement.chain.name in right:
+                judgement = replace(judgement, doubtful=True)
+        kept.append(judgement)
+    return replace(found, judgements=tuple(kept))
 
 
 def about(chain: Chain) -> contextlib.AbstractContextManager:

@@ -1,26 +1,23 @@
-"""What the user should know of how a region was judged: which scalar is the loss, what is not judged, and by what."""
+"""What the user should know of how a region was judged: which scalar is the loss, and by what."""
 
 from collections.abc import Iterator
 
-from handgrad.checker.judge import mappings
-from handgrad.checker.judge.judging import Judging
-from handgrad.checker.place import Place
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.truth.reference import Value
 
 
-def notes(trace: Trace, judging: Judging) -> Iterator[str]:
+def notes(trace: Trace, found: Interpretation) -> Iterator[str]:
     """The sentences about one region."""
-    yield from _unjudged(trace, judging)
-    yield from _losses(trace, judging)
-    yield from _functions(judging)
+    yield from _losses(trace, found)
+    yield from _functions(found)
 
 
-def losses_of(trace: Trace, judging: Judging) -> list[Value]:
+def losses_of(trace: Trace, found: Interpretation) -> list[Value]:
     """The losses; where it is not clear which scalars are, that to which most gradients belong comes first."""
-    truth = judging.judge.truth
+    truth = found.judge.truth
     losses = truth.losses(truth.own)
-    taken = [truth.located(chain)[0].name for chain, _ in judging.judged]
+    taken = [truth.located(chain)[0].name for chain in found.chains]
     if taken and _is_unclear(trace, losses):
         losses.sort(key=lambda loss: loss.name != max(taken, key=taken.count))
     return losses
@@ -31,21 +28,10 @@ def _is_unclear(trace: Trace, losses: list[Value]) -> bool:
     return len(names) > 1 and not names & trace.evident
 
 
-def _unjudged(trace: Trace, judging: Judging) -> Iterator[str]:
-    """A note for what is put where gradients are, and is that of nothing known."""
-    places: dict[Place, list[str]] = {}
-    names = {chain.name for chain, _ in judging.judged}
-    for name, step in mappings.unjudged(judging.judge, trace.mappings, names).items():
-        places.setdefault(step.statement.place, []).append(trace.shown(name))
-    for place, left in places.items():
-        several = "are" if len(left) > 1 else "is"
-        yield f"{place}: {', '.join(left)} {several} not judged: no variable is known for it."
-
-
-def _losses(trace: Trace, judging: Judging) -> Iterator[str]:
+def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:
     """A note for each scalar that is taken to be the loss where another may be it."""
-    truth, losses = judging.judge.truth, losses_of(trace, judging)
-    if judging.judged and _is_unclear(trace, losses):
+    truth, losses = found.judge.truth, losses_of(trace, found)
+    if found.judgements and _is_unclear(trace, losses):
         name = trace.shown(losses[0].name)
         others = ", ".join(other for loss in losses[1:] if (other := trace.shown(loss.name)) != name)
         yield f"{name} is taken to be the loss, not {others} (--loss NAME)."
@@ -58,9 +44,9 @@ def _losses(trace: Trace, judging: Judging) -> Iterator[str]:
         yield f"{one} is taken to be the loss, not {other} (--loss NAME)."
 
 
-def _functions(judging: Judging) -> Iterator[str]:
+def _functions(found: Interpretation) -> Iterator[str]:
     """A note where a backward half of the user's is not what follows from its forward half."""
-    truth = judging.judge.truth
+    truth = found.judge.truth
     if doubted := truth.doubted_functions():
         judged_by = "forward" if truth.assumptions.derived else "backward"
         yield (

@@ -5,9 +5,11 @@ lines that use the name: the one that leaves the fewest of them wrong.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 
 from handgrad.checker.judge.blame import Judge, Judgement, was_right
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.spelling import DOT
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
@@ -17,144 +19,100 @@ from handgrad.checker.truth.reference import Forward, Value
 
 DIFFERENT = 1e-2
 """Relative difference from which on a line run alone makes something else than it made in the user's own run."""
-Judged = list[tuple[Chain, Judgement]]
-_OF_LATER = ("wrong", "masked")
 
 
-def reread(judge: Judge, judged: Judged) -> Judged:
-    """The judgements, each name of a wrong gradient read in the way that leaves the fewest lines wrong."""
-    for chain in [chain for chain, judgement in judged if judgement.fault in _OF_LATER]:
-        affected = [chain, *(other for other, j in judged if j.fault and chain.name in j.plan.gradients)]
-        if len(affected) > 1:
-            judged = _best(judge, chain, judged)
-    return sorted(_seeded(judge, judged), key=lambda pair: pair[0].last.index)
+def reread(found: Interpretation) -> Interpretation:
+    """The interpretation, each name of a wrong gradient read in the way that leaves the fewest lines wrong."""
+    for name, first in [(judgement.chain.name, judgement.chain.steps[0]) for judgement in found.wrong]:
+        judgement = next(j for j in found.judgements if (j.chain.name, j.chain.steps[0]) == (name, first))
+        if any(other.fault and name in other.plan.gradients for other in found.judgements):
+            readings = [*_of_earlier_values(found.judge, judgement.chain), *_turned(found.judge, judgement.chain)]
+            others = [_read_as(found, judgement, judge, chain) for judge, chain in readings]
+            found = min([found, *filter(None, others)], key=lambda one: len(one.wrong))
+    found = _seeded(found)
+    return replace(found, judgements=tuple(sorted(found.judgements, key=lambda j: j.chain.last.index)))
 
 
-def _best(judge: Judge, chain: Chain, judged: Judged) -> Judged:
-    """The same for one name."""
-    best, chosen = judged, None
-    for reading in [*_of_earlier_values(judge, chain), *_turned(chain)]:
-        undo = reading()
-        again = _judged_again(judge, chain, judged)
-        undo()
-        if again is not None and faults(again) < faults(best):
-            best, chosen = again, reading
-    if chosen is not None:
-        chosen()
-    judge.forget_small()
-    return best
-
-
-def _judged_again(judge: Judge, chain: Chain, judged: Judged) -> Judged | None:
-    """The judgements with those of a gradient and of its readers made anew; None where one of them cannot be made."""
-    judge.forget_small()
-    found = []
-    for other, old in judged:
-        new = old
-        if other is chain:
+def _read_as(found: Interpretation, which: Judgement, judge: Judge, chain: Chain) -> Interpretation | None:
+    """The interpretation with a gradient and its readers judged anew; None where one of them cannot be judged."""
+    again = []
+    for old in found.judgements:
+        new = old.within(judge.region)
+        if old is which:
             new = judge.judge_once(chain)
         elif chain.name in old.plan.gradients:
-            new = judge.judge(other)
+            new = judge.judge(new.chain)
         if new is None:
             return None
-        found.append((other, new))
-    return found
+        judge = judge.knowing(new.chain)
+        again.append(new)
+    return found.under(judge, again)
 
 
-def faults(judged: Judged) -> int:
-    """How many lines are wrong, here or in general."""
-    return sum(judgement.fault in _OF_LATER for _, judgement in judged)
-
-
-Reading = Callable[[], Callable[[], None]]
-"""Takes a reading for the true one, and gives what takes it back."""
-
-
-def _turned(chain: Chain) -> Iterator[Reading]:
+def _turned(judge: Judge, chain: Chain) -> Iterator[tuple[Judge, Chain]]:
     """The name's last statements turn the gradient, once finished, into that of another variable."""
-    steps = chain.steps
-    for finished in range(1, len(steps)):
-
-        def take(finished=finished):
-            before = [(step, step.gradients, step.tainted) for step in steps[finished:]]
-            for step in steps[finished:]:
-                step.gradients = {n: v for n, v in step.gradients.items() if n != chain.name}
-                step.tainted = True
-                step.turns.add(chain.name)
-            chain.steps = steps[:finished]
-
-            def undo():
-                for step, gradients, tainted in before:
-                    step.gradients, step.tainted = gradients, tainted
-                    step.turns.discard(chain.name)
-                chain.steps = steps
-
-            return undo
-
-        yield take
+    for finished in range(1, len(chain.steps)):
+        late = chain.steps[finished:]
+        region = judge.region.without({chain.name}, late)
+        region = region.taking(replace(s, turns=s.turns | {chain.name}) for s in region.steps if s in late)
+        yield judge.under(region), replace(chain, steps=chain.steps[:finished]).within(region)
 
 
-def _of_earlier_values(judge: Judge, chain: Chain) -> Iterator[Reading]:
+def _of_earlier_values(judge: Judge, chain: Chain) -> Iterator[tuple[Judge, Chain]]:
     """The name stands for a value that its variable had before, as `dh` in a pass with `h = torch.tanh(h)`."""
-    versions = len(judge.truth.forward.versions(chain.variable))
-    for skipped in range(1, versions):
-
-        def take(skipped=skipped):
-            judge.truth.skipped[chain] = skipped
-
-            def undo():
-                judge.truth.skipped.pop(chain, None)
-
-            return undo
-
-        yield take
+    for skipped in range(1, len(judge.truth.forward.versions(chain.variable))):
+        other = replace(chain, skipped=skipped)
+        yield judge.knowing(other), other
 
 
-def _seeded(judge: Judge, judged: Judged) -> Judged:
-    """The judgements, a wrong tensor that several wrong lines begin with taken for the gradient that it should be.
+def _seeded(found: Interpretation) -> Interpretation:
+    """The interpretation, a wrong tensor that several wrong lines begin with taken for the gradient it should be.
 
     As `d = F.softmax(logits, 1)` before `for layer in reversed(layers): d = layer.backward(d)`.
     """
-    forward = judge.truth.forward
-    behind = [_temporaries_behind(judge, chain) for chain, j in judged if j.fault in _OF_LATER]
+    judge, forward = found.judge, found.judge.truth.forward
+    behind = [_temporaries_behind(judge, judgement.chain) for judgement in found.wrong]
     within = set().union(*(forward.ancestors(loss) for loss in judge.truth.losses(forward)))
     for step in dict.fromkeys(step for steps in behind for step in steps if not step.statement.role):
         shared = [steps for steps in behind if step in steps]
         for name in sorted(step.writes) if len(shared) > 1 else ():
             writing = [s for s in reversed(shared[0]) if name in s.writes]
             turns_it = any(isinstance(s.statement.node, ast.For | ast.While) for s in writing)
-            if not is_float(made := step.after.get(name)) or step is not writing[-1] or turns_it:
+            if not is_float(made := step.after.get(name)) or step != writing[-1] or turns_it:
                 continue
             for value in forward.values:
                 variable = _latest_name(forward, value)
                 if variable and value in within and value.leaf.shape == made.shape:
-                    again = _with_seed(judge, Chain(name, variable, judge.region, writing), judged)
-                    if again is not None:
+                    again = _with_seed(found, Chain(name, variable, judge.region, tuple(writing)))
+                    if len(again.wrong) < len(found.wrong):
                         return again
-    return judged
+    return found
 
 
-def _with_seed(judge: Judge, seed: Chain, judged: Judged) -> Judged | None:
-    """The same with one more gradient; None, and nothing changed, where that does not make its readers right."""
-    before = [(step, step.gradients, step.tainted, set(step.turns)) for step in judge.region.steps]
-    follow = {seed.name}
-    for step in judge.region.steps:
+def _with_seed(found: Interpretation, seed: Chain) -> Interpretation:
+    """The interpretation with one more gradient, where that can be judged."""
+    follow, changed = {seed.name}, []
+    for step in found.region.steps:
+        late = step.index > seed.last.index
         if step in seed.steps:
-            step.gradients = {**step.gradients, seed.name: seed.variable}
-        elif step.index > seed.last.index and not step.gradients:
-            step.tainted = step.tainted or bool(step.reads & follow)
+            step = replace(step, gradients={**step.gradients, seed.name: seed.variable})
+        elif late and not step.gradients:
+            step = replace(step, tainted=step.tainted or bool(step.reads & follow))
             follow = follow | step.writes if step.tainted else follow - step.binds
-        if step.index > seed.last.index and seed.name in step.writes - step.gradients.keys():
-            step.turns.add(seed.name)
-    judge.forget_small()
-    first = judge.judge(seed)
-    again = [(c, judge.judge(c) or j if j.fault in _OF_LATER else j) for c, j in judged]
-    if first is not None and faults([(seed, first), *again]) < faults(judged):
-        return [(seed, first), *again]
-    for step, gradients, tainted, turns in before:
-        step.gradients, step.tainted, step.turns = gradients, tainted, turns
-    judge.forget_small()
-    return None
+        if late and seed.name in step.writes - step.gradients.keys():
+            step = replace(step, turns=step.turns | {seed.name})
+        changed.append(step)
+    judge = found.judge.under(found.region.taking(changed))
+    first = judge.judge(seed.within(judge.region))
+    if first is None:
+        return found
+    judge = judge.knowing(first.chain)
+    again = [first]
+    for old in found.judgements:
+        kept = old.within(judge.region)
+        again.append((judge.judge(kept.chain) if old in found.wrong else None) or kept)
+        judge = judge.knowing(again[-1].chain)
+    return found.under(judge, again)
 
 
 def _temporaries_behind(judge: Judge, chain: Chain) -> list[Step]:
@@ -177,18 +135,20 @@ def _latest_name(forward: Forward, value: Value) -> str:
     return next((name for name in names if forward.versions(name)[0] is value), "")
 
 
-def believe_the_run(judged: Judged) -> None:
+def believing_the_run(found: Interpretation) -> Interpretation:
     """Acquit a line that made the right value of right ones in the user's own run, where running it alone fails.
 
     As a line that asks autograd, which has no graph when it is run alone.
     """
-    right = {chain.name for chain, judgement in judged if was_right(chain, judgement)}
-    right -= {chain.name for chain, judgement in judged if not was_right(chain, judgement)}
-    for chain, judgement in judged:
-        outcome = judgement.outcome
-        if judgement.fault == "wrong" and outcome is not None and {chain.name, *judgement.plan.gradients} <= right:
-            alone = as_tensor(outcome.got, judgement.want)
-            made = as_tensor(chain.actual, judgement.want)
-            fails = outcome.error is not None and not any(step.error for step in chain.steps)
-            if fails or (made is not None and not agrees(alone, made, 0.0, DIFFERENT)):
-                judgement.fault = None
+    right = found.right_in_the_run - {j.chain.name for j in found.judgements if not was_right(j)}
+    return replace(found, judgements=tuple(_acquitted_by_the_run(j, right) for j in found.judgements))
+
+
+def _acquitted_by_the_run(judgement: Judgement, right: set[str]) -> Judgement:
+    chain, outcome = judgement.chain, judgement.outcome
+    if judgement.fault != "wrong" or outcome is None or not {chain.name, *judgement.plan.gradients} <= right:
+        return judgement
+    alone, made = as_tensor(outcome.got, judgement.want), as_tensor(chain.actual, judgement.want)
+    fails = outcome.error is not None and not any(step.error for step in chain.steps)
+    differs = made is not None and not agrees(alone, made, 0.0, DIFFERENT)
+    return replace(judgement, fault=None) if fails or differs else judgement

@@ -9,21 +9,20 @@ from handgrad.checker.read.trees import simple_statements
 from handgrad.checker.run.trace import Region, Step
 
 
-def leave_rounds(region: Region) -> None:
-    """Take the names that stand for another gradient in every round of a loop for temporaries of the others.
+def without_rounds(region: Region) -> Region:
+    """The region with the names that stand for another gradient in every round of a loop as temporaries of the others.
 
     Such is `dz` in `for i in reversed(range(n)): dz = dh * (1 - hs[i]**2); dWs[i] += ...`, and the gradient of a
     variable that has a value for every round of a loop of the forward pass.
     """
     by_round = {n for step in region.steps if not step.backward for n in _bound_in_loop(step)}
     for step in region.steps:
-        for name in sorted(_bound_in_loop(step) & set(step.gradients)):
+        for name in [name for name in step.gradients if name in _bound_in_loop(step)]:
             begun = any(name in earlier.binds for earlier in region.steps if earlier.index < step.index)
             if step.gradients[name] in by_round or (not begun and _is_of_a_round(step, name)):
-                for other in region.steps:
-                    if name in other.gradients and _belongs(other, name, step):
-                        del other.gradients[name]
-                        other.tainted = True
+                written = [other for other in region.steps if name in other.gradients]
+                region = region.without({name}, [other for other in written if _belongs(other, name, step)])
+    return region
 
 
 def _belongs(step: Step, name: str, loop: Step) -> bool:

@@ -3,12 +3,13 @@
 import ast
 import contextlib
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from handgrad.checker.read.source import SourceError, read_source
+from handgrad.checker.read.source import Source, SourceError, read_source
 
 
 @contextlib.contextmanager
@@ -46,6 +47,13 @@ def files_of(program: Path) -> set[Path]:
             found.add(path)
             queue += _imported(path, folder)
     return found
+
+
+def imports(source: Source, module: str) -> bool:
+    """Whether a program, or a module beside it that it imports, imports this one."""
+    files = files_of(source.path) - {source.path} if source.path else set()
+    texts = [*(s.text for s in source.statements), *(path.read_text(errors="ignore") for path in files)]
+    return any(re.search(rf"(?m)^\s*(import|from) [^#\n]*\b{module}\b", text) for text in texts)
 
 
 def _imported(path: Path, folder: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 GRADIENT_PATTERNS = tuple(
     re.compile(p)
@@ -62,6 +63,20 @@ class Uses:
     """Names of objects one of whose methods is called."""
 
 
+def in_order(names: Collection[str], node: ast.AST) -> list[str]:
+    """The names as a statement writes them from left to right; those that it does not show come last.
+
+    >>> in_order({"dW", "db", "a"}, ast.parse("db, dW = f(dW)").body[0])
+    ['db', 'dW', 'a']
+    """
+    stored = [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    places: dict[str, tuple[int, int]] = {}
+    for part in stored:
+        here = getattr(part, "lineno", 0), getattr(part, "col_offset", 0)
+        places[part.id] = min(places.get(part.id, here), here)
+    return sorted(names, key=lambda name: (name not in places, places.get(name, (0, 0)), name))
+
+
 _CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
 
 
@@ -75,6 +90,41 @@ def uses(node: ast.AST) -> Uses:
     visitor = _Uses()
     visitor.visit(node)
     return visitor.found
+
+
+def needs(node: Any) -> set[str]:
+    """The names whose values from before a statement it may read; a loop may give others theirs in each round anew.
+
+    >>> sorted(needs(ast.parse("for i in range(n):\\n  ix = Xb[i]\\n  dC[ix] += demb[i]").body[0]))
+    ['Xb', 'dC', 'demb', 'n', 'range']
+    """
+    if isinstance(node, ast.For):
+        rounds = _needed_in_turn([*node.body, *node.orelse]) - uses(node.target).binds
+        return uses(node.iter).reads | uses(node.target).reads | rounds
+    if isinstance(node, ast.While | ast.If):
+        return uses(node.test).reads | _needed_in_turn(node.body) | _needed_in_turn(node.orelse)
+    if isinstance(node, ast.With):
+        given = [uses(item) for item in node.items]
+        bound = set().union(*(found.binds for found in given))
+        return set().union(*(found.reads for found in given)) | _needed_in_turn(node.body) - bound
+    return uses(node).reads
+
+
+def _needed_in_turn(body: list[ast.stmt]) -> set[str]:
+    needed: set[str] = set()
+    bound: set[str] = set()
+    for node in body:
+        needed |= needs(node) - bound
+        bound |= _surely_bound(node)
+    return needed
+
+
+def _surely_bound(node: Any) -> set[str]:
+    if isinstance(node, ast.If):
+        return set.intersection(*(set().union(*map(_surely_bound, body)) for body in (node.body, node.orelse)))
+    if isinstance(node, ast.With):
+        return set().union(*map(_surely_bound, node.body))
+    return set() if isinstance(node, ast.For | ast.While | ast.Try) else uses(node).binds
 
 
 def base_name(node: ast.expr) -> str | None:

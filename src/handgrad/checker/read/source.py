@@ -2,11 +2,13 @@
 
 import ast
 import codecs
+import contextlib
 import functools
 import io
 import json
 import re
 import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -109,7 +111,7 @@ def read_source(path: Path) -> Source:
             "not a program this can check", where=path, got=path.suffix or "no suffix", expected=".py or .ipynb"
         )
     source = Source(path, [])
-    _add_code(source, re.sub("\r\n?", "\n", text), str(path), None)
+    _add_code(source, re.sub("\r\n?", "\n", text), Place(str(path), 1))
     return source
 
 
@@ -127,7 +129,7 @@ def encoding_of(path: Path, content: bytes) -> str:
 def parse_code(code: str, file: str = "<code>", cell: int | None = None) -> Source:
     """The statements of a piece of code, such as one notebook cell."""
     source = Source(None, [])
-    _add_code(source, code, file, cell)
+    _add_code(source, code, Place(file, 1, cell))
     return source
 
 
@@ -140,9 +142,11 @@ def _read_notebook(path: Path, text: str) -> Source:
             "not a Jupyter notebook of version 4", where=path, next_step="Save it again from Jupyter."
         ) from None
     source = Source(path, [])
-    for number, (_, code) in enumerate(codes, start=1):
-        _add_code(source, code, str(path), number)
-    counts = [count for count, code in codes if count is not None and code.strip()]
+    counts = [count for count, code in codes if code.strip()]
+    known = all(type(count) is int for count in counts) and len(set(counts)) == len(counts)
+    for cell, (count, code) in enumerate(codes, start=1):
+        _add_code(source, code, Place(str(path), 1, cell, count if known and code.strip() else None))
+    counts = [count for count in counts if type(count) is int]
     if any(later < earlier for earlier, later in pairwise(counts)):
         source.notes.append(
             "The notebook was saved with its cells run in another order; here they are run from top to bottom."
@@ -186,18 +190,21 @@ def _blank(line: str) -> str:
     return line
 
 
-def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
-    if cell is not None or re.search(r"(?m)^\s*[!%]", code):
-        code = _keep_if_python(code) or without_magics(code)
+def await_allowed(unit: str) -> int:
+    """The flag with which Python compiles a unit of code: a notebook's cell may await."""
+    return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if re.search(r"\.ipynb, cell \d+$", unit) else 0
+
+
+def _add_code(source: Source, code: str, start: Place) -> None:
+    if start.cell is not None or re.search(r"(?m)^\s*[!%]", code):
+        code = _keep_if_python(code) or without_magics(_without_indentation(code))
     lines = code.split("\n")
     for _ in range(len(lines) + 1):
         try:
-            tree = ast.parse("\n".join(lines))
+            tree = _compiled("\n".join(lines), start.unit)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             number = min(getattr(error, "lineno", None) or 1, len(lines))
-            source.faults.append(
-                Fault(Place(file, number, cell), f"{type(error).__name__}: {getattr(error, 'msg', error)}")
-            )
+            source.faults.append(Fault(start.at(number), f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
             if len(source.faults) > 20 or not _silence(lines, number):
                 return
         else:
@@ -205,10 +212,29 @@ def _add_code(source: Source, code: str, file: str, cell: int | None) -> None:
     else:
         return
     text = "\n".join(lines)
-    for statement in _statements(tree.body, text, file, cell):
-        shown = cell is not None and isinstance(statement.node, ast.Expr)
+    for statement in _statements(tree.body, text, start):
+        shown = start.cell is not None and isinstance(statement.node, ast.Expr)
         if not (shown and _RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
             source.statements.append(statement)
+
+
+def _without_indentation(code: str) -> str:
+    """A cell without the indentation of its first line, as Jupyter takes it.
+
+    >>> _without_indentation("\\n  x = 1\\n  if x:\\n    y = 2")
+    '\\nx = 1\\nif x:\\n  y = 2'
+    """
+    indentation = re.match(r"\s*?([ \t]*)(?=\S)", code)
+    return re.sub(rf"(?m)^{indentation[1]}", "", code) if indentation and indentation[1] else code
+
+
+def _compiled(code: str, unit: str) -> ast.Module:
+    """The syntax tree of code that Python takes: a `return` outside of functions it does not."""
+    tree = ast.parse(code)
+    with warnings.catch_warnings(), contextlib.suppress(RecursionError, MemoryError):
+        warnings.simplefilter("ignore")
+        compile(tree, unit, "exec", await_allowed(unit))
+    return tree
 
 
 def _keep_if_python(code: str) -> str | None:
@@ -265,13 +291,12 @@ def around(code: str, node: Any) -> tuple[str, str]:
     return before, lines[node.end_lineno - 1][node.end_col_offset :].decode().rstrip()
 
 
-def _statements(body: list[ast.stmt], text: str, file: str, cell: int | None) -> Iterator[Statement]:
+def _statements(body: list[ast.stmt], text: str, within: Place) -> Iterator[Statement]:
     for node in body:
-        yield Statement(node, segment(text, node), Place(file, node.lineno, cell), text)
+        yield Statement(node, segment(text, node), within.at(node.lineno), text)
 
 
 def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
     """The statements of a block inside `statement`, such as a loop's body."""
-    place = statement.place
-    found = _statements(body, statement.code, place.file, place.cell)
+    found = _statements(body, statement.code, statement.place)
     return [replace(part, spelling=statement.spelling) for part in found]

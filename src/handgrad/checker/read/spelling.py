@@ -58,6 +58,30 @@ def key_of(node: Any) -> str | None:
     return None
 
 
+_WORDS = (
+    "data|date|debug|decay|decod|decision|deep|default|degree|del|delay|delta|demo|den|dense|denom|dep|depth|deriv|desc|"
+    "dest|det|dev|diag|dict|diff|digit|dim|dir|discount|display|dist|div|doc|domain|done|dot|double|draw|drop|dtype|"
+    "dummy|dump|duration|dyn"
+)
+_NO_GRADIENT = re.compile(rf"({_WORDS})([a-z]*)(s?\d*|_.*)$")
+_MADE_OF_ONE = re.compile(
+    r"(^|_)(clip\w*|clamp\w*|norms?|mean|avg|std|sum|max|min|total|copy|old|prev\w*|new|ref\w*|num\w*|approx|auto\w*|"
+    r"torch|pt|true|expected|check|hist\w*|list|error|err|diff|ratio|rel|abs|scaled?|size|shape|cmp)(_|$)"
+)
+
+
+def seems_a_gradient(name: str) -> bool:
+    """Whether a name is spelled like the gradient of something, known or not, and like no word of another meaning.
+
+    >>> [seems_a_gradient(name) for name in ("dW2", "deprobs", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
+    [True, True, True, False, False, False, False]
+    """
+    name = bare(name).rpartition(DOT)[2]
+    if _MADE_OF_ONE.search(name):
+        return False
+    return bool(re.match(r"d\w|(grad|gradient)_\w|\w+_grad$", name)) and not _NO_GRADIENT.match(name)
+
+
 def is_dict_of_gradients(text: str) -> bool:
     """Whether a dict is called like one of gradients.
 
@@ -100,6 +124,7 @@ class Words:
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
+        self.uses_modules = any(map(_is_of_torch_nn, nodes))
 
     def is_loss(self, name: str) -> bool:
         """Whether the name is that of a loss."""
@@ -179,6 +204,12 @@ def _holder(node: Any) -> ast.expr:
     while isinstance(node, ast.Subscript):
         node = node.value
     return node
+
+
+def _is_of_torch_nn(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").startswith("torch.nn")
+    return isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "nn"
 
 
 def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:

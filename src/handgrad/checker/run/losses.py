@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from handgrad.checker.read.compared import compared
 from handgrad.checker.read.names import gradient_of, uses, variables_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import LOSS, bare
@@ -26,6 +27,7 @@ class Losses:
         self.read: set[str] = set()
         for statement in source.statements:
             self._collect(statement.node)
+        self._compared = compared(source.statements)
         self._called = set().union(*(_called_backward(s.node) for s in source.statements))
         self._spelled = {n for n in self.names if LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
 
@@ -40,9 +42,10 @@ class Losses:
                 self.names |= set().union(*(u.binds | u.changes for u in inside)) | {a.arg for a in part.args.args}
 
     def is_spelled_like_a_gradient(self, name: str) -> bool:
-        """Whether the name is spelled like the gradient of another of the program's names."""
+        """Whether the name is spelled like the gradient of another of the program's names, or compared with one."""
         name = bare(name)
-        return gradient_of(name, self.names - {name}) is not None and bool(variables_of(name))
+        spelled = gradient_of(name, self.names - {name}) is not None and bool(variables_of(name))
+        return spelled or name in self._compared
 
     def are_written(self, names: set[str]) -> bool:
         """Whether one of the names is spelled like a loss, or chosen as the loss."""

@@ -29,7 +29,9 @@ from torch.overrides import TorchFunctionMode
 from handgrad.checker.guard import end_process, said
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
-from handgrad.checker.read.source import Statement
+from handgrad.checker.read.source import Statement, await_allowed
+from handgrad.checker.run.arrays import Array
+from handgrad.checker.run.numpy_module import Float, Modules
 
 FRAMES_A_LEVEL = 20
 """What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
@@ -49,7 +51,11 @@ class ProgramEnds(Exception):  # noqa: N818 - it is no error
 
 
 class LeaveLoop(BaseException):
-    """Stands for `break` and `continue` in a loop body that is run statement by statement."""
+    """Stands for `break` in a loop body that is run statement by statement."""
+
+
+class NextRound(LeaveLoop):
+    """The same for `continue`."""
 
 
 @contextlib.contextmanager
@@ -184,10 +190,15 @@ class UserError:
     place: Place
     message: str
 
+    @property
+    def missing(self) -> str | None:
+        """The name that has no value, where that is what it says."""
+        found = re.fullmatch(r"NameError: name '(.+?)' is not defined.*", self.message)
+        return found and found[1]
+
     def lacks(self, names: set[str]) -> bool:
         """Whether it says that one of the names has no value, because the line that gives it one raised."""
-        missing = re.fullmatch(r"NameError: name '(.+)' is not defined.*", self.message)
-        return missing is not None and missing[1] in names
+        return self.missing in names
 
 
 class Machine:
@@ -200,6 +211,7 @@ class Machine:
     def __init__(self, folder: Path | None, data: Path | None = None, name: str = "__main__"):
         """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
+        self.follows_arrays = False
         quiet = dict(vars(builtins))
         quiet.update(
             print=lambda *_a, **_k: None,
@@ -212,6 +224,29 @@ class Machine:
         self.namespace: dict[str, Any] = {"__name__": name, "__builtins__": quiet}
         if folder is not None:
             self.namespace["__file__"] = str(folder / "program.py")
+
+    def follow_arrays(self) -> None:
+        """Run a program without PyTorch: its NumPy arrays are tensors, and a plain `float` of one stays one."""
+        modules, quiet, own = Modules(self.find), self.namespace["__builtins__"], self.folders[:1]
+
+        def importing(name, globals=None, locals=None, fromlist=(), level=0):
+            if level == 0 and (module := modules.imported(name, fromlist)) is not None:
+                return module
+            before = set(sys.modules)
+            found = _import(name, globals, locals, fromlist, level)
+            for new in set(sys.modules) - before:
+                if any(
+                    Path(getattr(sys.modules[new], "__file__", None) or "/").is_relative_to(folder) for folder in own
+                ):
+                    modules.put_into(sys.modules[new])
+            return found
+
+        quiet.update(__import__=importing, float=Float)
+        self.namespace["__arrays__"] = self.follows_arrays = True
+
+    def given(self, tensor: Tensor) -> Tensor:
+        """A tensor of the checker's as the program would hold it."""
+        return tensor.as_subclass(Array) if self.follows_arrays else tensor
 
     def _open(self, file, mode="r", *args, **kwargs):
         if any(letter in mode for letter in "wax+"):
@@ -313,11 +348,12 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 
 class _LeaveInsteadOfBreak(ast.NodeTransformer):
-    def _leave(self, node):
-        call = ast.Raise(exc=ast.Name("__leave_loop__", ast.Load()), cause=None)
+    def visit_Break(self, node, leaving="__leave_loop__"):
+        call = ast.Raise(exc=ast.Name(leaving, ast.Load()), cause=None)
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
-    visit_Break = visit_Continue = _leave  # noqa: N815 - the names that ast looks for
+    def visit_Continue(self, node):
+        return self.visit_Break(node, "__next_round__")
 
     def _own_loop(self, node):
         return node
@@ -327,23 +363,25 @@ class _LeaveInsteadOfBreak(ast.NodeTransformer):
 
 def compile_statement(node: Any, file: str) -> CodeType:
     """Byte code of one statement, as it would run at the top of a module, or of a notebook, which may await."""
-    if isinstance(node, ast.If | ast.With | ast.Try) and any(
-        isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)
-    ):
+    blocks = ast.If | ast.With | ast.Try | ast.Break | ast.Continue
+    if isinstance(node, blocks) and any(isinstance(n, ast.Break | ast.Continue) for n in ast.walk(node)):
         node = _LeaveInsteadOfBreak().visit(node)
-    return compile(
-        ast.Module([node], []), file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if file.endswith(".ipynb") else 0
-    )
+    return compile(ast.Module([node], []), file, "exec", await_allowed(file))
 
 
 def user_error(error: BaseException, statement: Statement) -> UserError:
-    """The exception with the line of the user's code it came from."""
-    place, line = statement.place, statement.place.line
+    """The exception with the line of the user's code it came from, and that in the cell of a function called."""
+    place, inside = statement.place, ""
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename == statement.place.file:
-            line = number
-    return UserError(Place(place.file, line, place.cell), said(error))
+        unit = frame.f_code.co_filename
+        if unit == place.unit:
+            place, inside = place.at(number), ""
+        elif unit.startswith(f"{place.file}, cell "):
+            inside = f" (in {frame.f_code.co_name}(), {unit.removeprefix(f'{place.file}, ')}, line {number})"
+    return UserError(place, said(error) + inside)
 
+
+SEED = 0
 
 LOW = {torch.float32, torch.float16, torch.bfloat16}
 _CASTS = {Tensor.float, Tensor.half, Tensor.bfloat16}
@@ -398,6 +436,14 @@ class Randomness:
             {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
             {k: v.bit_generator.state for k, v in found.items()},
         )
+
+    @staticmethod
+    def begin() -> None:
+        """Seed all generators, so that a program which seeds none makes the same numbers each time."""
+        torch.default_generator.manual_seed(SEED)
+        random.seed(SEED)
+        if numpy := sys.modules.get("numpy"):
+            numpy.random.seed(SEED)
 
     def has_moved(self, after: "Randomness") -> bool:
         """Whether a generator that was there then has drawn since."""

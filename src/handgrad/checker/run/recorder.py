@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.read.names import Uses, gradient_of, uses
+from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import number_of
+from handgrad.checker.read.spelling import DOT, bare, number_of
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
+    NextRound,
     Nothing,
     ProgramEnds,
     Randomness,
@@ -24,6 +25,7 @@ from handgrad.checker.run.machine import (
     reads_of,
     user_error,
 )
+from handgrad.checker.run.numpy_module import lifted
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import (
     clone,
@@ -84,7 +86,7 @@ class Recorder:
             Handled: the statement raised what a `try` block around it handles.
         """
         try:
-            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.file))
+            step = Step(self._counter, statement, compile_statement(statement.node, statement.place.unit))
         except (SyntaxError, ValueError, RecursionError) as error:
             refused = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
             self.trace.stops.append(UserError(statement.place, refused))
@@ -102,7 +104,7 @@ class Recorder:
         self.trace.regions[-1].steps.append(step)
         if step.error:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
-        for name in step.binds:
+        for name in in_order(step.binds, statement.node):
             if self.losses.is_loss(name, self.machine.namespace.get(name)) and not step.backward:
                 self._loss_seen = True
                 if name not in self.losses.found:
@@ -113,7 +115,7 @@ class Recorder:
     def _execute(self, step: Step, found: Uses) -> None:
         """Run the step's code, and see what it bound and changed."""
         namespace = self.machine.namespace
-        namespace["__leave_loop__"] = LeaveLoop
+        namespace.update(__leave_loop__=LeaveLoop, __next_round__=NextRound)
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
             self.machine.run(step.code)
@@ -123,6 +125,8 @@ class Recorder:
             if (handler := self._handler_of(error)) is not None:
                 raise Handled(handler, error) from None
             step.error = user_error(error, step.statement)
+        if self.machine.follows_arrays:
+            self._lift_numbers(found.binds & namespace.keys())
         after = fingerprints(namespace)
         written = {n for n, mark in after.items() if before.get(n) != mark}
         step.binds = {n for n in written if before.get(n, (None,))[0] != after[n][0]} | (found.binds & set(after))
@@ -137,9 +141,16 @@ class Recorder:
         if random_before.has_moved(Randomness.now(namespace)):
             step.randomness = random_before
 
+    def _lift_numbers(self, names: set[str]) -> None:
+        """Follow a plain number whose gradient the program writes, such as a bias `b = 0.0`."""
+        for name in names:
+            word = name.rpartition(DOT)[2] if number_of(name) is None else bare(name)
+            if any(gradient_of(other, {word}) for other in self.losses.names):
+                self.machine.namespace[name] = lifted(self.machine.namespace[name])
+
     def _keep_what_was_made(self, step: Step, plain: bool) -> None:
         namespace = self.machine.namespace
-        for name in step.writes:
+        for name in in_order(step.writes, step.statement.node):
             value = namespace.get(name)
             step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
@@ -160,9 +171,17 @@ class Recorder:
         if not step.backward and self._draws(step):
             self.machine.namespace.update({name: Nothing(name) for name in written})
         elif not follows:
-            shows = step.tainted and isinstance(step.statement.node, ast.Expr)
-            trace = self.trace
-            (trace.asides if shows else trace.errors if step.backward else trace.stops).append(error)
+            trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
+            displays = shows and (step.tainted or _only_displays(step.statement))
+            early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            held = (self.machine.namespace.get(n, ...) for n in step.reads & self._gradient_names)
+            stub = any(value is None for value in held)
+            if step.statement.place.cell is not None and (displays or early):
+                trace.displays += [] if stub else [error]
+            elif shows and step.tainted:
+                trace.asides.append(error)
+            else:
+                (trace.errors if step.backward else trace.stops).append(error)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
 
@@ -177,7 +196,7 @@ class Recorder:
             self._floats |= {n for n, v in namespace.items() if is_float(v)}
             known = self._floats - self._gradient_names
             calls_with_loss = {number_of(loss) for loss in self.losses.found}
-            for name in self._written_knowingly(step, found) - found.counters:
+            for name in in_order(self._written_knowingly(step, found) - found.counters, step.statement.node):
                 variable = self.flattener.variable_of(name, known - {name})
                 knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
@@ -212,6 +231,11 @@ class Recorder:
         named = {n for n in shown - found.counters if self.losses.is_spelled_like_a_gradient(n)}
         storages = {storage_of(namespace.get(n)) for n in named} - {None}
         return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
+
+
+def _only_displays(statement: Statement) -> bool:
+    """Whether a statement is an expression that calls nothing, such as a name at the end of a cell."""
+    return not any(isinstance(part, ast.Call) for part in ast.walk(statement.node))
 
 
 def _counts_changes(statement: Statement, value: Any) -> bool:

@@ -1,10 +1,11 @@
 """What running the user's program once leaves behind: for every statement what it read, wrote and made."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
+from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement
 from handgrad.checker.run.machine import Machine, Randomness, UserError
 
@@ -27,12 +28,20 @@ class Step:
     changes: set[str] = field(default_factory=set)
     after: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
-    turns: set[str] = field(default_factory=set)
+    turns: frozenset[str] = frozenset()
     constant: bool = False
     tainted: bool = False
     plain: bool = False
     error: UserError | None = None
     randomness: Randomness | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both stand for the same statement of the run, whatever it is taken to write."""
+        return isinstance(other, Step) and self.index == other.index
+
+    def __hash__(self) -> int:
+        """By its place in the run."""
+        return self.index
 
     @property
     def writes(self) -> set[str]:
@@ -49,14 +58,29 @@ class Step:
 class Region:
     """A stretch of the run that can be run again from `start`: the program up to a loop, or one training step.
 
-    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before. Where
-    it is `reduced` to small sizes, the values of the user's own run do not fit in it.
+    `begun` are the gradients that it may go on adding to, since the variables are what they were a pass before, and
+    `scales` say what a gradient is a multiple by of what it is called. Where it is `reduced` to small sizes, the values
+    of the user's own run do not fit in it.
     """
 
     start: dict[str, Any]
     steps: list[Step] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     reduced: bool = False
+    scales: dict[str, float] = field(default_factory=dict)
+
+    def taking(self, changed: Iterable[Step]) -> "Region":
+        """The same stretch with other readings of some of its statements."""
+        by_index = {step.index: step for step in changed}
+        return replace(self, steps=[by_index.get(step.index, step) for step in self.steps])
+
+    def without(self, names: Collection[str], among: Collection[Step]) -> "Region":
+        """The same with what some statements write under these names taken for temporaries of other gradients."""
+        return self.taking(
+            replace(step, gradients={n: v for n, v in step.gradients.items() if n not in names}, tainted=True)
+            for step in self.steps
+            if step in among
+        )
 
 
 @dataclass
@@ -64,9 +88,10 @@ class Trace:
     """The run of a program.
 
     `stops` are the exceptions that end the program whatever its gradients are; `errors` those of lines that compute
-    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `handled` are those
-    that the program handles. `unfinished` are the names that the statement cut short would have written, and `ended` is
-    the line with which the program ended itself.
+    from gradients, and may follow from a wrong one, and `asides` those of lines that only show one; `displays` are
+    those of lines of a notebook that only show something, which ends nothing, and `handled` those that the program
+    handles. `unfinished` are the names that the statement cut short would have written, and `ended` is the line with
+    which the program ended itself.
     """
 
     machine: Machine
@@ -75,6 +100,7 @@ class Trace:
     stops: list[UserError] = field(default_factory=list)
     errors: list[UserError] = field(default_factory=list)
     asides: list[UserError] = field(default_factory=list)
+    displays: list[UserError] = field(default_factory=list)
     handled: list[UserError] = field(default_factory=list)
     ended: UserError | None = None
     timed_out: UserError | None = None
@@ -83,6 +109,10 @@ class Trace:
     shown: Callable[[str], str] = str
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
+    guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)
+    """For a gradient with a name of its own: the parameters of modules that it may belong to."""
+    not_entered: dict[Place, str] = field(default_factory=dict)
+    """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
     wholes: set[str] = field(default_factory=set)

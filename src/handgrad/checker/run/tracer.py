@@ -2,16 +2,25 @@
 
 import ast
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import torch
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement, inner
-from handgrad.checker.read.spelling import GRADIENT_MODES, bare, number_of
+from handgrad.checker.read.spelling import GRADIENT_MODES, bare, number_of, seems_a_gradient
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
-from handgrad.checker.run.machine import LeaveLoop, Machine, TimeIsUp, UserError, time_limit, user_error
+from handgrad.checker.run.machine import (
+    LeaveLoop,
+    Machine,
+    NextRound,
+    TimeIsUp,
+    UserError,
+    time_limit,
+    user_error,
+)
 from handgrad.checker.run.recorder import Handled, Recorder
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.run.values import is_float
@@ -29,8 +38,10 @@ class Tracer:
         self.losses = Losses(source, machine, loss)
         self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
         self.trace.mappings = self.flattener.elements.mappings
+        self.trace.guesses = self.flattener.parameters.guesses
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident
         self.ended_early = False
+        self._following: list[list[Statement]] = []
         self.recorder = Recorder(self.trace, machine, self.flattener, self.losses)
 
     def run(self, timeout: float | None = None) -> Trace:
@@ -53,10 +64,7 @@ class Tracer:
                 self.trace.unfinished = found.binds | found.changes
             except LeaveLoop:
                 pass
-        self.trace.notes += [
-            f"{place}: {name}() is not looked into here, so what it stores is not judged."
-            for place, name in self.flattener.not_entered.items()
-        ]
+        self.trace.not_entered = self.flattener.not_entered
         return self.trace
 
     def _may_matter(self, node: ast.stmt) -> bool:
@@ -68,7 +76,7 @@ class Tracer:
         if self.losses.are_written(written) or self.flattener.matters(node) or _says_not_written(node):
             return True
         mains = [self._main_body(part) for part in ast.walk(node) if isinstance(part, ast.stmt)]
-        return any(mains) or any(self.losses.is_spelled_like_a_gradient(n) for n in written)
+        return any(mains) or any(self.losses.is_spelled_like_a_gradient(n) or seems_a_gradient(n) for n in written)
 
     def _is_training_loop(self, node: ast.stmt) -> bool:
         """Whether a loop computes a new loss each time round, which a sum over time steps does not."""
@@ -88,7 +96,10 @@ class Tracer:
             return True
         if self.flattener.matters(node):
             return True
-        return any(self.losses.is_spelled_like_a_gradient(n) for n in found.binds | found.changes) or any(
+        written = found.binds | found.changes
+        if isinstance(node, ast.If) and self.losses.are_written(written):
+            return True
+        return any(self.losses.is_spelled_like_a_gradient(n) for n in written) or any(
             self._is_training_loop(n) for n in ast.walk(node) if isinstance(n, ast.stmt)
         )
 
@@ -132,25 +143,28 @@ class Tracer:
     def _run_all(self, statements: list[Statement]) -> None:
         """Run a block, each pass that follows an update of the parameters in a region of its own."""
         for i, statement in enumerate(statements):
-            if self.recorder.updates and self._a_pass_begins(statements[i:]) and self._has_moved():
+            if self.recorder.updates and self._comes_next(statements[i:]) == "loss" and self._has_moved():
                 self.recorder.open_region()
+            self._following.append(statements[i + 1 :])
             try:
                 self._run(statement)
             except SystemExit:
                 self.ended_early |= i + 1 < len(statements)
                 raise
+            finally:
+                self._following.pop()
 
-    def _a_pass_begins(self, statements: list[Statement]) -> bool:
-        """Whether a loss is computed anew before the next gradient is."""
+    def _comes_next(self, statements: Iterable[Statement]) -> str:
+        """Whether a "loss" is computed anew before the next "gradient" is; "" where neither comes."""
         for statement in statements:
             found = uses(statement.node)
             if found.binds & {bare(name) for name in self.trace.losses}:
-                return True
+                return "loss"
             if any(self.losses.is_spelled_like_a_gradient(n) for n in found.binds | found.changes):
-                return False
+                return "gradient"
             if self.flattener.matters(statement.node):
-                return False
-        return False
+                return "gradient"
+        return ""
 
     def _has_moved(self) -> bool:
         """Whether a tensor has another value than the forward pass began with, since something was computed from it."""
@@ -164,7 +178,7 @@ class Tracer:
     def _run_if(self, statement: Statement) -> None:
         node = statement.node
         try:
-            chosen = node.body if self.machine.evaluate(node.test, statement.place.file) else node.orelse
+            chosen = node.body if self.machine.evaluate(node.test, statement.place.unit) else node.orelse
         except Exception as error:
             self.trace.stops.append(user_error(error, statement))
             return
@@ -175,7 +189,7 @@ class Tracer:
         with contextlib.ExitStack() as stack:
             try:
                 for item in node.items:
-                    entered = stack.enter_context(self.machine.evaluate(item.context_expr, statement.place.file))
+                    entered = stack.enter_context(self.machine.evaluate(item.context_expr, statement.place.unit))
                     if isinstance(item.optional_vars, ast.Name):
                         self.machine.namespace[item.optional_vars.id] = entered
             except Exception as error:
@@ -217,16 +231,19 @@ class Tracer:
                 self.recorder.open_region()
                 try:
                     self._run_block(statement, node.body)
-                except LeaveLoop:
+                except NextRound:
                     continue
+                except LeaveLoop:
+                    break
         except TimeIsUp:
             raise
         except Exception as error:
             self.trace.stops.append(user_error(error, statement))
-        self.recorder.open_region()
+        if self._comes_next(itertools.chain(*reversed(self._following))) != "gradient":
+            self.recorder.open_region()
 
     def _rounds(self, statement: Statement, limit: int) -> Iterator[None]:
-        node, namespace, file = statement.node, self.machine.namespace, statement.place.file
+        node, namespace, file = statement.node, self.machine.namespace, statement.place.unit
         if isinstance(node, ast.While):
             for _ in range(limit):
                 if not self.machine.evaluate(node.test, file):

@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 
 def is_float(value: Any) -> TypeGuard[Tensor]:
@@ -30,6 +32,8 @@ def holds(test: Callable[[Any], bool], value: Any, depth: int = 3) -> bool:
         return test(value)
     if depth == 0 or value is None or isinstance(value, int | float | str | type) or callable_module(value):
         return False
+    if isinstance(value, Module):
+        return any(map(test, (*value.parameters(), *value.buffers())))
     if isinstance(value, list | tuple):
         return any(holds(test, v, depth - 1) for v in value[:64])
     if isinstance(value, dict):
@@ -71,7 +75,7 @@ def has_attributes(value: Any) -> bool:
 
 def callable_module(value: Any) -> bool:
     """Whether the value is a module or a plain function, which hold no data of the pass."""
-    return type(value).__name__ in {"module", "function", "builtin_function_or_method", "Nothing"}
+    return isinstance(value, ModuleType) or type(value).__name__ in {"function", "builtin_function_or_method"}
 
 
 def is_object(value: Any) -> bool:
@@ -96,6 +100,8 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if is_array(value):
             memo[id(value)] = new = convert(torch.from_numpy(value.copy())).numpy()
             return new
+        if isinstance(value, Module) and depth:
+            return copied_module(value)
         plain = not holds(_holds_floats, value, depth) and not attribute_of(value, "handgrad_copies")
         if depth == 0 or callable_module(value) or plain:
             new = value
@@ -123,6 +129,13 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         memo[id(value)] = new
         for key, held in attributes(value).items():
             object.__setattr__(new, key, copy(held, depth - 1))
+        return new
+
+    def copied_module(module: Module) -> Module:
+        memo[id(module)] = new = object.__new__(type(module))
+        for key, held in vars(module).items():
+            inside = key in ("_parameters", "_buffers", "_modules")
+            new.__dict__[key] = {k: copy(v, 2) for k, v in held.items()} if inside else copy(held, 2)
         return new
 
     return {name: copy(value, 4) for name, value in values.items()}

@@ -21,7 +21,7 @@ class Case:
 
     `gradients` holds the gradients by their own names, of which the user keeps those in `arrays` as NumPy arrays, and
     `by_variable` by those of their variables; `value` is what the
-    line differentiates in the pass `forward`, whose gradients `flow` holds.
+    line differentiates in the pass `forward`, whose gradients `flow` holds, and `scale` what `want` is a multiple by.
     """
 
     label: str
@@ -36,6 +36,7 @@ class Case:
     value: Value
     flow: dict[Value, Tensor]
     consumers: list[Value]
+    scale: float = 1
 
     @property
     def slack(self) -> float:
@@ -46,7 +47,7 @@ class Case:
     def parts(self) -> list[tuple[str, Tensor]]:
         """What each value made from this one adds to its gradient."""
         made = [(c.name, self.forward.local(c, self.flow[c], [self.value])[0]) for c in self.consumers]
-        return [(name, part) for name, part in made if part is not None]
+        return [(name, part * self.scale) for name, part in made if part is not None]
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.read.names import uses
+from handgrad.checker.read.names import needs, uses
 from handgrad.checker.run.machine import UserError
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import holds_float, is_float
@@ -15,14 +15,23 @@ from handgrad.checker.run.values import holds_float, is_float
 _CLIPS = re.compile(r"\b(clip|clamp)")
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Chain:
-    """The statements that together make one gradient: its first assignment and what is added to it later."""
+    """The statements that together make one gradient: its first assignment and what is added to it later.
+
+    `skipped` says how many losses, and values that its variable had, it passes over before its own.
+    """
 
     name: str
     variable: str
-    region: Region
-    steps: list[Step]
+    region: Region = field(compare=False, repr=False)
+    steps: tuple[Step, ...]
+    skipped: int = 0
+
+    def within(self, region: Region) -> "Chain":
+        """The same statements as they are read in `region`."""
+        steps = {step.index: step for step in region.steps}
+        return replace(self, region=region, steps=tuple(steps[step.index] for step in self.steps))
 
     @property
     def last(self) -> Step:
@@ -64,19 +73,21 @@ def chains_of(region: Region) -> list[Chain]:
     A second definition starts a new chain where the first was read by another gradient, or where it answers a later
     forward statement or stands in a later cell; otherwise it overwrites the first, and both are one chain.
     """
-    found: list[Chain] = []
+    finished: list[Chain] = []
     latest: dict[str, Chain] = {}
     for step in region.steps:
         for name, variable in step.gradients.items():
             chain = latest.get(name)
             fresh = name in step.binds and name not in step.reads
-            if chain is None or (fresh and _is_answered(chain, step)):
-                chain = latest[name] = Chain(name, variable, region, [])
-                found.append(chain)
-            elif fresh and _only_begun(chain):
-                chain.steps.clear()
-            chain.steps.append(step)
-    return sorted(found, key=lambda c: c.last.index)
+            if chain is not None and fresh and _is_answered(chain, step):
+                finished.append(chain)
+                chain = None
+            if chain is None:
+                latest[name] = Chain(name, variable, region, (step,))
+            else:
+                begun = () if fresh and _only_begun(chain) else chain.steps
+                latest[name] = replace(chain, steps=(*begun, step))
+    return sorted([*finished, *latest.values()], key=lambda c: (c.last.index, c.steps[0].index))
 
 
 def before_the_update(chain: Chain, decays: bool) -> Chain | None:
@@ -84,7 +95,7 @@ def before_the_update(chain: Chain, decays: bool) -> Chain | None:
     steps = list(chain.steps)
     while len(steps) > 1 and (_clips(steps[-1], chain) or (decays and _decays(steps[-1], chain))):
         steps.pop()
-    return Chain(chain.name, chain.variable, chain.region, steps) if len(steps) < len(chain.steps) else None
+    return replace(chain, steps=tuple(steps)) if len(steps) < len(chain.steps) else None
 
 
 def _clips(step: Step, chain: Chain) -> bool:
@@ -168,4 +179,5 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
 
 def _needs(step: Step) -> set[str]:
     """What a statement reads of what stands before it; a loop gives its counters their values itself."""
-    return step.reads - uses(step.statement.node).counters
+    node = step.statement.node
+    return step.reads - (uses(node).reads - needs(node)) - uses(node).counters

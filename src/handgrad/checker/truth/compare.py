@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from handgrad.checker.run.arrays import plain
+
 DOUBLE_TOLERANCE = 3e-7
 """Relative to max|reference|, where the user's line was run in float64: constants typed with seven digits pass."""
 
@@ -34,12 +36,13 @@ def as_tensor(value: Any, like: Tensor) -> Tensor | None:
     if isinstance(value, Tensor) and value.is_meta:
         return None
     if isinstance(value, Tensor):
-        return value.detach() if value.layout is torch.strided else value.detach().to_dense()
+        own = plain(value.detach())
+        return own if own.layout is torch.strided else own.to_dense()
     if isinstance(value, bool) or value is None or value is ...:
         return None
     try:
         if isinstance(value, list | tuple) and value and all(isinstance(v, Tensor) for v in value):
-            return torch.stack([v.detach() for v in value])
+            return torch.stack([plain(v.detach()) for v in value])
         return torch.as_tensor(value, dtype=like.dtype)
     except (TypeError, ValueError, RuntimeError):
         return None

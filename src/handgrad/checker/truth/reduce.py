@@ -112,7 +112,7 @@ def reduced(region: Region, relations: str) -> Reduction:
     for step in region.steps:
         node = small.node(step.statement.node)
         changed = node is not step.statement.node
-        code = compile_statement(node, step.statement.place.file) if changed else step.code
+        code = compile_statement(node, step.statement.place.unit) if changed else step.code
         again = step.plain and _is_arithmetic(step, known)
         small.steps[step] = replace(step, code=code, after=shrink.world(step.after), plain=step.plain and not again)
         small.region.steps.append(small.steps[step])

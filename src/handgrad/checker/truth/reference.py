@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.nn import Module
 
 from handgrad.checker.read.names import uses
+from handgrad.checker.run.arrays import alike, plain
 from handgrad.checker.run.machine import InDouble, Machine
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import attributes, callable_module, copy_values, holds_float, is_float, is_object
@@ -189,7 +191,7 @@ def run_forward(
         derived: the user's autograd Functions have the gradient of their forward halves, not what their backward says.
     """
     steps = needed_steps(region)
-    used = set().union(*(s.reads for s in region.steps)) if region.steps else set()
+    used = set().union(*(s.reads | set(s.gradients.values()) for s in region.steps))
     convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)
@@ -251,7 +253,7 @@ class _Runner:
             value, version = self.bound.get(id(tensor), (None, 0))
             if value is not None and isinstance(tensor, Tensor) and tensor._version == version:
                 del self.bound[id(tensor)]
-                value.bound = fresh = value.leaf.clone()
+                value.bound = fresh = alike(value.leaf.clone(), tensor)
                 self.bound[id(fresh)] = value, fresh._version
                 _replace(namespace, tensor, fresh)
                 namespace.update({n: fresh for n, held in namespace.items() if held is tensor})
@@ -281,16 +283,16 @@ class _Runner:
     def _add(self, name: str, tensor: Tensor, step: Step | None) -> Value:
         root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
         if self.cut or root:
-            data = tensor.detach()
+            data = plain(tensor.detach())
             if root:
                 if self.change is not None and not self.loss_made:
                     data = self.change(name, data)
                 data = data.clone()
             leaf = data.requires_grad_()
-            bound = leaf.clone()
+            bound = alike(leaf.clone(), tensor)
         else:
-            leaf = bound = tensor
-        value = Value(name, step, tensor, leaf, bound, root)
+            leaf, bound = plain(tensor), tensor
+        value = Value(name, step, plain(tensor), leaf, bound, root)
         if not self.cut and bound.requires_grad:
             value.edge = get_gradient_edge(bound)
         self.forward.values.append(value)
@@ -332,6 +334,11 @@ def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:
 
 def _replace_in(value: Any, old: Tensor, new: Tensor, depth: int) -> None:
     if depth == 0 or callable_module(value) or isinstance(value, Tensor | type | str):
+        return
+    if isinstance(value, Module):
+        for part in value.modules():
+            for held in (vars(part)["_parameters"], vars(part)["_buffers"]):
+                held.update({key: new for key, item in held.items() if item is old})
         return
     if isinstance(value, list):
         if len(value) > 256 or (value and not holds_float(value, depth)):

@@ -1,6 +1,7 @@
 """What is right: the true gradients of a region, in its own situation and in others."""
 
 import ast
+import copy
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.read.names import gradient_of
+from handgrad.checker.run.arrays import plain
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import is_array, is_float
 from handgrad.checker.truth.assumptions import Assumptions
@@ -30,7 +32,7 @@ class Truth:
     """The forward passes of one region and the gradients autograd finds through them; each is run once and shared.
 
     `forward` is the pass in float64, where the user's code allows it, and `own` the same in the user's own dtype.
-    `skipped` says how many losses, and values that its variable had, a chain has to pass over before its own.
+    `earlier` are the chains that belong to another loss, or to another value of their variable, than the latest.
     """
 
     def __init__(self, trace: Trace, region: Region, assumptions: Assumptions):
@@ -45,11 +47,18 @@ class Truth:
             if len(own.failed) < len(self.forward.failed):
                 self.forward, self.double = own, False
         self.own = run_forward(self.machine, region, double=False, cut=False, derived=assumptions.derived)
-        self.skipped: dict[Chain, int] = {}
+        self.earlier: tuple[Chain, ...] = ()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
         self._own: dict[Value, dict[Value, Tensor]] = {}
         self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
+
+    def read_as(self, region: Region, earlier: tuple[Chain, ...]) -> "Truth":
+        """The same passes under other claims; `region` differs in what its statements are taken to write alone."""
+        other = copy.copy(self)
+        other.region, other.earlier = region, earlier
+        vars(other).pop("unwritten", None)
+        return other
 
     @cached_property
     def is_large(self) -> bool:
@@ -66,8 +75,9 @@ class Truth:
         """The variable of every gradient that is read and nowhere written."""
         forward_names = {n for v in self.forward.values for n in v.names}
         forward_names |= {n for s in self.region.steps if not s.backward for n in s.writes}
-        names = {n for n in set().union(*(s.reads for s in self.region.steps)) if n not in self.machine.namespace}
-        spelled = {n: gradient_of(n, forward_names) for n in names - set(self.gradient_names)}
+        given = self.region.start.keys() | set().union(*(s.writes for s in self.region.steps))
+        names = set().union(*(s.reads for s in self.region.steps)) - given
+        spelled = {n: gradient_of(n, forward_names) for n in sorted(names)}
         return {n: v for n, v in spelled.items() if v}
 
     @cached_property
@@ -142,7 +152,7 @@ class Truth:
 
     def find(self, forward: Forward, chain: Chain) -> tuple[Value, Value] | None:
         """The loss a chain belongs to and the value it is the gradient of."""
-        skip = self.skipped.get(chain, 0)
+        skip = chain.skipped
         for loss in self.losses(forward, chain.last.index):
             gradients = self.sweep(forward, loss)
             for value in forward.had(chain.variable, loss.step.index + 1 if loss.step else 0):
@@ -188,19 +198,20 @@ class Truth:
                     if like_user and isinstance(actual, Tensor) and actual.numel() == found[name].numel():
                         found[name] = found[name].reshape(actual.shape)
                 elif is_float(actual := step.after.get(name)):
-                    found[name] = actual.detach().double() if self.double else actual.detach()
+                    kept = plain(actual.detach())
+                    found[name] = kept.double() if self.double else kept
         return found
 
     def own_gradient(self, chain: Chain) -> Tensor | None:
         """Autograd's answer in the user's own dtype."""
-        skip = self.skipped.get(chain, 0)
+        skip = chain.skipped
         for loss in self.losses(self.own, chain.last.index):
             if loss not in self._own:
                 self._own[loss] = own_gradients(self.own, loss, set(self.gradient_names.values()))
             for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[loss]:
                     if skip == 0:
-                        return self._own[loss][value]
+                        return self._own[loss][value] * self.region.scales.get(chain.name, 1)
                     skip -= 1
         return None
 
@@ -230,15 +241,18 @@ class Truth:
                 if other in gradients:
                     for name in other.names:
                         by_name[name] = gradients[other]
-        consumers = [v for v in forward.consumers(value, within) if v in gradients]
+        consumers, scale = (
+            [v for v in forward.consumers(value, within) if v in gradients],
+            self.region.scales.get(plan.chain.name, 1),
+        )
         size = max([float(gradients[v].abs().max()) for v in consumers if gradients[v].numel()], default=0.0)
         size = size if size < float("inf") else 0.0
         world = forward.world(before)
         if plan.chain.goes_on and plan.chain.name in world:
             world[plan.chain.name] = world[plan.chain.name] * 0
         of_others = {}
-        for chain in self.skipped:
-            if (its := self.find(forward, chain)) is not None:
+        for chain in (*self.earlier, plan.chain):
+            if chain.skipped and (its := self.find(forward, chain)) is not None:
                 flow = gradients if its[0] is loss else self.sweep(forward, its[0])
                 of_others.update({(step, chain.name): flow[its[1]] for step in chain.steps if its[1] in flow})
         if plan.clean and loss.step is not None:
@@ -247,17 +261,27 @@ class Truth:
         return Case(
             label,
             world,
-            self.gradient_values(by_name, of_others, like_user),
+            self._given(self._multiples(self.gradient_values(by_name, of_others, like_user))),
             {n for n, held in self._held(before).items() if is_array(held)},
-            by_name,
-            want=gradients.get(value, torch.zeros_like(value.leaf)),
-            noise=(1e-12 if self.double else 1e-5) * size,
+            self._given(by_name),
+            want=gradients.get(value, torch.zeros_like(value.leaf)) * scale,
+            noise=(1e-12 if self.double else 1e-5) * size * abs(scale),
             double=self.double,
             forward=forward,
             value=value,
             flow=gradients,
             consumers=consumers,
+            scale=scale,
         )
+
+    def _multiples(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients by their names, each times what its name is taken to be a multiple by."""
+        scales = self.region.scales
+        return {name: gradient * scales[name] if name in scales else gradient for name, gradient in gradients.items()}
+
+    def _given(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients as the program's own lines take them."""
+        return {name: self.machine.given(gradient) for name, gradient in gradients.items()}
 
     def _held(self, before: int) -> dict[str, Any]:
         """What the user's own run had made of every gradient before a step."""
@@ -320,7 +344,7 @@ class Truth:
 
     def _meant(self, forward: Forward, name: str, variable: str, within: set[Value]) -> Value | None:
         """The value among `within` that a gradient name stands for."""
-        chosen = (self.find(forward, chain) for chain in self.skipped if chain.name == name)
+        chosen = (self.find(forward, chain) for chain in self.earlier if chain.name == name)
         for found in filter(None, chosen):
             return found[1]
         return next((v for v in forward.versions(variable) if v in within), None)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -38,6 +39,7 @@ class Context:
     carried: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     in_index: bool = False
+    spelled: Callable[[Any], Any] = lambda proposal: proposal
     parent: ast.AST | None = None
     role: str = ""
     tensors: dict[str, Tensor] = field(init=False)
@@ -81,7 +83,7 @@ def is_method(node: Any, ctx: Context) -> bool:
 
 
 def _is_module(value: Any) -> bool:
-    return type(value).__name__ == "module"
+    return isinstance(value, ModuleType)
 
 
 def factor_kind(factor: ast.expr, ctx: Context, otherwise: str) -> str:

@@ -121,13 +121,17 @@ def a_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "sign", 0.9 if ctx.role == "value" else 1.1, negative(node)
 
 
+_TURNED = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
+
+
 @rule(ast.Name, ast.Compare)
 def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
-                yield "wrong-operator", 1.0, ast.Compare(node.left, [op()], node.comparators)
+                turned = _TURNED.get(type(node.ops[0])) is op
+                yield "wrong-operator", 0.98 if turned else 1.0, ast.Compare(node.left, [op()], node.comparators)
         return
     if node.id in ctx.integers:
         yield "wrong-operator", 1.2, ast.UnaryOp(ast.Invert(), node)

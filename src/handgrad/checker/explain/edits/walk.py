@@ -15,7 +15,7 @@ def edits(statement: ast.stmt, ctx: Context, late: bool = False) -> Iterator[Edi
             for kind, cost, new in one(node, ctx) if comes_late == late else ():
                 if isinstance(statement, ast.For):
                     kind = "wrong-index"
-                yield Edit(kind, cost, node, new, statement)
+                yield Edit(kind, cost, node, ctx.spelled(new), statement)
 
 
 def _positions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, bool, ast.AST | None]]:

@@ -1,11 +1,7 @@
-"""Check a pair of functions, or an autograd.Function, by laying both bodies out as one program.
+"""Check a pair of functions, or an autograd.Function: first whether it is right, then, of a wrong one, which line is.
 
-h = x @ w                                   the forward function, as it stands
-handgrad_out = h
-handgrad_loss = (handgrad_out * handgrad_upstream).sum()
-dout·0 = dhandgrad_out                      the backward function, its names numbered
-dx·0 = dout·0 @ w·0.T
-dx = dx·0                                   what it returns
+The verdict calls the user's code as training does, and compares each gradient with the reference. The explanation lays
+both bodies out as one program; where the two disagree, the verdict counts.
 """
 
 from collections.abc import Callable
@@ -13,39 +9,55 @@ from typing import Any
 
 import torch
 
-from handgrad.checker.faces.functions.given import Context
-from handgrad.checker.faces.functions.halves import Half, parameters_of
-from handgrad.checker.faces.functions.program import Program
-from handgrad.checker.inspection import CheckError
+from handgrad.checker.faces.functions.explaining import explained
+from handgrad.checker.faces.functions.findings import Options
+from handgrad.checker.faces.functions.pairs import Pair
+from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
+from handgrad.checker.faces.functions.telling import told
+from handgrad.checker.faces.functions.verdict import Trial
+from handgrad.checker.inspection import undisturbed
 from handgrad.checker.report import Report
 
 
-def check_pair(forward: Callable, backward: Callable, *args: Any, strict: bool = False, **kwargs: Any) -> Report:
+def check_pair(
+    forward: Callable,
+    backward: Callable,
+    *args: Any,
+    strict: bool = False,
+    reference: Callable | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    double_backward: bool = False,
+    **kwargs: Any,
+) -> Report:
     """Check `grads = backward(dout, cache)` against `out, cache = forward(*args, **kwargs)`.
 
     The gradients returned belong to the float tensors among the arguments, in order, or by name where they come as a
-    NamedTuple or a dict.
+    NamedTuple or a dict; those stored in the object of a method, to its attributes.
     """
-    program = Program(Half(forward, args, kwargs), strict, parameters_of(backward))
-    with program.undisturbed():
-        program.run_forward()
-        program.run_backward(backward, program.arguments_of_pair())
-    return program.check()
+    options = Options(reference, rtol, atol, double_backward)
+    return _report(lambda: Pair(forward, backward, args, kwargs), options, strict)
 
 
 def check_autograd_function(
-    function: type[torch.autograd.Function], *args: Any, strict: bool = False, **kwargs: Any
+    function: Any,
+    *args: Any,
+    strict: bool = False,
+    reference: Callable | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    double_backward: bool = False,
+    **kwargs: Any,
 ) -> Report:
-    """Check a custom autograd function; its reference is its own forward body under autograd."""
-    base = torch.autograd.Function
-    backward = function.backward if function.backward is not base.backward else function.vjp
-    if backward is base.backward or backward is base.vjp:
-        raise CheckError("there is no backward to check", where=function.__name__)
-    separate = function.setup_context is not base.setup_context
-    context = Context()
-    forward = Half(function.forward, args if separate else (context, *args), kwargs)
-    program = Program(forward, strict, parameters_of(backward)[1:], context)
-    with program.undisturbed():
-        program.run_forward()
-        program.run_backward(backward, program.arguments_of_function(function.setup_context if separate else None))
-    return program.check()
+    """Check a custom autograd function, or an operator of `torch.library`, against its own forward body."""
+    kind = AutogradFunction if isinstance(function, type) else Operator
+    options = Options(reference, rtol, atol, double_backward)
+    return _report(lambda: kind(function, args, kwargs), options, strict)
+
+
+def _report(made: Callable[[], Subject], options: Options, strict: bool) -> Report:
+    with undisturbed(), torch.inference_mode(False):
+        subject = made()
+        verdict = Trial(subject, options).verdict()
+        report = told(verdict, strict)
+        return explained(report, verdict) if verdict.wrong else report

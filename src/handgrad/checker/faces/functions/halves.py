@@ -185,7 +185,7 @@ class Half:
 
     def _try(self, statement: Statement) -> None:
         try:
-            self.machine.run(compile_statement(copy.deepcopy(statement.node), statement.place.file))
+            self.machine.run(compile_statement(copy.deepcopy(statement.node), statement.place.unit))
         except (Exception, SystemExit) as error:
             self.error = self.error or user_error(error, statement)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from handgrad.checker.place import Place
+from handgrad.checker.read.compared import compared
 from handgrad.checker.read.names import gradient_of, uses, variables_of
 from handgrad.checker.read.source import Source, Statement, exchanged, inner, segment
 from handgrad.checker.read.spelling import (
@@ -27,6 +28,7 @@ from handgrad.checker.read.spelling import (
 )
 from handgrad.checker.run.flat.elements import Elements
 from handgrad.checker.run.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
+from handgrad.checker.run.flat.parameters import Parameters
 from handgrad.checker.run.flat.parts import loss_apart
 from handgrad.checker.run.machine import Machine
 
@@ -66,9 +68,11 @@ class Flattener:
         """Find the user's functions."""
         self.machine = machine
         self.words = Words(source)
-        self.active = self.words.in_entries_or_calls
+        self.active = self.words.in_entries_or_calls or self.words.uses_modules
         self.entries = Entries(machine)
         self.elements = Elements(self.entries)
+        self.parameters = Parameters(self.entries)
+        self._compared = compared(source.statements)
         self.scopes: list[Scope] = list(source.scopes)
         self.not_entered: dict[Place, str] = {}
         self._definitions = {
@@ -113,9 +117,12 @@ class Flattener:
             places = self._places_of_local(bare(name), number, known)
         elif (found := gradient_of(name, {n for n in known if DOT not in n})) is not None:
             return found
+        elif self._compared.get(name) in known:
+            return self._compared[name]
         else:
             places = (self._only_entry(key, known) for key in variables_of(name))
-        return next((place for place in places if place in known), None)
+        found = next((place for place in places if place in known), None)
+        return found or next(self.parameters.variables(name, known), None)
 
     def _places_of_local(self, name: str, number: int, known: set[str]) -> Iterator[str]:
         """Its own call, its object, outside where it looks there, the forward half; what a parameter is, others say."""
@@ -188,6 +195,8 @@ class Flattener:
         if isinstance(node, ast.For) and self._goes_over_objects(node):
             yield from self._unrolled(node, statement)
             return
+        for named in self.parameters.named(node):
+            yield replace(statement, node=named, laid_out=True, role="entry")
         if self.words.has_elements:
             for named in self.elements.parameters(node):
                 yield replace(statement, node=named, laid_out=True, role="entry")
@@ -239,7 +248,7 @@ class Flattener:
         name = node.targets[0].id
         for i, (key, value) in enumerate(entries):
             entry = self.entries.add(name, key, False)
-            place = Place(statement.place.file, value.lineno, statement.place.cell)
+            place = statement.place.at(value.lineno)
             text, spelling = segment(statement.code, value), ((f"{entry} = ", ""), *statement.spelling)
             yield replace(statement, node=assignment(entry, value, value), text=text, place=place, spelling=spelling)
             node.value.values[i] = placed(ast.Name(entry, ast.Load()), value)

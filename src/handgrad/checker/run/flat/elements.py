@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.spelling import DOT, bare, is_dict_of_gradients
@@ -137,13 +138,14 @@ class Elements:
     ) -> list[dict[str, str]]:
         """For each container that may hold the variables of these gradients: the variable of every element."""
         found: list[tuple[int, dict[str, str]]] = []
-        for other in containers:
-            if other.of_gradients or isinstance(other.holder, dict) != isinstance(container.holder, dict):
-                continue
-            theirs = self._elements(other)
-            called = 100 * (other.word in variables_of(container.word))
-            for turned in (False, True) if not isinstance(other.holder, dict) else (False,):
-                if not isinstance(other.holder, dict) and len(other.holder) != len(container.holder):
+        named = isinstance(container.holder, dict)
+        alike = [c for c in containers if not c.of_gradients and isinstance(c.holder, dict) == named]
+        others = [(self._elements(c), c.word, len(c.holder)) for c in alike]
+        others += [(found, "", len(found)) for found in self._of_modules()] if not named else []
+        for theirs, word, length in others:
+            called = 100 * (word in variables_of(container.word))
+            for turned in (False, True) if not named else (False,):
+                if not named and length != len(container.holder):
                     continue
                 pairs = [(one, theirs.get(_counterpart(keys, theirs, turned), None)) for keys, one in mine.items()]
                 alike = sum(other is not None and one.value.shape == other.value.shape for one, other in pairs)
@@ -151,6 +153,13 @@ class Elements:
                     mapping = {one.name: self._name(its) for one, its in pairs if its is not None}
                     found.append((called + alike, mapping))
         return [mapping for _, mapping in sorted(found, key=lambda scored: -scored[0])]
+
+    def _of_modules(self) -> Iterator[dict[Keys, Element]]:
+        """The parameters of each module in the order of `model.parameters()`."""
+        for name, module in self.namespace.items():
+            if isinstance(module, Module) and not name.startswith("__"):
+                access = ast.Name(name, ast.Load())
+                yield {(i,): Element("", access, p) for i, p in enumerate(module.parameters())}
 
     def _name(self, one: Element) -> str:
         """What the checker calls a variable: the element's name, or the plain one of the same tensor."""

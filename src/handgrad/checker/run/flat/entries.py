@@ -55,14 +55,24 @@ class Entries:
     def at(self, node: Any) -> tuple[str, Any] | None:
         """The name for an entry or attribute, and what it holds now; None where the node is to stay as it is."""
         if (key := key_of(node)) is None:
-            return None
+            return self._layer(node)
         holder = self.resolve(node.value)
+        if isinstance(holder, Module):
+            held = _member(holder, key)
+            return (self.add(self.path(node.value, holder), key, True), held) if held is not None else None
         if isinstance(node, ast.Subscript):
             return (self.add(self.path(node.value, holder), key, False), holder.get(key)) if _is_dict(holder) else None
         if isinstance(holder, Tensor):
             return self._grad(node, holder) if key == "grad" else None
         if self.is_users(holder) and not _is_computed(holder, key):
             return self.add(self.path(node.value, holder), key, True), attributes(holder).get(key)
+        return None
+
+    def _layer(self, node: Any) -> tuple[str, Any] | None:
+        """The same for one of the modules in another: `model[0]`."""
+        holder = self.resolve(node.value) if isinstance(node, ast.Subscript) else None
+        if isinstance(holder, Module) and (held := self.resolve(node)) is not None:
+            return self.add(self.path(node.value, holder), node.slice.value, False), held
         return None
 
     def _grad(self, node: ast.Attribute, tensor: Tensor) -> tuple[str, Any] | None:
@@ -105,6 +115,8 @@ class Entries:
             return self.machine.namespace.get(node.id)
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
+            if isinstance(owner, Module):
+                return _member(owner, node.attr)
             plain = self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property)
             if plain or isinstance(owner, super):
                 return attribute_of(owner, node.attr)
@@ -112,6 +124,9 @@ class Entries:
             return super(*map(self.resolve, node.args))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             owner, key = self.resolve(node.value), node.slice.value
+            if isinstance(owner, Module) and isinstance(key, int):
+                inside = list(owner._modules.values())
+                return inside[key] if -len(inside) <= key < len(inside) else None
             if isinstance(owner, list | tuple) and isinstance(key, int):
                 return owner[key] if -len(owner) <= key < len(owner) else None
             return owner.get(key) if _is_dict(owner) else None
@@ -125,6 +140,11 @@ class Entries:
         """Whether the value is an instance of a class in the user's program."""
         ours = type(value).__module__ == self.machine.namespace.get("__name__")
         return ours and has_attributes(value) and not isinstance(value, Module | type)
+
+
+def _member(module: Module, name: str) -> Any:
+    """A parameter, a buffer or a module in a module, without asking the user's class."""
+    return next((held[name] for held in (module._parameters, module._buffers, module._modules) if name in held), None)
 
 
 def _is_computed(holder: Any, key: str) -> bool:

@@ -1,4 +1,5 @@
 // The forward pass as a graph, and its mirror image, through which the gradients flow back.
+import { Fragment, type VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Heat } from "../../parts/heat";
 import { number, px, shape } from "../../parts/numbers";
@@ -22,14 +23,25 @@ export function Graph({ judged, step, products, go }: Props) {
   const pane = useRef<HTMLDivElement>(null);
   const current = step?.node;
   const undone = new Set(step?.undoes);
+  const going = useRef(go);
+  going.current = go;
+
+  // What stays as it was from one step to the next is not drawn again.
+  const kept = useMemo(() => new globalThis.Map<string, VNode>(), [nodes, placed, marks]);
+  const drawn = (key: string, draw: () => VNode) => {
+    const found = kept.get(key) ?? draw();
+    kept.set(key, found);
+    return found;
+  };
 
   useLayoutEffect(() => {
     const place = current && placed.places.get(current);
     if (!place || !pane.current) return;
     const { clientWidth, clientHeight } = pane.current;
+    const middle = (placed.height / 2) * zoom;
     pane.current.scrollTo({
       left: place.x * zoom - clientWidth / 2,
-      top: placed.height * zoom < clientHeight ? 0 : (placed.height / 2) * zoom - clientHeight / 2,
+      top: placed.mirror(place.y) - place.y < 0.7 * clientHeight ? middle - clientHeight / 2 : placed.mirror(place.y) * zoom - clientHeight / 2,
     });
   }, [current, placed, zoom]);
 
@@ -44,40 +56,26 @@ export function Graph({ judged, step, products, go }: Props) {
                   <path d="M0.5 0.5 7 4 0.5 7.5z" />
                 </marker>
               </defs>
-              {placed.lines.map(({ from, to, points }) => {
-                const on = from === current && undone.has(to);
-                const back = points.map(({ x, y }) => ({ x, y: placed.mirror(y) })).reverse();
-                return (
-                  <g key={`${from}>${to}`} class={on ? "edge edge-on" : "edge"}>
-                    <path d={curve(points)} />
-                    <path d={curve(back)} class="edge-back" marker-end="url(#tip)" />
-                  </g>
-                );
+              {placed.lines.map((line) => {
+                const on = line.from === current && undone.has(line.to);
+                return drawn(`${line.from}>${line.to} ${on}`, () => <Edge {...line} on={on} mirror={placed.mirror} />);
               })}
             </svg>
-            {placed.lines.map(({ from, to, points }) => {
-              const product = from === current && products.get(to);
-              if (!product) return null;
-              const { x, y } = points[Math.floor(points.length / 2)]!;
-              const near = placed.places.get(to)!.x - placed.places.get(from)!.x < 2 * CARD.width;
-              const below = near ? CARD.height / 2 + 12 : 0; // where there is room
-              return (
-                <span class="product" key={to} style={{ left: px(x), top: px(placed.mirror(y) + below) }}>
-                  {product}
-                </span>
-              );
-            })}
+            {current && products.size > 0 && <Products at={placed.places.get(current)!} mirror={placed.mirror} products={products} nodes={nodes} />}
             {nodes.map((node) => {
-              const { x, y } = placed.places.get(node.id)!;
-              const shared = { node, on: node.id === current, near: undone.has(node.id), go };
-              return (
-                <>
-                  <Card key={node.id} {...shared} x={x} y={y} />
-                  {node.gradient && node.kind !== "loss" && (
-                    <Card key={`d${node.id}`} {...shared} x={x} y={placed.mirror(y)} mark={marks.get(node.id) ?? "missing"} />
-                  )}
-                </>
-              );
+              const [on, near] = [node.id === current, undone.has(node.id)];
+              return drawn(`${node.id} ${on} ${near}`, () => {
+                const { x, y } = placed.places.get(node.id)!;
+                const shared = { node, on, near, go: (id: string) => going.current(id) };
+                return (
+                  <Fragment key={node.id}>
+                    <Card {...shared} x={x} y={y} />
+                    {node.gradient && node.kind !== "loss" && (
+                      <Card {...shared} x={x} y={placed.mirror(y)} mark={marks.get(node.id) ?? "missing"} />
+                    )}
+                  </Fragment>
+                );
+              });
             })}
           </div>
         </div>
@@ -95,6 +93,47 @@ export function Graph({ judged, step, products, go }: Props) {
         </button>
       </div>
     </section>
+  );
+}
+
+interface EdgeProps {
+  from: string;
+  to: string;
+  points: { x: number; y: number }[];
+  on: boolean;
+  mirror: (y: number) => number;
+}
+
+/** From a value to what is made of it, and the way of the gradient back. */
+function Edge({ points, on, mirror }: EdgeProps) {
+  const back = points.map(({ x, y }) => ({ x, y: mirror(y) })).reverse();
+  return (
+    <g class={on ? "edge edge-on" : "edge"}>
+      <path d={curve(points)} />
+      <path d={curve(back)} marker-end="url(#tip)" />
+    </g>
+  );
+}
+
+interface ProductsProps {
+  at: { x: number; y: number };
+  mirror: (y: number) => number;
+  products: globalThis.Map<string, string>;
+  nodes: Node[];
+}
+
+/** What each path sends to the current gradient, below it on the side that it comes from. */
+function Products({ at, mirror, products, nodes }: ProductsProps) {
+  const style = { left: px(at.x + CARD.width / 2 + 4), top: px(mirror(at.y) + CARD.height / 2 - 4) };
+  return (
+    <span class="products" style={style}>
+      {[...products].map(([id, product]) => (
+        <code key={id}>
+          {products.size > 1 && <i>{nodes.find((node) => node.id === id)!.name}</i>}
+          {product}
+        </code>
+      ))}
+    </span>
   );
 }
 

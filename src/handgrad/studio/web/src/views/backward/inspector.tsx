@@ -1,6 +1,6 @@
 // What there is to say about the current line: where it comes from, yours and the right one, and one element as a sum.
 import { useEffect, useState } from "preact/hooks";
-import { useAnswer, useShow, useTopic } from "../../hooks";
+import { useAnswer, useConnection, useShow, useTopic } from "../../hooks";
 import { Formula } from "../../parts/formula";
 import { Heat } from "../../parts/heat";
 import { number, shape } from "../../parts/numbers";
@@ -18,6 +18,7 @@ interface Props {
 }
 
 export function Inspector({ judged, step, level, reveal, mend }: Props) {
+  const alive = useConnection() !== "file";
   const [cell, setCell] = useState<[number, number] | null>(null);
   useEffect(() => setCell(null), [step.node]);
   const detail = useAnswer<Detail>("backward", { what: "detail", node: step.node }, judged);
@@ -43,7 +44,7 @@ export function Inspector({ judged, step, level, reveal, mend }: Props) {
       {mark !== "right" && mark !== "inherited" && (
         <Hints judged={judged} step={step} level={level} reveal={reveal} mend={mend} hasRule={!!derived?.first} />
       )}
-      {detail.value && <Maps detail={detail.value} step={step} picked={element.value} pick={setCell} />}
+      {detail.value && <Maps detail={detail.value} step={step} picked={element.value} pick={alive ? setCell : null} />}
       {element.value && <Sum element={element.value} step={step} />}
       {(detail.error ?? element.error) && <p class="waiting">{detail.error ?? element.error}</p>}
     </section>
@@ -66,7 +67,7 @@ interface MapsProps {
   detail: Detail;
   step: Step;
   picked: Element | null;
-  pick: (cell: [number, number]) => void;
+  pick: ((cell: [number, number]) => void) | null;
 }
 
 function Maps({ detail, step, picked, pick }: MapsProps) {
@@ -92,7 +93,7 @@ function Maps({ detail, step, picked, pick }: MapsProps) {
                 label={`${step.gradient}, ${title}`}
                 width={178}
                 height={150}
-                pick={title === "yours" && differs(detail) ? undefined : pick}
+                pick={(title !== "yours" || !differs(detail)) && pick ? pick : undefined}
                 picked={title === "yours" && differs(detail) ? null : cell}
               />
             </figure>

@@ -1,0 +1,219 @@
+"""What is right: the vector-Jacobian products of a forward pass, by autograd, by a reference, or by differences."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.faces.functions.inputs import Input
+from handgrad.checker.faces.functions.subjects import Subject
+from handgrad.checker.inspection import CheckError
+from handgrad.checker.run.machine import InDouble, Randomness
+from handgrad.checker.truth.assumptions import differentiated
+from handgrad.checker.truth.compare import DOUBLE_TOLERANCE
+
+MOST_ELEMENTS = 2048
+"""Each element takes two calls of the forward pass."""
+Values = dict[Input, Tensor]
+
+
+class Laboratory:
+    """Runs the subject under one set of conditions: the same random numbers, and one precision."""
+
+    def __init__(self, subject: Subject, double: bool = True):
+        """Remember the random generators."""
+        self.subject, self.double = subject, double
+        self.generators = {str(i): v for i, v in enumerate(_generators(subject.world.values))}
+        self.randomness = Randomness.now(self.generators)
+
+    @contextlib.contextmanager
+    def conditions(self, track: bool) -> Iterator[None]:
+        """Everything in float64 where that is asked for, and the random generators where they were."""
+        self.randomness.restore(self.generators)
+        default = torch.get_default_dtype()
+        with torch.set_grad_enabled(track), contextlib.ExitStack() as stack:
+            if self.double:
+                torch.set_default_dtype(torch.float64)
+                stack.enter_context(InDouble())
+            try:
+                yield
+            finally:
+                torch.set_default_dtype(default)
+
+    def outputs(self, values: Values, function: Callable | None = None) -> list[Tensor]:
+        """The float outputs for these values of the inputs, by the forward pass or another function."""
+        with self.conditions(track=False):
+            return [t.detach() for t in self._made(values, False, function)[0]]
+
+    def traced(self, values: Values, function: Callable | None = None) -> tuple[list[Tensor], Values]:
+        """The same under autograd, and the leaves that it can be differentiated by."""
+        module = getattr(getattr(self.subject, "function", None), "__module__", "")
+        with self.conditions(track=True), differentiated(module, set()):
+            return self._made(values, True, function)
+
+    def _made(self, values: Values, track: bool, function: Callable | None) -> tuple[list[Tensor], Values]:
+        given = self.subject.world.fresh(values, double=self.double, track=track)
+        if function is None:
+            return self.subject.outputs(given), given.leaves
+        made = function(*given.args, **given.kwargs)
+        return [t for t in (made if isinstance(made, tuple) else (made,)) if isinstance(t, Tensor)], given.leaves
+
+    def gradients(
+        self, values: Values, upstream: Callable[[list[Tensor]], list[Tensor | None]], wanted: set[Input] | None = None
+    ) -> Values:
+        """What the user's backward pass makes of the upstream gradients chosen for its outputs."""
+        with self.conditions(track=True):
+            ran = self.subject.run(self.subject.world.fresh(values, double=self.double), wanted)
+            return ran.pull(upstream([t.detach() for t in ran.outputs]))
+
+
+class ByAutograd:
+    """Through the forward pass, or through a reference function."""
+
+    note: str | None = None
+
+    def __init__(self, laboratory: Laboratory, values: Values, reference: Callable | None = None):
+        """Run it once.
+
+        Raises:
+            NotFollowedError: autograd does not see through it.
+        """
+        self.tolerance = DOUBLE_TOLERANCE if laboratory.double else 1e-4
+        with _modes_ignored():
+            self.outputs, self.leaves = laboratory.traced(values, reference)
+        if not any(t.requires_grad for t in self.outputs):
+            raise NotFollowedError
+
+    def gradients(self, upstreams: list[Tensor | None], create_graph: bool = False) -> Values:
+        """The gradient of every input."""
+        pairs = [(o, u) for o, u in zip(self.outputs, upstreams, strict=False) if u is not None and o.requires_grad]
+        leaves = {one: leaf for one, leaf in self.leaves.items() if leaf.requires_grad}
+        if not pairs:
+            return {one: torch.zeros_like(leaf) for one, leaf in self.leaves.items()}
+        outs, ups = zip(*((o, u.to(o.dtype)) for o, u in pairs), strict=True)
+        try:
+            found = torch.autograd.grad(
+                outs, list(leaves.values()), ups, retain_graph=True, allow_unused=True, create_graph=create_graph
+            )
+        except RuntimeError as error:
+            raise NotFollowedError from error
+        made = dict(zip(leaves, found, strict=True))
+        return {o: torch.zeros_like(leaf) if (g := made.get(o)) is None else g for o, leaf in self.leaves.items()}
+
+
+class NotFollowedError(Exception):
+    """Autograd does not see through a forward pass."""
+
+
+class ByDifferences:
+    """f'(x) v = (f(x + h v) - f(x - h v)) / 2h, an element of the inputs at a time; its error is of the order of h**2.
+
+    Of a forward pass that computes in float32 inside, the step is longer, and the answer coarser.
+    """
+
+    def __init__(self, laboratory: Laboratory, values: Values, reference: Callable | None = None):
+        """Find a step whose slopes agree with those of another.
+
+        Raises:
+            CheckError: none does, or there are too many elements.
+        """
+        self.laboratory, self.function = laboratory, reference
+        inputs = [*laboratory.subject.inputs, *laboratory.subject.world.objects]
+        self.values = {one: values.get(one, one.value).detach() for one in inputs}
+        subject, size = laboratory.subject, sum(v.numel() for v in self.values.values())
+        complex_ = any(v.is_complex() for v in self.values.values())
+        kept = next((pair for pair in ((1e-5, 1e-6), (5e-3, 2e-2)) if self._is_smooth(*pair)), None)
+        if size > MOST_ELEMENTS or complex_ or kept is None:
+            got = f"{size} elements" if size > MOST_ELEMENTS else "complex numbers" if complex_ else None
+            raise CheckError(
+                "autograd cannot follow the forward function, nor can differences of its values",
+                got=got,
+                expected=f"torch operations, or a smooth function of at most {MOST_ELEMENTS} elements",
+                where=subject.name,
+                next_step="Give reference=fn, a function in PyTorch that computes the same.",
+            )
+        self.step, self.tolerance = kept
+        self.note = (
+            "autograd cannot follow the forward function, so that its derivative is taken by central differences."
+        )
+        if self.step > 1e-4:
+            self.note += (
+                f" It computes in float32, so that a difference below {self.tolerance:.0%} is not seen;"
+                " reference=fn names a function in PyTorch that computes the same."
+            )
+
+    def gradients(self, upstreams: list[Tensor | None], create_graph: bool = False) -> Values:  # noqa: ARG002
+        """The gradient of every input."""
+        return {
+            one: torch.stack(
+                [
+                    sum(
+                        ((c * u).sum() for c, u in zip(column, upstreams, strict=False) if u is not None),
+                        torch.zeros(()).double(),
+                    )
+                    for column in columns
+                ]
+            ).reshape(one_value.shape)
+            if columns
+            else torch.zeros_like(one_value)
+            for (one, one_value), columns in ((pair, self._columns[pair[0]]) for pair in self.values.items())
+        }
+
+    @functools.cached_property
+    def _columns(self) -> dict[Input, list[list[Tensor]]]:
+        """Of each element of each input, how the outputs change with it."""
+        found: dict[Input, list[list[Tensor]]] = {}
+        for one, value in self.values.items():
+            found[one] = []
+            for i in range(value.numel()):
+                direction = torch.zeros(value.numel(), dtype=torch.float64)
+                direction[i] = max(1.0, abs(float(value.reshape(-1)[i])))
+                slopes = self._slopes({one: direction.reshape(value.shape)}, self.step)
+                found[one].append([s / direction[i] for s in slopes])
+        return found
+
+    def _slopes(self, directions: Values, step: float) -> list[Tensor]:
+        ends = []
+        for sign in (step, -step):
+            moved = {one: self.values[one].double() + sign * d for one, d in directions.items()}
+            ends.append(self.laboratory.outputs({**self.values, **moved}, self.function))
+        return [(up.double() - down.double()) / (2 * step) for up, down in zip(*ends, strict=True)]
+
+    def _is_smooth(self, step: float, tolerance: float) -> bool:
+        """Whether steps of different lengths give the same slopes, which rounding in the function prevents."""
+        generator = torch.Generator().manual_seed(5)
+        directions = {
+            one: torch.randn(v.shape, generator=generator, dtype=torch.float64) for one, v in self.values.items()
+        }
+        try:
+            short, long = self._slopes(directions, step), self._slopes(directions, 4 * step)
+        except Exception:
+            return False
+        size = max([1e-3, *(float(s.abs().max()) for s in short if s.numel())])
+        return all(
+            float((a - b).abs().max()) <= tolerance * max(1.0, size)
+            for a, b in zip(short, long, strict=True)
+            if a.numel()
+        )
+
+
+@contextlib.contextmanager
+def _modes_ignored() -> Iterator[None]:
+    """`torch.no_grad` inside of a forward pass does not keep autograd from following it."""
+    kind = torch.no_grad
+    enter = kind.__enter__
+    kind.__enter__ = lambda self: setattr(self, "prev", torch.is_grad_enabled())
+    try:
+        yield
+    finally:
+        kind.__enter__ = enter
+
+
+def _generators(value: Any, depth: int = 3) -> list[torch.Generator]:
+    if isinstance(value, torch.Generator):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [g for item in items for g in (_generators(item, depth - 1) if depth else ())]

@@ -1,0 +1,143 @@
+"""From a verdict to a report: one row for each input, in its own words, and what the laid-out program explains."""
+
+import linecache
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.faces.functions.findings import Finding, Verdict
+from handgrad.checker.faces.functions.inputs import Input
+from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory
+from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
+from handgrad.checker.faces.functions.upstreams import RANDOM
+from handgrad.checker.place import Place
+from handgrad.checker.report import Diagnosis, Report, VariableReport
+from handgrad.checker.truth.compare import align, compare
+from handgrad.checker.truth.numbers import constant_ratio, missing_sum
+
+FLAT = "the right gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is"
+
+
+def told(verdict: Verdict, strict: bool) -> Report:
+    """The report on what was found of the two functions as they are, without a line to blame."""
+    place, text = _returned_at(verdict.subject)
+    report = Report(None, strict=strict, notes=list(dict.fromkeys(verdict.notes)))
+    report.faults = [str(raised) for raised in verdict.raised]
+    report.variables = list(_rows(verdict, place, text))
+    report.notes += list(_notes(verdict))
+    return report
+
+
+def _returned_at(subject: Subject) -> tuple[Place | None, str]:
+    """Where the backward function returns, and the text of that line."""
+    line, (_, file) = subject.returns, subject.definition
+    return (Place(file, line), linecache.getline(file, line).strip()) if line else (None, "")
+
+
+def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[VariableReport]:
+    own = _in_own_precision(verdict)
+    for one, found in verdict.findings.items():
+        got, want = own.get(one, (found.got, found.want)) if not found.fault else (found.got, found.want)
+        row = VariableReport(one.text, one.gradient, list(want.shape), place, "close", text=text, chain_place=place)
+        if got is not None and not (want.is_complex() or got.is_complex()):
+            measured = compare(got, want)
+            row.exact, row.maxdiff = measured.exact and measured.same_shape, measured.maxdiff
+            row.approximate, row.relative_error = measured.approximate, measured.relative_error
+        elif got is not None and got.shape == want.shape:
+            row.maxdiff = float((got - want).abs().max()) if got.numel() else 0.0
+            row.exact = row.maxdiff == 0.0
+        row.approximate = row.approximate or not found.fault
+        row.verdict = "exact" if row.exact else "close"
+        if found.fault:
+            row.verdict, row.cause = found.fault, "own"
+            row.diagnosis = [_diagnosis(verdict, found)]
+        yield row
+    for one in verdict.subject.inputs:
+        if one not in verdict.findings:
+            yield VariableReport(one.text, one.gradient, list(one.value.shape), None, "missing")
+
+
+def _in_own_precision(verdict: Verdict) -> dict[Input, tuple[Tensor, Tensor]]:
+    """What the user's own run makes, and autograd in the same precision; nothing where autograd cannot follow."""
+    laboratory = Laboratory(verdict.subject, double=False)
+    try:
+        oracle = ByAutograd(laboratory, {})
+        got = laboratory.gradients({}, RANDOM)
+        want = oracle.gradients(RANDOM(oracle.outputs))
+    except Exception:
+        return {}
+    return {one: (g.detach(), want[one]) for one, g in got.items() if isinstance(g, Tensor) and one in want}
+
+
+def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
+    """What the values alone say."""
+    one, got, want, upstream = found.one, found.got, found.want, found.upstream
+    if found.fault == "missing":
+        return Diagnosis("missing", f"{one.gradient} is not written yet.")
+    if found.fault == "shape" and got is not None:
+        return Diagnosis("shape", f"the shape is {tuple(got.shape)}, that of {one.text} {tuple(want.shape)}.")
+    if upstream is not None and upstream.words:
+        advice = f"; {upstream.advice.format(_upstream_name(verdict.subject))}" if upstream.advice else ""
+        where = "for a contiguous upstream gradient alone" if upstream.advice else "otherwise"
+        return Diagnosis("unknown", f"{one.gradient} is right {where}, and wrong where {upstream.words}{advice}.")
+    if not bool(want.any()):
+        return Diagnosis("unknown", f"{FLAT}; a straight-through estimator differs from it on purpose.")
+    if got is None:
+        return Diagnosis("unknown", f"{one.gradient} is not a tensor.")
+    kind, message = _symptom(got, want)
+    return Diagnosis(kind, f"{one.gradient} {message}.")
+
+
+def _symptom(got: Tensor, want: Tensor) -> tuple[str, str]:
+    if want.is_complex() or got.is_complex():
+        if got.shape == want.shape and torch.allclose(got.conj().to(want.dtype), want):
+            return "unknown", "is the complex conjugate of the right gradient"
+        if got.shape == want.shape and torch.allclose(-got.to(want.dtype), want):
+            return "sign", "has the wrong sign"
+        return "unknown", "is wrong"
+    got, want = got.double(), want.double()
+    if got.shape != want.shape and (dims := missing_sum(got, want, 1e-9, 1e-6)):
+        return "missing-sum", f"lacks a sum over dimensions {dims}"
+    if got.shape != want.shape and align(got, want) is None:
+        return "shape", f"has the shape {tuple(got.shape)}; it should be {tuple(want.shape)}"
+    aligned = align(got, want)
+    if aligned is not None and (ratio := constant_ratio(aligned, want, 1e-6)) is not None:
+        if math.isclose(ratio, -1, rel_tol=1e-6):
+            return "sign", "has the wrong sign"
+        return "scale", f"is {1 / ratio:.6g} times the right gradient; it has to be multiplied by {ratio:.6g}"
+    if aligned is not None and not bool(aligned.any()):
+        return "unknown", "is zero, and should not be"
+    if aligned is not None and not bool(torch.isfinite(aligned).all()):
+        return "unknown", "is not finite"
+    wrong = (aligned - want).abs() > 1e-6 * want.abs().max() if aligned is not None else None
+    if wrong is not None and 0 < int(wrong.sum()) <= wrong.numel() // 2:
+        where = tuple(wrong.nonzero()[0].tolist())
+        return "unknown", f"is wrong in {int(wrong.sum())} of {wrong.numel()} elements, the first at {where}"
+    return "unknown", "is wrong"
+
+
+def _upstream_name(subject: Subject) -> str:
+    """What the backward function calls the gradient that it is given."""
+    node, _ = subject.definition
+    names = [a.arg for a in node.args.args] if node is not None else []
+    if isinstance(subject, AutogradFunction):
+        names = names[names[:1] == ["cls"] :][1:]
+    return names[0] if names else "g"
+
+
+def _notes(verdict: Verdict) -> Iterator[str]:
+    subject = verdict.subject
+    if isinstance(subject, AutogradFunction) and not isinstance(subject, Operator):
+        for one in subject.inputs:
+            i = one.paths[0][1]
+            raw = subject.returned[i] if i < len(subject.returned) else None
+            if isinstance(raw, Tensor) and raw.shape != one.value.shape and not verdict.raised and not verdict.wrong:
+                yield (
+                    f"backward returns {tuple(raw.shape)} for {one.text} of {tuple(one.value.shape)}; "
+                    "autograd sums it to that shape."
+                )
+    for text in verdict.unjudged:
+        kind = "backward returns None for" if isinstance(subject, AutogradFunction) else "no gradient was found for"
+        yield f"{kind} {text}, whose gradient is not checked."

@@ -1,0 +1,267 @@
+"""Right or wrong: what the user's own code makes of upstream gradients, beside the reference."""
+
+import traceback
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from handgrad.checker.faces.functions.findings import Finding, Options, Raised, Verdict
+from handgrad.checker.faces.functions.inputs import Input
+from handgrad.checker.faces.functions.measuring import distance, same, size_of
+from handgrad.checker.faces.functions.oracles import ByAutograd, ByDifferences, Laboratory, NotFollowedError, Values
+from handgrad.checker.faces.functions.sizes import at_distinct_sizes
+from handgrad.checker.faces.functions.subjects import Refused, Subject
+from handgrad.checker.faces.functions.upstreams import RANDOM, Upstream, upstreams
+from handgrad.checker.guard import said
+from handgrad.checker.inspection import CheckError
+from handgrad.checker.truth.compare import align, as_tensor
+
+Oracle = ByAutograd | ByDifferences
+SINGLE = 1e-4
+
+
+class Trial:
+    """Judges one subject."""
+
+    def __init__(self, subject: Subject, options: Options):
+        """Choose the precision that the code runs in."""
+        self.subject, self.options = subject, options
+        self.notes: list[str] = []
+        self.raised: list[Raised] = []
+        self.own: Values = {one: one.value for one in [*subject.inputs, *subject.world.objects]}
+        self.laboratory = self._laboratory()
+        self.outputs = self._outputs()
+        self.loose = False
+
+    def verdict(self) -> Verdict:
+        """Judge every input."""
+        found = Verdict(self.subject, self.laboratory, notes=self.notes, raised=self.raised)
+        if not self.raised:
+            oracle = self._oracle(self.own)
+            self._judge(oracle, found)
+            if not found.wrong and not found.raised:
+                self._judge_at_distinct_sizes(found)
+        return found
+
+    # --- how it can be run -----------------------------------------------------------------------------------------
+
+    def _laboratory(self) -> Laboratory:
+        """In float64, or where that raises and the code's own precision does not, in that one."""
+        laboratory = Laboratory(self.subject)
+        try:
+            laboratory.gradients(self.own, RANDOM)
+        except Refused:
+            return laboratory
+        except Exception as error:
+            plain = Laboratory(self.subject, double=False)
+            try:
+                plain.gradients(self.own, RANDOM)
+            except Exception:
+                return laboratory
+            self.notes.append(f"judged in the dtype that is given, since in float64 it raises {said(error)}")
+            return plain
+        return laboratory
+
+    def _outputs(self) -> list[Tensor]:
+        try:
+            outputs = self.laboratory.outputs(self.own)
+        except Exception as error:
+            if isinstance(error, CheckError):
+                raise
+            raise CheckError(f"the forward function raises {said(error)}", where=self.subject.name) from None
+        if not outputs:
+            raise CheckError(
+                "the forward function returns no tensor of floats to differentiate",
+                where=self.subject.name,
+            )
+        if not any(bool(torch.isfinite(o).any()) for o in outputs if o.numel()) and any(o.numel() for o in outputs):
+            raise CheckError("the output is not finite, so that no gradient can be judged", where=self.subject.name)
+        return outputs
+
+    def _oracle(self, values: Values) -> Oracle:
+        """What can be asked for the right answer."""
+        reference = self.options.reference
+        try:
+            oracle = ByAutograd(self.laboratory, values, reference)
+            oracle.gradients(RANDOM(oracle.outputs))
+        except NotFollowedError:
+            return ByDifferences(self.laboratory, values, reference)
+        except Exception as error:
+            if reference is not None:
+                raise CheckError(f"the reference raises {said(error)}", where=self.subject.name) from None
+            return ByDifferences(self.laboratory, values)
+        mine = self.laboratory.outputs(values)
+        shapes = [[tuple(o.shape) for o in made] for made in (oracle.outputs, mine)]
+        if reference is not None and shapes[0] != shapes[1]:
+            raise CheckError(
+                "the reference returns something else than the forward function",
+                got=f"tensors of shape {shapes[0]}",
+                expected=shapes[1],
+                where=self.subject.name,
+            )
+        if reference is None and not same(oracle.outputs, mine):
+            return ByDifferences(self.laboratory, values)
+        if reference is not None and not same(oracle.outputs, mine, SINGLE):
+            self.notes.append("the reference computes other values than the forward function; judged by its gradients.")
+        return oracle
+
+    # --- judging ---------------------------------------------------------------------------------------------------
+
+    def _judge(self, oracle: Oracle, verdict: Verdict) -> None:
+        if oracle.note and oracle.note not in verdict.notes:
+            verdict.notes.append(oracle.note)
+        for upstream in upstreams(self.subject, self.outputs):
+            got = self._gradients(self.own, upstream, verdict)
+            if got is None and upstream.kind == "random":
+                return
+            if got is None:
+                continue
+            want = oracle.gradients(upstream(self.outputs))
+            if upstream.kind == "random" and upstream.seed == RANDOM.seed:
+                self._begin(got, want, verdict)
+            for one in verdict.findings.keys() & got.keys():
+                if verdict.findings[one].fault is None:
+                    fault = self._fault(got[one], want[one], want, oracle)
+                    if fault:
+                        verdict.findings[one] = Finding(one, as_tensor(got[one], want[one]), want[one], fault, upstream)
+            if upstream.kind == "random" and verdict.wrong and isinstance(oracle, ByAutograd):
+                self._acquit(upstream, verdict)
+
+    def _begin(self, got: dict[Input, Tensor], want: Values, verdict: Verdict) -> None:
+        """Which inputs are judged: those a gradient came for, and those whose gradient is not zero."""
+        subject = self.subject
+        some = any(value is not None for value in got.values())
+        for one in subject.inputs:
+            value, zero = got.get(one), not bool(want[one].any())
+            if value is None and zero and some:
+                verdict.findings[one] = Finding(one, torch.zeros_like(want[one]), want[one])
+                got.pop(one, None)
+            elif value is None and some and self._is_excused(one):
+                verdict.unjudged.append(one.text)
+            elif value is None:
+                verdict.findings[one] = Finding(one, None, want[one], "missing", RANDOM)
+            else:
+                verdict.findings[one] = Finding(one, as_tensor(value, want[one]), want[one])
+        for one in subject.world.objects:
+            if one in got:
+                verdict.findings[one] = Finding(one, as_tensor(got[one], want[one]), want[one])
+            elif bool(want[one].any()):
+                verdict.unjudged.append(one.text)
+
+    def _is_excused(self, one: Input) -> bool:
+        """Whether None is meant for an input, while another gets a gradient."""
+        asked = any(other.value.requires_grad for other in self.subject.inputs)
+        return not one.value.requires_grad and (asked or not self.subject.names_what_it_returns(one))
+
+    def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
+        """What the user's code makes, None where it raises: that is told once."""
+        try:
+            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+        except NotImplementedError:
+            return {}
+        except Refused as error:
+            raised = Raised(self.subject.returns, str(error).rstrip("."), upstream.words)
+        except CheckError:
+            raise
+        except (Exception, SystemExit) as error:
+            raised = Raised(self._line(error), said(error), upstream.words)
+        loud = self.subject.engine or upstream.kind == "random"
+        known = [*verdict.raised, *(r for r in verdict.raised)]
+        if not loud:
+            verdict.notes.append(f"{raised}.")
+        elif not any(r.line == raised.line and r.message == raised.message for r in known):
+            verdict.raised.append(raised)
+        return None
+
+    def _line(self, error: BaseException) -> int | None:
+        """The last line of the user's two functions that an exception came from."""
+        frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(error.__traceback__)]
+        line = next((n for file, n in reversed(frames) if file in self.subject.files), None)
+        return line or self.subject.line_of(str(error).split(" ")[0])
+
+    def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
+        """What is wrong with a gradient."""
+        if got is None:
+            return "missing" if bool(want.any()) else None
+        tensor = as_tensor(got, want)
+        if tensor is None:
+            return "wrong"
+        aligned = tensor if tensor.shape == want.shape else align(tensor, want)
+        if aligned is None or not self._close(aligned, want, all_, oracle):
+            return "wrong"
+        return "shape" if tensor.shape != want.shape else None
+
+    def _close(self, got: Tensor, want: Tensor, all_: Values, oracle: Oracle) -> bool:
+        rtol, atol = self.options.rtol, self.options.atol
+        if rtol is not None or atol is not None:
+            return torch.allclose(got.to(want.dtype), want, rtol or 0.0, atol or 0.0, equal_nan=True)
+        noise = (1e-11 if self.laboratory.double else 1e-6) * max(1.0, *map(size_of, all_.values()))
+        apart, size = distance(got, want), size_of(want)
+        if apart <= oracle.tolerance * size + noise:
+            return True
+        return apart <= SINGLE * size + noise and self._computes_in_single()
+
+    def _computes_in_single(self) -> bool:
+        """Whether it rounds to float32 inside, so that three times the upstream is not three times the result."""
+
+        def tripled(outputs: list[Tensor]) -> list[Tensor | None]:
+            return [None if u is None else 3 * u for u in RANDOM(outputs)]
+
+        if not self.loose:
+            try:
+                once, thrice = self.laboratory.gradients(self.own, RANDOM), self.laboratory.gradients(self.own, tripled)
+            except Exception:
+                return False
+            for one, a in once.items():
+                b = thrice.get(one)
+                if isinstance(a, Tensor) and isinstance(b, Tensor) and a.shape == b.shape and a.numel():
+                    size = float(b.abs().max())
+                    self.loose = self.loose or float((3 * a - b).abs().max()) > 1e-10 * size > 0
+        return self.loose
+
+    def _acquit(self, upstream: Upstream, verdict: Verdict) -> None:
+        """Where autograd is misled, by `detach` or a Function inside, what the values themselves change by counts."""
+        if self.options.reference is not None or verdict.laboratory.double is False:
+            return
+        try:
+            differences = ByDifferences(self.laboratory, self.own)
+            got = self.laboratory.gradients(self.own, upstream)
+            want = differences.gradients(upstream(self.outputs))
+        except Exception:
+            return
+        for found in verdict.wrong:
+            one = found.one
+            if self._fault(got.get(one), want[one], want, differences) is None:
+                verdict.findings[one] = replace(found, fault=None, want=want[one], upstream=None)
+                note = (
+                    "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
+                )
+                if note not in verdict.notes:
+                    verdict.notes.append(note)
+
+    def _judge_at_distinct_sizes(self, verdict: Verdict) -> None:
+        values = at_distinct_sizes(self.laboratory)
+        if values is None:
+            return
+        try:
+            outputs = self.laboratory.outputs(values)
+            oracle = self._oracle(values)
+            want = oracle.gradients(RANDOM(outputs))
+        except Exception:
+            return
+        shapes = ", ".join(
+            f"{one.text} of {'×'.join(map(str, v.shape))}" for one, v in values.items() if one in verdict.findings
+        )
+        try:
+            got = self.laboratory.gradients(values, RANDOM)
+        except Exception as error:
+            verdict.raised.append(Raised(self._line(error), said(error), f"the sizes are distinct: {shapes}"))
+            return
+        upstream = Upstream("sizes", f"the sizes are distinct: {shapes}")
+        for one, found in list(verdict.findings.items()):
+            if one in got and (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
+                made = as_tensor(got[one], want[one])
+                verdict.findings[one] = replace(
+                    found, got=made, want=want[one], fault=fault, upstream=upstream, values=values
+                )

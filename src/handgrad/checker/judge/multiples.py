@@ -1,0 +1,127 @@
+"""Gradients that are kept as a multiple of what they are called, as in `dZ = A - Y`, and then `dW = 1 / m * dZ @ X.T`.
+
+That is a convention of courses: what it multiplies by is claimed of the name, its line is judged by it, and the lines
+that use the name are given the multiple.
+"""
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from handgrad.checker.judge.blame import Judge, Judgement
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.place import Place
+from handgrad.checker.read.spelling import bare
+from handgrad.checker.truth.compare import as_tensor
+from handgrad.checker.truth.numbers import constant_ratio
+
+_DATA = re.compile(r"A0$|[xX](_?\w*)?$|(inputs?|data|images?)$")
+"""How people call what a network is given."""
+
+
+def with_multiples(found: Interpretation) -> Interpretation:
+    """The interpretation with the multiples that leave fewer lines wrong; those that are right are left out."""
+    for judgement in found.wrong:
+        hypotheses = ((factor, _scaled(found, judgement, factor)) for factor in _factors(found, judgement))
+        made = [(len(_places(again.wrong)), factor, again) for factor, again in hypotheses if again is not None]
+        if made:
+            faults, factor, again = min(made, key=lambda one: one[0])
+            if faults < len(_places(found.wrong)):
+                name, variable = (found.judge.trace.shown(n) for n in (judgement.chain.name, judgement.chain.variable))
+                note = f"{name} is {factor:.4g} times the gradient of {variable}; lines that use it are judged with it."
+                return with_multiples(replace(again, notes=(*again.notes, note)))
+    return _without_the_right(found)
+
+
+def _places(judgements: Iterable[Judgement]) -> set[Place]:
+    return {judgement.chain.last.statement.place for judgement in judgements}
+
+
+def _factors(found: Interpretation, first: Judgement) -> list[float]:
+    """What a wrong line, or those that use what it makes, may be understood to multiply by."""
+    if first.chain.name in found.region.scales or not _passes_on(found, first):
+        return []
+    own, tolerance = _ratio(first, found.judge.truth.tolerance), found.judge.truth.tolerance
+    readers = [_ratio(j, tolerance) for j in found.readers(first.chain.name) if j in found.wrong]
+    factors = [own, *(1 / ratio for ratio in readers if ratio), abs(own or 0.0)]
+    return [f for f in dict.fromkeys(float(f"{f:.9g}") for f in factors if f) if f != 1]
+
+
+def _ratio(judgement: Judgement, tolerance: float) -> float | None:
+    """How many times the gradient a wrong line makes of right values, where that is a number other than 1."""
+    if judgement.fault != "wrong" or judgement.outcome is None or judgement.failing is None:
+        return None
+    got = as_tensor(judgement.outcome.got, judgement.want)
+    if got is None or got.is_complex() or got.shape != judgement.want.shape:
+        return None
+    return constant_ratio(judgement.want, got, tolerance)
+
+
+def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpretation | None:
+    """The judgements where a gradient is a multiple, and those that pass it on are too; None without any made right."""
+    scales, made = {**found.region.scales, first.chain.name: factor}, dict[Judgement, Judgement]()
+    for old in sorted(found.judgements, key=lambda one: one.chain.last.index):
+        judge = _under(found, scales)
+        affected = old is first or judge.truth.plan(old.chain).gradients & (scales.keys() - found.region.scales.keys())
+        if not affected:
+            continue
+        if (new := judge.judge(old.chain.within(judge.region))) is None:
+            return None
+        if new.fault in ("wrong", "masked") and old is not first and _passes_on(found, old):
+            more = {**scales, old.chain.name: factor}
+            further = _under(found, more)
+            other = further.judge(old.chain.within(further.region))
+            if other is not None and (other.fault is None or _serves(found, old, scales, more)):
+                new, scales = other, more
+        made[old] = new
+    if not any(old.fault and not new.fault for old, new in made.items()):
+        return None
+    return found.under(_under(found, scales), (made.get(old, old) for old in found.judgements))
+
+
+def _passes_on(found: Interpretation, judgement: Judgement) -> bool:
+    """Whether a gradient may be a multiple too: others are made with it, or with what its line makes, or it is of data.
+
+    That of a parameter, which is used for an update alone, has to be what it is called.
+    """
+    same_line = [j for j in found.judgements if _line(j) == _line(judgement)]
+    return any(_is_for_others(found, one) for one in same_line) or bool(_DATA.match(bare(judgement.chain.variable)))
+
+
+def _line(judgement: Judgement) -> tuple[Place, str]:
+    """A line as it is written, one for all calls of its function; of several values returned each has its own."""
+    statement = judgement.chain.last.statement
+    value = getattr(statement.node, "value", None)
+    return statement.place, bare(ast.unparse(value)) if value is not None else ""
+
+
+def _is_for_others(found: Interpretation, judgement: Judgement) -> bool:
+    """Whether gradients of values that its own was computed from are made with one, or with what it is handed on as."""
+    value, name = found.value_of(judgement.chain), judgement.chain.name
+    before = found.judge.truth.forward.ancestors(value) - {value}
+    readers = [(found.value_of(one.chain), one) for one in found.readers(name)]
+    handed_on = (one for its, one in readers if its is value and one.chain.last.index > judgement.chain.last.index)
+    return any(its in before for its, _ in readers) or any(_is_for_others(found, one) for one in handed_on)
+
+
+def _under(found: Interpretation, scales: dict[str, float]) -> Judge:
+    return found.judge.under(replace(found.region, scales=scales))
+
+
+def _serves(found: Interpretation, wrong: Judgement, without: dict[str, float], scales: dict[str, float]) -> bool:
+    """Whether the lines that use a wrong gradient are rather right with the multiple of it."""
+
+    def right(judge: Judge) -> int:
+        again = (judge.judge(old.chain.within(judge.region)) for old in found.readers(wrong.chain.name))
+        return sum(new is not None and new.fault is None for new in again)
+
+    return right(_under(found, scales)) > right(_under(found, without))
+
+
+def _without_the_right(found: Interpretation) -> Interpretation:
+    """The others: a right multiple is not the gradient that the report has of its variable."""
+    left_out = [j for j in found.judgements if j.chain.name in found.region.scales and j.fault is None]
+    values = (v for one in left_out for v in found.judge.truth.forward.versions(one.chain.variable))
+    kept = tuple(judgement for judgement in found.judgements if judgement not in left_out)
+    return replace(found, judgements=kept, written=found.written.union(*(value.names for value in values)))

@@ -1,0 +1,127 @@
+"""What looks like a gradient and is not judged: nothing unseen is called right."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from handgrad.checker.judge import mappings
+from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.read.names import in_order, uses, variables_of
+from handgrad.checker.read.source import Source
+from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
+from handgrad.checker.report import Unjudged
+from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.run.values import holds_float, is_array, is_float
+
+
+def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[Unjudged]:
+    """The gradients of one region that are neither judged nor part of what makes a judged one."""
+    made = {(step, chain.name) for chain in found.chains for step in chain.steps}
+    used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
+    left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
+    values = [step.after.get(name) for step, name in made]
+    replaced = {step for chain in found.replaced for step in chain.steps}
+    begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
+    for step in region.steps:
+        for name in in_order(step.writes, step.statement.node):
+            if paths := begun.get((step, name)):
+                reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
+                yield Unjudged(trace.shown(name), step.statement.place, reason)
+                continue
+            if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
+                continue
+            if any(_is_one(step.after.get(name), value) for value in values):
+                continue
+            if name in step.gradients or name in left or _seems(name, step):
+                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
+
+
+def _is_one(value: Any, judged: Any) -> bool:
+    """Whether this is a judged gradient under another name, such as that inside of the function that returns it."""
+    if value is judged or not (is_float(value) and is_float(judged)):
+        return value is judged and value is not None
+    return value.dim() > 0 and value.shape == judged.shape and torch.equal(value, judged)
+
+
+def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:
+    """The gradients of the regions for which no time was left."""
+    for step in (step for region in regions for step in region.steps):
+        for name in step.gradients:
+            yield Unjudged(trace.shown(name), step.statement.place, "judging was stopped before")
+
+
+def _seems(name: str, step: Step) -> bool:
+    """Whether a name that is the gradient of nothing known looks like one by its spelling and its value."""
+    if not seems_a_gradient(name) or step.statement.only_moves or number_of(name) is not None:
+        return False
+    value: Any = step.after.get(name)
+    whole = (is_float(value) and value.dim() > 0) or (is_array(value) and value.ndim > 0)
+    computed = step.tainted or not (step.plain or step.constant)
+    asks = any(isinstance(n, ast.Attribute) and n.attr == "grad" for n in ast.walk(step.statement.node))
+    return computed and not asks and (whole or (isinstance(value, list | tuple) and holds_float(value)))
+
+
+def _reason(name: str, step: Step, trace: Trace) -> str:
+    if step.error is not None:
+        return f"this line raises {step.error.message}"
+    if name not in step.gradients:
+        variable = next(iter(variables_of(bare(name))), name)
+        return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"
+    return f"no loss depends on {trace.shown(step.gradients[name])}"
+
+
+def not_run(source: Source, trace: Trace) -> Iterator[Unjudged]:
+    """The lines that are spelled like gradients and were never run."""
+    words = Words(source)
+    ran = {
+        (step.statement.place.cell, line) for region in trace.regions for step in region.steps for line in _lines(step)
+    }
+    mentioned = set(_mentioned(source))
+    for statement in source.statements:
+        for node, functions in _simple(statement.node, ()):
+            place = statement.place.at(node.lineno)
+            if (place.cell, place.line) in ran or not words.spells_gradient(node):
+                continue
+            unused = next((name for name in functions if name not in mentioned), None)
+            if functions and unused is None:
+                continue
+            names = [n for n in in_order(uses(node).binds | uses(node).changes, node) if seems_a_gradient(n)]
+            for name in names:
+                yield Unjudged(name, place, f"{unused}() is never called" if unused else "this line was not run")
+
+
+def _lines(step: Step) -> Iterator[int]:
+    node = step.statement.node
+    yield from (part.lineno for part in ast.walk(node) if isinstance(part, ast.stmt))
+    yield step.statement.place.line
+
+
+def _mentioned(source: Source) -> Iterator[str]:
+    """All names and attributes that are read somewhere."""
+    for statement in source.statements:
+        for node in ast.walk(statement.node):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                yield node.id
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                yield node.attr
+
+
+def _simple(node: ast.stmt, functions: tuple[str, ...]) -> Iterator[tuple[ast.stmt, tuple[str, ...]]]:
+    """The assignments in a statement, each with the functions and classes around it."""
+    inside = (*functions, node.name) if isinstance(node, ast.FunctionDef | ast.ClassDef) else functions
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        yield node, functions
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield from _simple(child, inside)
+        elif isinstance(child, ast.ExceptHandler):
+            for part in child.body:
+                yield from _simple(part, inside)
+
+
+def in_functions(trace: Trace) -> Iterator[Unjudged]:
+    """The calls of functions that store gradients where only their own lines can be seen to."""
+    for place, name in trace.not_entered.items():
+        yield Unjudged(f"what {name}() stores", place, f"{name}() is not looked into here")
