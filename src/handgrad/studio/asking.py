@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -30,13 +31,13 @@ class Asked:
                 self._worker = _Answering(_live)
             return self._worker
 
-    def ask(self, checkpoint: Checkpoint, question: dict[str, Any], newest: Checkpoint) -> Any:
-        """What it answers to a question about a checkpoint; `newest` of its run is what pictures are turned towards.
+    def ask(self, checkpoint: Checkpoint, question: dict[str, Any], there: Sequence[Checkpoint]) -> Any:
+        """What it answers to a question about a checkpoint, one of those that there are of its run.
 
         Raises:
             HandgradError: the question makes no sense, or what it is about cannot be read.
         """
-        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "newest": newest})
+        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "newest": there[-1]})
         if "refused" in answer:
             raise HandgradError(answer["refused"].rstrip("."))
         return answer

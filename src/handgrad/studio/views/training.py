@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class TrainingView:
         self._copies = tempfile.TemporaryDirectory(prefix="handgrad-studio-", ignore_cleanup_errors=True)
         self.runs: dict[str, WatchedRun] = {}
         self._asked = Asked()
+        self._one_by_one = ThreadPoolExecutor(1)
         for folder in runs:
             self._add(folder, folder.name or str(folder.resolve()), None)
 
@@ -45,6 +47,7 @@ class TrainingView:
                 await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             self._asked.close()
+            self._one_by_one.shutdown(wait=False, cancel_futures=True)
             with contextlib.suppress(OSError):
                 self._copies.cleanup()
 
@@ -54,11 +57,8 @@ class TrainingView:
             case {"what": "curves", "runs": list(runs)}:
                 return await in_thread(self._curves, runs, question)
             case {"what": str(), "run": str(run), "checkpoint": str(checkpoint)}:
-                there = self._run(run).checkpoints
-                chosen = next((one for one in there if one.id == checkpoint), None)
-                if chosen is None:
-                    raise HandgradError("this checkpoint is not there any more", got=checkpoint)
-                return await in_thread(self._asked.ask, chosen, question, there[-1])
+                asked = self._answer, self._run(run), checkpoint, question
+                return await asyncio.get_running_loop().run_in_executor(self._one_by_one, *asked)
         raise HandgradError("this question is not understood", got=question.get("what"))
 
     def _add(self, folder: Path, name: str, parent: str | None) -> None:
@@ -80,6 +80,19 @@ class TrainingView:
         if run is None:
             raise HandgradError("there is no such run", got=number)
         return run
+
+    def _answer(self, run: WatchedRun, checkpoint: str, question: dict[str, Any]) -> Any:
+        """What a checkpoint makes of a question; asked again where its copy was replaced meanwhile by a newer one."""
+        while True:
+            there = run.checkpoints
+            chosen = next((one for one in there if one.id == checkpoint), None)
+            if chosen is None:
+                return {"without": "This checkpoint was let go: of many only some are kept."}
+            try:
+                return self._asked.ask(chosen, question, there)
+            except HandgradError:
+                if chosen.folder.is_dir():
+                    raise
 
     def _curves(self, numbers: list[Any], question: dict[str, Any]) -> dict[str, Any]:
         losses = {number: self._run(number).losses for number in numbers}

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useAnswer, useTheme } from "../../hooks";
+import { useSource, useTheme, type Answer } from "../../hooks";
 import { count, look, type Curve, type Run } from "./data";
 
 const POINTS = 400;
@@ -30,7 +30,7 @@ export function Curves({ runs, hidden, chosen, step, pick }: Props) {
   const question = seen.length
     ? { what: "curves", runs: seen.map((run) => run.id), points: POINTS, log, ...(stretch && { first: stretch[0], last: stretch[1] }) }
     : null;
-  const { value: curves, error } = useAnswer<Curves>("training", question, seen.map((run) => run.version).join());
+  const { value: curves, error } = useNewest<Curves>(question, seen.map((run) => run.version).join());
   const levels = runs.filter((run) => !hidden.has(run.id) && !run.last && run.loss.val !== undefined);
   return (
     <section class="panel curves">
@@ -60,6 +60,33 @@ export function Curves({ runs, hidden, chosen, step, pick }: Props) {
       </p>
     </section>
   );
+}
+
+/** The answer to a question, one asked at a time: what comes in faster than it is answered is left out, not waited for. */
+function useNewest<T>(question: object | null, about: string): Answer<T> {
+  const source = useSource();
+  const [answer, setAnswer] = useState<Answer<T>>({ value: null, error: null });
+  const wanted = useRef<string | null>(null);
+  const asking = useRef(false);
+  const asked = question && JSON.stringify(question);
+  useEffect(() => {
+    wanted.current = asked && `${about}\n${asked}`;
+    const ask = async () => {
+      asking.current = true;
+      for (let last = null; wanted.current !== last; ) {
+        last = wanted.current;
+        if (last === null) break;
+        try {
+          setAnswer({ value: await source.ask<T>("training", JSON.parse(last.slice(last.indexOf("\n")))), error: null });
+        } catch (error) {
+          setAnswer(({ value }) => ({ value, error: (error as Error).message }));
+        }
+      }
+      asking.current = false;
+    };
+    if (!asking.current) void ask();
+  }, [source, asked, about]);
+  return answer;
 }
 
 /** The losses where the pointer is. */

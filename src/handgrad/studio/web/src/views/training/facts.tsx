@@ -19,7 +19,7 @@ export function Facts({ run }: { run: Run }) {
   return (
     <section class="panel facts" aria-label="The run">
       <p class={`facts-status facts-${run.status}`}>{told(run)}</p>
-      {run.planned && run.status !== "finished" && run.last > 0 && <progress max={run.planned} value={run.last} aria-label="Steps" />}
+      {run.planned && (run.status === "training" || run.status === "unfinished") && run.last > 0 && <progress max={run.planned} value={run.last} aria-label="Steps" />}
       {losses.some(([, loss]) => loss !== undefined) && (
         <div class="facts-losses">
           {losses.map(

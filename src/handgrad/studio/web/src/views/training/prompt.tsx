@@ -101,15 +101,15 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
           />
         </label>
       </div>
-      {error && <p class="note">{error}</p>}
+      {(error ?? value?.without) && <p class="note">{error ?? value?.without}</p>}
       <p class="line" aria-live="polite">
-        {value?.places.map((one, i) => (
+        {value?.places?.map((one, i) => (
           <span key={i} title={`${percent(one.probability)}, number ${one.rank}`} style={{ "--surprise": surprise(one.probability) }}>
             {glyph(one.letter)}
           </span>
         ))}
         {ended && <span class="line-end">⏎</span>}
-        {!value?.places.length && !ended && <i class="aside">A line begins.</i>}
+        {!value?.places?.length && !ended && <i class="aside">A line begins.</i>}
       </p>
       <ul class="chances">
         {likely.map((one) => (

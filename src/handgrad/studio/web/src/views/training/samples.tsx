@@ -2,7 +2,7 @@
 import { useAnswer } from "../../hooks";
 import { about, count, type Checkpoint, type Run, type Samples as Drawn } from "./data";
 
-const MOST = 6;
+const MOST = 5;
 
 interface Props {
   run: Run;
@@ -33,7 +33,7 @@ function Column({ run, checkpoint, here, choose }: { run: Run; checkpoint: Check
       <button class="samples-head" aria-current={here} onClick={choose}>
         {checkpoint.step ? `step ${count(checkpoint.step)}` : run.planned ? "start" : "now"}
       </button>
-      {error && <p class="note">{error}</p>}
+      {(error ?? value?.without) && <p class="note">{error ?? value?.without}</p>}
       {!value && !error && <p class="aside">drawing …</p>}
       <ol>
         {value?.lines?.map((line, i) => (

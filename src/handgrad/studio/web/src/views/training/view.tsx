@@ -12,6 +12,9 @@ import { Samples } from "./samples";
 import { Scrubber } from "./scrubber";
 import { told } from "./status";
 
+const SLIDE_MS = 150;
+const LIVE_MS = 2500;
+
 export function Training({ state: { runs } }: { state: State }) {
   const [chosen, choose] = useState(runs[0]!.id);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
@@ -22,8 +25,9 @@ export function Training({ state: { runs } }: { state: State }) {
   const at = places.findIndex((one) => one.id === checkpoint?.id);
   const go = (to: number) => places[to] && setCheckpoint(places[to]!);
   useKeys({ ArrowLeft: () => go(at - 1), ArrowRight: () => go(at + 1), Home: () => go(0), End: () => go(places.length - 1) });
-  const settled = useSettled(checkpoint, 120);
-  const shown = settled && places.some((one) => one.id === settled.id) ? { run, checkpoint: settled } : null;
+  const live = run.status === "training" && at === places.length - 1;
+  const seen = useNowAndThen(checkpoint, live ? LIVE_MS : SLIDE_MS);
+  const shown = checkpoint && { run, checkpoint: places.find((one) => one.id === seen?.id) ?? checkpoint };
   const toggle = (id: string) => {
     const next = new Set(hidden);
     if (!next.delete(id)) next.add(id);
@@ -81,19 +85,21 @@ function useCheckpoint(run: Run): [Checkpoint | null, (one: Checkpoint) => void]
   return [kept, (one) => setChosen(one.id === newest?.id ? null : { run: run.id, step: one.step })];
 }
 
-/** A value once it has not changed for a while: no question is asked of what is only slid over. */
-function useSettled<T extends { id: string }>(value: T | null, milliseconds: number): T | null {
-  const [settled, setSettled] = useState(value);
-  const first = useRef(true);
+/** A value as it is now and then: no question is asked of what is only slid over, or of each of many that come fast. */
+function useNowAndThen<T extends { id: string }>(value: T | null, milliseconds: number): T | null {
+  const [seen, setSeen] = useState(value);
+  const latest = useRef(value);
+  latest.current = value;
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
-    if (first.current || !settled) {
-      first.current = false;
-      return setSettled(value);
-    }
-    const timer = setTimeout(() => setSettled(value), milliseconds);
-    return () => clearTimeout(timer);
+    if (!seen) return setSeen(value);
+    timer.current ??= setTimeout(() => {
+      timer.current = null;
+      setSeen(latest.current);
+    }, milliseconds);
   }, [value?.id]);
-  return settled;
+  useEffect(() => () => clearTimeout(timer.current ?? undefined), []);
+  return seen;
 }
 
 interface RunListProps {
