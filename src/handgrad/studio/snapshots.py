@@ -33,7 +33,7 @@ class Checkpoint:
 
 
 class Snapshots:
-    """Copies of the checkpoints of one run: the first and the newest, and others evenly between them.
+    """Copies of checkpoints of one run: the first and the newest, and some between, closer at the beginning.
 
     Args:
         folder: where they are kept; nothing else is there.

@@ -1,7 +1,6 @@
 """Runs as they are trained: their losses, live, and what can be asked of each checkpoint."""
 
 import asyncio
-import contextlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,10 +45,13 @@ class TrainingView:
                     events.publish(self.name, {"runs": [run.to_json() for run in self.runs.values()]})
                 await asyncio.sleep(LOOK_AGAIN_S)
         finally:
-            self._asked.close()
-            self._one_by_one.shutdown(wait=False, cancel_futures=True)
-            with contextlib.suppress(OSError):
-                self._copies.cleanup()
+            self.close()
+
+    def close(self) -> None:
+        """End the process that answers, and remove the copies."""
+        self._asked.close()
+        self._one_by_one.shutdown(wait=False, cancel_futures=True)
+        self._copies.cleanup()
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """The losses of runs, or what a checkpoint makes of something."""

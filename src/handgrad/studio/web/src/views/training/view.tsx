@@ -1,6 +1,6 @@
 // Runs side by side: curves above, and below what the chosen checkpoint makes of things.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useKeys, useTheme } from "../../hooks";
+import { SourceContext, useKeys, useSource, useTheme } from "../../hooks";
 import { Attention } from "./attention";
 import { Curves } from "./curves";
 import { Facts } from "./facts";
@@ -8,6 +8,7 @@ import { Layers } from "./layers";
 import { Letters } from "./letters";
 import { look, type Checkpoint, type Run, type State } from "./data";
 import { Prompt } from "./prompt";
+import { patient } from "./queue";
 import { Samples } from "./samples";
 import { Scrubber } from "./scrubber";
 import { told } from "./status";
@@ -21,6 +22,8 @@ export function Training({ state: { runs } }: { state: State }) {
   const run = runs.find((one) => one.id === chosen) ?? runs[0]!;
   const [checkpoint, setCheckpoint] = useCheckpoint(run);
   const [prompt, setPrompt] = useState("");
+  const source = useSource();
+  const asked = useMemo(() => patient(source), [source]);
   const places = run.checkpoints;
   const at = places.findIndex((one) => one.id === checkpoint?.id);
   const go = (to: number) => places[to] && setCheckpoint(places[to]!);
@@ -60,7 +63,7 @@ export function Training({ state: { runs } }: { state: State }) {
         run.status !== "damaged" && <p class="note">No checkpoint is there yet: the first comes some seconds after training has begun.</p>
       )}
       {shown && (
-        <>
+        <SourceContext.Provider value={asked}>
           <div class="training-pair">
             <Samples {...shown} choose={setCheckpoint} />
             <Prompt {...shown} prompt={prompt} setPrompt={setPrompt} />
@@ -70,7 +73,7 @@ export function Training({ state: { runs } }: { state: State }) {
             <Letters {...shown} />
             <Attention {...shown} prompt={prompt} />
           </div>
-        </>
+        </SourceContext.Provider>
       )}
     </div>
   );
