@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def check_gradients() -> Callable[..., "Report"]:
     """Fail the test where a gradient written by hand is wrong: `handgrad.check`, as an assertion.
 
-    The message says which line is at fault, why, and what it should be; `hint=1` or `hint=2` gives less away.
+    The message begins with the lines at fault, `file:line: dx is wrong: why`; `hint=1` or `hint=2` gives less away.
 
     Example:
         def test_rmsnorm(check_gradients):
@@ -22,11 +22,12 @@ def check_gradients() -> Callable[..., "Report"]:
 
     def checked(*subject: Any, hint: int = 3, **options: Any) -> "Report":
         from handgrad.checker import check
+        from handgrad.checker.render import failure
 
         report = check(*subject, **options)
         report.hint = hint
         if not report.right:
-            pytest.fail(str(report), pytrace=False)
+            pytest.fail(failure(report), pytrace=False)
         return report
 
     return checked

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import cases
 
-from handgrad.checker.explain.messages import MESSAGES
+from handgrad.checker.render import MESSAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "checker-kinds.md"
 
@@ -19,12 +19,6 @@ What `handgrad check` calls a mistake, with one example each. The examples are c
 |---|---|---|---|
 """
 
-HAZARDS = {
-    "in-place": "a statement changes another variable through shared storage",
-    "shadowed": "a name of the forward pass gets another meaning, and a later line uses it",
-    "stale": "a value is read before it is finished, or after it has changed",
-}
-
 
 def table() -> str:
     """The page, in the order in which the kinds are documented."""
@@ -32,7 +26,7 @@ def table() -> str:
     for kind in cases.schema.KINDS:
         example = next((m for m in cases.MISTAKES if m.kind == kind and _fits(m)), None)
         written, right = (_code(example.wrong), _code(example.right)) if example else ("", "")
-        rows.append(f"| `{kind}` | {HAZARDS.get(kind) or MESSAGES[kind]} | {written} | {right} |")
+        rows.append(f"| `{kind}` | {MESSAGES[kind]} | {written} | {right} |")
     rows.append(f"| `unknown` | {MESSAGES['unknown']} | | |")
     return HEAD + "\n".join(rows) + "\n"
 

@@ -62,7 +62,7 @@ def test_a_wrong_line_is_named_and_nothing_else(check):
     ended = check(WRONG.source)
     assert (ended.code, ended.err) == (1, "")
     assert [line for line in ended.out.splitlines() if line.startswith("line ")] == [WRONG_LINE]
-    assert "wrong (wrong-variable): the wrong variable is used: bndiff in place of bndiff2." in ended.out
+    assert "wrong (wrong-variable): uses `bndiff2`; it should be `bndiff`." in ended.out
     assert ended.out.endswith("1 line is at fault.\n")
 
 
@@ -114,12 +114,13 @@ def test_fix_alone_changes_nothing(check, tmp_path):
 
 
 VARIABLE = {
-    "name": str, "gradient": str, "shape": list, "line": (int, type(None)), "verdict": str, "exact": bool,
-    "approximate": bool, "maxdiff": (float, type(None)), "relative_error": (float, type(None)),
+    "name": str, "gradient": str, "shape": list, "cell": (int, type(None)), "line": (int, type(None)), "verdict": str,
+    "exact": bool, "approximate": bool, "maxdiff": (float, type(None)), "relative_error": (float, type(None)),
     "cause": (str, type(None)), "proven": bool, "diagnosis": list,
 }  # fmt: skip
-DIAGNOSIS = {"kind": str, "message": str, "fix": (str, type(None)), "left_over": (str, type(None))}
-HAZARD = {"kind": str, "variable": str, "line": int, "message": str}
+PLACE = {"cell": (int, type(None)), "line": (int, type(None))}
+DIAGNOSIS = {"kind": str, "message": str, "fix": (str, type(None)), "left_over": (str, type(None)), **PLACE}
+HAZARD = {"kind": str, "variable": str, **PLACE, "message": str}
 
 
 def assert_fields(record: dict, fields: dict) -> None:
@@ -132,7 +133,7 @@ def test_json_field_for_field(check):
     text = text.replace("dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = dhpreact.sum(0)")
     ended = check(text, "--json")
     report = json.loads(ended.out)
-    assert (ended.code, list(report)) == (1, ["loss", "right", "variables", "hazards", "unjudged"])
+    assert (ended.code, list(report)) == (1, ["loss", "right", "variables", "hazards", "unjudged", "notes", "errors"])
     assert report["loss"] == pytest.approx(3.5, abs=0.5)
     assert report["right"] is False
     for variable in report["variables"]:

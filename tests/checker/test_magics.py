@@ -81,6 +81,7 @@ def test_a_wrong_line_is_shown_with_its_cell_and_line(shown):
     assert f"cell 7, line {WRONG_LINE}: dbndiff += (2*bndiff2) * dbndiff2" in html
     assert html.count("<tr style=") == 26
     assert "<td style='text-align:left'>wrong (own)</td>" in html
+    assert "<th style='text-align:left'>cell</th>" in html
     assert "1 line is at fault." in html
     assert "right:" not in html
 
@@ -146,3 +147,29 @@ def test_a_forward_cell_that_raises_stops_the_notebook():
     with pytest.raises(CellExecutionError):
         client.execute()
     assert [cell.execution_count for cell in cells] == [1, 2, None]
+
+
+RAISING = {
+    "%%forward\ndef f():\n    return 1 / 0\nf()": ("ZeroDivisionError", "Cell In[2], line 3"),
+    "1 / 0": ("ZeroDivisionError", "Cell In[3], line 1"),
+    "%%forward\nx = (": ("SyntaxError", "x = ("),
+    "%%backward\nnowhere": ("NameError", "Cell In[5], line 1"),
+    "def g():\n    raise ValueError('mine')\ng()": ("ValueError", "Cell In[6], line 2, in g()"),
+    "%%derive\n{}[1]": ("KeyError", "Cell In[7], line 1"),
+}
+
+
+def test_a_cell_that_raises_shows_its_own_traceback_and_so_do_later_ones():
+    cells = [nbformat.v4.new_code_cell(source) for source in ("%load_ext handgrad", *RAISING, "'done'")]
+    client = NotebookClient(
+        nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3", allow_errors=True
+    )
+    client.execute()
+    for cell, (name, place) in zip(cells[1:], RAISING.values(), strict=False):
+        (error,) = (o for o in cell.outputs if o.output_type == "error")
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+        assert error.ename == name
+        assert place in shown
+        assert "handgrad" not in shown
+        assert "run_cell_magic" not in shown
+    assert text(cells[-1].outputs) == "'done'"

@@ -45,7 +45,7 @@ def test_a_script_stays_as_it_is_but_for_the_line(tmp_path, form):
     ids=["between", "at the end"],
 )
 def test_a_line_that_is_added_ends_as_the_others(start, after):
-    added = Diagnosis("missing-path", "", "b += 3", None, start, start - 1)
+    added = Diagnosis("missing-path", fix="b += 3", start=start, end=start - 1)
     assert mended("a = 1\r\nb = 2", [added]) == after
 
 

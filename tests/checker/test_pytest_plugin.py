@@ -1,6 +1,7 @@
 """The fixture in pytest runs of its own, found by the entry point that pyproject.toml declares."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -110,6 +111,7 @@ def test_a_failure_is_the_diagnosis_and_nothing_else(run):
     shown = run["test_wrong[3]"]
     assert "dh = dout * (1 - h.tanh())" in shown
     assert "right: dh = dout * (1 - h.tanh() ** 2)" in shown
+    assert re.match(r"test_mine.py:22: dh is wrong: a (constant is wrong|factor is missing): uses ", shown)
     assert "1 line is at fault." in shown
     assert [word for word in ("Traceback", "def ", "tensor(", "check_gradients", "assert") if word in shown] == []
 
@@ -122,5 +124,6 @@ def test_hints_give_less_away(run):
 
 def test_an_autograd_function_is_explained_too(run):
     shown = run["test_function[3]"]
-    assert "FACTOR - 1 in place of FACTOR" in shown
+    assert "uses `FACTOR`; it should be `FACTOR - 1`" in shown
+    assert re.match(r"test_mine.py:\d+: dx is wrong: ", shown)
     assert "wrong (" in shown

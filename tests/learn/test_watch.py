@@ -70,7 +70,7 @@ def test_a_session(tmp_path, course):
         child.send("h")
         assert "wrong variable" not in child.see("Hint 1: Begin at the last line")
         child.send("h")
-        assert "Hint 2: A sum hands" in child.see("b in place of a")
+        assert "Hint 2: A sum hands" in child.see("the wrong variable is used")
         child.send("s")
         child.see(r"Show the solution\? \[y/n\]")
         child.send("n")

@@ -55,7 +55,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of other tests
 def browser():
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")

@@ -4,7 +4,7 @@ import ast
 import contextlib
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,24 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report
+from handgrad.checker.report import Diagnosis, Report, Unjudged
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
-from handgrad.checker.run.trace import Trace
+from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds
 
+Look = Callable[[Interpretation], None]
+
 
 def check_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
+    path: Path,
+    *,
+    loss: str | None = None,
+    data: Path | None = None,
+    timeout: float | None = 60.0,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check every gradient that a script or notebook computes by hand.
 
@@ -39,18 +47,12 @@ def check_file(
         data: a folder with files the program reads.
         timeout: seconds the user's code may take.
         strict: gradients that were not written, and shapes that only broadcast, are faults too.
+        look: is shown every interpretation before it is forgotten, since each holds the values of a whole pass.
 
     Raises:
         SourceError: the file cannot be read.
         CheckError: no loss, no gradient, an exception before the first gradient, or one of the checker's own.
     """
-    return inspect_file(path, loss=loss, data=data, timeout=timeout, strict=strict).report
-
-
-def inspect_file(
-    path: Path, *, loss: str | None = None, data: Path | None = None, timeout: float | None = 60.0, strict: bool = False
-) -> "Inspection":
-    """The same, for who wants to look at the values and the flow of gradients too."""
     path = Path(path)
     with guarded(path):
         path = path.resolve() if path.exists() else path
@@ -62,31 +64,20 @@ def inspect_file(
             machine.follow_arrays()
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
-        return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A report, and what it was made from: the run, and the judgements of each region with a backward pass."""
-
-    report: Report
-    trace: Trace
-    interpretations: list[Interpretation]
+        return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
 
 
 def check_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
+    source: Source,
+    machine: Machine,
+    *,
+    loss: str | None = None,
+    timeout: float | None = None,
+    strict: bool = False,
+    look: Look | None = None,
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
-    return inspect_source(source, machine, loss=loss, timeout=timeout, strict=strict).report
-
-
-def inspect_source(
-    source: Source, machine: Machine, *, loss: str | None = None, timeout: float | None = None, strict: bool = False
-) -> Inspection:
-    """The same, for who wants to look at the values and the flow of gradients too."""
     where = source.path
-    readings: list[Interpretation] = []
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -101,12 +92,11 @@ def inspect_source(
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
+                before: Differentiated = {}
                 while waiting:
-                    found = judged(trace, waiting[0], readings[-1] if readings else None)
-                    readings.append(found)
-                    explained = {(row.gradient, row.chain_place) for row in report.blamed}
-                    _merge(report, Rows(trace, found, explained))
-                    left += unjudged.in_region(trace, waiting.pop(0), found)
+                    before, more = _add_region(report, trace, waiting[0], before, look)
+                    left += more
+                    waiting.pop(0)
         except TimeIsUp:
             left += unjudged.in_time(trace, waiting)
             report.notes.append(f"Judging stopped after {timeout:g} s; give --timeout more seconds.")
@@ -130,7 +120,7 @@ def inspect_source(
     report.notes += map(str, report.unjudged)
     if not any(row.place for row in report.variables):
         _explain_nothing(source, trace, report, loss)
-    return Inspection(report, trace, readings)
+    return report
 
 
 @contextlib.contextmanager
@@ -227,6 +217,21 @@ def _described(name: str, namespace: dict[str, Any]) -> str | None:
     return f"{name}: a {type(value).__name__}{shape}"
 
 
+Differentiated = dict[str, tuple[str, Tensor]]
+
+
+def _add_region(
+    report: Report, trace: Trace, region: Region, before: Differentiated, look: Look | None
+) -> tuple[Differentiated, list[Unjudged]]:
+    """Judge a region and add its rows; what of it is not judged, and what the next region needs to know of it."""
+    found = judged(trace, region, before)
+    if look is not None:
+        look(found)
+    explained = {(row.gradient, row.chain_place) for row in report.blamed}
+    _merge(report, Rows(trace, found, explained))
+    return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
+
+
 def _merge(report: Report, one: Rows) -> None:
     """Add a region's rows; a later training step adds only what the first did not show."""
     report.notes += [note for note in one.notes if note not in report.notes]
@@ -245,4 +250,4 @@ def _merge(report: Report, one: Rows) -> None:
     report.hazards += [h for h in one.hazards if (h.kind, h.variable, h.place) not in known]
 
 
-__all__ = ["CheckError", "Diagnosis", "Inspection", "check_file", "check_source", "inspect_file", "inspect_source"]
+__all__ = ["CheckError", "Diagnosis", "check_file", "check_source"]

@@ -1,25 +1,13 @@
-"""What the checker found, as plain data, as text and as JSON."""
+"""What the checker found, as plain data; render.py makes words of it."""
 
 import functools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from handgrad.checker import render
 from handgrad.checker.place import Place
 from handgrad.errors import HandgradError
-
-VERDICT_STYLES = {
-    "exact": "green",
-    "close": "green",
-    "wrong": "red",
-    "masked": "magenta",
-    "shape": "yellow",
-    "missing": "dim",
-}
-
-
-MOST_NAMES = 8
-"""How many gradients that were not judged the last line names."""
 
 
 class WrongGradientError(HandgradError, AssertionError):
@@ -28,30 +16,75 @@ class WrongGradientError(HandgradError, AssertionError):
     def __init__(self, report: "Report"):
         """Keep the report; it is the message."""
         self.report = report
-        Exception.__init__(self, str(report))
+        Exception.__init__(self, render.failure(report))
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """What a line has too much, or lacks: a formula where it is short, and which part of the gradient that is.
+
+    `path` is the value through which that part comes back, given a value at `place`; the whole gradient where it is
+    empty. `times` is what the line makes of it: `0`, `-1`, `n / (n - 1)`.
+    """
+
+    formula: str = ""
+    lacks: bool = False
+    path: str = ""
+    place: Place | None = None
+    times: str = ""
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return render.left_over(self)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why a line is wrong: its kind, one sentence, and the line as it should be, where one edit repairs it.
+    """Why a line is wrong, as data, and the line as it should be, where one edit repairs it.
+
+    `old` is what is written and `new` what it should be, in the user's words; nothing where the line is to be left out.
+    What is not an edit is a `fact`, of which `about` gives the particulars. `raised` is what the line raises, `dtype`
+    that which no gradient has, `lines` those of which one is at fault, `kept` the values that
+    the forward pass has to keep for the edit; `masked` says that the program hides it, and
+    `besides` that it is the second of two.
 
     `start` and `end` are the lines of the file that `fix` replaces; `end` before `start` means that it is inserted.
-    `around` is what else stands on these lines, before and after, and stays. `left_over` says what the line has too
-    much or lacks, and which path that belongs to, where that is short.
+    `around` is what else stands on these lines, before and after, and stays.
     """
 
     kind: str
-    message: str
-    fix: str | None = None
     place: Place | None = None
+    old: str = ""
+    new: str = ""
+    fact: str = ""
+    about: tuple[str, ...] = ()
+    fix: str | None = None
     start: int = 0
     end: int = 0
     around: tuple[str, str] = ("", "")
-    left_over: str | None = None
+    left_over: LeftOver | None = None
+    raised: str = ""
+    dtype: str = ""
+    lines: tuple[int, ...] = ()
+    kept: tuple[str, ...] = ()
+    masked: bool = False
+    besides: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields for a program."""
-        return {"kind": self.kind, "message": self.message, "fix": self.fix, "left_over": self.left_over}
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return render.sentence(self)
+
+    @property
+    def inserted(self) -> bool:
+        """Whether the fix is a line to add."""
+        return self.fix is not None and self.start > self.end
+
+    def spelled(self, say: Callable[[str], str]) -> "Diagnosis":
+        """The same with every text of it put in other words; the fix and what is left over stay."""
+        old, new, about = say(self.old), say(self.new), tuple(map(say, self.about))
+        kept = tuple(map(say, self.kept))
+        return replace(self, old=old, new=new, about=about, raised=say(self.raised), kept=kept)
 
 
 @dataclass(frozen=True)
@@ -64,34 +97,34 @@ class Unjudged:
 
     def __str__(self) -> str:
         """The sentence about it."""
-        where = f"{self.place}: " if self.place else ""
-        return f"{where}{self.reason}, so {self.gradient} is not judged."
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields for a program."""
-        return {"gradient": self.gradient, **_where(self.place), "reason": self.reason}
-
-
-def _where(place: Place | None) -> dict[str, Any]:
-    """The line, and of a notebook the cell."""
-    line = {"line": place.line if place else None}
-    return line if place is None or place.cell is None else {"cell": place.called, **line}
+        return render.unjudged(self)
 
 
 @dataclass(frozen=True)
 class Hazard:
-    """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it."""
+    """A statement that changes a value that other statements rely on; `repair` is the edit that prevents it.
+
+    `fact` and `about` are those of a `Diagnosis`.
+    """
 
     kind: str
     variable: str
     place: Place
-    message: str
+    fact: str
+    about: tuple[str, ...] = ()
     text: str = ""
     repair: Diagnosis | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields for a program."""
-        return {"kind": self.kind, "variable": self.variable, **_where(self.place), "message": self.message}
+    @property
+    def finding(self) -> Diagnosis:
+        """The hazard as a diagnosis of its line."""
+        fix = self.repair.fix if self.repair else None
+        return Diagnosis(self.kind, self.place, fact=self.fact, about=self.about, fix=fix)
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return self.finding.message
 
 
 @dataclass
@@ -126,27 +159,10 @@ class VariableReport:
 
     def to_json(self) -> dict[str, Any]:
         """The fields for a program."""
-        return {
-            "name": self.name,
-            "gradient": self.gradient,
-            "shape": self.shape,
-            **_where(self.place),
-            "verdict": self.verdict,
-            "exact": self.exact,
-            "approximate": self.approximate,
-            "maxdiff": _finite(self.maxdiff),
-            "relative_error": _finite(self.relative_error),
-            "cause": self.cause,
-            "proven": self.proven,
-            "diagnosis": [d.to_json() for d in self.diagnosis],
-        }
+        return render.row_json(self)
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and abs(number) < float("inf") else None
-
-
-@dataclass
+@dataclass(repr=False)
 class Report:
     """Everything the checker has to say about one program.
 
@@ -163,7 +179,7 @@ class Report:
     faults: list[str] = field(default_factory=list)
     unjudged: list[Unjudged] = field(default_factory=list)
     strict: bool = False
-    hint: int = 2
+    hint: int | None = None
     show_fix: bool = False
     show_proofs: bool = False
     file: str | None = None
@@ -201,13 +217,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The report for a program."""
-        return {
-            "loss": _finite(self.loss),
-            "right": self.right,
-            "variables": [v.to_json() for v in self.variables],
-            "hazards": [h.to_json() for h in self.hazards],
-            "unjudged": [u.to_json() for u in self.unjudged],
-        }
+        return render.json(self)
 
     def raise_if_wrong(self) -> None:
         """Raise where a line is at fault.
@@ -220,98 +230,18 @@ class Report:
 
     def summary(self) -> str:
         """The last line: how many are right, and what is to be done."""
-        right_ones = [v for v in self.variables if v.verdict in ("exact", "close")]
-        right = len(right_ones)
-        checked = sum(not (v.verdict == "missing" and v.cause is None) for v in self.variables)
-        lines = {(v.place, *v.diagnosis) if v.diagnosis else v.gradient for v in self.variables if self.is_fault(v)}
-        faults = len(lines) + len(self.hazards) + len(self.faults)
-        total, left = checked + len(self.unjudged), len(self.unjudged)
-        gradients = "gradient is" if total == 1 else "gradients are"
-        said = f"{right} of {total} {gradients} right"
-        if not faults and right == total and right:
-            said = "The gradient is right" if right == 1 else f"All {right} gradients are right"
-        if self.show_proofs:
-            said += f", {sum(v.proven for v in right_ones)} proven"
-        if faults:
-            said += f"; {faults} {'line is' if faults == 1 else 'lines are'} at fault"
-        if left:
-            names = list(dict.fromkeys(u.gradient for u in self.unjudged))
-            shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" * (len(names) > MOST_NAMES))
-            said += f"; {left} {'was' if left == 1 else 'were'} not judged: {shown}"
-        return f"{said}."
-
-    def explanations(self) -> list[str]:
-        """For each line at fault, and for nothing else: where, what, and the answer, as far as the hints go."""
-        return list(dict.fromkeys(self._explanations()))
-
-    def _explanations(self) -> Iterator[str]:
-        for row in self.blamed:
-            yield self._explain(row.place, row.text, row.gradient, row.diagnosis, warning=not self.is_fault(row))
-        yield from self.faults
-        for hazard in self.hazards:
-            fix = hazard.repair.fix if hazard.repair else None
-            yield self._explain(
-                hazard.place, hazard.text, hazard.variable, [Diagnosis(hazard.kind, hazard.message, fix)]
-            )
-
-    def _explain(self, place, text, name, diagnosis, warning: bool = False) -> str:
-        word = "warning" if warning else "wrong"
-        head = ": ".join(part for part in (str(place) if place else "", _first_line(text or name)) if part)
-        if self.hint == 1:
-            return f"{head}\n    {word}: look at {name} again."
-        lines = [head]
-        for one in diagnosis:
-            lines.append(f"    {word} ({one.kind}): {one.message}")
-            lines += [f"    left over: {one.left_over}"] if one.left_over else []
-            if one.fix and (self.hint >= 3 or self.show_fix):
-                lines += [
-                    f"    {'right: ' if i == 0 else '       '}{part}" for i, part in enumerate(one.fix.split("\n"))
-                ]
-        return "\n".join(lines)
-
-    def table_rows(self) -> Iterator[tuple[str, ...]]:
-        """Name, shape, exact, approximate, maxdiff, verdict."""
-        for v in self.variables:
-            more = v.cause or ("proven" if self.show_proofs and v.proven else "")
-            verdict = v.verdict + (f" ({more})" if more else "")
-            shape = "×".join(map(str, v.shape)) or "scalar"
-            if v.verdict == "missing":
-                yield v.name, shape, "", "", "", verdict
-                continue
-            maxdiff = "-" if v.maxdiff is None else f"{v.maxdiff:.3g}"
-            yield v.name, shape, str(v.exact), str(v.approximate), maxdiff, verdict
+        return render.summary(self)
 
     def __str__(self) -> str:
         """The table, then each line at fault."""
-        header = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
-        rows = [header, *self.table_rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-        lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "-+-".join("-" * w for w in widths))
-        parts = ["\n".join(lines)] if self.variables else []
-        parts += [*self.explanations(), *(f"note: {note}" for note in self.notes)]
-        parts.append(self.summary())
-        return "\n\n".join(parts)
+        return render.text(self)
 
-    def __rich__(self):
+    __repr__ = __str__
+
+    def __rich__(self) -> Any:
         """The same in colour, for a terminal."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
+        return render.rich(self)
 
-        table = Table(box=None, pad_edge=False)
-        for title in ("variable", "shape", "exact", "approximate", "maxdiff", "verdict"):
-            table.add_column(title, justify="right" if title == "maxdiff" else "left", no_wrap=True)
-        for v, row in zip(self.variables, self.table_rows(), strict=True):
-            table.add_row(*map(Text, row), style=VERDICT_STYLES[v.verdict])
-        parts: list[Any] = [table, Text("")] if self.variables else []
-        for text in self.explanations():
-            parts += [Text(text), Text("")]
-        parts += [Text(f"note: {note}", style="dim") for note in self.notes]
-        parts.append(Text(self.summary(), style="bold green" if self.right else "bold red"))
-        return Group(*parts)
-
-
-def _first_line(text: str) -> str:
-    lines = text.strip().split("\n")
-    return lines[0] + (" …" if len(lines) > 1 else "")
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return render.html(self)

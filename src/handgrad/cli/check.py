@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from handgrad.checker import Report
 
 LOOK_EVERY_MS = 100
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+"""Moves to the top of a terminal and empties it, what has scrolled away too."""
 
 
 def check(
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
     loss: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None,
     data: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None,
-    hint: Literal[1, 2, 3] = 2,
+    hint: Annotated[Literal[1, 2, 3] | None, tyro.conf.arg(help_behavior_hint="")] = None,
     fix: bool = False,
     write: bool = False,
     prove: bool = False,
@@ -32,6 +35,7 @@ def check(
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0,
     watch: bool = False,
     json: bool = False,
+    format: Literal["table", "json", "short", "github", "sarif"] = "table",
 ) -> int:
     """Say which gradient line of a script or notebook is wrong, why, and what it should be.
 
@@ -54,7 +58,8 @@ def check(
         strict: A gradient that is not there, or whose shape only broadcasts, is a fault too.
         timeout: How long the program may run.
         watch: Check again each time the file, or a module beside it that it imports, is saved, until Ctrl-C.
-        json: Print the report as JSON.
+        json: Print the report as JSON; the same as '--format json'.
+        format: The table; JSON; a line for each mistake, as compilers write them; annotations of GitHub; or SARIF.
     """
     if write and not fix:
         raise ConfigError("it needs --fix", where="--write", next_step="Say --fix --write to change the file.")
@@ -68,7 +73,7 @@ def check(
             report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
         report.hint, report.show_fix, report.show_proofs = hint, fix, prove
         try:
-            _show(report, json)
+            _show(report, "json" if json else format)
         except BrokenPipeError:  # the reader, 'head' say, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if write and not report.right:
@@ -81,8 +86,27 @@ def check(
 
 
 def main(words: list[str]) -> int | None:
-    """Parse and run the command."""
-    return call(check, "handgrad check", words)
+    """Parse and run the command; why nothing can be checked is said in the format that was asked for too."""
+    try:
+        return call(check, "handgrad check", words)
+    except (HandgradError, ImportError) as error:
+        if (asked := _format(words)) == "json":
+            nothing: dict[str, list[str]] = {"variables": [], "hazards": [], "notes": []}
+            _print_json({"loss": None, "right": False, **nothing, "errors": [str(error)]})
+        elif asked in ("github", "sarif") and not isinstance(error, ImportError):
+            from handgrad.checker import Report
+            from handgrad.checker.render import FORMATS
+
+            print(FORMATS[asked](Report(None, faults=[str(error)])))
+        raise
+
+
+def _format(words: list[str]) -> str:
+    """The format that the words ask for, whatever is wrong with the others."""
+    if "--json" in words:
+        return "json"
+    said = [word.removeprefix("--format=") for word in words if word.startswith("--format=")]
+    return next((value for flag, value in pairwise(words) if flag == "--format"), said[0] if said else "table")
 
 
 @contextlib.contextmanager
@@ -113,17 +137,26 @@ def _flush() -> None:
                 stream.flush()
 
 
-def _show(report: "Report", as_json: bool) -> None:
+def _show(report: "Report", format: str) -> None:
     """The report on stdout; on stderr the lines that Python refuses or that raise, and beside JSON the notes."""
-    if as_json:
-        ascii_only = "utf" not in sys.stdout.encoding.lower()
-        print(json_format.dumps(report.to_json(), indent=2, ensure_ascii=ascii_only, allow_nan=False))
-    else:
+    if format == "json":
+        _print_json(report.to_json())
+    elif format == "table":
         from handgrad.cli.console import console
 
         console().print(replace(report, faults=[]), soft_wrap=True)
-    for said in [*report.faults, *(f"note: {note}" for note in report.notes if as_json)]:
+    else:
+        from handgrad.checker.render import FORMATS
+
+        if told := FORMATS[format](report):
+            print(told)
+    for said in [*report.faults, *(f"note: {note}" for note in report.notes if format != "table")]:
         print(f"handgrad: {said}", file=sys.stderr)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    ascii_only = "utf" not in sys.stdout.encoding.lower()
+    print(json_format.dumps(content, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def _write(report: "Report", file: Path) -> None:
@@ -147,6 +180,8 @@ def _watched(once: Callable[[], int], file: Path) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         files: set[Path] = files_of(file)
         for _ in _saves(files):
+            if sys.stdout.isatty():
+                print(CLEAR, end="", flush=True)
             try:
                 code = once()
             except HandgradError as error:

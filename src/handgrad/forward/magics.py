@@ -8,11 +8,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from handgrad.checker.faces.magics import CellError, copied
+from handgrad.checker.faces.magics import copied, run_cell
 from handgrad.checker.inspection import undisturbed
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.run.machine import Machine, Randomness
@@ -74,19 +73,11 @@ class DeriveMagics(Magics):
         return forward_of_cells(cells, self.shell.user_ns, part)
 
     def _run(self, cell: str) -> Callable[[Part], Forward]:
-        """Run a cell as the notebook does; what then finds the forward pass in it starts from what was there before.
-
-        Raises:
-            UsageError: the cell awaits something outside of a function.
-            CellError: the cell raises.
-        """
-        if self.shell.should_run_async(cell, transformed_cell=self.shell.transform_cell(cell)):
-            raise UsageError("%%derive runs no 'await' outside of a function; await it in a cell of its own.")
+        """Run a cell as the notebook does; what then finds the forward pass in it starts from what was there before."""
         namespace = self.shell.user_ns
         values, before = copied(namespace), Randomness.now(namespace)
         number = len(namespace["In"]) - 1
-        if not self.shell.run_cell(cell).success:
-            raise CellError
+        run_cell(self.shell, cell, "derive")
 
         def find(part: Part) -> Forward:
             now = Randomness.now(namespace)

@@ -19,6 +19,7 @@ import torch
 
 from handgrad.checker.inspection import check_source
 from handgrad.checker.read.source import parse_code
+from handgrad.checker.render import sentence
 from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
@@ -115,7 +116,7 @@ def _findings(report: Report) -> list[Finding]:
     for row in report.blamed:
         if row.verdict != "missing":
             one = row.diagnosis[0]
-            found.append(Finding(row.line, row.text, row.gradient, one.kind, one.message, one.fix))
+            found.append(Finding(row.line, row.text, row.gradient, one.kind, sentence(one, hint=2), one.fix))
     by_line = {hazard.place.line: hazard for hazard in reversed(report.hazards)}  # names may share a tensor
     for hazard in by_line.values():
         fix = hazard.repair.fix if hazard.repair else None

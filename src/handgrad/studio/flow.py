@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.inspection import Inspection
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.place import Place
 from handgrad.checker.report import Diagnosis, Report, VariableReport
 from handgrad.checker.truth.chains import Chain
@@ -23,11 +23,9 @@ MOST_TERMS = 64
 class Flow:
     """The values of one pass, the gradients that come back to them, and what the program makes of these."""
 
-    def __init__(self, inspection: Inspection):
-        """Look at the first pass that was judged."""
-        self.report = inspection.report
-        self.trace = inspection.trace
-        self.reading = next((one for one in inspection.interpretations if one.judgements), None)
+    def __init__(self, report: Report, reading: Interpretation | None):
+        """Look at one pass, as it was read to judge it."""
+        self.report, self.reading = report, reading
         self.values: list[Value] = []
         self.loss: Value | None = None
         self.gradients: dict[Value, Tensor] = {}
@@ -52,6 +50,10 @@ class Flow:
         assert self.reading is not None
         return self.reading.judge.truth.forward
 
+    def _in_words(self, text: str) -> str:
+        """A text in the user's words."""
+        return self.reading.judge.trace.shown(text) if self.reading else text
+
     def overview(self) -> dict[str, Any]:
         """All that the graph shows, and the verdicts."""
         report = self.report
@@ -71,7 +73,14 @@ class Flow:
                 if row.place is None
             ],
             "hazards": [
-                {**hazard.to_json(), **_place(hazard.place), "text": hazard.text, "repair": _fix(hazard.repair)}
+                {
+                    "kind": hazard.kind,
+                    "variable": hazard.variable,
+                    "message": hazard.message,
+                    "text": hazard.text,
+                    "repair": _fix(hazard.repair),
+                    **_place(hazard.place),
+                }
                 for hazard in report.hazards
             ],
         }
@@ -195,7 +204,7 @@ class Flow:
         return None
 
     def _row(self, chain: Chain) -> VariableReport | None:
-        return self.rows.get((self.trace.shown(chain.name), chain.last.statement.place))
+        return self.rows.get((self._in_words(chain.name), chain.last.statement.place))
 
     def _id(self, value: Value) -> str:
         return f"v{self.forward.values.index(value)}"
@@ -207,7 +216,7 @@ class Flow:
         raise HandgradError("there is no such value", got=node)
 
     def _shown(self, value: Value) -> str:
-        return self.trace.shown(value.name)
+        return self._in_words(value.name)
 
     def _node(self, value: Value) -> dict[str, Any]:
         right, yours = self.gradients.get(value), self._yours(value)
@@ -248,7 +257,13 @@ class Flow:
     def _step(self, value: Value, chain: Chain, row: VariableReport) -> dict[str, Any]:
         lines = [{**_place(s.statement.place), "text": s.statement.text} for s in chain.steps]
         diagnosis = [
-            {"kind": d.kind, "message": d.message, "leftOver": d.left_over, **_place(d.place), "repair": _fix(d)}
+            {
+                "kind": d.kind,
+                "message": d.message,
+                "leftOver": str(d.left_over) if d.left_over else None,
+                **_place(d.place),
+                "repair": _fix(d),
+            }
             for d in row.diagnosis
         ]
         return {

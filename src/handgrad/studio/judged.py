@@ -3,6 +3,7 @@
 It is forked from one that has imported PyTorch and this module, so that no program can harm another, or the server.
 """
 
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 
 from handgrad.checker.guard import guarded
-from handgrad.checker.inspection import Inspection, inspect_file, inspect_source
+from handgrad.checker.inspection import check_file, check_source
+from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.source import parse_code
+from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
 from handgrad.studio.events import encoded
@@ -32,16 +35,33 @@ dW = x.T @ dy
 
 def warm_up() -> None:
     """Have all imported that a check needs."""
-    judged = Judged(inspect_source(parse_code(EXAMPLE), Machine(None)))
+    judged = Judged(lambda look: check_source(parse_code(EXAMPLE), Machine(None), look=look))
     judged.answer({"what": "everything"})
+
+
+class First:
+    """Keeps the first interpretation with a gradient that it is shown."""
+
+    found: Interpretation | None = None
+
+    def __call__(self, interpretation: Interpretation) -> None:
+        """Keep it, where it is the first."""
+        if self.found is None and interpretation.judgements:
+            self.found = interpretation
 
 
 class Judged:
     """A program that was judged, and what can be asked of it."""
 
-    def __init__(self, inspection: Inspection):  # noqa: D107
-        self.flow = Flow(inspection)
-        self.file = inspection.report.file or "the program"
+    def __init__(self, check: Callable[[First], Report]):
+        """Judge it, by a check that is told who looks on.
+
+        Raises:
+            HandgradError: there is nothing to judge.
+        """
+        first = First()
+        report = check(first)
+        self.flow, self.file = Flow(report, first.found), report.file or "the program"
 
     def answer(self, question: dict[str, Any]) -> Any:
         """The answer to one question of the page.
@@ -89,7 +109,7 @@ def live(connection: Connection, path: Path, **options: Any) -> None:
     Raises:
         HandgradError: there is nothing to judge.
     """
-    judged = Judged(inspect_file(path, **options))
+    judged = Judged(lambda look: check_file(path, look=look, **options))
     connection.send_bytes(_said({"what": "overview"}, judged))
     while True:
         try:

@@ -39,7 +39,7 @@ class StudioMagics(Magics):
             what = f"the studio needs {error.name} in a notebook"
             raise ConfigError(what, next_step="Install it with: pip install 'handgrad[studio]'.") from None
         checker: CheckerMagics = self.shell.magics_manager.registry["CheckerMagics"]
-        judged = Judged(checker.inspection(loss))
+        judged = Judged(lambda look: checker.report(loss, look=look))
         cells = [("forward", checker.forward_cell), *(("backward", cell) for cell in checker.backward_cells)]
         parts = [{"cell": cell.number, "text": f"%%{magic}\n{cell.code}"} for magic, cell in cells if cell]
         document = {"file": "this notebook", "version": "", "parts": parts}

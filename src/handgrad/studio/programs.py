@@ -45,6 +45,7 @@ class Worker:
 
     def __init__(self, function: Callable[..., Any], *arguments: Any, **options: Any):
         """Start it; it is called with a connection first, and sends JSON."""
+        warm()
         self._lock = threading.Lock()
         self._connection, theirs = _context.Pipe()
         self._process: Any = _context.Process(target=_work, args=(theirs, function, arguments, options), daemon=True)

@@ -10,7 +10,7 @@ import traitlets
 from handgrad.errors import HandgradError
 from handgrad.studio.documents import read_document
 from handgrad.studio.page import ASSETS
-from handgrad.studio.programs import Program, in_a_process, warm
+from handgrad.studio.programs import Program, in_a_process
 from handgrad.studio.views.backward import judged_state
 from handgrad.studio.views.derivation import derived
 
@@ -50,7 +50,6 @@ def of_file(
     Raises:
         HandgradError: the file cannot be judged.
     """
-    warm()
     options = {"loss": loss, "data": data, "timeout": timeout}
     document, program = read_document(path), Program(path, **options)
     judged = program.judged()

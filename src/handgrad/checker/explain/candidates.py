@@ -3,18 +3,20 @@
 import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from handgrad.checker.explain.edits import Context, edits
 from handgrad.checker.explain.in_numpy import spelling
+from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.spelling import in_sight
-from handgrad.checker.read.trees import Edit, simple_statements
+from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
-from handgrad.checker.run.values import is_array
+from handgrad.checker.run.values import is_array, is_float
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Candidates:
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
-        consumers = judge.truth.between(self.plan) | {v.name for v in case.consumers}
+        self.consumers = {v.name for v in case.consumers}
+        consumers = judge.truth.between(self.plan) | self.consumers
         makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
@@ -50,6 +53,8 @@ class Candidates:
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
         seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
+        self.values = {n: v for n, v in self.values.items() if self._is_open(n, v)}
+        self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
         self.temporaries = temporaries(judge, self.plan)
         self.spelled = spelling(judge.machine)
         self._sorted: dict[bool, list[Candidate]] = {}
@@ -60,6 +65,25 @@ class Candidates:
         steps = self.chain.region.steps
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
+
+    def _is_open(self, name: str, value: Any) -> bool:
+        """Whether a line may use a name, or could if the forward half kept the tensor, which goes by no other name."""
+        if name not in self.judge.trace.closed:
+            return True
+        others = (v for n, v in self.values.items() if n != name and n not in self.judge.trace.closed)
+        return is_float(value) and not any(
+            is_float(v) and v.shape == value.shape and torch.equal(v, value) for v in others
+        )
+
+    def _masks(self, node: ast.AST) -> Iterator[str]:
+        """The masks of a forward statement's derivative, in names at hand or numbers that names stand for."""
+        for mask in masks_of(node):
+            for part in ast.walk(mask):
+                value = self.judge.machine.namespace.get(part.id) if isinstance(part, ast.Name) else None
+                if isinstance(part, ast.Name) and part.id not in self.values and isinstance(value, int | float):
+                    mask = substitute(mask, part, ast.Constant(value))
+            if uses(mask).reads <= self.values.keys() | {"torch", "np"}:
+                yield ast.unparse(mask)
 
     def context(self, step: Step | None = None) -> Context:
         """What an edit of a step may draw on."""
@@ -82,6 +106,8 @@ class Candidates:
             mentioned=uses(node).reads,
             locals=made,
             counters=uses(node).counters,
+            masks=self.masks,
+            upstream={g for g, v in self.judge.truth.gradient_names.items() if v in self.consumers},
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,
@@ -122,7 +148,7 @@ class Candidates:
     def editable(self) -> Iterator[Step]:
         """The plan's steps, last first, the temporaries they use, then the user's functions they call."""
         suspects = (step for step in reversed(self.plan.steps) if step not in self.judge.acquitted)
-        yield from (step for step in suspects if not step.statement.only_moves)
+        yield from (step for step in suspects if not step.statement.only_moves and step.statement.place.line)
         yield from (step for step in reversed(self.temporaries) if not step.statement.only_moves)
         reads = set().union(*(s.reads for s in self.plan.steps))
         before = [s for region in self.judge.trace.regions for s in region.steps if s.index < self.chain.steps[0].index]

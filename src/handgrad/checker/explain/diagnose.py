@@ -13,15 +13,15 @@ from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.differences import are_alike
 from handgrad.checker.explain.edits import scales
 from handgrad.checker.explain.formulas import Formulas, rewritten
-from handgrad.checker.explain.messages import MESSAGES
 from handgrad.checker.explain.pairs import repairing_pair
 from handgrad.checker.explain.readable import is_readable
-from handgrad.checker.explain.rewrite import shown
+from handgrad.checker.explain.rewrite import unparsed
 from handgrad.checker.explain.symptoms import Symptoms
 from handgrad.checker.explain.telling import Telling
-from handgrad.checker.explain.trials import MOST_WORK, Change, Trials
+from handgrad.checker.explain.trials import MOST_WORK, Change, Trials, temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
-from handgrad.checker.read.trees import Edit
+from handgrad.checker.read.names import base_name
+from handgrad.checker.read.trees import Edit, simple_statements
 from handgrad.checker.report import Diagnosis
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
@@ -32,18 +32,19 @@ SUMMED = ("{0}", "({0}).sum(0)", *(f"({{0}}).sum({dim}, keepdim=True)" for dim i
 """What may have to be done to a product before it is a gradient."""
 
 
-def diagnose(judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = ()) -> list[Diagnosis]:
+def diagnose(
+    judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = (), right: Collection[Judgement] = ()
+) -> list[Diagnosis]:
     """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are.
 
-    Of a compound statement, the `suspected` lines are edited before the others.
+    Of a compound statement, the `suspected` lines are edited before the others; no edit breaks what is `right`.
     """
     chain = judgement.chain
     if judgement.fault == "missing":
-        return [Diagnosis("missing", f"{chain.name} is not written yet.", place=chain.last.statement.place)]
-    search = _Search(judge, judgement, suspected)
+        return [Diagnosis("missing", chain.last.statement.place, fact="unwritten", about=(chain.name,))]
+    search = _Search(judge, judgement, suspected, right)
     if chain.refused and search.trials.right():
-        message = f"this line raises {chain.refused.message} Put it under torch.no_grad()."
-        return [Diagnosis("unknown", message, place=chain.refused.place)]
+        return [Diagnosis("unknown", chain.refused.place, fact="refused", about=(chain.refused.message,))]
     return search.run()
 
 
@@ -52,23 +53,31 @@ def shared_repair(judge: Judge, judgement: Judgement) -> Diagnosis | None:
     elsewhere = [(edit, step) for edit, step in judge.repairs if not step.gradients]
     if judgement.fault not in ("wrong", "masked") or not elsewhere:
         return None
-    return _Search(judge, judgement, ()).known_repair(elsewhere)
+    return _Search(judge, judgement).known_repair(elsewhere)
 
 
 class _Search:
     """One line's diagnosis."""
 
-    def __init__(self, judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt]):
+    def __init__(
+        self,
+        judge: Judge,
+        judgement: Judgement,
+        suspected: Collection[ast.stmt] = (),
+        right: Collection[Judgement] = (),
+    ):
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
+        self.others = [(other, temporaries(judge, other.plan)) for other in right]
         self.trials = Trials(judge, judgement)
         self.raises = self.trials.full.outcome.error is not None
-        self.telling = Telling(judgement, self.trials.full.outcome)
+        self.telling = Telling(judgement, self.trials.full.outcome, judge.trace.closed)
         self.symptoms = Symptoms(self.trials.full, self.telling)
         self.candidates = Candidates(judge, judgement, self.raises, suspected)
         self.gradients = self.candidates.gradients
         self.case, self.own = self.trials.case, self.trials.own
         self.formulas = Formulas(judge, self.chain, self.case, self.trials.full.cases[0], self.candidates.values)
         self.failed: set[Edit] = set()
+        self.by_chance: list[Candidate] = []
 
     def run(self) -> list[Diagnosis]:
         if (found := self.symptoms.not_a_tensor()) is not None:
@@ -80,12 +89,14 @@ class _Search:
         if self.telling.place.line and not self.symptoms.asks_autograd():  # else a function whose lines are not at hand
             for attempt in attempts:
                 if (found := attempt()) is not None:
-                    return [found]
+                    return self._without_cancelling() or [found]
             whole = self._rewritten()
             if (whole is None or whole.fix is None) and (pair := repairing_pair(self.trials)):
                 return self.telling.of_both(*pair)
             if whole is not None:
                 return [whole]
+            if self.by_chance:
+                return [self.telling.of(self.by_chance[0].edit, self.by_chance[0].step)]
         return [self.symptoms.numbers() or self.symptoms.unknown()]
 
     # --- edits ---------------------------------------------------------------------------------------------------
@@ -101,12 +112,39 @@ class _Search:
         return None
 
     def _repairs(self, candidate: Candidate) -> bool:
+        change = candidate.edit, candidate.step
         if candidate.edit in self.failed:
             return False
-        if self.trials.right((candidate.edit, candidate.step)):
-            return True
+        if self.trials.right(change) and self._harms_nothing(*change):
+            if self.trials.right_elsewhere(change):
+                return True
+            self.by_chance.append(candidate)
         self.failed.add(candidate.edit)
         return False
+
+    def _harms_nothing(self, edit: Edit, step: Step) -> bool:
+        """Whether every other gradient that is right, and comes of the edited statement too, stays so."""
+        readers = (other for other, before in self.others if step in (*other.plan.steps, *before))
+        return all(Trials(self.judge, other).right((edit, step)) for other in readers)
+
+    def _without_cancelling(self) -> list[Diagnosis] | None:
+        """In the place of a repair that cancels one mistake by another, both factors left out."""
+        edit, step = self.judge.repairs[-1] if self.judge.repairs else (None, None)
+        if edit is None or step is None or edit.kind != "wrong-operator" or not isinstance(edit.old, ast.BinOp):
+            return None
+        operators = {ast.Div: ast.Mult, ast.Mult: ast.Div}
+        if not isinstance(edit.new, ast.BinOp) or operators.get(type(edit.old.op)) is not type(edit.new.op):
+            return None
+        here, factor = _left_out(edit.old, edit.statement), base_name(edit.old.right)
+        for other in self.judgement.plan.steps:
+            for simple in simple_statements(other.statement.node):
+                for part in ast.walk(simple):
+                    twice = isinstance(part, ast.BinOp) and part is not edit.old and type(part.op) is type(edit.old.op)
+                    if twice and factor is not None and base_name(part.right) == factor:
+                        there = _left_out(part, simple)
+                        if self.trials.right((there, other), (here, step)):
+                            return self.telling.of_both((there, other), (here, step))
+        return None
 
     def _known_repairs(self) -> Diagnosis | None:
         if (found := self.known_repair(self.judge.repairs)) is not None:
@@ -124,7 +162,7 @@ class _Search:
     def known_repair(self, repairs: Iterable[Change]) -> Diagnosis | None:
         """An edit that mended another gradient, of a line that both use."""
         for edit, step in repairs:
-            if step in self.usable and self.trials.right((edit, step)):
+            if step in self.usable and self.trials.right((edit, step)) and self._harms_nothing(edit, step):
                 return self.telling.of(edit, step)
         return None
 
@@ -150,13 +188,13 @@ class _Search:
         for candidate in self._rewrites:
             if only(candidate.edit) and self._repairs(candidate):
                 found = self.telling.of(candidate.edit, candidate.step)
-                if found.fix is not None and not is_readable(found.fix, shown(candidate.edit.statement)):
+                if found.fix is not None and not is_readable(found.fix, unparsed(candidate.edit.statement)):
                     found = replace(found, fix=None)
                 if self.raises:
                     raised = self.symptoms.unknown()
-                    return replace(found, kind=raised.kind, message=raised.message)
+                    return replace(raised, fix=found.fix, place=found.place, start=found.start, end=found.end)
                 if self.own is not None and self.own.shape != self.case.want.shape:
-                    return replace(found, kind="shape", message=self.telling.worded(MESSAGES["shape"]))
+                    return replace(found, kind="shape", old="", new="")
                 return found
         return None
 
@@ -185,8 +223,8 @@ class _Search:
         return None
 
     def _missing_path(self, names: list[str]) -> Diagnosis:
-        through = " and ".join(names)
-        message = f"a path is missing: {self.chain.variable} also reaches the loss through {through}"
+        about = (self.chain.variable, " and ".join(names))
+        missing = Diagnosis("missing-path", fact="path missing", about=about)
         named = all(self.formulas.upstream(name) for name in names)
         found = self._added_terms(names) if named else None
         if found is None:
@@ -194,21 +232,21 @@ class _Search:
             if again is not None and again.kind == "misplaced-sum":
                 return again
             if again is not None:
-                return replace(again, kind="missing-path", message=self.telling.worded(message))
+                return replace(again, kind="missing-path", fact=missing.fact, about=about)
         found = found or self._added_terms(names)
         if found is None and (whole := self._rewritten()) is not None:
-            return replace(whole, kind="missing-path", message=self.telling.worded(message))
-        return self._added("missing-path", message, found)
+            return replace(whole, kind="missing-path", fact=missing.fact, about=about)
+        return self._added(missing, found)
 
     def _extra_path(self, names: list[str]) -> Diagnosis:
-        message = f"the path through {names[0]} is counted twice"
+        twice = Diagnosis("extra-path", fact="path twice", about=(names[0],))
         rescales = ("scale", "wrong-constant", "missing-factor")
         found = self._edits(lambda e: e.kind in ("extra-term", "extra-factor", *rescales))
         if found is not None and found.kind in rescales:
             return found
         if found is not None:
-            return replace(found, kind="extra-path", message=self.telling.worded(message))
-        return self._added("extra-path", message, None)
+            return replace(found, kind="extra-path", fact=twice.fact, about=twice.about)
+        return self._added(twice, None)
 
     def _added_terms(self, names: list[str]) -> str | None:
         """A line to add that brings the missing path."""
@@ -257,11 +295,11 @@ class _Search:
         self.trials.most_work = self.trials.work + MOST_WORK / 3
         for consumer in self.formulas.consumers:
             if (added := self._added_terms([consumer])) is not None:
-                return self._added("missing-term", MESSAGES["missing-term"], added)
+                return self._added(Diagnosis("missing-term"), added)
         gradient = self.chain.name
         names = [n for n in self.candidates.context().tensors if n not in self.gradients]
         for name in names:
-            for pattern in ("{0} * ({1} > 0)", "{0} * {1}", "{0} / {1}", "{0} * (1 - {1}**2)"):
+            for pattern in ("{0} * {1}", "{0} / {1}", "{0} * (1 - {1}**2)"):
                 line = f"{gradient} = {pattern.format(gradient, name)}"
                 if (found := self._try_line("missing-factor", line)) is not None:
                     return found
@@ -275,10 +313,17 @@ class _Search:
         line = self.candidates.spelled(line)
         if self.trials.exhausted() or not self.trials.right_after(line):
             return None
-        return self._added(kind, MESSAGES[kind], line)
+        return self._added(Diagnosis(kind), line)
 
-    def _added(self, kind: str, message: str, line: str | None) -> Diagnosis:
-        return self.telling.of_added(kind, message, line, self.gradients)
+    def _added(self, found: Diagnosis, line: str | None) -> Diagnosis:
+        return self.telling.of_added(found, line, self.gradients)
+
+
+def _left_out(product: ast.BinOp, simple: ast.stmt) -> Edit:
+    """The edit that leaves the right factor of a product out, or the statement where nothing else is in it."""
+    target = simple.targets[0] if isinstance(simple, ast.Assign) else None
+    alone = target is not None and simple.value is product and ast.unparse(target) == ast.unparse(product.left)
+    return Edit("extra-factor", 1.0, simple if alone else product, ast.Pass() if alone else product.left, simple)
 
 
 def _brings_a_path(edit: Edit) -> bool:

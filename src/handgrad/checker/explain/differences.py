@@ -39,7 +39,7 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     if _operations(old) == _operations(new):
         return "unknown"
     more, fewer = _operations(new) - _operations(old), _operations(old) - _operations(new)
-    if not set(more + fewer) <= {"Mult", "Div"} or (more and fewer):
+    if not set(more + fewer) <= {"Mult", "Div", "USub"} or (more and fewer):
         return "wrong-operator"
     return "missing-factor" if more else "extra-factor"
 

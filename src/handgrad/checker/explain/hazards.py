@@ -2,7 +2,7 @@
 
 import ast
 
-from handgrad.checker.explain.rewrite import edited_text
+from handgrad.checker.explain.rewrite import Written
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, around
 from handgrad.checker.read.trees import Edit, method, simple_statements
@@ -14,16 +14,13 @@ from handgrad.checker.truth.chains import Chain
 def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool, copying: str) -> Hazard:
     """A statement that changes another variable through shared storage; `copying` is the method that would not."""
     target = next(iter(step.gradients), None)
-    what = "the gradient" if is_gradient else "the forward value"
     repair = _copied_first(region, step, name, copying)
     here = step.statement.place
     elsewhere = repair is not None and repair.place != here
-    copy = f"a copy in {repair.place}: {name}.{copying}()" if repair and elsewhere else f"a copy: {name}.{copying}()"
-    if target and (elsewhere or repair is None):
-        message = f"{target} and {name} are one tensor, so this changes {what} {name} too; start from {copy}."
-    else:
-        message = f"this changes {what} {name} in place; work on {copy}."
-    return Hazard("in-place", name, here, message, step.statement.text, repair)
+    where = f" in {repair.place}" if repair and elsewhere else ""
+    about = (target or "", name, "the gradient" if is_gradient else "the forward value", where, copying)
+    fact = "one tensor" if target and (elsewhere or repair is None) else "in place"
+    return Hazard("in-place", name, here, fact, about, step.statement.text, repair)
 
 
 def _copied_first(region: Region, step: Step, name: str, copying: str) -> Diagnosis | None:
@@ -66,28 +63,20 @@ def _with_copy(statement: Statement, simple: ast.Assign, old: ast.AST, new: ast.
     if statement.role == "argument":
         return None
     place = statement.place.at(simple.lineno)
-    fix = edited_text(statement.code, simple, Edit("in-place", 0.0, old, new, simple), statement.spelled)
+    fix = Written(statement.code, simple, statement.spelled).fix(Edit("in-place", 0.0, old, new, simple))
     end = simple.end_lineno or simple.lineno
     kept = around(statement.code, simple)
-    return Diagnosis("in-place", "start from a copy.", fix, place, simple.lineno, end, kept)
+    return Diagnosis("in-place", place, fix=fix, start=simple.lineno, end=end, around=kept)
 
 
 def stale_hazard(chain: Chain, name: str, later: Step) -> Hazard:
     """A line that reads a gradient before it is finished."""
-    message = (
-        f"{chain.name} reads {name} before {later.statement.place} has finished it; move this line below that one."
-    )
-    return Hazard("stale", name, chain.last.statement.place, message, chain.last.statement.text)
+    about = (chain.name, name, str(later.statement.place))
+    return Hazard("stale", name, chain.last.statement.place, "stale", about, chain.last.statement.text)
 
 
 def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
     """A statement that gives a name of the forward pass another meaning."""
-    message = (
-        f"{name} belongs to the forward pass and gets another value here, which {chain.name} in "
-        f"{chain.last.statement.place} then uses; call it something else."
-    )
-    if name in step.changes:
-        reader = f"{chain.name} in {chain.last.statement.place}"
-        message = f"this changes {name} before {reader} has used it; change it afterwards."
-        return Hazard("in-place", name, step.statement.place, message, step.statement.text)
-    return Hazard("shadowed", name, step.statement.place, message, step.statement.text)
+    kind, fact = ("in-place", "too early") if name in step.changes else ("shadowed", "shadowed")
+    about = (name, chain.name, str(chain.last.statement.place))
+    return Hazard(kind, name, step.statement.place, fact, about, step.statement.text)

@@ -30,12 +30,9 @@ def narrowed(found: Diagnosis, chain: Chain, suspected: list[ast.stmt]) -> Diagn
     whole = chain.last.statement
     if found.kind != "unknown" or found.place != whole.place or not suspected:
         return found
-    message = found.message
-    if len(suspected) > 1:
-        numbers = [str(line.lineno) for line in suspected]
-        message = f"{message.rstrip('.')}; it is in line {', '.join(numbers[:-1])} or {numbers[-1]}."
+    numbers = tuple(line.lineno for line in suspected) if len(suspected) > 1 else ()
     lines = [s for s in simple_statements(whole.node) if not isinstance(s, ast.For)]
-    return replace(found, message=message, place=_place(whole, _nearest(chain.name, lines, suspected)))
+    return replace(found, lines=numbers, place=_place(whole, _nearest(chain.name, lines, suspected)))
 
 
 def _behind(name: str, lines: list[ast.stmt]) -> set[ast.stmt]:

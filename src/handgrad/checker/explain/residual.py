@@ -3,6 +3,7 @@
 import ast
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from handgrad.checker.explain.in_numpy import for_algebra, said
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.trees import expression
+from handgrad.checker.report import LeftOver
 from handgrad.checker.run.machine import InDouble
 from handgrad.checker.truth.cases import Case, evaluate
 from handgrad.checker.truth.compare import agrees, align, as_tensor
@@ -46,16 +48,18 @@ class Residuals:
             return False
         return all(is_size(self.judge.trace, name) for name in proof.sizes)
 
-    def left_over(self, judgement: Judgement) -> str | None:
-        """A sentence about what a wrong line has too much or lacks; None where there is none that is short."""
+    def left_over(self, judgement: Judgement) -> LeftOver | None:
+        """What a wrong line has too much or lacks; None where nothing short can be said of it."""
         for judge, found in self._where(judgement):
             case = found.failing or found.cases[0]
             difference = _difference(judge, found, case)
             if difference is not None:
                 part = share(case, difference)
-                said = told(part, [*_numbers(found, case)]) if part else ""
-                text = self._text(judge, found, case, difference) if not (part and part.value is None) else ""
-                return f"{': '.join(filter(None, [text, said]))}." if text or said else None
+                left = told(part, [*_numbers(found, case)]) if part else LeftOver()
+                if not (part and part.value is None):
+                    formula, lacks = self._formula(judge, found, case, difference)
+                    left = replace(left, formula=formula, lacks=lacks)
+                return left if left.formula or left.times else None
         return None
 
     def _where(self, judgement: Judgement) -> Iterator[tuple[Judge, Judgement]]:
@@ -71,12 +75,12 @@ class Residuals:
             self._algebras[loss] = Algebra(judge, loss)
         return self._algebras[loss]
 
-    def _text(self, judge: Judge, judgement: Judgement, case: Case, difference: Tensor) -> str:
-        """What a line has too much, or lacks, as a formula that comes to just that; empty without a short one."""
+    def _formula(self, judge: Judge, judgement: Judgement, case: Case, difference: Tensor) -> tuple[str, bool]:
+        """What a line has too much as a formula, and whether it lacks it; empty without a short one."""
         self._asked += 1
         proof = self._algebra(judge, judgement).proof(judgement) if self._asked <= MOST else None
         if proof is None or proof.verdict != "different" or not proof.difference or "\n" in proof.difference:
-            return ""
+            return "", False
         from handgrad.derive.emit.source import written
         from handgrad.derive.lines.terms import negated, positive, rebuilt
 
@@ -85,13 +89,13 @@ class Residuals:
         known = for_algebra(judge.machine, judge.machine.namespace)
         text = said(judge.machine, written(positive(whole) if lacks else whole), known)
         if text is None or len(text) > LONGEST or (judge is not self.judge and _has_sizes(whole)) or _cancels(whole):
-            return ""
+            return "", False
         if uses(whole).reads & _own_gradients(judge, judgement, case.value):
-            return ""
+            return "", False
         made = _evaluated(judge, case, text)
         if made is None or not agrees(-made if lacks else made, difference, case.noise, EXACTLY):
-            return ""
-        return f"too little by {text}" if lacks else f"too much by {text}"
+            return "", False
+        return text, lacks
 
 
 def _difference(judge: Judge, judgement: Judgement, case: Case) -> Tensor | None:

@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -20,14 +21,12 @@ from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Statement, segment
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.read.trees import simple_statements
-from handgrad.checker.report import Diagnosis, Hazard, VariableReport
+from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import storage_of
 from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
-
-_NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 
 
 class Rows:
@@ -67,7 +66,8 @@ class Rows:
                     self.written |= self.judge.truth.between(judgement.plan)
             elif judgement.fault:
                 self.unsound.add(chain.name)
-        self._tell_stubs_together()
+        mended = {(one.place, one.start) for row in self.rows for one in row.diagnosis if one.fix}
+        self.hazards = [h for h in self.hazards if not (h.repair and (h.repair.place, h.repair.start) in mended)]
         self._list_missing()
         self.notes += notes(trace, judging)
         losses = losses_of(trace, judging)
@@ -104,6 +104,8 @@ class Rows:
         elif row.verdict in ("wrong", "shape", "missing"):
             row.cause = "inherited"
         row.proof = functools.partial(self.residuals.proven, judgement)
+        if self.judge.truth.is_large and row.proven is not None:  # found at once, so that what it needs is let go
+            row.proof = None
         return row
 
     def _not_doubted(self, chain: Chain, judgement: Judgement) -> Judgement:
@@ -111,20 +113,7 @@ class Rows:
         mended = any(one.fix is not None for one in self.found.get(chain, ()))
         return judgement if mended or not judgement.doubtful else replace(judgement, fault=None)
 
-    def _tell_stubs_together(self) -> None:
-        """One statement is one fault: `dW, db = None, None`."""
-        stubs: dict[Place | None, list[VariableReport]] = {}
-        for row in self.rows:
-            if row.cause == "own" and row.verdict == "missing":
-                stubs.setdefault(row.place, []).append(row)
-        for rows in stubs.values():
-            if (count := len(rows)) > 1:
-                names = ", ".join(row.gradient for row in rows)
-                message = f"{_NUMBERS.get(count, count)} gradients are not written yet: {names}."
-                for row in rows:
-                    row.diagnosis = [replace(row.diagnosis[0], message=message)]
-
-    def _left_over(self, chain: Chain, judgement: Judgement) -> str | None:
+    def _left_over(self, chain: Chain, judgement: Judgement) -> LeftOver | None:
         with about(chain):
             return self.residuals.left_over(judgement)
 
@@ -134,7 +123,9 @@ class Rows:
         place = (chain.last, *suspected)
         if not (suspected and place in self.in_vain):
             with about(chain):
-                found = [narrowed(one, chain, suspected) for one in diagnose(self.judge, judgement, suspected)]
+                right = [other for _, other in self.judged if other.fault is None]
+                found = diagnose(self.judge, judgement, suspected, right)
+                found = [narrowed(one, chain, suspected) for one in found]
             if found[0].kind != "unknown":
                 return found
             self.in_vain[place] = found
@@ -184,8 +175,18 @@ class Rows:
         """No line can be added after a `return`, or in a call or a dict."""
         adds = found.start > found.end
         fix = None if adds and _is_a_part(statement) else self._sayable(found.fix, statement)
-        message = self.trace.shown(statement.spelled(found.message))
-        return replace(found, message=message, fix=fix, left_over=self._sayable(found.left_over, statement))
+        left = self._left_sayable(found.left_over, statement)
+        return replace(found.spelled(self._say(statement)), fix=fix, left_over=left)
+
+    def _say(self, statement: Statement) -> Callable[[str], str]:
+        return lambda text: self.trace.shown(statement.spelled(text))
+
+    def _left_sayable(self, left: LeftOver | None, statement: Statement) -> LeftOver | None:
+        """What is left over as the user would spell it, as far as that can be done."""
+        if left is None:
+            return None
+        formula, path = (self._sayable(text, statement) for text in (left.formula, left.path))
+        return replace(left, formula=formula, path=path) if formula is not None and path is not None else None
 
     def _sayable(self, text: str | None, statement: Statement) -> str | None:
         """A text as the user would spell it; None where it has local names of other calls."""
@@ -195,14 +196,15 @@ class Rows:
         return self.trace.shown(spelled) if _locals(spelled) <= local else None
 
     def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
-        for step in [*reversed(chain.steps), *chain.region.steps]:
-            if step.statement.place == place and not step.statement.only_moves:
-                return step.statement
+        """The statement at a place, or the line of a compound one."""
+        statements = [step.statement for step in [*reversed(chain.steps), *chain.region.steps]]
+        for whole in statements:
+            if whole.place == place and not whole.only_moves:
+                return whole
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
-        for whole in [chain.last.statement, *functions] if place is not None else ():
-            for line in simple_statements(whole.node):
-                here = line.lineno == place.line and whole.place.cell == place.cell
-                if here and whole.place.file == place.file and not isinstance(line, ast.For):
+        for whole in [*statements, *functions] if place is not None else ():
+            for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
+                if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
         return chain.last.statement
 
@@ -279,9 +281,8 @@ class Rows:
     def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
         """Keep a hazard in the user's words."""
         repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
-        message = self.trace.shown(statement.spelled(hazard.message))
-        variable = self.trace.shown(hazard.variable)
-        self.hazards.append(replace(hazard, variable=variable, message=message, repair=repair))
+        about, variable = tuple(map(self._say(statement), hazard.about)), self.trace.shown(hazard.variable)
+        self.hazards.append(replace(hazard, variable=variable, about=about, repair=repair))
 
     def _list_missing(self) -> None:
         forward = self.judge.truth.forward

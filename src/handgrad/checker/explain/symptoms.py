@@ -5,7 +5,6 @@ import traceback
 
 from torch import Tensor
 
-from handgrad.checker.explain.messages import MESSAGES
 from handgrad.checker.explain.telling import Telling
 from handgrad.checker.explain.trials import Setting
 from handgrad.checker.guard import said
@@ -32,8 +31,8 @@ class Symptoms:
         if isinstance(got, int | float) and self.want.numel() == 1:
             return None
         kind = "shape" if as_tensor(got, self.want) is not None or isinstance(got, int | float | list) else "unknown"
-        message = f"{self.chain.name} is of type {type(got).__name__}, not a tensor of shape {tuple(self.want.shape)}."
-        return Diagnosis(kind, message, place=self.telling.place)
+        about = (self.chain.name, type(got).__name__, str(tuple(self.want.shape)))
+        return Diagnosis(kind, self.telling.place, fact="type", about=about)
 
     def asks_autograd(self) -> bool:
         """Whether the line is right to run where it stands, but has no graph when it is run alone."""
@@ -44,34 +43,33 @@ class Symptoms:
         got, want = as_tensor(self.outcome.got, self.want), self.want
         if got is None:
             return None
-        kind, message = None, ""
+        kind, fact, about = None, "", ()
         if got.shape != want.shape and (dims := missing_sum(got, want, self.noise, self.tolerance)):
-            kind, message = "missing-sum", f"{MESSAGES['missing-sum']} (over dimensions {dims})"
+            kind, fact, about = "missing-sum", "dimensions", (str(dims),)
         elif got.shape != want.shape and got.dim() == 2 and agrees(got.T, want, self.noise, self.tolerance):
-            kind, message = "transpose", MESSAGES["transpose"]
+            kind = "transpose"
         elif (aligned := align(got, want)) is not None:
             ratio = constant_ratio(aligned.double(), want.double(), self.tolerance)
             if ratio is not None and math.isclose(ratio, -1, rel_tol=1e-6):
-                kind, message = "sign", MESSAGES["sign"]
+                kind = "sign"
             elif ratio is not None:
-                kind, message = "scale", f"it has to be multiplied by {ratio:.6g}"
-        return Diagnosis(kind, self.telling.worded(message), place=self.telling.place) if kind else None
+                kind, fact, about = "scale", "ratio", (f"{ratio:.6g}",)
+        return self.telling.told(Diagnosis(kind, self.telling.place, fact=fact, about=about)) if kind else None
 
     def unknown(self) -> Diagnosis:
         """That the line is wrong, and what it raises, or that its shape is wrong."""
         error, place = self.outcome.error, self.telling.place
         if self.asks_autograd():
-            return Diagnosis("unknown", f"{MESSAGES['unknown']}.", place=place)
+            return Diagnosis("unknown", place)
         if error is not None:
-            return Diagnosis("unknown", f"this line raises {said(error)}", place=self._raised_in(error))
-        got, shape = as_tensor(self.outcome.got, self.want), tuple(self.want.shape)
+            return Diagnosis("unknown", self._raised_in(error), fact="raises", about=(said(error),))
+        got, shape = as_tensor(self.outcome.got, self.want), str(tuple(self.want.shape))
         if got is None:
-            message = f"this is a {type(self.outcome.got).__name__}, not a tensor of shape {shape}."
-            return Diagnosis("unknown", message, place=place)
+            return Diagnosis("unknown", place, fact="no tensor", about=(type(self.outcome.got).__name__, shape))
         if align(got, self.want) is None:
-            message = f"the shape is {tuple(got.shape)}, that of {self.chain.variable} {shape}"
-            return Diagnosis("shape", self.telling.worded(message), place=place)
-        return Diagnosis("unknown", self.telling.worded(MESSAGES["unknown"]), place=place)
+            about = (str(tuple(got.shape)), self.chain.variable, shape)
+            return self.telling.told(Diagnosis("shape", place, fact="other shape", about=about))
+        return self.telling.told(Diagnosis("unknown", place))
 
     def _raised_in(self, error: Exception) -> Place:
         """The statement of the chain that an exception came from."""

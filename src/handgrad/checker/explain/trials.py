@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -59,12 +60,13 @@ class Effort(TorchFunctionMode):
 
 @dataclass
 class Setting:
-    """The cases in which a plan is tried, in the sizes of the program or in small ones."""
+    """The cases in which a plan is tried, in the sizes of the program or in others; `exact` means in shape too."""
 
     judge: Judge
     plan: Plan
     cases: list[Case]
     reduction: Reduction | None = None
+    exact: bool = False
     cost: float = field(init=False)
     temporaries: list[Step] = field(init=False)
     outcome: Outcome = field(init=False)
@@ -93,9 +95,8 @@ class Setting:
         if outcome.got is None or outcome.changed.keys() - self.changed:
             return None
         tensor = as_tensor(outcome.got, case.want)
-        if tensor is None or (tensor.shape != case.want.shape and not tensor.numel() == case.want.numel() == 1):
-            return None
-        return tensor
+        single = not self.exact and tensor is not None and tensor.numel() == case.want.numel() == 1
+        return tensor if tensor is not None and (tensor.shape == case.want.shape or single) else None
 
     def _with(self, changed: Collection[Step]) -> Plan:
         """The plan, with the changed steps that are no part of it, and the temporaries that depend on these or begin
@@ -140,7 +141,14 @@ def small_setting(judge: Judge, judgement: Judgement) -> Setting | None:
     """The same fault in a program of small sizes; None where none could be made that shows it."""
     for small, found, reduction in judge.in_small(judgement):
         if found.fault not in (None, "missing"):
-            return Setting(small, found.plan, _all_cases(small, found), reduction)
+            return Setting(small, found.plan, _all_cases(small, found), reduction, judgement.fault == "shape")
+    return None
+
+
+def other_setting(judge: Judge, judgement: Judgement) -> Setting | None:
+    """The same in a program of other sizes; None where none could be made that runs."""
+    for other, found, reduction in judge.in_other_sizes(judgement):
+        return Setting(other, found.plan, _all_cases(other, found), reduction, judgement.fault == "shape")
     return None
 
 
@@ -157,7 +165,9 @@ class Trials:
     def __init__(self, judge: Judge, judgement: Judgement):
         """Settle in which sizes the changes are tried."""
         self.judge, self.chain = judge, judgement.chain
-        self.full = Setting(judge, judgement.plan, [judgement.failing or judgement.cases[0]])
+        exact = judgement.fault == "shape"
+        self.judgement = judgement
+        self.full = Setting(judge, judgement.plan, [judgement.failing or judgement.cases[0]], exact=exact)
         small = small_setting(judge, judgement) if self.full.cost > LARGE else None
         if small is not None and small.cost < self.full.cost / 2:
             self.settings = [small, self.full]
@@ -198,6 +208,18 @@ class Trials:
                     return False
         return True
 
+    def right_elsewhere(self, *changes: Change) -> bool:
+        """Whether edits that are right here are right in other sizes too, as far as the program runs in such."""
+        if self.elsewhere is None:
+            return True
+        with _edited(changes) as steps:
+            return steps is not None and self._holds(self.elsewhere, steps, changes)
+
+    @functools.cached_property
+    def elsewhere(self) -> Setting | None:
+        """The program in other sizes."""
+        return None if self.judge.truth.is_large else other_setting(self.judge, self.judgement)
+
     def right_after(self, line: str) -> bool:
         """Whether the gradient is right once `line` follows the statement that finishes it."""
         last = self.chain.last
@@ -207,7 +229,8 @@ class Trials:
         except SyntaxError:
             return False
         both = ast.If(ast.Constant(True), [node, addition], [])
-        return self._all_right(((Edit("missing-term", 0.0, node, both, node), last),))
+        change = Edit("missing-term", 0.0, node, both, node), last
+        return self._all_right((change,)) and self.right_elsewhere(change)
 
     def _holds(self, setting: Setting, steps: dict[Step, ast.stmt], changes: Iterable[Change]) -> bool:
         codes = {}
@@ -218,6 +241,7 @@ class Trials:
                 return False
             names = set().union(*(edit.names for edit, changed in changes if changed is step)) - step.reads
             codes[setting.step(step)] = code, names | self._read_inside(names) | step.reads
+            codes |= {setting.step(s): (setting.step(s).code, s.reads) for s in self._begun(step, names)}
         for case in setting.cases:
             self.work += setting.cost
             got = setting.got(case, codes)
@@ -230,6 +254,13 @@ class Trials:
             if not agrees(got, case.want, case.noise, setting.judge.truth.tolerance):
                 return False
         return True
+
+    def _begun(self, loop: Step, names: Collection[str]) -> list[Step]:
+        """The statements that begin what a loop carries from round to round, and an edit makes it read."""
+        earlier = [s for s in reversed(self.chain.region.steps) if s.index < loop.index]
+        carried = set(names) & loop.binds if hasattr(loop.statement.node, "body") else set()
+        makers = (next((s for s in earlier if name in s.binds), None) for name in carried)
+        return [s for s in makers if s is not None and s not in self.judgement.plan.steps]
 
     def _sample(self, tensor: Tensor) -> list[float]:
         return tensor.reshape(-1)[self.sampled].tolist()

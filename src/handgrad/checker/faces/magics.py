@@ -7,10 +7,11 @@ before. `%check` alone checks again. All but `%%forward` take `--loss NAME`, `--
 
 import ast
 import base64
+import contextlib
 import html
 import io
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 from torch import Tensor
 
-from handgrad.checker.inspection import CheckError, Inspection, inspect_source
+from handgrad.checker import render
+from handgrad.checker.inspection import CheckError, Look, check_source
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.report import Report, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness
@@ -30,11 +32,9 @@ from handgrad.errors import HandgradError
 
 NOTEBOOK = "<notebook>"
 TIMEOUT_S = 60.0
-COLOURS = {"exact": "#2a7", "close": "#2a7", "wrong": "#c33", "masked": "#a3a", "shape": "#b80", "missing": "#999"}
-HEADINGS = ("variable", "shape", "exact", "approximate", "maxdiff", "verdict")
 OPTIONS = (
     argument("--loss", help="the name of the loss, where it is not clear"),
-    argument("--hint", type=int, choices=(1, 2, 3), default=2, help="1 the line, 2 the kind too, 3 the answer too"),
+    argument("--hint", type=int, choices=(1, 2, 3), help="1 the line, 2 the kind too, 3 the answer too"),
     argument("--fix", action="store_true", help="show each wrong line as it should be"),
     argument("--prove", action="store_true", help="say which right lines are right whatever the numbers"),
     argument("--strict", action="store_true", help="a missing gradient or a shape that only broadcasts is a fault too"),
@@ -45,10 +45,6 @@ def _with_options(magic: Callable) -> Callable:
     for option in reversed(OPTIONS):
         magic = option(magic)
     return magic_arguments()(magic)
-
-
-class CellError(Exception):
-    """Stops the notebook after a cell that raised; IPython has shown the cell's own traceback."""
 
 
 @dataclass(frozen=True)
@@ -101,24 +97,18 @@ class CheckerMagics(Magics):
         self.backward_cells = [old for old in self.backward_cells if not _replaces(new, old)] + [new]
         try:
             self._run(cell, "backward")
-        except CellError:
+        except UsageError:
+            raise
+        except BaseException:
             if (report := self._checked(options)) is not None:
                 display(report)
             raise
         return self._checked(options)
 
     def _run(self, cell: str, magic: str) -> None:
-        """Run a cell as the notebook does.
-
-        Raises:
-            UsageError: the cell awaits something outside of a function.
-            CellError: the cell raises.
-        """
-        if self.shell.should_run_async(cell, transformed_cell=self.shell.transform_cell(cell)):
-            raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
-        self.raised = not self.shell.run_cell(cell).success
-        if self.raised:
-            raise CellError
+        self.raised = True
+        run_cell(self.shell, cell, magic)
+        self.raised = False
 
     @line_magic
     @_with_options
@@ -129,7 +119,7 @@ class CheckerMagics(Magics):
     def _checked(self, options: Namespace) -> "HtmlReport | None":
         now = Randomness.now(self.shell.user_ns)
         try:
-            report = self._report(options.loss, options.strict)
+            report = self.report(options.loss, options.strict)
         except HandgradError as error:
             print(f"handgrad: {error}")
             return None
@@ -142,11 +132,8 @@ class CheckerMagics(Magics):
         """The number in the brackets of the cell that is being run."""
         return len(self.shell.user_ns["In"]) - 1
 
-    def _report(self, loss: str | None, strict: bool) -> Report:
-        return self.inspection(loss, strict).report
-
-    def inspection(self, loss: str | None = None, strict: bool = False) -> Inspection:
-        """The forward cell and the backward cells, checked.
+    def report(self, loss: str | None = None, strict: bool = False, look: Look | None = None) -> Report:
+        """Check the forward cell and the backward cells; `look` is that of `check_source`.
 
         Raises:
             HandgradError: there is no forward cell, or nothing in it to check.
@@ -163,10 +150,42 @@ class CheckerMagics(Magics):
             source.statements += part.statements
             source.faults += part.faults
         self.randomness.restore(self.shell.user_ns)
-        found = inspect_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
+        report = check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict, look=look)
         if not self.raised:  # then what raises here raised nothing in the notebook, which has more to go by
-            found.report.notes, found.report.faults = found.report.notes + found.report.faults, []
-        return found
+            report.notes, report.faults = report.notes + report.faults, []
+        return report
+
+
+def run_cell(shell: Any, cell: str, magic: str) -> None:
+    """Run a cell as the notebook does; of what it raises, IPython then shows the cell's own traceback, and that alone.
+
+    Raises:
+        UsageError: the cell awaits something outside of a function.
+    """
+    if shell.should_run_async(cell, transformed_cell=shell.transform_cell(cell)):
+        raise UsageError(f"%%{magic} runs no 'await' outside of a function; await it in a cell of its own.")
+    with _held_back(shell) as shown:
+        result = shell.run_cell(cell)
+    error = result.error_before_exec or result.error_in_exec
+    if isinstance(error, SyntaxError):  # which IPython shows in a way of its own
+        error = type(type(error).__name__, (Exception,), {})(str(error))
+    if error is not None:
+        error._render_traceback_ = lambda: shown
+        raise error from None
+
+
+@contextlib.contextmanager
+def _held_back(shell: Any) -> Iterator[list[str]]:
+    """What would be shown of an exception is kept in place of being shown; the cell keeps its number."""
+    shown: list[str] = []
+    before, shell.execution_count = shell.execution_count, len(shell.user_ns["In"]) - 1
+    shell._showtraceback = lambda _kind, _error, lines: shown.extend(lines)
+    shell.show_usage_error = lambda _error: None
+    try:
+        yield shown
+    finally:
+        del shell._showtraceback, shell.show_usage_error
+        shell.execution_count = before
 
 
 def _replaces(new: Cell, old: Cell) -> bool:
@@ -192,24 +211,8 @@ class HtmlReport:
         return str(self.report)
 
     def _repr_html_(self) -> str:
-        report = self.report
-        heads = "".join(f"<th style='text-align:left'>{heading}</th>" for heading in HEADINGS)
-        rows = "".join(
-            f"<tr style='color:{COLOURS[variable.verdict]}'>{_cells(row)}</tr>"
-            for variable, row in zip(report.variables, report.table_rows(), strict=True)
-        )
-        said = "".join(f"<pre>{html.escape(text)}</pre>" for text in report.explanations())
-        maps = "".join(heat_maps(row, self.values.get(row.name)) for row in report.blamed if report.is_fault(row))
-        notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in report.notes)
-        colour = COLOURS["exact" if report.right else "wrong"]
-        return (
-            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{said}{maps}{notes}"
-            f"<p style='color:{colour}'><b>{html.escape(report.summary())}</b></p>"
-        )
-
-
-def _cells(row: tuple[str, ...]) -> str:
-    return "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+        blamed = (row for row in self.report.blamed if self.report.is_fault(row))
+        return render.html(self.report, "".join(heat_maps(row, self.values.get(row.name)) for row in blamed))
 
 
 def heat_maps(row: VariableReport, value: Any = None) -> str:
@@ -250,4 +253,3 @@ def _grid(tensor: Tensor, largest: int = 512) -> Tensor:
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext handgrad`."""
     shell.register_magics(CheckerMagics)
-    shell.set_custom_exc((CellError,), lambda *_, **__: None)

@@ -71,7 +71,7 @@ def _replace(path: Path, content: bytes) -> None:
 def mended(text: str, fixes: Iterable[Diagnosis]) -> str:
     """The text with each fix in the place of its lines, the last first so that line numbers hold.
 
-    >>> mended("a = 1\\nb = 2\\r\\n", [Diagnosis("sign", "", "b = -2", None, 2, 2)])
+    >>> mended("a = 1\\nb = 2\\r\\n", [Diagnosis("sign", fix="b = -2", start=2, end=2)])
     'a = 1\\nb = -2\\r\\n'
     """
     lines = _LINE.findall(text)[:-1]

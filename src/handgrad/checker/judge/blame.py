@@ -1,6 +1,6 @@
 """Teacher forcing: is a line wrong itself, or does it only pass on what another line got wrong?"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,10 @@ from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case, Outcome, evaluate
 from handgrad.checker.truth.chains import Chain, Plan
 from handgrad.checker.truth.compare import agrees, as_tensor
-from handgrad.checker.truth.reduce import RELATIONS, Reduction, reduced
+from handgrad.checker.truth.reduce import RELATIONS, Reduction, enlarged, reduced
 from handgrad.checker.truth.truth import Truth
+
+Resized = Callable[[Region, str], Reduction]
 
 ROUNDING = 1e-4
 """Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
@@ -63,7 +65,7 @@ class Judge:
         self.repairs: list[tuple[Edit, Step]] = []
         self.acquitted: set[Step] = set()
         self._no_gradients: set[str] = set()
-        self._smaller: dict[str, tuple[Judge, Reduction]] = {}
+        self._resized: dict[tuple[Resized, str], tuple[Judge, Reduction]] = {}
 
     @staticmethod
     def of(trace: Trace, region: Region, assumptions: Assumptions) -> "Judge":
@@ -200,25 +202,33 @@ class Judge:
 
     def in_small(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         """The same chain, judged in a program of small sizes."""
+        return self._in_sizes(judgement, reduced)
+
+    def in_other_sizes(self, judgement: Judgement) -> Iterator[tuple["Judge", Judgement, Reduction]]:
+        """The same chain, judged in a program of larger sizes, in which it is wrong as well."""
+        return (found for found in self._in_sizes(judgement, enlarged) if found[1].fault not in (None, "missing"))
+
+    def _in_sizes(self, judgement: Judgement, resized: Resized) -> Iterator[tuple["Judge", Judgement, Reduction]]:
         chain = judgement.chain
-        for small, reduction in self._judges_in_small():
+        for other, reduction in self._judges_in(resized):
             try:
-                found = small.judge_once(chain.within(small.region))
+                found = other.judge_once(chain.within(other.region))
             except (LookupError, RuntimeError, TypeError, ValueError):
                 continue
             if found is not None and found.plan.steps == judgement.plan.steps:
-                yield small, found, reduction
+                yield other, found, reduction
 
-    def _judges_in_small(self) -> Iterator[tuple["Judge", Reduction]]:
-        """Judges of the same region in small sizes, as far as its forward pass runs in them."""
+    def _judges_in(self, resized: Resized) -> Iterator[tuple["Judge", Reduction]]:
+        """Judges of the same region in other sizes, as far as its forward pass runs in them."""
         for relations in RELATIONS if not self.region.scales else ():
-            if relations not in self._smaller:
-                reduction = reduced(self.region, relations)
-                small = Judge.of(self.trace, reduction.region, self.truth.assumptions)
-                self._smaller[relations] = small.under(reduction.region, self.truth.earlier), reduction
-            truth = self._smaller[relations][0].truth
+            key = resized, relations
+            if key not in self._resized:
+                reduction = resized(self.region, relations)
+                other = Judge.of(self.trace, reduction.region, self.truth.assumptions)
+                self._resized[key] = other.under(reduction.region, self.truth.earlier), reduction
+            truth = self._resized[key][0].truth
             if not (truth.forward.failed or truth.is_large) and truth.double == self.truth.double:
-                yield self._smaller[relations]
+                yield self._resized[key]
 
 
 def _is_gradient(got: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from handgrad.checker.guard import guarded
 from handgrad.checker.judge import mappings
@@ -22,8 +23,11 @@ from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
 from handgrad.checker.truth.truth import Truth
 
 
-def judged(trace: Trace, region: Region, before: Interpretation | None) -> Interpretation:
-    """The interpretation of a region that leaves the fewest lines wrong; `before` is that of the region before it."""
+def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) -> Interpretation:
+    """The interpretation of a region that leaves the fewest lines wrong.
+
+    `before` is what the region before it differentiated, and the values of that.
+    """
     best = _judged_under(trace, region, before, Assumptions())
     if any(judgement.fault for judgement in best.judgements):
         for other in _other_assumptions(best.judge.truth):
@@ -33,7 +37,7 @@ def judged(trace: Trace, region: Region, before: Interpretation | None) -> Inter
 
 
 def _judged_under(
-    trace: Trace, region: Region, before: Interpretation | None, assumptions: Assumptions
+    trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]], assumptions: Assumptions
 ) -> Interpretation:
     """The judgements of all chains of the region, under some assumptions."""
     judge = _with_likely_claims(Judge.of(trace, region, assumptions))
@@ -41,8 +45,7 @@ def _judged_under(
     judge = mappings.of_parameters(judge, trace.guesses)
     if (unfit := _not_finite(judge.truth)) is not None:
         return Interpretation(judge, unfit=unfit)
-    if before is not None:
-        judge = judge.under(replace(judge.region, begun=judge.truth.unmoved_since(before.judge.truth)))
+    judge = judge.under(replace(judge.region, begun=judge.truth.unmoved_since(before)))
     chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)

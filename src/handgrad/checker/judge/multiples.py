@@ -12,12 +12,12 @@ from dataclasses import replace
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.place import Place
-from handgrad.checker.read.spelling import bare
+from handgrad.checker.read.spelling import DOT, bare
 from handgrad.checker.truth.compare import as_tensor
 from handgrad.checker.truth.numbers import constant_ratio
 
-_DATA = re.compile(r"A0$|[xX](_?\w*)?$|(inputs?|data|images?)$")
-"""How people call what a network is given."""
+_DATA = re.compile(r"[A-Z]?A_?0$|[xX](_?\w*)?$|(inputs?|data|images?)$|[hc]_?(0|prev\w*|init\w*)$|prev_[hc]$")
+"""How people call what a network is given: data, and the state it begins with."""
 
 
 def with_multiples(found: Interpretation) -> Interpretation:
@@ -86,7 +86,9 @@ def _passes_on(found: Interpretation, judgement: Judgement) -> bool:
     That of a parameter, which is used for an update alone, has to be what it is called.
     """
     same_line = [j for j in found.judgements if _line(j) == _line(judgement)]
-    return any(_is_for_others(found, one) for one in same_line) or bool(_DATA.match(bare(judgement.chain.variable)))
+    return any(_is_for_others(found, one) for one in same_line) or bool(
+        _DATA.match(bare(judgement.chain.variable).rpartition(DOT)[2])
+    )
 
 
 def _line(judgement: Judgement) -> tuple[Place, str]:
@@ -124,4 +126,5 @@ def _without_the_right(found: Interpretation) -> Interpretation:
     left_out = [j for j in found.judgements if j.chain.name in found.region.scales and j.fault is None]
     values = (v for one in left_out for v in found.judge.truth.forward.versions(one.chain.variable))
     kept = tuple(judgement for judgement in found.judgements if judgement not in left_out)
-    return replace(found, judgements=kept, written=found.written.union(*(value.names for value in values)))
+    written = found.written.union(*(value.names for value in values))
+    return replace(found, judgements=kept, written=written, replaced=(*found.replaced, *(j.chain for j in left_out)))

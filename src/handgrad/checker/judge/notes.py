@@ -24,8 +24,8 @@ def losses_of(trace: Trace, found: Interpretation) -> list[Value]:
 
 
 def _is_unclear(trace: Trace, losses: list[Value]) -> bool:
-    names = {trace.shown(loss.name) for loss in losses}
-    return len(names) > 1 and not names & trace.evident
+    names = {loss.name for loss in losses}
+    return len(set(map(trace.shown, names))) > 1 and not (names | set(map(trace.shown, names))) & trace.evident
 
 
 def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:

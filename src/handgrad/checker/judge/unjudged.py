@@ -12,6 +12,7 @@ from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
 from handgrad.checker.report import Unjudged
+from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import holds_float, is_array, is_float
 
@@ -23,19 +24,26 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
     values = [step.after.get(name) for step, name in made]
     replaced = {step for chain in found.replaced for step in chain.steps}
+    given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
     begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
+    truth = found.judge.truth
+    reaching = {n for loss in truth.losses(truth.forward) for v in truth.forward.ancestors(loss) for n in v.names}
     for step in region.steps:
         for name in in_order(step.writes, step.statement.node):
             if paths := begun.get((step, name)):
                 reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
                 continue
+            if (name in given and not step.gradients) or name in uses(step.statement.node).counters:
+                continue
             if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
                 continue
-            if any(_is_one(step.after.get(name), value) for value in values):
+            value = step.after.get(name)
+            stub = value is None and any(c.name == name and c.last.index > step.index for c in found.chains)
+            if stub or any(_is_one(value, known) for known in values):
                 continue
             if name in step.gradients or name in left or _seems(name, step):
-                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace))
+                yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace, reaching))
 
 
 def _is_one(value: Any, judged: Any) -> bool:
@@ -63,12 +71,14 @@ def _seems(name: str, step: Step) -> bool:
     return computed and not asks and (whole or (isinstance(value, list | tuple) and holds_float(value)))
 
 
-def _reason(name: str, step: Step, trace: Trace) -> str:
+def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"
+    if step.gradients[name] in reaching:
+        return "what it is the gradient of is not clear"
     return f"no loss depends on {trace.shown(step.gradients[name])}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 GRADIENT_PATTERNS = tuple(
     re.compile(p)
     for p in (
-        r"^d_?(?:L|loss)_?d_?(?P<of>.+)$",
+        r"^d_?(?:L|loss|J|cost)_{0,2}d_?(?P<of>.+)$",
         r"^d(?P<of>.+)$",
         r"^d_(?P<of>.+)$",
         r"^(?:grad|g|gradient)_(?P<of>.+)$",

@@ -50,6 +50,10 @@ class Statement:
         for ours, theirs in self.spelling:
             text = theirs + text[len(ours) :] if text.startswith(ours) and ours.endswith(" = ") else text
             text = exchanged(text, ours, theirs)
+        for ours, theirs in self.spelling:  # what else belongs to an object that goes by another name here
+            owner, dot, key = ours.rpartition("·")
+            if dot and theirs.endswith(f".{key}"):
+                text = re.sub(rf"(?<![\w·]){re.escape(owner)}·(?=[^\W\d])", theirs.removesuffix(key), text)
         return text
 
 
@@ -72,13 +76,17 @@ class Fault:
 
 @dataclass
 class Source:
-    """A program as statements, with what had to be left out of it, and the calls that are laid out already."""
+    """A program as statements, with what had to be left out of it, and the calls that are laid out already.
+
+    `closed` are names that its backward half has no access to, since they are local to the forward half.
+    """
 
     path: Path | None
     statements: list[Statement]
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     scopes: list[Any] = field(default_factory=list)
+    closed: frozenset[str] = frozenset()
 
 
 def read_source(path: Path) -> Source:

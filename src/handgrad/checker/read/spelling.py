@@ -39,14 +39,30 @@ def number_of(name: str) -> int | None:
     return int(last) if dot and last.isdigit() else None
 
 
+def owner_of(name: str) -> str | None:
+    """The dict or object that an entry belongs to.
+
+    >>> owner_of("grads·W"), owner_of("dx·3"), owner_of("dx")
+    ('grads', None, None)
+    """
+    owner, dot, last = name.rpartition(DOT)
+    return owner if dot and not last.isdigit() else None
+
+
 def in_sight(name: str, beside: Collection[str]) -> bool:
-    """Whether a statement that uses the names `beside` may use `name` too: a local name of another call it may not.
+    """Whether a statement that uses the names `beside` may use `name` too.
+
+    It may not use a local name of another call, nor, within a call, an entry of what it does not name.
 
     >>> in_sight("h·3", {"dh·3"}), in_sight("h·3", {"dh·5"}), in_sight("h", {"dh·5"})
     (True, False, True)
+    >>> in_sight("relu·x", {"relu·dx", "dy·3"}), in_sight("relu·x", {"dy·3"}), in_sight("relu·x", {"dy"})
+    (True, False, True)
     """
-    number = number_of(name)
-    return number is None or any(number_of(other) == number for other in beside)
+    if (number := number_of(name)) is not None:
+        return any(number_of(other) == number for other in beside)
+    within_call = any(number_of(other) is not None for other in beside)
+    return (owner := owner_of(name)) is None or not within_call or owner in map(owner_of, beside)
 
 
 def key_of(node: Any) -> str | None:

@@ -1,12 +1,13 @@
 """Which of a program's names stand for a loss, and which for a gradient."""
 
 import ast
+import re
 from typing import Any
 
 from handgrad.checker.read.compared import compared
 from handgrad.checker.read.names import gradient_of, uses, variables_of
 from handgrad.checker.read.source import Source
-from handgrad.checker.read.spelling import LOSS, bare
+from handgrad.checker.read.spelling import DOT, LOSS, bare
 from handgrad.checker.run.machine import Machine
 from handgrad.checker.run.values import is_float
 
@@ -29,7 +30,9 @@ class Losses:
             self._collect(statement.node)
         self._compared = compared(source.statements)
         self._called = set().union(*(_called_backward(s.node) for s in source.statements))
-        self._spelled = {n for n in self.names if LOSS.search(n) and not self.is_spelled_like_a_gradient(n)}
+        prefixed = {n for n in self.names & {"L", "J"} if any(re.match(f"d_?{n}_?d", other) for other in self.names)}
+        spelled = {n for n in self.names if LOSS.search(n) or n in prefixed}
+        self._spelled = {n for n in spelled if not self.is_spelled_like_a_gradient(n)}
 
     def _collect(self, node: ast.stmt) -> None:
         found = uses(node)
@@ -63,7 +66,10 @@ class Losses:
             return False
         if self.chosen is not None:
             return bare(name) == self.chosen
-        name = bare(name)
+        name, entry = bare(name), bare(name).rpartition(DOT)[2]
+        if name != entry and entry in self._spelled:
+            self.evident.add(name)
+            return True
         if value.dim() == 0 and any(gradient_of(other, {name}) for other in self.names):
             self.evident.add(name)
         if name in self._spelled | self._called | self.evident:

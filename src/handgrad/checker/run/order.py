@@ -4,18 +4,15 @@ As in `dx, dw = backward(dout, cache)`, and then `loss = (out * dout).sum()`, `o
 """
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from handgrad.checker.read.names import uses, variables_of
+from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement
 from handgrad.checker.read.spelling import Words, called_name
+from handgrad.checker.run.given import loss_given, with_losses_given
 
-GIVEN = "given_loss"
-"""What the loss is called that follows from the gradient given for an output."""
-_RANDOM = re.compile(r"\b(rand\w*|normal\w*|uniform\w*)\(")
 _BLOCKS = ast.For | ast.While | ast.If | ast.With | ast.Try
 _DEFINITIONS = ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
 
@@ -33,7 +30,7 @@ def with_the_loss_first(source: Source) -> Source:
     if not ends:
         at = _end_given(statements)
         if at is None:
-            return source
+            return replace(source, statements=with_losses_given(statements))
         ends = [at[0]]
         statements.insert(*at)
     runs = [not isinstance(one.node, _DEFINITIONS) for one in statements]
@@ -96,31 +93,17 @@ def _differentiated(node: ast.AST, given: bool) -> list[tuple[ast.expr, ast.expr
 def _end_given(statements: list[Statement]) -> tuple[int, Statement] | None:
     """A statement for the loss that a program without one has all the same, and where it belongs."""
     defined = {name for one in statements if isinstance(one.node, _DEFINITIONS) for name in uses(one.node).binds}
+    classes = {one.node.name for one in statements if isinstance(one.node, ast.ClassDef)}
+    instances = set().union(*(uses(s.node).binds for s in statements if _calls(s.node) & classes))
     for i, one in enumerate(statements):
         if isinstance(one.node, _BLOCKS | _DEFINITIONS):
             continue
         for output, gradient in _differentiated(one.node, given=True):
             names = {part.id for part in ast.walk(output) if isinstance(part, ast.Name)}
-            if not names & defined:
-                return i, _loss(one, list(_pairs(output, gradient)))
-    bound: set[str] = set()
-    for i, one in enumerate(statements):
-        if isinstance(one.node, ast.Assign) and _is_given(one.node, statements[i + 1 :]):
-            target: Any = one.node.targets[0]
-            if output := next((name for name in variables_of(target.id) if name in bound), None):
-                return i + 1, _loss(one, [(ast.Name(output, ast.Load()), ast.Name(target.id, ast.Load()))])
-        bound |= uses(one.node).binds
+            if not names & (defined | instances):
+                pairs = [(ast.unparse(o), ast.unparse(g)) for o, g in _pairs(output, gradient)]
+                return i, loss_given(one, pairs)
     return None
-
-
-def _is_given(node: ast.Assign, later: list[Statement]) -> bool:
-    """Whether an upstream gradient is made up: of random numbers, or of ones that are then handed to a function."""
-    target = node.targets[0]
-    if not isinstance(target, ast.Name):
-        return False
-    calls = [part for one in later for part in ast.walk(one.node) if isinstance(part, ast.Call)]
-    handed = any(isinstance(a, ast.Name) and a.id == target.id for call in calls for a in call.args)
-    return handed and bool(_RANDOM.search(ast.unparse(node.value)) or "ones" in ast.unparse(node.value))
 
 
 def _pairs(output: ast.expr, gradient: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -128,10 +111,3 @@ def _pairs(output: ast.expr, gradient: ast.expr) -> Iterator[tuple[ast.expr, ast
         yield from zip(output.elts, gradient.elts, strict=False)
     else:
         yield output, gradient
-
-
-def _loss(at: Statement, pairs: list[tuple[ast.expr, ast.expr]]) -> Statement:
-    """`(out * dout).sum()`, which has the gradient that is given for each output."""
-    text = " + ".join(f"({ast.unparse(output)} * {ast.unparse(gradient)}).sum()" for output, gradient in pairs)
-    node = ast.parse(f"{GIVEN} = {text}").body[0]
-    return replace(at, node=ast.fix_missing_locations(ast.copy_location(node, at.node)), role="entry")

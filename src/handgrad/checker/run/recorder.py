@@ -28,7 +28,7 @@ from handgrad.checker.run.machine import (
 from handgrad.checker.run.numpy_module import lifted
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import (
-    clone,
+    Copies,
     copied,
     copy_values,
     fingerprints,
@@ -61,6 +61,7 @@ class Recorder:
         """Nothing has run yet."""
         self.trace, self.machine, self.flattener, self.losses = trace, machine, flattener, losses
         self.updates = False
+        self.copies = Copies()
         self.handlers: list[list[ast.ExceptHandler]] = []
         self._loss_seen = False
         self._tainted: set[str] = set()
@@ -75,7 +76,7 @@ class Recorder:
         namespace = {k: v for k, v in self.machine.namespace.items() if not k.startswith("__")}
         if self.trace.regions and not self.trace.regions[-1].steps:
             self.trace.regions.pop()
-        self.trace.regions.append(Region(copy_values(namespace, clone)))
+        self.trace.regions.append(Region(copy_values(namespace, self.copies.clone)))
         self._tainted, self._computed, self._loss_seen, self.updates = set(), set(), False, False
         self.flattener.begin()
 
@@ -155,7 +156,7 @@ class Recorder:
             step.after[name] = copied(value) if name in step.gradients else value
         step.plain = plain
         if plain:
-            step.after = copy_values(step.after, clone)
+            step.after = copy_values(step.after, self.copies.clone)
 
     def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
         """The handler around a line that raised, and does not raise again."""

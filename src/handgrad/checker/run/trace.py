@@ -107,6 +107,8 @@ class Trace:
     unfinished: set[str] = field(default_factory=set)
     losses: list[str] = field(default_factory=list)
     shown: Callable[[str], str] = str
+    closed: frozenset[str] = frozenset()
+    """Names that the backward half has no access to."""
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
     guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)

@@ -138,7 +138,9 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
             new.__dict__[key] = {k: copy(v, 2) for k, v in held.items()} if inside else copy(held, 2)
         return new
 
-    return {name: copy(value, 4) for name, value in values.items()}
+    copies = {name: copy(value, 4) for name, value in values.items()}
+    memo.clear()  # `copy` holds it, and itself
+    return copies
 
 
 def _holds_floats(value: Any) -> bool:
@@ -148,6 +150,28 @@ def _holds_floats(value: Any) -> bool:
 def clone(tensor: Tensor) -> Tensor:
     """A copy outside every graph."""
     return tensor.detach().clone()
+
+
+LARGE = 2**20
+"""How many numbers a tensor has of which no copy is made that can be spared."""
+
+
+class Copies:
+    """Copies of tensors, of a large one only once as long as its numbers stay the same."""
+
+    def __init__(self):
+        """None yet."""
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def clone(self, tensor: Tensor) -> Tensor:
+        """A copy outside every graph, which nobody may change."""
+        if tensor.numel() < LARGE or tensor.layout is not torch.strided:
+            return clone(tensor)
+        original, copy = self._kept.get(id(tensor), (None, None))
+        if original is not tensor or copy is None or copy.shape != tensor.shape or not torch.equal(copy, tensor):
+            copy = clone(tensor)
+            self._kept[id(tensor)] = tensor, copy
+        return copy
 
 
 def copied(value: Any) -> Any:

@@ -66,7 +66,9 @@ def evaluate(
     codes = codes or {}
     reads = set().union(*(codes[s][1] if s in codes else s.reads for s in plan.steps)) | plan.gradients
     name = plan.chain.name
-    values = copy_values({n: v for n, v in case.values.items() if n in reads}, _copy)
+    spared = {n for value in case.forward.spared for n in value.names}
+    values = copy_values({n: v for n, v in case.values.items() if n in reads - spared}, _copy)
+    values.update({n: case.values[n].detach() for n in reads & spared & case.values.keys()})
     if name in values and name not in plan.chain.steps[0].reads:
         del values[name]
     given = (reads | plan.gradients) & case.gradients.keys() - {name}

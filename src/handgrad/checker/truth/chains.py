@@ -103,7 +103,10 @@ def _clips(step: Step, chain: Chain) -> bool:
     norms: set[str] = set()
     for earlier in chain.region.steps[: chain.region.steps.index(step)]:
         norms = norms - earlier.writes | {n for n, v in earlier.after.items() if earlier.tainted and _is_number(v)}
-    return _CLIPS.search(step.statement.text) is not None or bool(step.reads & norms)
+    calls = [node for node in ast.walk(step.statement.node) if isinstance(node, ast.Call)]
+    clipping = [call for call in calls if _CLIPS.search(ast.unparse(call.func).rpartition(".")[2])]
+    whole = hasattr(step.statement.node, "body")
+    return any(whole or chain.name in uses(call).reads for call in clipping) or bool(step.reads & norms)
 
 
 def _decays(step: Step, chain: Chain) -> bool:

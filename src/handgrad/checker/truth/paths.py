@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
+from handgrad.checker.report import LeftOver
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.compare import agrees
 from handgrad.checker.truth.numbers import constant_ratio
@@ -77,19 +78,18 @@ def _parts(case: Case) -> Iterator[tuple[Value, Tensor]]:
             yield middle, gradients[case.value]
 
 
-def told(part: Share, sizes: Sequence[tuple[str, int]]) -> str:
-    """What a line makes of a share, as a clause; `sizes` are the program's names of whole numbers."""
+def told(part: Share, sizes: Sequence[tuple[str, int]]) -> LeftOver:
+    """What a line makes of a share; `sizes` are the program's names of whole numbers."""
+    times, step = _times(part.factor, sizes), part.value.step if part.value else None
     if part.value is None:
-        times = "minus" if part.factor == -1 else f"{_times(part.factor, sizes)} times"
-        return f"it is {times} the right gradient" if part.factor else ""
-    step = part.value.step
-    path = f"the path through {part.value.name}" + (f" ({step.statement.place})" if step else "")
-    said: dict[float, str] = {0: "is missing", 2: "is there twice", -1: "has the wrong sign"}
-    return f"{path} {said.get(part.factor) or f'comes out {_times(part.factor, sizes)} times as large'}"
+        return LeftOver(times="" if part.factor == 0 or times.startswith("about") else times)
+    return LeftOver(path=part.value.name, place=step.statement.place if step else None, times=times)
 
 
 def _times(factor: float, sizes: Sequence[tuple[str, int]]) -> str:
     """A factor in terms of the program's whole numbers: `(n - 1) / n`, `1 / n`, or the number to four digits."""
+    if factor in (0, 2, -1):
+        return str(int(factor))
     for name, n in sizes:
         known = {name: n, f"1 / {name}": 1 / n, f"{name} - 1": n - 1} if n > 2 else {}
         known |= {f"({name} - 1) / {name}": (n - 1) / n, f"{name} / ({name} - 1)": n / (n - 1)} if n > 2 else {}

@@ -1,8 +1,8 @@
-"""Make a region's large tensors small, so that an edit can be tried in a moment whatever the sizes of the program."""
+"""Give a region other sizes: small ones, to try an edit in a moment, or larger ones, to see what holds in general."""
 
 import ast
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,21 +19,34 @@ KEPT = 4
 
 @dataclass
 class Reduction:
-    """A region cut down to small sizes: `sizes` says which size became which, `steps` which step stands for which."""
+    """A region in other sizes: `sizes` says which size became which, `steps` which step stands for which."""
 
     region: Region
     sizes: dict[int, int]
     steps: dict[Step, Step]
+    larger: bool = False
 
     def node(self, node: Any) -> Any:
-        """A statement with the sizes that are written in it as numbers made small too."""
-        if all(self._small(part) is None for part in ast.walk(node)):
+        """A statement with the sizes that are written in it as numbers changed too.
+
+        A small number may be a size by chance: where sizes get larger, it counts as an argument of some calls alone.
+        """
+        if all(self._small(part) is None for part in self._numbers(node)):
             return node
         node = copy.deepcopy(node)
-        for part in ast.walk(node):
+        for part in list(self._numbers(node)):
             if (small := self._small(part)) is not None:
                 vars(part)["value"] = small
         return node
+
+    def _numbers(self, node: Any) -> Iterator[ast.AST]:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple):
+            yield from ast.walk(node.value)
+        for part in ast.walk(node):
+            if not self.larger:
+                yield part
+            elif isinstance(part, ast.Call) and getattr(part.func, "attr", getattr(part.func, "id", "")) in _SIZED:
+                yield from (number for argument in part.args for number in ast.walk(argument))
 
     def _small(self, part: ast.AST) -> int | float | None:
         """The number that stands for one that is a size; None for all else."""
@@ -41,6 +54,9 @@ class Reduction:
         if not isinstance(number, int | float):
             return None
         return next((type(number)(small) for size, small in self.sizes.items() if size == number != small), None)
+
+
+_SIZED = {"view", "reshape", "expand", "zeros", "ones", "empty", "full", "eye", "rand", "randn", "range", "arange"}
 
 
 def _product(size: int, small: dict[int, int]) -> int | None:
@@ -97,7 +113,30 @@ def _unused(first: int, small: dict[int, int]) -> int:
     return next(n for n in range(first, first + len(small) + 1) if n not in small.values())
 
 
-def reduced(region: Region, relations: str) -> Reduction:
+def larger_sizes(sizes: Iterable[int], relations: str) -> dict[int, int]:
+    """For every size above 1 a larger one, different sizes different ones, and none of them a multiple of an old one.
+
+    >>> larger_sizes([1, 3, 4, 12], "products")
+    {1: 1, 3: 5, 4: 7, 12: 11}
+    """
+    wanted = sorted(set(sizes))
+    larger: dict[int, int] = {1: 1}
+    free = (n for n in _PRIMES if n not in wanted)
+    for size in wanted:
+        composed = (relation(size, larger) for relation in RELATIONS[relations])
+        larger[size] = larger.get(size) or next(filter(None, composed), None) or next(free, size)
+    return {size: larger[size] for size in wanted}
+
+
+_PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def enlarged(region: Region, relations: str) -> Reduction:
+    """The region in larger sizes, none of which is one of the old: what is right in both is no chance."""
+    return reduced(region, relations, larger=True)
+
+
+def reduced(region: Region, relations: str, larger: bool = False) -> Reduction:
     """The region with small sizes: tensors cut, indices cut into range, and numbers that are sizes made small.
 
     Only what the region starts from and what its statements make without a float tensor is cut; all else is computed
@@ -105,9 +144,9 @@ def reduced(region: Region, relations: str) -> Reduction:
     """
     worlds = [region.start, *(step.after for step in region.steps)]
     found = {size for world in worlds for tensor in _tensors(world) for size in tensor.shape if size}
-    sizes = small_sizes(found, relations)
+    sizes = (larger_sizes if larger else small_sizes)(found, relations)
     shrink = _Shrink(sizes)
-    small = Reduction(Region(shrink.world(region.start), begun=region.begun, reduced=True), sizes, {})
+    small = Reduction(Region(shrink.world(region.start), begun=region.begun, reduced=True), sizes, {}, larger)
     known = dict(region.start)
     for step in region.steps:
         node = small.node(step.statement.node)
@@ -137,7 +176,7 @@ def _is_arithmetic(step: Step, known: dict[str, Any]) -> bool:
 
 class _Shrink:
     def __init__(self, sizes: dict[int, int]):
-        self.sizes = sizes
+        self.sizes, self.generator = sizes, torch.Generator().manual_seed(11)
 
     def world(self, values: dict[str, Any]) -> dict[str, Any]:
         """What every name holds, made small; floats inside lists, dicts and objects too."""
@@ -158,9 +197,15 @@ class _Shrink:
         return value
 
     def cut(self, tensor: Tensor) -> Tensor:
-        """The first elements in every dimension."""
+        """The first elements in every dimension; where there are too few, more that are like them."""
         part = tuple(slice(self.sizes.get(size, size)) for size in tensor.shape)
-        return tensor.detach()[part].clone()
+        cut = tensor.detach()[part].clone()
+        for dim, size in enumerate(tensor.shape):
+            if (wanted := self.sizes.get(size, size)) > size > 0:
+                cut = cut.index_select(dim, torch.arange(wanted, device=cut.device) % size)
+        if cut.shape == tensor.shape or cut.numel() <= tensor.numel() or not cut.is_floating_point():
+            return cut
+        return cut * (0.8 + 0.4 * torch.rand(cut.shape, dtype=cut.dtype, generator=self.generator))
 
     def indices(self, tensor: Tensor) -> Tensor:
         """Whole numbers below a size, cut to numbers below the small one."""

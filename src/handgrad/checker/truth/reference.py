@@ -11,11 +11,19 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import Module
 
-from handgrad.checker.read.names import uses
+from handgrad.checker.read.names import uses, variables_of
 from handgrad.checker.run.arrays import alike, plain
 from handgrad.checker.run.machine import InDouble, Machine
 from handgrad.checker.run.trace import Region, Step
-from handgrad.checker.run.values import attributes, callable_module, copy_values, holds_float, is_float, is_object
+from handgrad.checker.run.values import (
+    LARGE,
+    attributes,
+    callable_module,
+    copy_values,
+    holds_float,
+    is_float,
+    is_object,
+)
 from handgrad.checker.truth.assumptions import differentiated
 
 Change = Callable[[str, Tensor], Tensor]
@@ -51,7 +59,8 @@ class Value:
 class Forward:
     """A run of the forward pass: its values in order, and what every name held after every step.
 
-    `functions` are the user's autograd Functions whose backward half was not needed.
+    `functions` are the user's autograd Functions whose backward half was not needed, `spared` large inputs whose
+    gradients nobody asks for.
     """
 
     values: list[Value] = field(default_factory=list)
@@ -59,6 +68,7 @@ class Forward:
     history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     failed: list[tuple[Step, Exception]] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    spared: set[Value] = field(default_factory=set)
     _leaves: dict[int, Value] = field(default_factory=dict)
 
     def versions(self, name: str) -> list[Value]:
@@ -131,7 +141,7 @@ class Forward:
             if value in fixed:
                 gradients[value] = fixed[value]
             gradient = gradients.get(value)
-            inputs = self.inputs(value)
+            inputs = [v for v in self.inputs(value) if v not in self.spared]
             if gradient is None or not inputs:
                 continue
             for source, part in zip(inputs, self.local(value, gradient, inputs), strict=True):
@@ -192,10 +202,12 @@ def run_forward(
     """
     steps = needed_steps(region)
     used = set().union(*(s.reads | set(s.gradients.values()) for s in region.steps))
-    convert = (lambda t: t.detach().double()) if double else (lambda t: t.detach().clone())
+    convert = (lambda t: t.detach().to(torch.float64, copy=True)) if double else (lambda t: t.detach().clone())
     start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)
     runner = _Runner(machine, convert, cut, change, first)
+    claimed = {variable for n in used for variable in variables_of(n)}
+    runner.lasting = used.difference(claimed, *(s.changes | set(s.gradients.values()) for s in region.steps))
     runner.differentiates = any(_scalar(step.after.get(n)) and not step.constant for step in steps for n in step.binds)
     own = differentiated(machine.namespace["__name__"], runner.forward.functions)
     nothing = contextlib.nullcontext()
@@ -224,6 +236,7 @@ class _Runner:
         self.bound: dict[int, tuple[Value, int]] = {}
         self.loss_made = False
         self.differentiates = False
+        self.lasting: set[str] = set()
 
     def run(self, step: Step) -> None:
         namespace = self.machine.namespace
@@ -282,23 +295,28 @@ class _Runner:
 
     def _add(self, name: str, tensor: Tensor, step: Step | None) -> Value:
         root = not (tensor.requires_grad and tensor.grad_fn is not None and self._reaches_leaf(tensor))
+        lasts = root and self._lasts(name, tensor, step)
         if self.cut or root:
             data = plain(tensor.detach())
-            if root:
-                if self.change is not None and not self.loss_made:
-                    data = self.change(name, data)
-                data = data.clone()
-            leaf = data.requires_grad_()
-            bound = alike(leaf.clone(), tensor)
+            if root and self.change is not None and not self.loss_made:
+                data = self.change(name, data)
+            leaf = (data.clone() if root and not lasts else data).requires_grad_()
+            bound = alike(leaf.view_as(leaf) if lasts else leaf.clone(), tensor)
         else:
             leaf, bound = plain(tensor), tensor
         value = Value(name, step, plain(tensor), leaf, bound, root)
         if not self.cut and bound.requires_grad:
             value.edge = get_gradient_edge(bound)
+        self.forward.spared |= {value} if root and lasts else set()
         self.forward.values.append(value)
         self.forward._leaves[id(leaf)] = value
         self.bound[id(bound)] = (value, bound._version)
         return value
+
+    def _lasts(self, name: str, tensor: Tensor, step: Step | None) -> bool:
+        """Whether a large tensor, which is the runner's own, is never changed, so that copies of it can be spared."""
+        own = step is None or step.plain
+        return own and tensor.numel() >= LARGE and name in self.lasting
 
     def _reaches_leaf(self, tensor: Tensor) -> bool:
         seen, queue = set(), [tensor.grad_fn]

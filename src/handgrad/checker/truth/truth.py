@@ -105,14 +105,17 @@ class Truth:
         carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
         return within | plain | carried
 
-    def unmoved_since(self, before: "Truth") -> set[str]:
+    @property
+    def differentiated(self) -> dict[str, tuple[str, Tensor]]:
+        """For every gradient its variable, and the value of that."""
+        names = self.gradient_names.items()
+        return {name: (variable, v[0].data) for name, variable in names if (v := self.own.versions(variable))}
+
+    def unmoved_since(self, before: dict[str, tuple[str, Tensor]]) -> set[str]:
         """The gradients that an earlier pass made of variables that have the same values in this one."""
-        found = set()
-        for name, variable in self.gradient_names.items():
-            values = [v[0].data for truth in (before, self) if (v := truth.own.versions(variable))]
-            if before.gradient_names.get(name) == variable and len(values) == 2 and torch.equal(*values):
-                found.add(name)
-        return found
+        now = self.differentiated
+        same = (name for name, (variable, _) in before.items() if name in now and now[name][0] == variable)
+        return {name for name in same if torch.equal(before[name][1], now[name][1])}
 
     def makers(self, name: str) -> list[Step]:
         """The forward statements that bind a name."""

@@ -10,13 +10,22 @@ from handgrad.checker.read.trees import called, name, number
 USUAL = (0, 1, 2, 3, 4, 0.5, 1.5, 0.25, 0.125)
 
 
+@rule(ast.Call)
+def a_kept_dimension(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`x.max(1)` in an index where `x.max(1, keepdim=True)` was written."""
+    fewer = [word for word in node.keywords if word.arg not in ("keepdim", "keepdims")]
+    if len(fewer) < len(node.keywords):
+        yield "wrong-index" if ctx.in_index else "shape", 0.8, ast.Call(node.func, node.args, fewer)
+
+
 @rule(ast.Constant)
 def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`**-0.5` where `**-1.5` was meant; a dimension, an index, an epsilon."""
     value = node.value
     if isinstance(value, bool):
-        kind = {"keepdim": "shape", "keepdims": "shape", "unbiased": "bessel", "accumulate": "overwrite"}.get(ctx.role)
-        yield kind or "wrong-constant", 0.8, ast.Constant(not value)
+        kind = {"unbiased": "bessel", "accumulate": "overwrite"}.get(ctx.role, "wrong-constant")
+        if ctx.role not in ("keepdim", "keepdims"):
+            yield kind, 0.8, ast.Constant(not value)
         return
     if isinstance(value, str):
         yield from _einsum(value)
@@ -36,8 +45,13 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
                 yield "wrong-dim", 0.95, number(dim)
         return
     if not ctx.in_index:
-        yield "wrong-constant" if ctx.role in ("exponent", "argument") else "sign", 0.8, number(-value)
-    if 0 < abs(value) <= 1e-2 and ctx.role != "value":
+        leads = ctx.role in ("exponent", "argument") or (node.lineno, node.col_offset) == ctx.first
+        yield (
+            "wrong-constant" if ctx.role in ("exponent", "argument") else "sign",
+            0.8 if leads else 1.0,
+            number(-value),
+        )
+    if 0 < abs(value) <= 1e-2 and ctx.role in ("operand", "argument", "eps"):
         kind = "epsilon"
     candidates = [
         value + 1,
@@ -53,12 +67,16 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     if value:
         candidates.append(1 / value)
     for other in dict.fromkeys([*candidates, *ctx.constants]):
-        if other != value and (not ctx.in_index or other == int(other)):
+        if other != value and (not ctx.in_index or other == int(other)) and not (ctx.role == "exponent" and other == 1):
             is_fraction = other in ctx.constants and value != int(value) and other != int(other)
             cost = 1.25 if other in (0, 1) and ctx.role == "factor" else 1.0 if abs(other) < 5 else 1.2
             cost += 0.3 if value == 1 and ctx.role == "operand" and other not in (0, 2) else 0.0
             cost += 0.8 if not is_fraction and _hides_a_size(value, other, ctx) else 0.0
-            yield kind, cost, number(int(other) if ctx.in_index else other)
+            yield (
+                kind,
+                cost,
+                number(int(other) if ctx.in_index else float(other) if isinstance(value, float) else other),
+            )
     if ctx.in_index:
         for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:
             yield "wrong-index", 1.1, name(other)

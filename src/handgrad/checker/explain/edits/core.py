@@ -21,7 +21,9 @@ Rule = Callable[[Any, "Context"], Iterator[Proposal]]
 class Context:
     """What a rule may draw on: the names at hand by sort, and where in the statement the node stands.
 
-    `carried` are the names a loop carries from round to round, `prepared` those of temporaries made from gradients.
+    `carried` are the names a loop carries from round to round, `prepared` those of temporaries made from gradients;
+    `masks` tell where the derivative of the forward pass is not zero, `upstream` are the gradients of what the
+    variable was used for, and `first` is where the statement's value begins.
     """
 
     gradient: str
@@ -38,6 +40,9 @@ class Context:
     counters: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
+    masks: list[str] = field(default_factory=list)
+    upstream: set[str] = field(default_factory=set)
+    first: tuple[int, int] = (0, 0)
     in_index: bool = False
     spelled: Callable[[Any], Any] = lambda proposal: proposal
     parent: ast.AST | None = None

@@ -23,8 +23,18 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
             kind = "bessel"
         extra = (0.0 if ctx.role == "value" else 0.2) + (0.1 if isinstance(factor, ast.BinOp) else 0.0)
         yield kind, 1.5 + extra, binary(node, ast.Div, factor)
-        in_front = isinstance(factor, ast.Constant) and isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
-        yield kind, 1.5 + extra, binary(factor, ast.Mult, node) if in_front else binary(node, ast.Mult, factor)
+        yield (
+            kind,
+            1.5 + extra,
+            _in_front(factor, node) if isinstance(factor, ast.Constant) else binary(node, ast.Mult, factor),
+        )
+
+
+def _in_front(number: ast.expr, node: Any) -> ast.expr:
+    """A product with a number in front of its first factor, which a call is not."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        return binary(_in_front(number, node.left), type(node.op), node.right)
+    return binary(number, ast.Mult, node)
 
 
 @rule(ast.Name, ast.Call, ast.Subscript)
@@ -74,6 +84,8 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role not in ("value", "operand", "summed", "factor", "argument"):
         return
     extra = {"value": 0.0, "operand": 0.1, "summed": 0.05}.get(ctx.role, 0.3)
+    for mask in ctx.masks:
+        yield "missing-factor", 1.75 + extra, binary(node, ast.Mult, expression(mask))
     for other, tensor in [*ctx.tensors.items(), *ctx.integers.items()]:
         if tensor.dim() > 4:
             continue
@@ -81,7 +93,7 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "missing-factor", 1.8 + extra + near, binary(node, ast.Mult, name(other))
         if other not in ctx.gradients and is_float(tensor):
             yield "missing-factor", 1.9 + extra, binary(node, ast.Div, name(other))
-            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2", "({0} > 0)"):
+            for text in ("(1 - {0})", "(1 - {0}**2)", "{0}**2"):
                 yield "missing-factor", 2.6 + extra, binary(node, ast.Mult, expression(text.format(other)))
             for what in ("exp", "sigmoid", "cos", "sinh", "sign"):
                 yield "missing-factor", 2.8 + extra, binary(node, ast.Mult, method(name(other), what))
@@ -93,6 +105,25 @@ def a_factor(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 2.4 + extra, binary(node, ast.MatMult, ast.Attribute(name(other), "T", ast.Load()))
 
 
+@rule(ast.Assign, ast.AugAssign)
+def a_factor_at_the_index(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`dp[rows, y] = -1 / n` where `-1 / n / p[rows, y]` was meant."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    base = ctx.values.get(getattr(getattr(target, "value", None), "id", ""), ctx.values.get(ctx.variable))
+    if not isinstance(target, ast.Subscript) or not isinstance(base, Tensor):
+        return
+    for other in sorted(n for n in ctx.related & set(ctx.tensors) if ctx.tensors[n].shape == base.shape):
+        element = ast.Subscript(name(other), target.slice, ast.Load())
+        for op in (ast.Div, ast.Mult):
+            value = binary(node.value, op, element)
+            new = (
+                ast.Assign(node.targets, value)
+                if isinstance(node, ast.Assign)
+                else ast.AugAssign(target, node.op, value)
+            )
+            yield "missing-factor", 1.25, new
+
+
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask of the window, say, that a loop makes and then forgets."""
@@ -101,11 +132,11 @@ def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
 
 
-@rule(ast.Name, ast.BinOp, ast.Call)
+@rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_term_of_the_round_before(node: Any, ctx: Context) -> Iterator[Proposal]:
     """What the next time step sends back, which a loop carries from round to round and then forgets."""
-    if ctx.role == "value":
-        for other in sorted(ctx.carried - ctx.gradients - {ctx.gradient}):
+    if ctx.role in ("value", "argument") and not ctx.in_index:
+        for other in sorted(ctx.carried):
             yield "missing-path", 0.95, binary(node, ast.Add, name(other))
 
 

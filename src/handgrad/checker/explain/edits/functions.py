@@ -23,6 +23,7 @@ FUNCTIONS = (
     ("amax", "amin"),
     ("cumsum", "flip"),
     ("floor", "ceil"),
+    ("copy_", "mul_", "add_"),
 )
 ACCUMULATING = {
     "index_copy_": "index_add_",
@@ -59,8 +60,9 @@ def another_function(node: Any, ctx: Context) -> Iterator[Proposal]:
     if what in ("zeros_like", "ones_like", "softmax", "one_hot", "range", "arange"):
         return
     if is_method(node, ctx) and what not in ("sum", "mean", "view", "reshape"):
-        kind = "transpose" if what in ("t", "transpose", "permute") else "extra-factor"
-        yield kind, 1.2, node.func.value
+        moves = what in ("t", "transpose", "permute")
+        kind = "transpose" if moves else "wrong-index" if ctx.in_index else "extra-factor"
+        yield kind, 0.75 if ctx.in_index else 1.2, node.func.value
     elif len(node.args) == 1 and not is_method(node, ctx):
         yield "extra-factor", 1.2, node.args[0]
     for i in range(len(node.args)):
@@ -76,7 +78,7 @@ def a_function(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.tensors and not ctx.in_index and ctx.role != "function":
         for what in ("exp", "tanh", "sigmoid", "log", "sqrt", "sinh", "cosh", "cos", "sin", "abs", "sign"):
             yield "wrong-operator", 2.3, method(node, what)
-        for offset in ("{} + 1", "{} - 1", "({} > 0)", "({} < 0)", "1 / {}"):
+        for offset in ("{} + 1", "{} - 1", "1 / {}", *ctx.masks):
             yield "wrong-operator", 2.5, expression(offset.format(node.id))
 
 

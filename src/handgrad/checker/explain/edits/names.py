@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, rule
-from handgrad.checker.read.trees import binary, called, expression, name, number
+from handgrad.checker.read.trees import binary, called, expression, name, number, same
 from handgrad.checker.run.values import holds_float
 
 
@@ -21,6 +21,7 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
                     near = tensor.shape == shape
                     akin = (other in ctx.gradients) == (node.id in ctx.gradients)
                     far = 0.0 if other in ctx.related or other in ctx.gradients else 0.45
+                    far += 0.02 if other in ctx.gradients - ctx.upstream else 0.0
                     yield kind, (1.0 if near else 1.1 if ctx.raises else 2.0) + (0 if akin else 0.4) + far, name(other)
     if node.id in ctx.sizes:
         for other, size in ctx.sizes.items():
@@ -32,6 +33,10 @@ def another_variable(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.locals - ctx.counters:
         for other in sorted(ctx.locals - ctx.counters - {node.id, ctx.gradient}):
             yield kind, 1.05, name(other)
+    if ctx.in_index and node.id in ctx.counters and not isinstance(ctx.parent, ast.Slice | ast.BinOp):
+        for other, tensor in ctx.integers.items():
+            if tensor.dim() == 1:
+                yield "wrong-index", 1.02, expression(f"{other}[{node.id}]")
     if ctx.in_index and node.id in ctx.counters:
         for shift in (ast.Sub, ast.Add):
             yield "wrong-index", 1.0, binary(node, shift, ast.Constant(1))
@@ -67,7 +72,11 @@ def one_less(node: Any, ctx: Context) -> Iterator[Proposal]:
         return
     if isinstance(node, ast.Subscript) and not ast.unparse(node.value).endswith(".shape"):
         return
-    yield "bessel", 0.9, binary(node, ast.Sub, ast.Constant(1))
+    less = binary(node, ast.Sub, ast.Constant(1))
+    if not (
+        isinstance(ctx.parent, ast.BinOp) and any(same(less, side) for side in (ctx.parent.left, ctx.parent.right))
+    ):
+        yield "bessel", 0.9, less
 
 
 @rule(ast.BinOp)
@@ -91,8 +100,7 @@ def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     if isinstance(node, ast.Call) and called(node) in ("range", "len", "arange", "sum", "one_hot"):
         return
     for power, cost in ((2, 1.4), (3, 1.9), (-1, 1.8), (-2, 2.0), (0.5, 2.0), (-0.5, 2.1)):
-        kind = "missing-factor" if isinstance(node, ast.Name) and node.id in ctx.gradients else "wrong-constant"
-        yield kind, cost, binary(node, ast.Pow, number(power))
+        yield "missing-factor" if power > 1 else "wrong-operator", cost, binary(node, ast.Pow, number(power))
 
 
 @rule(ast.Name, ast.BinOp)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, factor_kind, rule
-from handgrad.checker.read.trees import binary, called, name, negative, number, same, substitute
+from handgrad.checker.read.trees import binary, called, expression, name, negative, number, same, substitute
 
 OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
     ast.Add: ((ast.Sub, "sign"), (ast.Mult, "wrong-operator")),
@@ -26,7 +26,8 @@ def another_operator(node: Any, _ctx: Context) -> Iterator[Proposal]:
     for op, kind in OTHER_OPERATORS.get(type(node.op), ()):
         if one and op is ast.Mult:
             continue
-        yield kind, 0.9, binary(node.left, op, node.right)
+        sides = (node.right, node.left) if isinstance(node.op, ast.Pow) else (node.left, node.right)
+        yield kind, 0.9, binary(sides[0], op, sides[1])
 
 
 @rule(ast.BinOp)
@@ -38,8 +39,7 @@ def operands_exchanged(node: Any, _ctx: Context) -> Iterator[Proposal]:
     if kind:
         yield kind, 0.9, binary(node.right, type(node.op), node.left)
     if isinstance(node.op, ast.MatMult):
-        yield "transpose", 1.0, ast.Attribute(node, "T", ast.Load())
-        yield "transpose", 1.0, binary(transposed(node.right), ast.MatMult, transposed(node.left))
+        yield "transpose", 0.95, binary(transposed(node.right), ast.MatMult, transposed(node.left))
         for left, right in ((transposed(node.left), node.right), (node.left, transposed(node.right))):
             yield "transpose", 1.0, binary(left, ast.MatMult, right)
             yield "transpose", 1.2, binary(right, ast.MatMult, left)
@@ -73,13 +73,28 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "extra-term", 1.2, node.left
         yield "wrong-operator" if complement else "extra-term", 1.2, node.right
     elif isinstance(node.op, ast.Mult | ast.Div):
-        yield factor_kind(node.right, ctx, "extra-factor"), 1.2, node.left
+        yield _kind_of_factor(node.right, ctx), 0.85 if _is_bessel(node.right) else 1.2, node.left
         if isinstance(node.op, ast.Mult):
-            yield factor_kind(node.left, ctx, "extra-factor"), 1.2, node.right
+            yield _kind_of_factor(node.left, ctx), 0.85 if _is_bessel(node.left) else 1.2, node.right
             if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
                 yield "extra-factor", 1.25, node.left.left
     elif isinstance(node.op, ast.Pow):
-        yield "wrong-constant", 1.2, node.left
+        yield "extra-factor", 0.95, node.left
+
+
+def _kind_of_factor(factor: ast.expr, ctx: Context) -> str:
+    return "bessel" if _is_bessel(factor) else factor_kind(factor, ctx, "extra-factor")
+
+
+def _is_bessel(factor: Any) -> bool:
+    """Whether it is `n / (n - 1)`, or the inverse."""
+    if not isinstance(factor, ast.BinOp) or not isinstance(factor.op, ast.Div):
+        return False
+    less = [
+        isinstance(b, ast.BinOp) and isinstance(b.op, ast.Sub) and same(b.left, a) and ast.unparse(b.right) == "1"
+        for a, b in ((factor.left, factor.right), (factor.right, factor.left))
+    ]
+    return any(less)
 
 
 @rule(ast.BinOp)
@@ -128,6 +143,9 @@ _TURNED = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
 def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
+        for mask in map(expression, ctx.masks):
+            same_way = isinstance(mask, ast.Compare) and isinstance(mask.ops[0], type(node.ops[0]))
+            yield "wrong-constant" if same_way else "wrong-operator", 0.95, mask
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
                 turned = _TURNED.get(type(node.ops[0])) is op
@@ -136,8 +154,8 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     if node.id in ctx.integers:
         yield "wrong-operator", 1.2, ast.UnaryOp(ast.Invert(), node)
     elif node.id in ctx.tensors and node.id not in ctx.gradients and not ctx.in_index and ctx.role != "function":
-        if ctx.role == "factor":
-            yield "wrong-operator", 1.3, ast.Compare(node, [ast.Gt()], [ast.Constant(0)])
+        for mask in ctx.masks if ctx.role == "factor" else ():
+            yield "wrong-operator", 1.3, expression(mask)
         yield "missing-term", 1.7, binary(ast.Constant(1), ast.Sub, node)
         yield "missing-factor", 2.2, binary(node, ast.Mult, binary(ast.Constant(1), ast.Sub, node))
         yield "missing-term", 2.2, binary(ast.Constant(1), ast.Sub, binary(node, ast.Pow, ast.Constant(2)))
@@ -157,9 +175,16 @@ def no_complement(node: Any, _ctx: Context) -> Iterator[Proposal]:
 @rule(ast.BinOp)
 def a_whole_derivative(node: Any, _ctx: Context) -> Iterator[Proposal]:
     """`1 - s` where `s * (1 - s)`, of a sigmoid, was meant."""
-    one = isinstance(node.left, ast.Constant) and node.left.value == 1
-    if one and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.Name | ast.Subscript):
+    if _is_complement(node):
         yield "missing-factor", 1.2, binary(node.right, ast.Mult, node)
+    if isinstance(node.op, ast.Mult) and _is_complement(node.right):
+        yield "missing-factor", 1.19, binary(binary(node.left, ast.Mult, node.right.right), ast.Mult, node.right)
+
+
+def _is_complement(node: Any) -> bool:
+    """Whether it is `1 - x` of a name or an element."""
+    less = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
+    return less and node.left.value == 1 and isinstance(node.right, ast.Name | ast.Subscript)
 
 
 @rule(ast.UnaryOp)

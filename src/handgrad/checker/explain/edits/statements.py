@@ -53,12 +53,15 @@ def accumulating(node: Any, _ctx: Context) -> Iterator[Proposal]:
 @rule(ast.AugAssign, ast.Expr, ast.Assign)
 def a_statement_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A statement that should not be there."""
-    if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Subscript):
+    again = isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and node.value
+    if again and ast.unparse(node.targets[0]) == ast.unparse(again.left):  # `x = x * y`, an `x *= y` written out
+        node = ast.AugAssign(node.targets[0], again.op, again.right)
+    elif isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Subscript):
         return
     kind = "extra-term"
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Mult | ast.Div):
         kind = factor_kind(node.value, ctx, "extra-factor")
-    yield kind, 1.4, ast.Pass()
+    yield kind, 1.15 if again else 1.4, ast.Pass()
 
 
 @rule(ast.Assign, ast.AugAssign)

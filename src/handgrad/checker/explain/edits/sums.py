@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, is_method, rule
-from handgrad.checker.read.trees import binary, called, method, number, with_name
+from handgrad.checker.read.trees import binary, called, expression, method, name, negative, number, with_name
 
 DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
     ((0,), 1.1),
@@ -20,6 +20,8 @@ DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
 
 
 def _sum(node: Any, dims: tuple[int, ...], keep: bool) -> ast.expr:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return negative(_sum(node.operand, dims, keep))
     dim = number(dims[0]) if len(dims) == 1 else ast.Tuple([number(d) for d in dims], ast.Load())
     return method(node, "sum", dim, **({"keepdim": True} if keep else {}))
 
@@ -34,6 +36,19 @@ def a_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
         for keep in (False, True):
             yield "missing-sum", cost + extra + 0.01 * keep, _sum(node, dims, keep)
     yield "missing-sum", 1.2 + extra, method(node, "sum")
+
+
+@rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
+def an_expansion(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`dy / n` where every element of `x` that was averaged gets it."""
+    if ctx.role == "value" and ctx.variable in ctx.tensors:
+        for cost, like in ((1.3, node), (1.35, _indexed(node, ":, None")), (1.35, _indexed(node, "None"))):
+            yield "missing-expansion", cost, method(like, "expand_as", name(ctx.variable))
+
+
+def _indexed(node: Any, index: str) -> ast.expr:
+    indexed: Any = expression(f"x[{index}]")
+    return ast.Subscript(node, indexed.slice, ast.Load())
 
 
 @rule(ast.Call)

@@ -9,6 +9,8 @@ from handgrad.checker.read.trees import Edit, called
 
 def edits(statement: ast.stmt, ctx: Context, late: bool = False) -> Iterator[Edit]:
     """Every edit of a simple statement that a rule proposes, either the early rules or the late ones."""
+    value = getattr(statement, "value", None) or statement
+    ctx.first = getattr(value, "lineno", 0), getattr(value, "col_offset", 0)
     for node, role, in_index, parent in _positions(statement):
         ctx.role, ctx.in_index, ctx.parent = role, in_index, parent
         for one, comes_late in RULES.get(type(node), ()):

@@ -65,7 +65,7 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
         other = by_name.get(row.name)
         if faults.get(row.name) and other is not None and other.cause == "own":
             rows.append(other if other.verdict != "shape" or faults[row.name] == "shape" else row)
-        elif faults.get(row.name) and (blamed or laid_out.hazards) and row.verdict == "wrong":
+        elif faults.get(row.name) and row.verdict == "wrong" and (blamed or laid_out.hazards or _inherits(other)):
             rows.append(replace(row, cause="inherited", diagnosis=[]))
         elif other is not None and other.place is not None and other.verdict in ("exact", "close"):
             rows.append(replace(row, place=other.place, text=other.text, proof=other.proof))
@@ -76,6 +76,10 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     report.hazards, report.loss = laid_out.hazards, laid_out.loss
     report.notes += [note for note in laid_out.notes if note not in report.notes and not _said(note, report)]
     return report
+
+
+def _inherits(row: VariableReport | None) -> bool:
+    return row is not None and row.cause == "inherited"
 
 
 def _said(note: str, report: Report) -> bool:

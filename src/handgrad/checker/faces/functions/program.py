@@ -13,7 +13,7 @@ from handgrad.checker.faces.functions.halves import Half, plain
 from handgrad.checker.faces.functions.wording import Wording
 from handgrad.checker.inspection import check_source
 from handgrad.checker.place import Place
-from handgrad.checker.read.names import gradient_of
+from handgrad.checker.read.names import gradient_of, uses
 from handgrad.checker.read.source import Source, Statement
 from handgrad.checker.read.spelling import DOT
 from handgrad.checker.report import Report, VariableReport
@@ -140,12 +140,20 @@ class Program(ForwardLayout):
             if not isinstance(part, ast.Name) or key is not None or written.count(part.id) > 1:
                 continue
             local = part.id in self.backward.local and part.id not in self.backward.given
-            if local and gradient_of(part.id, forward) in (None, one.name):
+            named = gradient_of(part.id, forward)
+            if local and (named == one.name or (named is None and not self._is_used_besides(part))):
                 if target != part.id and target in names:
                     names[target] = f"{target}_{BACKWARD}"
                     self.words[names[target]] = target
                 names[part.id] = target + BACKWARD
                 self.words[names[part.id]] = part.id
+
+    def _is_used_besides(self, returned: ast.Name) -> bool:
+        """Whether a local name that is returned is one that other values are computed from, too."""
+        others = [part for part in self.returned or [] if part is not returned]
+        body = self.backward.node.body if self.backward.node else []
+        others += [node for node in body if uses(node).binds | uses(node).changes]
+        return any(returned.id in uses(n).reads and returned.id not in uses(n).binds | uses(n).changes for n in others)
 
     def _gradient_name(self, one: Input) -> str:
         spellings = (f"d{one.name}", f"d_{one.name}", f"grad_{one.name}", f"{one.name}_grad")
@@ -202,7 +210,8 @@ class Program(ForwardLayout):
         statements = [replace(s, spelling=(*s.spelling, *words)) for s in self.statements]
         report = Report(None, strict=self.strict)
         if any(_bound(s.node) in self.gradients.values() for s in statements):
-            source = Source(None, statements, scopes=[self._scope(), Scope("forward", None, [], set(), False)])
+            scopes = [self._scope(), Scope("forward", None, [], set(), False)]
+            source = Source(None, statements, scopes=scopes, closed=frozenset(self.half.local))
             report = check_source(source, self.machine, loss=LOSS, strict=self.strict)
         upstreams = {f"d{OUT}{i}" for i in self.outputs}
         report = Wording(self.words, self.gradients, upstreams, self.ran)(report)

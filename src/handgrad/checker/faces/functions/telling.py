@@ -17,8 +17,6 @@ from handgrad.checker.report import Diagnosis, Report, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
-FLAT = "the right gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is"
-
 
 def told(verdict: Verdict, strict: bool) -> Report:
     """The report on what was found of the two functions as they are, without a line to blame."""
@@ -75,47 +73,50 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
     """What the values alone say."""
     one, got, want, upstream = found.one, found.got, found.want, found.upstream
     if found.fault == "missing":
-        return Diagnosis("missing", f"{one.gradient} is not written yet.")
+        return Diagnosis("missing", fact="unwritten", about=(one.gradient,))
     if found.fault == "shape" and got is not None:
-        return Diagnosis("shape", f"the shape is {tuple(got.shape)}, that of {one.text} {tuple(want.shape)}.")
+        about = (str(tuple(got.shape)), one.text, str(tuple(want.shape)))
+        return Diagnosis("shape", fact="other shape", about=about)
+    if upstream is not None and upstream.advice:
+        about = (one.gradient, upstream.words, upstream.advice.format(_upstream_name(verdict.subject)))
+        return Diagnosis("unknown", fact="contiguous", about=about)
     if upstream is not None and upstream.words:
-        advice = f"; {upstream.advice.format(_upstream_name(verdict.subject))}" if upstream.advice else ""
-        where = "for a contiguous upstream gradient alone" if upstream.advice else "otherwise"
-        return Diagnosis("unknown", f"{one.gradient} is right {where}, and wrong where {upstream.words}{advice}.")
+        return Diagnosis("unknown", fact="some upstreams", about=(one.gradient, upstream.words))
     if not bool(want.any()):
-        return Diagnosis("unknown", f"{FLAT}; a straight-through estimator differs from it on purpose.")
+        return Diagnosis("unknown", fact="flat")
     if got is None:
-        return Diagnosis("unknown", f"{one.gradient} is not a tensor.")
-    kind, message = _symptom(got, want)
-    return Diagnosis(kind, f"{one.gradient} {message}.")
+        return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
+    kind, fact, *about = _symptom(got, want)
+    return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
 
 
-def _symptom(got: Tensor, want: Tensor) -> tuple[str, str]:
+def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
+    """The kind, the fact, and its particulars."""
     if want.is_complex() or got.is_complex():
         if got.shape == want.shape and torch.allclose(got.conj().to(want.dtype), want):
-            return "unknown", "is the complex conjugate of the right gradient"
+            return "unknown", "conjugate"
         if got.shape == want.shape and torch.allclose(-got.to(want.dtype), want):
-            return "sign", "has the wrong sign"
-        return "unknown", "is wrong"
+            return "sign", "minus"
+        return "unknown", "wrong"
     got, want = got.double(), want.double()
     if got.shape != want.shape and (dims := missing_sum(got, want, 1e-9, 1e-6)):
-        return "missing-sum", f"lacks a sum over dimensions {dims}"
+        return "missing-sum", "lacks a sum", str(dims)
     if got.shape != want.shape and align(got, want) is None:
-        return "shape", f"has the shape {tuple(got.shape)}; it should be {tuple(want.shape)}"
+        return "shape", "has a shape", str(tuple(got.shape)), str(tuple(want.shape))
     aligned = align(got, want)
     if aligned is not None and (ratio := constant_ratio(aligned, want, 1e-6)) is not None:
         if math.isclose(ratio, -1, rel_tol=1e-6):
-            return "sign", "has the wrong sign"
-        return "scale", f"is {1 / ratio:.6g} times the right gradient; it has to be multiplied by {ratio:.6g}"
+            return "sign", "minus"
+        return "scale", "multiple", f"{1 / ratio:.6g}", f"{ratio:.6g}"
     if aligned is not None and not bool(aligned.any()):
-        return "unknown", "is zero, and should not be"
+        return "unknown", "zero"
     if aligned is not None and not bool(torch.isfinite(aligned).all()):
-        return "unknown", "is not finite"
+        return "unknown", "not finite"
     wrong = (aligned - want).abs() > 1e-6 * want.abs().max() if aligned is not None else None
     if wrong is not None and 0 < int(wrong.sum()) <= wrong.numel() // 2:
         where = tuple(wrong.nonzero()[0].tolist())
-        return "unknown", f"is wrong in {int(wrong.sum())} of {wrong.numel()} elements, the first at {where}"
-    return "unknown", "is wrong"
+        return "unknown", "elements", str(int(wrong.sum())), str(wrong.numel()), str(where)
+    return "unknown", "wrong"
 
 
 def _upstream_name(subject: Subject) -> str:

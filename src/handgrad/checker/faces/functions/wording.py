@@ -1,6 +1,5 @@
 """A report on a laid out pair, in the words of its two functions."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,8 +8,6 @@ from handgrad.checker.faces.functions.halves import SYNTHETIC, Half
 from handgrad.checker.read.source import exchanged
 from handgrad.checker.read.spelling import bare
 from handgrad.checker.report import Diagnosis, Report, VariableReport
-
-FLAT = "autograd's gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is"
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Wording:
             row.text = self.ran.text or f"the returned gradient of {row.name}"
         row.diagnosis = [_told_apart(one) for one in row.diagnosis]
         if row.cause == "own" and row.verdict != "missing" and row.tensors and not bool(row.tensors[1].any()):
-            row.diagnosis = [Diagnosis("unknown", f"{FLAT}; a straight-through estimator differs from it on purpose.")]
+            row.diagnosis = [Diagnosis("unknown", fact="flat")]
 
     def _reword_hazards(self, report: Report) -> None:
         """Leave out that an upstream gradient is changed where that does no harm."""
@@ -75,15 +72,13 @@ class Wording:
             report.hazards = [h for h in report.hazards if h.variable not in self.upstreams]
         for i, hazard in enumerate(report.hazards):
             at_hand = hazard.repair is not None and hazard.repair.place is not None and hazard.repair.place.line
-            message = bare(self.spelled(hazard.message)).replace(" in line 0", "")
+            about = tuple(bare(self.spelled(text)).replace(" in line 0", "") for text in hazard.about)
             variable, repair = bare(self.spelled(hazard.variable)), hazard.repair if at_hand else None
-            report.hazards[i] = replace(hazard, variable=variable, message=message, repair=repair)
+            report.hazards[i] = replace(hazard, variable=variable, about=about, repair=repair)
 
 
 def _told_apart(found: Diagnosis) -> Diagnosis:
     """A value that the forward function has under the name of another in the backward one."""
-    again = re.search(r": (?P<name>\w+) in place of (?P=name)\.$", found.message)
-    if again is None:
-        return found
-    name = again["name"]
-    return replace(found, message=f"it is not the {name} of the forward function, which has to be kept.", fix=None)
+    if found.old and found.old == found.new:
+        return replace(found, fact="not kept", about=(found.old,), fix=None)
+    return found

@@ -40,6 +40,7 @@ function Frame({ theme, setTheme }: { theme: Theme; setTheme: (theme: Theme) => 
         {shown?.Status && <shown.Status state={states[shown.name]} />}
         <span class="bar-space" />
         {connection === "lost" && <span class="lost">The server is gone; looking for it …</span>}
+        {connection === "ended" && <span class="lost">This studio has ended. Open the address of the new one.</span>}
         <button class="quiet" onClick={() => setTheme(other)} aria-label={`${other} colours`} title={`${other} colours`}>
           {theme === "dark" ? "☀" : "☾"}
         </button>

@@ -1,8 +1,8 @@
 // Where the page has its data from: a server, the page's own file, or a notebook.
 
 export type Listener = (state: any) => void;
-/** With a server, without it again, a page by itself, and in a notebook. */
-export type Connection = "live" | "lost" | "file" | "notebook";
+/** With a server; without it, for now or for good; a page by itself; in a notebook. */
+export type Connection = "live" | "lost" | "ended" | "file" | "notebook";
 
 export interface Source {
   /** Hear the state of a topic, now and whenever it changes; the answer ends that. */
@@ -38,7 +38,7 @@ export function liveSource(token: string): Source {
   const heardOf = new Set<string>();
   const events = new EventSource(`events?token=${encodeURIComponent(token)}`);
   events.onopen = () => connection.tell("", "live");
-  events.onerror = () => connection.tell("", "lost");
+  events.onerror = () => connection.tell("", events.readyState === EventSource.CLOSED ? "ended" : "lost");
 
   return {
     subscribe(topic, heard) {
