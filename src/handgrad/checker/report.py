@@ -199,6 +199,10 @@ class Report:
         faults = self.hazards or self.faults or (self.strict and self.unjudged)
         return judged and not faults and not any(self.is_fault(v) for v in self.variables)
 
+    def __bool__(self) -> bool:
+        """The same as `right`, so that `assert handgrad.check(…)` can fail."""
+        return self.right
+
     def is_fault(self, row: VariableReport) -> bool:
         """Whether a row makes the program wrong."""
         if row.verdict == "shape":

@@ -73,7 +73,14 @@ class Flow:
                 if row.place is None
             ],
             "hazards": [
-                {**hazard.to_json(), **_place(hazard.place), "text": hazard.text, "repair": _fix(hazard.repair)}
+                {
+                    "kind": hazard.kind,
+                    "variable": hazard.variable,
+                    "message": hazard.message,
+                    "text": hazard.text,
+                    "repair": _fix(hazard.repair),
+                    **_place(hazard.place),
+                }
                 for hazard in report.hazards
             ],
         }
@@ -253,7 +260,7 @@ class Flow:
             {
                 "kind": d.kind,
                 "message": d.message,
-                "leftOver": d.left_over and str(d.left_over),
+                "leftOver": str(d.left_over) if d.left_over else None,
                 **_place(d.place),
                 "repair": _fix(d),
             }

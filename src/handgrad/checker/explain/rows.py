@@ -202,10 +202,12 @@ class Rows:
         for whole in statements:
             if whole.place == place and not whole.only_moves:
                 return whole
-        for whole in statements:
-            lines = simple_statements(whole.node) if place and whole.place.unit == place.unit else ()
-            for line in lines:
-                if place and line.lineno == place.line and not isinstance(line, ast.For):
+        functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
+        if place is None:
+            return chain.last.statement
+        for whole in [*statements, *functions]:
+            for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
+                if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
         return chain.last.statement
 
