@@ -151,10 +151,11 @@ def backward(dh, caches):
 """
 
 BLAMED = [
-    ("ClampMin", ((4, 5), 0.5), {}, "return grad, None", "missing-factor", "grad * (x > 0.5)"),
+    ("ClampMin", ((4, 5), 0.5), {}, "return grad, None", "missing-factor", "return grad * (x > 0.5), None"),
     ("MeanSquare", ((4, 3),), {}, "grad_output.copy_", "wrong-operator",
      "grad_output.mul_(x).mul_(2.0).div_(x.numel())"),
-    ("RowScale", ((4, 5), (4, 5), (4, 1), (4, 1)), {}, "return h * s, h", "missing-factor", "h * s1"),
+    ("RowScale", ((4, 5), (4, 5), (4, 1), (4, 1)), {}, "return h * s, h", "missing-factor",
+     "return h * s, h * s1, (h * x).sum(1, keepdim=True), (h * x1).sum(1, keepdim=True)"),
     ("Gather", ((4,), [0, 1, 1, 3], (4,)), {"WHERE": "i", "WHAT": "g"}, "dx.index_add_", "missing-factor",
      "dx.index_add_(0, i, g * a)"),
     ("Gather", ((4,), [0, 1, 1, 3], (4,)), {"WHERE": "i.clamp(0, 2)", "WHAT": "g * a"}, "dx.index_add_", "wrong-index",

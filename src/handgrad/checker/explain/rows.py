@@ -205,7 +205,8 @@ class Rows:
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
         if place is None:
             return chain.last.statement
-        for whole in [*statements, *functions]:
+        laid_out = sorted(statements, key=lambda one: isinstance(one.node, ast.FunctionDef))
+        for whole in [*laid_out, *functions]:
             for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
