@@ -83,6 +83,7 @@ def check_source(
         guarded(where or "the functions"),
         undisturbed(),
         outlived(where),
+        machine.plainly(),
         deep_enough(tree),
         importable(where.parent if where else None),
     ):

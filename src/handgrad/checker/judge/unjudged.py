@@ -106,8 +106,14 @@ def not_run(source: Source, trace: Trace) -> Iterator[Unjudged]:
 
 
 def _lines(step: Step) -> Iterator[int]:
-    node = step.statement.node
-    yield from (part.lineno for part in ast.walk(node) if isinstance(part, ast.stmt))
+    """The lines that ran with a statement: of a function that is defined, its first."""
+    waiting: list[ast.AST] = [step.statement.node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node.lineno
+        if not isinstance(node, ast.FunctionDef):
+            waiting += ast.iter_child_nodes(node)
     yield step.statement.place.line
 
 
