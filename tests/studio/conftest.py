@@ -35,7 +35,7 @@ class Served:
 
 @contextlib.contextmanager
 def serving(file: Path, *options: str) -> Iterator[Served]:
-    command = [sys.executable, "-m", "handgrad", "studio", str(file), "--no-browser", *options]
+    command = [sys.executable, "-m", "handgrad", "studio", str(file), *options, "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         line = process.stdout.readline()
