@@ -106,9 +106,13 @@ export interface Layers extends Without {
   loss: number;
   batch: number;
   of: "contexts" | "lines";
-  step: number;
   layers: Layer[];
   parameters: Parameter[];
+}
+
+export interface Ratios extends Without {
+  steps: number[];
+  ratios: Record<string, (number | null)[]>;
 }
 
 export interface Attention extends Without {
