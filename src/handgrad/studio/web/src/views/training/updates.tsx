@@ -61,10 +61,10 @@ function Paths({ run, checkpoint, over }: Shown & { over: string | null }) {
   if (!value?.ratios || value.steps.length < 3) return null;
   const { steps, ratios } = value;
   const all = Object.values(ratios).flatMap((row) => row.filter((one) => one !== null));
-  const low = Math.floor(Math.min(...all, GOAL));
+  const low = Math.max(Math.floor(Math.min(...all, GOAL)), LOW);
   const high = Math.ceil(Math.max(...all, GOAL));
   const x = (step: number) => LEFT + ((WIDE - LEFT - 4) * step) / Math.max(steps[steps.length - 1]!, 1);
-  const y = (ratio: number) => 6 + ((HIGH - 22) * (high - ratio)) / Math.max(high - low, 1);
+  const y = (ratio: number) => 6 + ((HIGH - 22) * (high - Math.max(ratio, low))) / Math.max(high - low, 1);
   const marks = [high, GOAL, low].filter((one, i, list) => list.indexOf(one) === i);
   return (
     <svg class="paths" viewBox={`0 0 ${WIDE} ${HIGH}`} role="img" aria-label={`Ratios of ${Object.keys(ratios).join(", ")} at ${steps.length} checkpoints`}>
