@@ -21,7 +21,7 @@ def test_a_wrong_line_is_found_looked_at_and_mended(served, page):
 
     assert "1 line is at fault" in page.inner_text(".verdict .said")
     assert page.inner_text(".chip[aria-current]").split() == ["✕", "dbndiff"]
-    assert page.inner_text(".inspector .sentence") == "The wrong variable is used: bndiff in place of bndiff2."
+    assert "bndiff2; it should be bndiff" in page.inner_text(".inspector .sentence")
     assert page.inner_text(".cm-wrong") == MISTAKE
     assert "too much by 2 * bndiff * dbndiff2 * (bndiff - 1)" in page.inner_text(".left-over")
     assert "dbndiff[0, 31] = 7.630e−4" in page.inner_text(".sum h3")
