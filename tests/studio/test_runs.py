@@ -240,7 +240,7 @@ def test_temperature_and_top_k_change_what_is_drawn_not_what_is_thought(mlp, tmp
 @contextlib.contextmanager
 def seen(*runs: Path) -> Iterator[TrainingView]:
     view = TrainingView(runs)
-    view._look()
+    view.look()
     try:
         yield view
     finally:
@@ -281,3 +281,31 @@ def test_the_seeds_of_a_run_are_runs_of_their_own(tmp_path):
         assert [one.parent for one in view.runs.values()] == [None, "0", "0"]
         (mixed,) = view.runs["0"].checkpoints
         assert "Choose one of its parts" in answer({"what": "layers"}, mixed)["without"]
+
+
+def test_a_model_is_shown_in_a_notebook_and_its_run_is_watched(mlp, tmp_path, monkeypatch):
+    pytest.importorskip("anywidget")
+    run = tmp_path / "run"
+    shutil.copytree(mlp, run)
+    shown, told = handgrad.studio(handgrad.load(run)), []
+    monkeypatch.setattr(shown, "send", told.append)
+    try:
+        assert shown.states["training"]["runs"][0]["steps"] == 40
+        for number, question in enumerate(({"what": "curves", "runs": ["0"]}, {"what": "nonsense"})):
+            shown._asked(None, {"id": number, "view": "training", "question": question}, None)
+        assert len(told[0]["answer"]["0"]["steps"]) == 40
+        assert "not understood" in told[1]["error"]
+
+        shutil.rmtree(run)
+        ends = time.monotonic() + 20
+        while shown.states["training"]["runs"][0]["status"] != "gone":
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+    finally:
+        shown.close()
+
+
+def test_what_is_no_run_is_refused_in_a_notebook(tmp_path):
+    pytest.importorskip("anywidget")
+    with pytest.raises(RunError, match="no such file or run"):
+        handgrad.studio(tmp_path)

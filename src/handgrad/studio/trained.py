@@ -152,7 +152,7 @@ def _components(table: np.ndarray) -> tuple[np.ndarray, float]:
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1]))), share
 
 
-@functools.lru_cache(maxsize=KEPT)
+@functools.lru_cache(maxsize=24)
 def model_of(checkpoint: Checkpoint) -> Model:
     """The model of a checkpoint, its statistics of batch norm measured as while it was trained.
 
@@ -160,7 +160,7 @@ def model_of(checkpoint: Checkpoint) -> Model:
         RunError: the copy is damaged.
         CorpusError: the text is gone that these statistics need.
     """
-    if checkpoint.which == "model":
+    if checkpoint.which == "model" or checkpoint.kept:
         return folders.load(checkpoint.folder)
     settings, state = folders.read_settings(checkpoint.folder), state_of(checkpoint)
     network, parameters, buffers = settings.model, dict(state.parameters), {}
