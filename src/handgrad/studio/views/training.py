@@ -1,6 +1,7 @@
 """Runs as they are trained: their losses, live, and what can be asked of each checkpoint."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from handgrad.studio.runs import WatchedRun
 LOOK_AGAIN_S = 0.4
 MOST_POINTS = 3_000
 MOST_RUNS = 40
+FILE_POINTS = 400
+"""Of a curve, as the page asks for it."""
 
 
 class TrainingView:
@@ -81,6 +84,28 @@ class TrainingView:
             case {"what": str(), "run": str(run), "checkpoint": str(checkpoint)}:
                 return self._answer(self._run(run), checkpoint, question)
         raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def everything(self) -> dict[str, Any]:
+        """The answers to all that a page asks by itself, by the question as JSON: for one that is a file."""
+        numbers = list(self.runs)
+        questions: list[dict[str, Any]] = [
+            {"what": "curves", "runs": [number for number in numbers if self.runs[number].losses.last],
+             "points": FILE_POINTS, "log": log} for log in (False, True)
+        ]  # fmt: skip
+        for run in self.runs.values():
+            for one in run.checkpoints:
+                about = {"run": run.id, "checkpoint": one.id}
+                questions += [{"what": what, **about} for what in ("samples", "letters", "layers", "updates")]
+                questions.append({"what": "attention", **about, "line": run.example})
+                questions.append({"what": "next", **about, "prompt": "", "temperature": 1, "top_k": 0})
+        answers = {}
+        for question in questions:
+            try:
+                answer = self.answer(question)
+            except HandgradError as error:
+                answer = {"without": str(error)}
+            answers[json.dumps(question, separators=(",", ":"), ensure_ascii=False)] = answer
+        return answers
 
     def close(self) -> None:
         """End the process that answers, and remove the copies."""

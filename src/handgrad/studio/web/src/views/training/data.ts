@@ -26,6 +26,8 @@ export interface Run {
   /** The last step of which there is a loss. */
   last: number;
   samples: string[];
+  /** A line to begin with. */
+  example: string;
   /** After which step the model of the run is. */
   best: number | null;
   checkpoints: Checkpoint[];
