@@ -10,7 +10,7 @@ from torch import Tensor
 
 from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import DOT, bare, number_of
+from handgrad.checker.read.spelling import DOT, bare, is_difference_quotient, number_of
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
