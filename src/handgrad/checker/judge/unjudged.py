@@ -10,7 +10,7 @@ from handgrad.checker.judge import mappings
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
-from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
+from handgrad.checker.read.spelling import Words, bare, is_difference_quotient, number_of, seems_a_gradient
 from handgrad.checker.report import Unjudged
 from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace
@@ -74,6 +74,8 @@ def _seems(name: str, step: Step) -> bool:
 def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
+    if is_difference_quotient(step.statement.node):
+        return "this is a difference quotient"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"
