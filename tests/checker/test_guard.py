@@ -8,6 +8,7 @@ import torch
 
 import handgrad
 from handgrad.checker import CheckError
+from handgrad.checker.faces.functions.verdict import Trial
 from handgrad.checker.judge.blame import Judge
 from handgrad.cli import main
 
@@ -54,10 +55,16 @@ def test_an_exception_of_the_checkers_own_is_a_sentence(fails, check_text, tmp_p
     assert (shown.out, shown.err.count("\n")) == ("", 1)
 
 
-def test_so_it_is_in_a_check_of_functions(fails):
-    del fails
-    with pytest.raises(CheckError, match="the checker itself failed: IndexError"):
+def test_so_it_is_in_a_check_of_functions(monkeypatch):
+    monkeypatch.setattr(Trial, "verdict", [].__getitem__)
+    with pytest.raises(CheckError, match="the checker itself failed: TypeError"):
         handgrad.check(square, square_backward, torch.ones(3))
+
+
+def test_what_is_right_or_wrong_does_not_depend_on_the_explanation(fails):
+    del fails
+    report = handgrad.check(square, lambda dy, x: 3 * x * dy, torch.ones(3))
+    assert [row.name for row in report.blamed] == ["x"]
 
 
 def test_a_wrong_option_is_the_callers_own_mistake():

@@ -126,6 +126,10 @@ class Hazard:
         """The sentence."""
         return self.finding.message
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
+        return render.hazard_json(self)
+
 
 @dataclass
 class VariableReport:
@@ -194,6 +198,10 @@ class Report:
         judged = any(v.verdict != "missing" for v in self.variables)
         faults = self.hazards or self.faults or (self.strict and self.unjudged)
         return judged and not faults and not any(self.is_fault(v) for v in self.variables)
+
+    def __bool__(self) -> bool:
+        """The same as `right`, so that `assert handgrad.check(…)` can fail."""
+        return self.right
 
     def is_fault(self, row: VariableReport) -> bool:
         """Whether a row makes the program wrong."""

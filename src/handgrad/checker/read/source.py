@@ -76,16 +76,17 @@ class Fault:
 
 @dataclass
 class Source:
-    """A program as statements, with what had to be left out of it, and the calls that are laid out already.
+    """A program as statements, with what had to be left out of it.
 
-    `closed` are names that its backward half has no access to, since they are local to the forward half.
+    `halves` are functions known to compute gradients, whatever their names are; `closed` are names that they have no
+    access to.
     """
 
     path: Path | None
     statements: list[Statement]
     notes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    scopes: list[Any] = field(default_factory=list)
+    halves: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
 
 

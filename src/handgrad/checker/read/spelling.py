@@ -152,7 +152,7 @@ class Words:
         }
         of_layers = [f for f in functions if _BACKWARD.search(f.name) and any(map(self._stores_gradient, f.body))]
         self.storing = {f.name for f in of_layers}
-        self.leading = _callers(functions, self.backward_functions)
+        self.leading = _callers(functions, self.backward_functions | source.halves)
         outside = [s.node for s in source.statements if not isinstance(s.node, ast.FunctionDef | ast.ClassDef)]
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))

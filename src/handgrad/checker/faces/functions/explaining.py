@@ -1,16 +1,11 @@
-"""Which line is wrong: the two functions laid out as one program, as far as that agrees with the verdict."""
+"""Which line is wrong: what the checker of programs finds in the two functions, as far as the verdict agrees."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from handgrad.checker.faces.functions.findings import Finding, Verdict
-from handgrad.checker.faces.functions.given import Context
-from handgrad.checker.faces.functions.halves import Half, parameters_of
-from handgrad.checker.faces.functions.inputs import rebound
-from handgrad.checker.faces.functions.pairs import Pair
-from handgrad.checker.faces.functions.program import Program
-from handgrad.checker.faces.functions.subjects import AutogradFunction
-from handgrad.checker.report import Report, VariableReport
+from handgrad.checker.faces.functions.layout import OURS, SYNTHETIC, Layout
+from handgrad.checker.read.source import exchanged
+from handgrad.checker.report import Diagnosis, Report, VariableReport
 
 
 def explained(report: Report, verdict: Verdict) -> Report:
@@ -18,9 +13,12 @@ def explained(report: Report, verdict: Verdict) -> Report:
     if not any(_by_values(found) for found in verdict.wrong):
         return report
     try:
-        laid_out = _laid_out(verdict, report.strict).check()
+        layout = Layout(verdict)
+        laid_out = layout.report()
     except Exception:  # the verdict stands
         return report
+    words = {layout.names[one]: one.text for one in layout.names if layout.names[one] != one.text} | layout.words
+    _speak(laid_out, words)
     return _reconciled(report, laid_out, verdict)
 
 
@@ -29,60 +27,73 @@ def _by_values(found: Finding) -> bool:
     return found.upstream is None or found.upstream.kind in ("random", "sizes")
 
 
-def _laid_out(verdict: Verdict, strict: bool) -> Program:
-    subject = verdict.subject
-    values = next((found.values for found in verdict.wrong if found.values), None)
-    given = subject.world.fresh(values, double=False)
-    if isinstance(subject, AutogradFunction):
-        function = subject.function
-        context = Context()
-        args = given.args if subject.separate else [context, *given.args]
-        backward: Callable = getattr(function, subject.kind)
-        program = Program(Half(function.forward, args), strict, parameters_of(backward)[1:], context)
-        with program.undisturbed():
-            program.run_forward()
-            setup = function.setup_context if subject.separate else None
-            program.run_backward(backward, program.arguments_of_function(setup))
-        return program
-    assert isinstance(subject, Pair)
-    objects = iter(subject.world.held)
-    forward, backward = rebound(subject.forward, objects), rebound(subject.backward, objects)
-    program = Program(Half(forward, given.args, given.kwargs), strict, parameters_of(backward))
-    with program.undisturbed():
-        program.run_forward()
-        program.run_backward(backward, program.arguments_of_pair())
-    return program
-
-
 def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     """One row for each input as the verdict has it, explained by the program laid out, and what lies between them."""
     faults = {one.text: found.fault for one, found in verdict.findings.items()}
-    by_name = {row.name: row for row in laid_out.variables}
+    flat = {one.text for one, found in verdict.findings.items() if not bool(found.want.any())}
+    between = [row for row in laid_out.variables if row.name not in faults and _is_worth_a_row(row, laid_out)]
+    own = {row.name: row for row in reversed(laid_out.variables) if row.cause == "own" and laid_out.is_fault(row)}
+    last = {row.name: row for row in laid_out.variables}
+    hazards = [hazard for hazard in laid_out.hazards if OURS not in hazard.variable]
+    elsewhere = any(row.cause == "own" for row in between) or hazards
     rows: list[VariableReport] = []
-    between = [row for row in laid_out.variables if row.name not in faults and row.name not in verdict.unjudged]
-    blamed = [row for row in between if row.cause == "own" and laid_out.is_fault(row)]
     for row in report.variables:
-        other = by_name.get(row.name)
-        if faults.get(row.name) and other is not None and other.cause == "own":
-            rows.append(other if other.verdict != "shape" or faults[row.name] == "shape" else row)
-        elif faults.get(row.name) and row.verdict == "wrong" and (blamed or laid_out.hazards or _inherits(other)):
+        mine, other = own.get(row.name), last.get(row.name)
+        if faults.get(row.name) in ("wrong", "missing") and mine is not None and row.name not in flat:
+            rows.append(_at_home(mine, row))
+        elif faults.get(row.name) == "wrong" and (elsewhere or (own and getattr(other, "cause", None) == "inherited")):
             rows.append(replace(row, cause="inherited", diagnosis=[]))
-        elif other is not None and other.place is not None and other.verdict in ("exact", "close"):
+        elif not faults.get(row.name) and other is not None and other.place is not None and other.place.line:
             rows.append(replace(row, place=other.place, text=other.text, proof=other.proof))
         else:
             rows.append(row)
     order = {row.name: i for i, row in enumerate(laid_out.variables)}
     report.variables = sorted([*between, *rows], key=lambda row: order.get(row.name, len(order)))
-    report.hazards, report.loss = laid_out.hazards, laid_out.loss
-    report.notes += [note for note in laid_out.notes if note not in report.notes and not _said(note, report)]
+    report.hazards, report.loss = hazards, laid_out.loss
+    report.notes += [note for note in laid_out.notes if OURS not in note and note not in report.notes]
     return report
 
 
-def _inherits(row: VariableReport | None) -> bool:
-    return row is not None and row.cause == "inherited"
+def _speak(laid_out: Report, words: dict[str, str]) -> None:
+    """Turn the names of the program into the user's words."""
+
+    def spelled(text: str) -> str:
+        for ours, theirs in words.items():
+            text = exchanged(text, ours, theirs)
+        return text
+
+    def respelled(found: Diagnosis) -> Diagnosis:
+        """A value that the forward function has may go by the name of another in the backward one."""
+        more = found.left_over
+        if more is not None:
+            at_home = more.place is not None and more.place.file != SYNTHETIC
+            more = replace(more, formula=spelled(more.formula), path=spelled(more.path), times=spelled(more.times))
+            more = more if at_home else replace(more, place=None)
+        old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
+        if old and old == new:
+            return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
+        fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
+        return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
+
+    laid_out.notes = [spelled(note) for note in laid_out.notes]
+    for row in laid_out.variables:
+        row.name, row.gradient = words.get(row.name, row.name), spelled(row.gradient)
+        row.diagnosis = list(map(respelled, row.diagnosis))
 
 
-def _said(note: str, report: Report) -> bool:
-    """Whether the verdict has its own sentence of the kind."""
-    kinds = ("central differences", "returns None for")
-    return any(kind in note and any(kind in other for other in report.notes) for kind in kinds)
+def _is_worth_a_row(row: VariableReport, laid_out: Report) -> bool:
+    """Whether a row is about a variable of the user's that has a gradient."""
+    if OURS in row.name + row.gradient or (row.place is not None and row.place.file == SYNTHETIC):
+        return False
+    return row.verdict != "missing" or laid_out.is_fault(row)
+
+
+def _at_home(mine: VariableReport, row: VariableReport) -> VariableReport:
+    """What the program laid out says of an input, in its own words, and at a line of the user's."""
+    named = mine.diagnosis
+    if any(OURS in one.message or one.kind == "unknown" for one in named):
+        named = row.diagnosis
+    if mine.place is None or mine.place.file == SYNTHETIC:
+        named = [replace(one, place=row.place, fix=None) for one in named]
+        return replace(mine, place=row.place, text=row.text, diagnosis=named, gradient=row.gradient)
+    return replace(mine, diagnosis=named, gradient=row.gradient)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.definitions import called, code_of, files_of, signature_of
+from handgrad.checker.faces.functions.definitions import called, files_of, plain, signature_of
 from handgrad.checker.faces.functions.inputs import Given, Input, World, is_differentiable, rebound
 from handgrad.checker.faces.functions.stored import Stored
 from handgrad.checker.faces.functions.subjects import Ran, Refused, Subject, fits, required
@@ -30,25 +30,28 @@ class Pair(Subject):
         fits(signature, args, kwargs, self.name)
         self.world = World(signature, [forward, backward], args, kwargs)
         self.files = files_of(forward, backward)
-        self.local = {*signature.parameters, *getattr(code_of(forward), "co_varnames", ())}
+        self.local = {*signature.parameters, *getattr(getattr(plain(forward), "__code__", None), "co_varnames", ())}
         self.parameters = required(signature_of(backward))
         if not self.parameters:
             raise CheckError("the backward function takes no upstream gradient", where=called(backward))
+        self.result: Any = None
+        self.returned: Any = None
+        self.count: int | None = None
         self.needs_something()
 
     def run(self, given: Given, wanted: set[Input] | None = None) -> Ran:  # noqa: ARG002 - it is asked for all
         """Call forward, then backward with what it kept."""
         values = iter(given.world["held"])
         forward, backward = rebound(self.forward, values), rebound(self.backward, values)
-        result = forward(*given.args, **given.kwargs)
+        self.result = result = forward(*given.args, **given.kwargs)
         heads, kept = self._split(result, given)
         stored = Stored(given.world["held"], self.world.objects)
 
         def pull(upstreams: list[Tensor | None]) -> dict[Input, Any]:
             remaining = iter(upstreams)
             ups = [_like(head, remaining) for head in heads]
-            returned = backward(*ups, *kept)
-            return self._matched(returned) | stored.found()
+            self.returned = returned = backward(*ups, *kept)
+            return self.matched(returned) | stored.found()
 
         return Ran([tensor for head in heads for tensor in _tensors(head)], pull)
 
@@ -60,11 +63,12 @@ class Pair(Subject):
 
     def _split(self, result: Any, given: Given) -> tuple[list[Any], list[Any]]:
         """The outputs, and what else the backward function is given."""
-        count = self._count(result)
+        count = self.count = self._count(result)
         if count is None:
             rest = self.parameters[1:]
             at_hand = {name: _at(given.world, path) for name, key, path, _ in self.world.passed if key is None}
             if isinstance(result, tuple) and len(self.parameters) > 1 and len(result) == len(self.parameters):
+                self.count = len(result)
                 return list(result), []
             return [result], [at_hand[name] for name in rest if name in at_hand]
         rest, kept = self.parameters[count:], list(result[count:])
@@ -86,7 +90,7 @@ class Pair(Subject):
         spelled = gradient_of(parameter, self.local) or _UPSTREAM.fullmatch(parameter)
         return bool(spelled) and parameter not in self.local and is_differentiable(value)
 
-    def _matched(self, returned: Any) -> dict[Input, Any]:
+    def matched(self, returned: Any) -> dict[Input, Any]:
         """Each input's gradient among what the backward function returned."""
         labels: list[Any] = [None]
         values = [returned]

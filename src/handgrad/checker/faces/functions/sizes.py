@@ -16,8 +16,8 @@ MOST_ELEMENTS = 4096
 """Dimensions of one size that are told apart, and elements of an input that is made anew."""
 
 
-def at_distinct_sizes(laboratory: Laboratory) -> Values | None:
-    """Values of as many distinct sizes as the forward pass takes; None where there are no more than now.
+def at_distinct_sizes(laboratory: Laboratory) -> Iterator[Values]:
+    """Values of as many distinct sizes as the forward pass takes, larger ones and smaller ones; none where it has them.
 
     Whether two dimensions have to be equal, only the forward pass knows: it is tried with each way to tell those of one
     size apart, the most distinct first.
@@ -25,23 +25,32 @@ def at_distinct_sizes(laboratory: Laboratory) -> Values | None:
     subject = laboratory.subject
     inputs = [one for one in subject.inputs if one.value.dim()]
     if subject.world.objects or not _may_hide(inputs) or any(one.value.numel() > MOST_ELEMENTS for one in inputs):
-        return None
+        return
     groups: dict[int, list[Slot]] = defaultdict(list)
     for one in inputs:
         for dim, size in enumerate(one.value.shape):
             if size > 1:
                 groups[size].append((one, dim))
-    sizes: dict[Slot, int] = {slot: size for size, slots in groups.items() for slot in slots}
-    before = dict(sizes)
-    for slots in groups.values():
-        if 1 < len(slots) <= MOST_SLOTS:
-            for parts in _partitions(slots):
-                fresh = (n for n in itertools.count(2) if n not in sizes.values())
-                chosen = {s: n for part, n in zip(parts[1:], fresh, strict=False) for s in part}
-                if len(parts) == 1 or (_runs(laboratory, made := _values(inputs, sizes | chosen)) and made):
-                    sizes |= chosen
-                    break
-    return _values(inputs, sizes) if sizes != before else None
+    before: dict[Slot, int] = {slot: size for size, slots in groups.items() for slot in slots}
+    for first in (max(groups) + 1, 2):
+        sizes = dict(before)
+        for slots in groups.values():
+            if 1 < len(slots) <= MOST_SLOTS:
+                sizes |= _apart(laboratory, inputs, sizes, slots, first)
+        if sizes != before:
+            yield _values(inputs, sizes)
+
+
+def _apart(
+    laboratory: Laboratory, inputs: list[Input], sizes: dict[Slot, int], slots: list[Slot], first: int
+) -> dict[Slot, int]:
+    """Other sizes, from `first` on, for as many of the dimensions as the forward pass takes them for."""
+    for parts in _partitions(slots):
+        fresh = (n for n in itertools.count(first) if n not in sizes.values())
+        chosen = {slot: n for part, n in zip(parts[1:], fresh, strict=False) for slot in part}
+        if not chosen or _runs(laboratory, _values(inputs, sizes | chosen)):
+            return chosen
+    return {}
 
 
 def _may_hide(inputs: list[Input]) -> bool:

@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import linecache
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,10 @@ class Subject:
         """Run the user's code; only the inputs `wanted` need a gradient."""
         raise NotImplementedError
 
+    def matched(self, returned: Any) -> dict[Input, Any]:
+        """Each input's gradient among what the backward pass returned."""
+        raise NotImplementedError
+
     def outputs(self, given: Given) -> list[Tensor]:
         """The float outputs of the forward pass alone."""
         raise NotImplementedError
@@ -66,6 +71,11 @@ class Subject:
         ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
         return ends[0].lineno if len(ends) == 1 else getattr(node, "lineno", None)
 
+    @property
+    def upstream_names(self) -> list[str]:
+        """What the backward function calls the gradients that it is given, and what follows them."""
+        return required(signature_of(self.backward))[int(self.engine) :]
+
     def names_what_it_returns(self, one: Input) -> bool:
         """Whether a variable, and no literal None, is returned in the place of an input's gradient."""
         node, _ = self.definition
@@ -74,9 +84,16 @@ class Subject:
         parts = [end.elts for end in ends if isinstance(end, ast.Tuple)]
         return bool(place) and any(isinstance(part[i], ast.Name) for part in parts for i in place if i < len(part))
 
-    def line_of(self, word: str) -> int | None:
-        """The one line of the two functions that has this word, such as `save_for_backward`."""
-        lines = [n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word in text]
+    def line_in(self, error: BaseException) -> int | None:
+        """The last line of the two functions' files that an exception came from, or the one line it is about."""
+        frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(error.__traceback__)]
+        line = next((n for file, n in reversed(frames) if file in self.files), None)
+        return line or self._line_of(str(error).split(" ")[0])
+
+    def _line_of(self, word: str) -> int | None:
+        lines = [
+            n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word and word in text
+        ]
         return lines[0] if len(lines) == 1 else None
 
     @property
@@ -125,7 +142,8 @@ class AutogradFunction(Subject):
         self.world.inputs = [one for one in self.world.inputs if len(one.paths[0]) == 2 and not one.array]
         self.backward = own[self.kind]
         self.files = files_of(function.forward, self.backward)
-        self.returned: tuple[Any, ...] = ()
+        self.returned: Any = None
+        self.result: Any = None
         self.needs_something()
 
     def run(self, given: Given, wanted: set[Input] | None = None) -> Ran:
@@ -135,11 +153,10 @@ class AutogradFunction(Subject):
             leaf.requires_grad_(wanted is None or one in wanted)
             given.args[one.paths[0][1]] = leaf.clone()
         followed = [one for one in self.inputs if leaves[one].requires_grad]
-        result = self._recording().apply(*given.args)
+        self.result = result = self._recording().apply(*given.args)
         made = self._made(result)
 
         def pull(upstreams: list[Tensor | None]) -> dict[Input, Any]:
-            self.returned = ()
             pairs = [(o, u) for o, u in zip(made, upstreams, strict=True) if u is not None and o.requires_grad]
             if not pairs:
                 return dict.fromkeys(followed)
@@ -150,6 +167,11 @@ class AutogradFunction(Subject):
             return dict(zip(followed, found, strict=True))
 
         return Ran(made, pull)
+
+    def matched(self, returned: Any) -> dict[Input, Any]:
+        """Each input's gradient among what the backward half returned."""
+        values = returned if isinstance(returned, tuple | list) else [returned]
+        return {one: values[i] for one in self.inputs if (i := one.paths[0][1]) < len(values)}
 
     def outputs(self, given: Given) -> list[Tensor]:
         """The outputs of the forward half, outside of `apply`, so that autograd follows what it does."""
@@ -175,7 +197,7 @@ class AutogradFunction(Subject):
 
         def recorded(ctx: Any, *upstreams: Any) -> Any:
             found = half(ctx, *upstreams)
-            self.returned = returned = found if isinstance(found, tuple) else (found,)
+            self.returned, returned = found, found if isinstance(found, tuple) else (found,)
             wanted, extra = len(self.world.passed), returned[len(self.world.passed) :]
             if len(returned) < wanted or any(value is not None for value in extra):
                 raise Refused(
@@ -200,6 +222,10 @@ class Operator(AutogradFunction):
         members["setup_context"] = staticmethod(setup or (lambda ctx, inputs, output: None))  # noqa: ARG005
         super().__init__(type("Operator", (torch.autograd.Function,), members), args, kwargs)
         self.name = operator._name
+        node, _ = self.definition
+        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        single = len(self.world.passed) == 1 and not any(isinstance(end, ast.Tuple) for end in ends)
+        self.returned = ... if single else (...,) * len(self.world.passed)
 
     def _recording(self) -> Any:
         """The operator, called as a Function is."""

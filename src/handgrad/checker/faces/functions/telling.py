@@ -13,7 +13,7 @@ from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
-from handgrad.checker.report import Diagnosis, Report, VariableReport
+from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
@@ -23,6 +23,9 @@ def told(verdict: Verdict, strict: bool) -> Report:
     place, text = _returned_at(verdict.subject)
     report = Report(None, strict=strict, notes=list(dict.fromkeys(verdict.notes)))
     report.faults = [str(raised) for raised in verdict.raised]
+    kind = "backward returns None for {}" if verdict.subject.engine else "no gradient of {} was found"
+    report.unjudged = [Unjudged(f"d{text}", None, kind.format(text)) for text in verdict.unjudged]
+    report.notes += map(str, report.unjudged)
     report.variables = list(_rows(verdict, place, text))
     report.notes += list(_notes(verdict))
     return report
@@ -78,7 +81,7 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
         about = (str(tuple(got.shape)), one.text, str(tuple(want.shape)))
         return Diagnosis("shape", fact="other shape", about=about)
     if upstream is not None and upstream.advice:
-        about = (one.gradient, upstream.words, upstream.advice.format(_upstream_name(verdict.subject)))
+        about = (one.gradient, upstream.words, upstream.advice.format((*verdict.subject.upstream_names, "g")[0]))
         return Diagnosis("unknown", fact="contiguous", about=about)
     if upstream is not None and upstream.words:
         return Diagnosis("unknown", fact="some upstreams", about=(one.gradient, upstream.words))
@@ -119,26 +122,12 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
     return "unknown", "wrong"
 
 
-def _upstream_name(subject: Subject) -> str:
-    """What the backward function calls the gradient that it is given."""
-    node, _ = subject.definition
-    names = [a.arg for a in node.args.args] if node is not None else []
-    if isinstance(subject, AutogradFunction):
-        names = names[names[:1] == ["cls"] :][1:]
-    return names[0] if names else "g"
-
-
 def _notes(verdict: Verdict) -> Iterator[str]:
     subject = verdict.subject
     if isinstance(subject, AutogradFunction) and not isinstance(subject, Operator):
-        for one in subject.inputs:
-            i = one.paths[0][1]
-            raw = subject.returned[i] if i < len(subject.returned) else None
+        for one, raw in subject.matched(subject.returned).items():
             if isinstance(raw, Tensor) and raw.shape != one.value.shape and not verdict.raised and not verdict.wrong:
                 yield (
                     f"backward returns {tuple(raw.shape)} for {one.text} of {tuple(one.value.shape)}; "
                     "autograd sums it to that shape."
                 )
-    for text in verdict.unjudged:
-        kind = "backward returns None for" if isinstance(subject, AutogradFunction) else "no gradient was found for"
-        yield f"{kind} {text}, whose gradient is not checked."

@@ -1,6 +1,5 @@
 """Right or wrong: what the user's own code makes of upstream gradients, beside the reference."""
 
-import traceback
 from dataclasses import replace
 
 import torch
@@ -12,6 +11,7 @@ from handgrad.checker.faces.functions.measuring import distance, same, size_of
 from handgrad.checker.faces.functions.oracles import ByAutograd, ByDifferences, Laboratory, NotFollowedError, Values
 from handgrad.checker.faces.functions.sizes import at_distinct_sizes
 from handgrad.checker.faces.functions.subjects import Refused, Subject
+from handgrad.checker.faces.functions.twice import judge_twice
 from handgrad.checker.faces.functions.upstreams import RANDOM, Upstream, upstreams
 from handgrad.checker.guard import said
 from handgrad.checker.inspection import CheckError
@@ -42,6 +42,8 @@ class Trial:
             self._judge(oracle, found)
             if not found.wrong and not found.raised:
                 self._judge_at_distinct_sizes(found)
+                if self.options.double_backward:
+                    self._judge_twice(oracle, found)
         return found
 
     # --- how it can be run -----------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ class Trial:
         except CheckError:
             raise
         except (Exception, SystemExit) as error:
-            raised = Raised(self._line(error), said(error), upstream.words)
+            raised = Raised(self.subject.line_in(error), said(error), upstream.words)
         loud = self.subject.engine or upstream.kind == "random"
         known = [*verdict.raised, *(r for r in verdict.raised)]
         if not loud:
@@ -173,12 +175,6 @@ class Trial:
         elif not any(r.line == raised.line and r.message == raised.message for r in known):
             verdict.raised.append(raised)
         return None
-
-    def _line(self, error: BaseException) -> int | None:
-        """The last line of the user's two functions that an exception came from."""
-        frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(error.__traceback__)]
-        line = next((n for file, n in reversed(frames) if file in self.subject.files), None)
-        return line or self.subject.line_of(str(error).split(" ")[0])
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
@@ -240,28 +236,36 @@ class Trial:
                 if note not in verdict.notes:
                     verdict.notes.append(note)
 
+    def _judge_twice(self, oracle: Oracle, verdict: Verdict) -> None:
+        if not isinstance(oracle, ByAutograd):
+            raise CheckError(
+                "double backward cannot be judged by differences",
+                where=self.subject.name,
+                next_step="Give reference=fn, a function in PyTorch that computes the same.",
+            )
+        judge_twice(self.laboratory, oracle, verdict, self.own)
+
     def _judge_at_distinct_sizes(self, verdict: Verdict) -> None:
-        values = at_distinct_sizes(self.laboratory)
-        if values is None:
-            return
+        for values in at_distinct_sizes(self.laboratory):
+            if not verdict.wrong and not verdict.raised:
+                self._judge_at(values, verdict)
+
+    def _judge_at(self, values: Values, verdict: Verdict) -> None:
+        """Judge at other values of the inputs, where the forward pass and the reference take them."""
         try:
             outputs = self.laboratory.outputs(values)
             oracle = self._oracle(values)
             want = oracle.gradients(RANDOM(outputs))
         except Exception:
             return
-        shapes = ", ".join(
-            f"{one.text} of {'×'.join(map(str, v.shape))}" for one, v in values.items() if one in verdict.findings
-        )
+        known = [(one.text, values[one].shape) for one in values if one in verdict.findings]
+        words = "the sizes are distinct: " + ", ".join(f"{t} of {'×'.join(map(str, shape))}" for t, shape in known)
         try:
             got = self.laboratory.gradients(values, RANDOM)
         except Exception as error:
-            verdict.raised.append(Raised(self._line(error), said(error), f"the sizes are distinct: {shapes}"))
+            verdict.raised.append(Raised(self.subject.line_in(error), said(error), words))
             return
-        upstream = Upstream("sizes", f"the sizes are distinct: {shapes}")
-        for one, found in list(verdict.findings.items()):
-            if one in got and (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
-                made = as_tensor(got[one], want[one])
-                verdict.findings[one] = replace(
-                    found, got=made, want=want[one], fault=fault, upstream=upstream, values=values
-                )
+        for one in verdict.findings.keys() & got.keys():
+            if (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
+                made, upstream = as_tensor(got[one], want[one]), Upstream("sizes", words)
+                verdict.findings[one] = Finding(one, made, want[one], fault, upstream, values)

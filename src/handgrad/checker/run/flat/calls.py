@@ -73,7 +73,7 @@ class Flattener:
         self.elements = Elements(self.entries)
         self.parameters = Parameters(self.entries)
         self._compared = compared(source.statements)
-        self.scopes: list[Scope] = list(source.scopes)
+        self.scopes: list[Scope] = []
         self.not_entered: dict[Place, str] = {}
         self._definitions = {
             _key(node): (node, statement)
@@ -355,7 +355,7 @@ class Flattener:
         number = self._open(scope)
         for name, argument in _arguments(node, call, receiver).items():
             handed = assignment(f"{name}{DOT}{number}", copy.deepcopy(argument), call)
-            yield replace(statement, node=handed, role="argument", spelling=())
+            yield replace(statement, node=handed, role=statement.role or "argument", spelling=())
         numbered = _Numbered(local, number, (callee.within, parameters[0]) if callee.within else None)
         renamed = [numbered.visit(copy.deepcopy(n)) for n in body]
         self._definitions.update({_key(f): (f, callee.statement) for n in renamed for f in _functions_in(n)})
