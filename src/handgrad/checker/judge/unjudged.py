@@ -22,7 +22,8 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     made = {(step, chain.name) for chain in found.chains for step in chain.steps}
     used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
-    values = [step.after.get(name) for step, name in made]
+    finished = {(chain.last, chain.name) for chain in found.replaced}
+    values = [step.after.get(name) for step, name in made | finished]
     replaced = {(step.index, chain.name) for chain in found.replaced for step in chain.steps}
     replaced |= {(step.index, name) for step in found.region.steps for name in step.turns}
     given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
