@@ -186,7 +186,9 @@ class Rows:
         if left is None:
             return None
         formula, path = (self._sayable(text, statement) for text in (left.formula, left.path))
-        return replace(left, formula=formula, path=path) if formula is not None and path is not None else None
+        if formula is None or path is None:
+            return None
+        return replace(left, formula=formula, path=path, times=self.trace.shown(left.times))
 
     def _sayable(self, text: str | None, statement: Statement) -> str | None:
         """A text as the user would spell it; None where it has local names of other calls."""
