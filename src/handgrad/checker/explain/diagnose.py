@@ -344,8 +344,15 @@ def _is_off_by(ratio: float, edit: Edit) -> bool:
     """Whether an edit makes a number in the line smaller by this factor."""
     match edit.old, edit.new:
         case ast.Constant(int() | float() as old), ast.Constant(int() | float() as new):
-            return old not in (0, 1) and math.isclose(old, ratio * new, rel_tol=1e-6)
+            left_out = new == 1 and _is_a_factor(edit.old, edit.statement)
+            return old not in (0, 1) and math.isclose(old, ratio * new, rel_tol=1e-6) and not left_out
     return False
+
+
+def _is_a_factor(node: ast.AST, statement: ast.stmt) -> bool:
+    """Whether something is multiplied or divided by a node, which can then be left out in the place of a 1."""
+    products = (n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult | ast.Div))
+    return any(node is n.right or (node is n.left and isinstance(n.op, ast.Mult)) for n in products)
 
 
 def _brings_a_path(edit: Edit) -> bool:

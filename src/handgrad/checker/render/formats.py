@@ -60,8 +60,8 @@ def hazard_json(one: "Hazard") -> dict[str, Any]:
 
 
 def _place_json(place: "Place | None") -> dict[str, int | None]:
-    line = {"line": place.line if place else None}
-    return line if place is None or place.cell is None else {"cell": place.called, **line}
+    in_notebook = place is not None and place.cell is not None
+    return {"cell": place.called if in_notebook else None, "line": place.line if place else None}
 
 
 def _finite(number: float | None) -> float | None:
