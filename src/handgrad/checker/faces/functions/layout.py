@@ -73,6 +73,13 @@ class Layout:
         source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
+    def _closed(self) -> Iterator[str]:
+        """The names that the backward half has no access to: those of the arguments, and of the first call's own."""
+        yield from self.names.values()
+        for node in (s.node for s in self.definitions.statements if s.node.name == "forward"):
+            names = {a.arg for a in node.args.args}.union(*(uses(part).binds for part in node.body))
+            yield from (f"{name}{DOT}0" for name in names)
+
     def _say(self, line: str) -> None:
         self.statements.append(Statement(ast.parse(line).body[0], line, Place(SYNTHETIC, 0), line))
 
