@@ -14,7 +14,7 @@ import handgrad
 
 NAMES = [
     "HandgradError", "Model", "SampleConfig", "TrainConfig", "check", "cmp", "derive", "evaluate", "export", "load",
-    "log_likelihoods", "mix", "ops", "sample", "train",
+    "log_likelihoods", "mix", "ops", "sample", "studio", "train",
 ]  # fmt: skip
 OPERATIONS = [
     "AttentionCache", "AttentionGrads", "BatchNormCache", "BatchNormGrads", "CausalMeanCache", "CausalMeanGrads",

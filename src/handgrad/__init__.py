@@ -12,6 +12,7 @@ from handgrad.derive import derive as derive
 
 if TYPE_CHECKING:
     from handgrad import ops as ops
+    from handgrad import studio as studio
     from handgrad.checker import check as check
     from handgrad.errors import HandgradError as HandgradError
     from handgrad.evaluation import evaluate as evaluate
@@ -58,13 +59,14 @@ __all__ = [
     "mix",
     "ops",
     "sample",
+    "studio",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ops":
-        return importlib.import_module("handgrad.ops")
+    if name in ("ops", "studio"):
+        return importlib.import_module(f"handgrad.{name}")
     if name == "__version__":
         from importlib.metadata import version
 

@@ -265,7 +265,7 @@ def test_the_exit_code_does_not_hang_on_the_reader(tmp_path):
 @pytest.mark.parametrize(
     ("before", "says"),
     [
-        ("import numpy as torch_free\n", "tensor of PyTorch"),
+        ("import numpy as torch_free\n", "loss = np.mean("),
         (
             "import torch\nclass Twice(torch.autograd.Function):\n    pass\nloss = torch.ones(3).sum()\n",
             "handgrad.check(Twice",

@@ -91,7 +91,7 @@ PLANTED = {
 """By id: what stands in the lecture's program, what is planted, and what is said to be left over."""
 
 IN_THE_USERS_NAMES = {
-    "batchnorm_class/gamma-of-the-output": ["too much by (dhbn * (hbn - bn.xhat)).sum(0)."],
+    "batchnorm_class/gamma-of-the-output": ["too much by (dhbn * (hbn - self.xhat)).sum(0)."],
     "batchnorm_class/beta-for-gamma": ["too much by dhbn * (self.beta - bn.gamma)."],
     "vae_class/half-lost": ["too much by 0.5 * eps * std * dz: the path through std (line 12) is there twice."],
     "vae_class/divergence-lost": ["too little by mu / n: the path through kl (line 17) is missing."],

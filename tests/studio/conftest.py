@@ -35,7 +35,7 @@ class Served:
 
 @contextlib.contextmanager
 def serving(file: Path, *options: str) -> Iterator[Served]:
-    command = [sys.executable, "-m", "handgrad", "studio", str(file), "--no-browser", *options]
+    command = [sys.executable, "-m", "handgrad", "studio", str(file), *options, "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         line = process.stdout.readline()
@@ -55,7 +55,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of other tests
 def browser():
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")

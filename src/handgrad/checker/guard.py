@@ -3,6 +3,7 @@
 The checker's own exceptions become one sentence, and what a program does to the process that runs it is undone.
 """
 
+import atexit
 import builtins
 import contextlib
 import os
@@ -58,14 +59,89 @@ def said(error: BaseException) -> str:
 end_process = os._exit
 
 
+_PROTECTED: set[str] = set()
+_watching: list[bool] = []
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
+
+
+def _keep_protected(event: str, args: tuple[Any, ...]) -> None:
+    """Refuse what would change a file of a program that is being checked."""
+    if not _PROTECTED:
+        return
+    if event == "open":
+        _, mode, flags = args
+        if not (set(mode or "") & set("wax+") or (isinstance(flags, int) and flags & _WRITING)):
+            return
+    elif event not in ("os.remove", "os.rename", "os.truncate"):
+        return
+    for path in args[:2]:
+        if isinstance(path, str | bytes | os.PathLike) and os.path.realpath(os.fsdecode(path)) in _PROTECTED:
+            raise PermissionError(f"a program under check cannot change its own file {path}")
+
+
+class World:
+    """What a program makes of the functions of Python and PyTorch, which the checker itself relies on.
+
+    It holds for the program's own lines alone: it is taken away when one has run and put back before the next.
+    """
+
+    def __init__(self, *holders: Any):
+        """Remember what Python's builtins, and the modules and classes among `holders`, have now."""
+        self._builtins, self._own = vars(builtins), dict(vars(builtins))
+        self._its: dict[str, Any] = {}
+        self._ours = [(holder, dict(vars(holder))) for holder in holders]
+        self._theirs: list[tuple[Any, str, Any, Any]] = []
+
+    @contextlib.contextmanager
+    def of_the_program(self, looking: bool) -> Iterator[None]:
+        """With what the program has made of them; with `looking`, what it makes of them now is seen."""
+        modules = dict(sys.modules) if looking else {}
+        self._put(theirs=True)
+        self._builtins.update(self._its)
+        try:
+            yield
+        finally:
+            made = self._builtins.copy()
+            self._builtins.update(self._own)  # first of all, since what follows needs them
+            if looking:
+                self._its = {key: its for key, its in made.items() if its is not self._own.get(key, its)}
+            if len(sys.modules) < len(modules):
+                sys.modules.update({name: module for name, module in modules.items() if name not in sys.modules})
+            if looking or self._theirs:
+                self._theirs = list(self._exchanged())
+                self._put(theirs=False)
+
+    def _exchanged(self) -> Iterator[tuple[Any, str, Any, Any]]:
+        for holder, functions in self._ours:
+            now = vars(holder)
+            for key, ours in functions.items():
+                if (its := now.get(key, _GONE)) is not ours:
+                    yield holder, key, its, ours
+            if isinstance(holder, type):  # what it inherits may be hidden; a module loads some of its own when asked
+                yield from ((holder, key, now[key], _GONE) for key in now.keys() - functions.keys())
+
+    def _put(self, theirs: bool) -> None:
+        for holder, key, its, ours in self._theirs:
+            value = its if theirs else ours
+            if isinstance(holder, type):
+                type.__delattr__(holder, key) if value is _GONE else type.__setattr__(holder, key, value)
+            elif value is _GONE:
+                vars(holder).pop(key, None)
+            else:
+                vars(holder)[key] = value
+
+
+_GONE = object()
+
+
 @contextlib.contextmanager
 def outlived(program: Path | None) -> Iterator[None]:
     """A program runs in this process as in one of its own, and leaves it as it was.
 
-    `sys.argv` is what it would see; `os._exit` ends it alone; the processes that it forks end with it, and what it
-    makes of the builtins is undone.
+    `sys.argv` is what it would see; `os._exit` ends it alone; the processes that it forks end with it, nothing of it
+    runs at the end of this one, and its own file stays as it is.
     """
-    process, arguments, functions = os.getpid(), sys.argv, dict(vars(builtins))
+    process, arguments, at_exit = os.getpid(), sys.argv, atexit.register
     fork: Any = getattr(os, "fork", None)
     children: list[int] = []
 
@@ -80,13 +156,19 @@ def outlived(program: Path | None) -> Iterator[None]:
         return child
 
     os._exit, sys.argv = leave, [str(program)] if program else arguments
+    atexit.register = lambda function, *_args, **_kwargs: function
+    files = {os.path.realpath(program)} if program else set()
+    _PROTECTED.update(files)
+    if not _watching:
+        sys.addaudithook(_keep_protected)
+        _watching.append(True)
     if fork:
         os.fork = forked
     try:
         yield
     finally:
-        os._exit, sys.argv = end_process, arguments
-        vars(builtins).update(functions)
+        os._exit, sys.argv, atexit.register = end_process, arguments, at_exit
+        _PROTECTED.difference_update(files)
         if fork:
             os.fork = fork
         for child in children:

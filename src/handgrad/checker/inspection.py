@@ -83,6 +83,7 @@ def check_source(
         guarded(where or "the functions"),
         undisturbed(),
         outlived(where),
+        machine.plainly(),
         deep_enough(tree),
         importable(where.parent if where else None),
     ):
@@ -185,15 +186,21 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
         raise CheckError(what, where=_where(source, trace.ended.place), next_step="It was run without arguments.")
     namespace = {n: v for n, v in trace.machine.namespace.items() if not n.startswith("__")}
     values = list(namespace.values())
-    if source.statements and not any("torch" in statement.code for statement in source.statements):
-        what = "there is no loss, nor any other tensor of PyTorch, whose autograd the gradients are compared with"
-        raise CheckError(what, where=where, next_step="Begin with torch.from_numpy(x), or torch.tensor(x).")
+    if not trace.losses and loss is None and trace.machine.follows_arrays:
+        raise CheckError(
+            "no loss was found, so there is nothing to derive the gradients from",
+            where=where,
+            expected="a number that the program computes, such as loss = np.mean((y - t) ** 2), and calls that run it",
+            next_step="Give its name with --loss NAME, or give an output its gradient: dout = np.random.randn(4, 3).",
+        )
     if not trace.losses:
         raise CheckError(
             "no scalar loss was found" if loss is None else f"no loss called {loss!r}",
             where=where,
             got=_described("loss" if loss is None else loss, namespace),
-            expected="a float tensor of PyTorch with one element",
+            expected="a number that the forward pass computes"
+            if trace.machine.follows_arrays
+            else "a float tensor of PyTorch with one element",
             next_step="Give its name with --loss NAME.",
         )
     if functions := [n for n, v in namespace.items() if isinstance(v, type) and issubclass(v, torch.autograd.Function)]:

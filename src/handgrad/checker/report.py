@@ -126,6 +126,10 @@ class Hazard:
         """The sentence."""
         return self.finding.message
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields for a program."""
+        return render.hazard_json(self)
+
 
 @dataclass
 class VariableReport:

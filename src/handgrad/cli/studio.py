@@ -1,16 +1,22 @@
 """`handgrad studio`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from handgrad.cli.parse import call
+from handgrad.cli.runs_at_hand import RUNS
 from handgrad.errors import ConfigError
+
+if TYPE_CHECKING:
+    from handgrad.studio.views.view import View
 
 
 def studio(
-    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")],
+    shown: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[FILE | RUN ...]", help_behavior_hint="")
+    ] = (),
     *,
     hint: Literal[1, 2, 3] = 2,
     loss: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None,
@@ -20,18 +26,20 @@ def studio(
     no_browser: bool = False,
     html: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None,
 ) -> int:
-    """Look at the gradients of a script or notebook in the browser: what flows where, and which line is wrong.
+    """Look in the browser at the gradients of a script or notebook, line by line, or at runs while they are trained.
 
     The page is served on this machine alone, until Ctrl-C. The file is judged again at each save, as by
-    'handgrad check'; it can be edited in the page too, and the old file is kept beside it.
+    'handgrad check'; it can be edited in the page too, and the old file is kept beside it. Of runs it shows the losses,
+    and at each checkpoint samples, layers, letters and what comes next; without a name, of the newest in 'runs'.
 
     examples:
       handgrad studio backprop.ipynb
       handgrad studio backprop.py --no-browser --port 8899
       handgrad studio backprop.py --html backprop.html
+      handgrad studio runs/towns towns-2
 
     Args:
-        file: A .py or .ipynb file.
+        shown: A .py or .ipynb file, or one or several runs, as paths or by their names in 'runs'.
         hint: How much to give away unasked: 1 the line, 2 what kind of mistake too, 3 the answer too.
         loss: The name of the loss, where it is not clear.
         data: A folder with files that the program reads, where they are not beside it.
@@ -42,11 +50,12 @@ def studio(
     """
     if not timeout > 0:
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
-    _require(file)
+    file, runs = _sorted(shown)
     try:
         from handgrad.studio.serving import serve
         from handgrad.studio.views.backward import BackwardView
         from handgrad.studio.views.derivation import DerivationView
+        from handgrad.studio.views.training import TrainingView
         from handgrad.studio.written import written_page
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "watchfiles"):
@@ -54,26 +63,62 @@ def studio(
         raise ConfigError(
             f"the page needs {error.name}", next_step="Install it with: pip install 'handgrad[studio]'."
         ) from None
-    path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
+    views: list[View] = []
+    if file is not None:
+        path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
+        if html is not None:
+            html.write_text(written_page(path, hint=hint, **options), encoding="utf-8")
+            print(f"{html} is written.")
+            return 0
+        views += [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
     if html is not None:
-        html.write_text(written_page(path, hint=hint, **options), encoding="utf-8")
-        print(f"{html} is written.")
-        return 0
-    views = [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
+        raise ConfigError("only the page about a program is written as a file", where="--html",
+                          next_step="Name a .py or .ipynb file.")  # fmt: skip
+    if runs:
+        views.append(TrainingView(runs))
     serve(views, port=port, browser=not no_browser)
     return 0
 
 
-def _require(file: Path) -> None:
-    """See that there is something to show.
+def _sorted(shown: tuple[Path, ...]) -> tuple[Path | None, list[Path]]:
+    """The file and the runs among what is to be shown.
 
     Raises:
-        ConfigError: there is not.
+        ConfigError: there are several files, or one that is nothing to look at.
+        RunError: there is no such run.
     """
-    if not file.exists():
-        raise ConfigError("there is no such file", where=file, next_step="Give the path of a .py or .ipynb file.")
-    if file.suffix not in (".py", ".ipynb") or not file.is_file():
-        raise ConfigError("this is nothing to look at", where=file, expected="a .py or .ipynb file")
+    programs = [path for path in shown if path.suffix in (".py", ".ipynb") and not path.is_dir()]
+    if len(programs) > 1:
+        raise ConfigError("one page shows one file", got=", ".join(map(str, programs)))
+    for path in programs:
+        if not path.exists():
+            raise ConfigError("there is no such file", where=path, next_step="Give the path of a .py or .ipynb file.")
+    runs = [_run(path) for path in shown if path not in programs] if shown else [_newest()]
+    return (programs[0] if programs else None), runs
+
+
+def _run(named: Path) -> Path:
+    from handgrad.training.folders import refuse_folder_of_runs
+
+    found = next((path for path in (named, RUNS / named) if (path / "config.json").is_file()), None)
+    if found is not None:
+        return found
+    refuse_folder_of_runs(named, "handgrad studio")
+    if named.is_file():
+        raise ConfigError("this is nothing to look at", where=named, expected="a .py or .ipynb file, or a run")
+    raise ConfigError(
+        "there is no such file or run", where=named, next_step="'handgrad runs' lists the runs that there are."
+    )
+
+
+def _newest() -> Path:
+    from handgrad.training.folders import runs_in
+
+    runs = runs_in(RUNS)
+    if not runs:
+        raise ConfigError("there is nothing to show: no file is named, and there is no run in 'runs'",
+                          next_step="Name a .py or .ipynb file, or train with 'handgrad train'.")  # fmt: skip
+    return runs[0]
 
 
 def main(words: list[str]) -> int | None:

@@ -73,7 +73,14 @@ class Flow:
                 if row.place is None
             ],
             "hazards": [
-                {**hazard.to_json(), **_place(hazard.place), "text": hazard.text, "repair": _fix(hazard.repair)}
+                {
+                    "kind": hazard.kind,
+                    "variable": hazard.variable,
+                    "message": hazard.message,
+                    "text": hazard.text,
+                    "repair": _fix(hazard.repair),
+                    **_place(hazard.place),
+                }
                 for hazard in report.hazards
             ],
         }
@@ -250,7 +257,13 @@ class Flow:
     def _step(self, value: Value, chain: Chain, row: VariableReport) -> dict[str, Any]:
         lines = [{**_place(s.statement.place), "text": s.statement.text} for s in chain.steps]
         diagnosis = [
-            {"kind": d.kind, "message": d.message, "leftOver": d.left_over, **_place(d.place), "repair": _fix(d)}
+            {
+                "kind": d.kind,
+                "message": d.message,
+                "leftOver": str(d.left_over) if d.left_over else None,
+                **_place(d.place),
+                "repair": _fix(d),
+            }
             for d in row.diagnosis
         ]
         return {

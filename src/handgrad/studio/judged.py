@@ -3,6 +3,7 @@
 It is forked from one that has imported PyTorch and this module, so that no program can harm another, or the server.
 """
 
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from handgrad.checker.guard import guarded
 from handgrad.checker.inspection import check_file, check_source
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.source import parse_code
+from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
 from handgrad.errors import HandgradError
 from handgrad.studio.events import encoded
@@ -33,8 +35,8 @@ dW = x.T @ dy
 
 def warm_up() -> None:
     """Have all imported that a check needs."""
-    first = First()
-    Flow(check_source(parse_code(EXAMPLE), Machine(None), look=first), first.found).overview()
+    judged = Judged(lambda look: check_source(parse_code(EXAMPLE), Machine(None), look=look))
+    judged.answer({"what": "everything"})
 
 
 class First:
@@ -51,16 +53,15 @@ class First:
 class Judged:
     """A program that was judged, and what can be asked of it."""
 
-    def __init__(self, path: Path, *, loss: str | None, data: Path | None, timeout: float | None):
-        """Judge it.
+    def __init__(self, check: Callable[[First], Report]):
+        """Judge it, by a check that is told who looks on.
 
         Raises:
             HandgradError: there is nothing to judge.
         """
-        self.path = path
         first = First()
-        report = check_file(path, loss=loss, data=data, timeout=timeout, look=first)
-        self.flow = Flow(report, first.found)
+        report = check(first)
+        self.flow, self.file = Flow(report, first.found), report.file or "the program"
 
     def answer(self, question: dict[str, Any]) -> Any:
         """The answer to one question of the page.
@@ -68,7 +69,7 @@ class Judged:
         Raises:
             HandgradError: a question that makes no sense.
         """
-        with guarded(self.path):
+        with guarded(self.file):
             match question:
                 case {"what": "overview"}:
                     return self.flow.overview()
@@ -108,7 +109,7 @@ def live(connection: Connection, path: Path, **options: Any) -> None:
     Raises:
         HandgradError: there is nothing to judge.
     """
-    judged = Judged(path, **options)
+    judged = Judged(lambda look: check_file(path, look=look, **options))
     connection.send_bytes(_said({"what": "overview"}, judged))
     while True:
         try:

@@ -62,7 +62,7 @@ def _page(title: str, start: dict[str, Any]) -> str:
 <style>{asset("studio.css")}</style>
 </head>
 <body>
-<main id="handgrad-studio"></main>
+<main id="handgrad-studio" class="handgrad-studio"></main>
 <script id="handgrad-start" type="application/json">{data}</script>
 <script type="module">{_script()}</script>
 </body>

@@ -45,6 +45,7 @@ class Worker:
 
     def __init__(self, function: Callable[..., Any], *arguments: Any, **options: Any):
         """Start it; it is called with a connection first, and sends JSON."""
+        warm()
         self._lock = threading.Lock()
         self._connection, theirs = _context.Pipe()
         self._process: Any = _context.Process(target=_work, args=(theirs, function, arguments, options), daemon=True)
@@ -96,7 +97,7 @@ class Program(Worker):
         >>> _ = file.write_text('''import torch
         ... x = torch.randn(3, requires_grad=True)
         ... loss = (x**2).sum()
-        ... dx = x''')
+        ... dx = 3 * x''')
         >>> program = Program(file, loss=None, data=None, timeout=10.0)
         >>> program.judged()["summary"]
         '0 of 1 gradient is right; 1 line is at fault.'

@@ -5,7 +5,8 @@ from pathlib import Path
 from handgrad.errors import HandgradError
 from handgrad.studio.documents import read_document
 from handgrad.studio.page import file_page
-from handgrad.studio.programs import Program, in_a_process, warm
+from handgrad.studio.programs import Program, in_a_process
+from handgrad.studio.views.backward import judged_state
 from handgrad.studio.views.derivation import derived
 
 
@@ -22,7 +23,6 @@ def written_page(path: Path, *, hint: int, loss: str | None, data: Path | None, 
     Raises:
         HandgradError: the program cannot be judged.
     """
-    warm()
     document = read_document(path)
     program = Program(path, loss=loss, data=data, timeout=timeout)
     try:
@@ -34,5 +34,5 @@ def written_page(path: Path, *, hint: int, loss: str | None, data: Path | None, 
         derivation = in_a_process(derived, path, {"loss": loss, "data": data, "timeout": timeout})
     except HandgradError as error:
         derivation = {"error": str(error)}
-    backward = {"status": "judged", "document": document.to_json(), "judged": judged, "error": None, "hint": hint}
+    backward = judged_state(document.to_json(), judged, hint)
     return file_page(path.name, {"backward": backward, "derivation": derivation}, {"backward": answers})

@@ -109,7 +109,7 @@ def _taker(
     if config.chosen_engine == "torch":
         from handgrad.training.torch_steps import TorchSteps
 
-        return TorchSteps(network, config.device, config.seed, state.step), (_batches(settings, split, steps),), {}
+        return TorchSteps(network, config.device, config.seed, state.step), (batches_of(settings, split, steps),), {}
     if network.reads == "lines":
         from handgrad.engine.lines import Dropping, read_lines
         from handgrad.engine.models.lines import compiled_lines
@@ -127,7 +127,7 @@ def _taker(
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 
-def _batches(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches_of(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """What the steps read and what follows, as the family reads it."""
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None

@@ -3,6 +3,7 @@
 import ast
 import functools
 import itertools
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
@@ -83,7 +84,15 @@ class _Search:
         if (found := self.symptoms.not_a_tensor()) is not None:
             return [found]
         attempts = [
-            *(self._known_repairs, self._overwrites, self._paths, self._plain_edits, self._scaled, self._edits),
+            *(
+                self._known_repairs,
+                self._overwrites,
+                self._paths,
+                self._constants,
+                self._plain_edits,
+                self._scaled,
+                self._edits,
+            ),
             *(self._rewritten_shortly, self._late_edits, self._later_statements),
         ]
         if self.telling.place.line and not self.symptoms.asks_autograd():  # else a function whose lines are not at hand
@@ -132,18 +141,17 @@ class _Search:
         edit, step = self.judge.repairs[-1] if self.judge.repairs else (None, None)
         if edit is None or step is None or edit.kind != "wrong-operator" or not isinstance(edit.old, ast.BinOp):
             return None
-        operators = {ast.Div: ast.Mult, ast.Mult: ast.Div}
-        if not isinstance(edit.new, ast.BinOp) or operators.get(type(edit.old.op)) is not type(edit.new.op):
+        if not isinstance(edit.new, ast.BinOp) or {type(edit.old.op), type(edit.new.op)} != {ast.Div, ast.Mult}:
             return None
         here, factor = _left_out(edit.old, edit.statement), base_name(edit.old.right)
         for other in self.judgement.plan.steps:
             for simple in simple_statements(other.statement.node):
                 for part in ast.walk(simple):
-                    twice = isinstance(part, ast.BinOp) and part is not edit.old and type(part.op) is type(edit.old.op)
-                    if twice and factor is not None and base_name(part.right) == factor:
-                        there = _left_out(part, simple)
-                        if self.trials.right((there, other), (here, step)):
-                            return self.telling.of_both((there, other), (here, step))
+                    if not isinstance(part, ast.BinOp) or part is edit.old or type(part.op) is not type(edit.old.op):
+                        continue
+                    there = _left_out(part, simple)
+                    if base_name(part.right) == factor and self.trials.right((there, other), (here, step)):
+                        return self.telling.of_both((there, other), (here, step))
         return None
 
     def _known_repairs(self) -> Diagnosis | None:
@@ -168,6 +176,12 @@ class _Search:
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
+
+    def _constants(self) -> Diagnosis | None:
+        """A number other than one in the line that is as many times too large as the whole is."""
+        got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
+        ratio = constant_ratio(self.case.want.double(), got.double(), 1e-7) if got is not None else None
+        return self._edits(lambda e: _is_off_by(ratio, e)) if ratio is not None and ratio > 0 else None
 
     def _plain_edits(self) -> Diagnosis | None:
         return self._edits(lambda e: e.cost < 1.35)
@@ -321,9 +335,24 @@ class _Search:
 
 def _left_out(product: ast.BinOp, simple: ast.stmt) -> Edit:
     """The edit that leaves the right factor of a product out, or the statement where nothing else is in it."""
-    target = simple.targets[0] if isinstance(simple, ast.Assign) else None
-    alone = target is not None and simple.value is product and ast.unparse(target) == ast.unparse(product.left)
+    target = simple.targets[0] if isinstance(simple, ast.Assign) and simple.value is product else None
+    alone = target is not None and ast.unparse(target) == ast.unparse(product.left)
     return Edit("extra-factor", 1.0, simple if alone else product, ast.Pass() if alone else product.left, simple)
+
+
+def _is_off_by(ratio: float, edit: Edit) -> bool:
+    """Whether an edit makes a number in the line smaller by this factor."""
+    match edit.old, edit.new:
+        case ast.Constant(int() | float() as old), ast.Constant(int() | float() as new):
+            left_out = new == 1 and _is_a_factor(edit.old, edit.statement)
+            return old not in (0, 1) and math.isclose(old, ratio * new, rel_tol=1e-6) and not left_out
+    return False
+
+
+def _is_a_factor(node: ast.AST, statement: ast.stmt) -> bool:
+    """Whether something is multiplied or divided by a node, which can then be left out in the place of a 1."""
+    products = (n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult | ast.Div))
+    return any(node is n.right or (node is n.left and isinstance(n.op, ast.Mult)) for n in products)
 
 
 def _brings_a_path(edit: Edit) -> bool:

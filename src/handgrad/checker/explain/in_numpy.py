@@ -82,12 +82,12 @@ class _InNumpy(ast.NodeTransformer):
 
     def visit_Expr(self, node: Any) -> Any:
         """`x.index_put_((i,), v, accumulate=True)` as a statement."""
-        call = node.value
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "index_put_":
-            index = call.args[0]
-            index = index.elts[0] if isinstance(index, ast.Tuple) and len(index.elts) == 1 else index
-            at = ast.Attribute(self._named("add"), "at", ast.Load())
-            return ast.Expr(ast.Call(at, [call.func.value, index, call.args[1]], []))
+        call: Any = node.value
+        match call:
+            case ast.Call(ast.Attribute(target, "index_put_"), [index, value]):
+                index = index.elts[0] if isinstance(index, ast.Tuple) and len(index.elts) == 1 else index
+                at = ast.Attribute(self._named("add"), "at", ast.Load())
+                return ast.Expr(ast.Call(at, [target, index, value], []))
         return self.generic_visit(node)
 
     def visit_Call(self, node: Any) -> Any:

@@ -83,19 +83,17 @@ class Written:
 
     def _other_operator(self, old: Any, new: Any) -> str | None:
         """The text where nothing but the operator between two operands is another one."""
-        if not (isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and old.left is new.left):
+        operands = isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp)
+        if not operands or old.left is not new.left or old.right is not new.right:
             return None
-        signs = [ast.unparse(ast.BinOp(ast.Name("a"), one.op, ast.Name("a")))[1:-1].strip() for one in (old, new)]
-        begin, end = (
-            self._offset(old.left.end_lineno, old.left.end_col_offset),
-            self._offset(old.right.lineno, old.right.col_offset),
+        left, right, whole = (segment(self.code, node) for node in (old.left, old.right, old))
+        between = whole[len(left) : len(whole) - len(right)]
+        was, becomes = (
+            ast.unparse(ast.BinOp(ast.Name("a"), one.op, ast.Name("a")))[1:-1].strip() for one in (old, new)
         )
-        between = self.code[begin:end]
-        if old.right is not new.right or between.count(signs[0]) != 1:
+        if not whole.startswith(left) or not whole.endswith(right) or between.count(was) != 1:
             return None
-        whole = segment(self.code, old)
-        start = self._offset(old.lineno, old.col_offset)
-        return whole[: begin - start] + between.replace(*signs) + whole[end - start :]
+        return left + between.replace(was, becomes) + right
 
     def _worded(self, new: ast.AST) -> str:
         """The text of a new part, in which what the user has written already stands as it is written."""

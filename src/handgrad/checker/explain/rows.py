@@ -202,7 +202,9 @@ class Rows:
             if whole.place == place and not whole.only_moves:
                 return whole
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
-        for whole in [*statements, *functions] if place is not None else ():
+        if place is None:
+            return chain.last.statement
+        for whole in [*statements, *functions]:
             for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)

@@ -22,7 +22,7 @@ from handgrad.checker.truth.cases import Outcome
 class Telling:
     """The diagnoses of one chain; `outcome` is what its lines make as they stand."""
 
-    def __init__(self, judgement: Judgement, outcome: Outcome, closed: Collection[str]):  # noqa: D107
+    def __init__(self, judgement: Judgement, outcome: Outcome, closed: frozenset[str]):  # noqa: D107
         self.closed = closed
         self.judgement, self.chain, self.outcome = judgement, judgement.chain, outcome
         self.place = self.chain.last.statement.place

@@ -23,7 +23,7 @@ from IPython.display import display
 from torch import Tensor
 
 from handgrad.checker import render
-from handgrad.checker.inspection import CheckError, check_source
+from handgrad.checker.inspection import CheckError, Look, check_source
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.report import Report, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness
@@ -119,7 +119,7 @@ class CheckerMagics(Magics):
     def _checked(self, options: Namespace) -> "HtmlReport | None":
         now = Randomness.now(self.shell.user_ns)
         try:
-            report = self._report(options.loss, options.strict)
+            report = self.report(options.loss, options.strict)
         except HandgradError as error:
             print(f"handgrad: {error}")
             return None
@@ -132,7 +132,12 @@ class CheckerMagics(Magics):
         """The number in the brackets of the cell that is being run."""
         return len(self.shell.user_ns["In"]) - 1
 
-    def _report(self, loss: str | None, strict: bool) -> Report:
+    def report(self, loss: str | None = None, strict: bool = False, look: Look | None = None) -> Report:
+        """Check the forward cell and the backward cells; `look` is that of `check_source`.
+
+        Raises:
+            HandgradError: there is no forward cell, or nothing in it to check.
+        """
         if self.forward_cell is None:
             raise CheckError(
                 "no forward pass is known", next_step="Put %%forward over the cell that computes the loss."
@@ -145,7 +150,7 @@ class CheckerMagics(Magics):
             source.statements += part.statements
             source.faults += part.faults
         self.randomness.restore(self.shell.user_ns)
-        report = check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict)
+        report = check_source(source, machine, loss=loss, timeout=TIMEOUT_S, strict=strict, look=look)
         if not self.raised:  # then what raises here raised nothing in the notebook, which has more to go by
             report.notes, report.faults = report.notes + report.faults, []
         return report

@@ -13,33 +13,59 @@ MOST_PATHS = 6
 
 
 def without_begun(found: Interpretation) -> Interpretation:
-    """The interpretation without the gradients that are only begun; a note tells of each first try."""
-    notes, replaced, unfinished, kept = [*found.notes], [], [], []
+    """The interpretation without the gradients that are only begun; a note tells of each wrong first try."""
+    replacements = _replacements(found)
+    tried = _following(found, {old for old in replacements if old.fault})
+    notes, unfinished, kept = [*found.notes], [], []
     for judgement in found.judgements:
         chain = judgement.chain
-        if (later := _replacement(found, judgement)) is not None:
-            first, name, second = chain.last.statement.place, found.judge.trace.shown(chain.name), later.chain.last
-            notes.append(f"{first} is a first try at {name}; judged is {second.statement.place}, which replaces it.")
-            replaced.append(chain)
+        if judgement in tried:
+            if judgement.fault:
+                place, name = chain.last.statement.place, found.judge.trace.shown(chain.name)
+                later = replacements[judgement].chain.last.statement.place
+                notes.append(f"{place} is a first try at {name}; judged is {later}, which replaces it.")
         elif paths := _missing(found, judgement):
             unfinished.append((chain, tuple(paths)))
         else:
             kept.append(judgement)
-    return replace(
-        found, judgements=tuple(kept), notes=tuple(notes), replaced=tuple(replaced), unfinished=tuple(unfinished)
-    )
+    replaced = (*found.replaced, *(judgement.chain for judgement in found.judgements if judgement in tried))
+    return replace(found, judgements=tuple(kept), notes=tuple(notes), replaced=replaced, unfinished=tuple(unfinished))
 
 
-def _replacement(found: Interpretation, judgement: Judgement) -> Judgement | None:
-    """What replaces a wrong gradient before another one has used it."""
-    chain = judgement.chain
-    same = (j for j in found.judgements if j.chain.name == chain.name)
-    later = next((j for j in same if j.chain.steps[0].index > chain.last.index), None)
-    if not judgement.fault or later is None:
-        return None
-    readers = [other.chain.last.index for other in found.judgements if chain.name in other.plan.gradients]
-    used = any(chain.last.index < index <= later.chain.steps[0].index for index in readers)
-    return None if used else later
+def _replacements(found: Interpretation) -> dict[Judgement, Judgement]:
+    """The judgements of first tries, each with the next of that name.
+
+    What has used one of them before it is replaced has to be a first try too, which a later cell replaces.
+    """
+    later = {old: new for old in found.judgements if (new := _next(found, old)) is not None}
+    while True:
+        kept = {old: new for old, new in later.items() if all(r in later for r in _readers(found, old, new))}
+        if len(kept) == len(later):
+            return kept
+        later = kept
+
+
+def _next(found: Interpretation, judgement: Judgement) -> Judgement | None:
+    """The next gradient of this name, where it is that of the same value: not of another pass."""
+    value = found.value_of(judgement.chain)
+    same = [j for j in found.judgements if j.chain.name == judgement.chain.name and found.value_of(j.chain) is value]
+    return next((j for j in same if j.chain.steps[0].index > judgement.chain.last.index), None)
+
+
+def _readers(found: Interpretation, old: Judgement, new: Judgement) -> list[Judgement]:
+    """The judgements of the gradients that have used one before its replacement."""
+    name, first, last = old.chain.name, old.chain.last.index, new.chain.steps[0].index
+    return [j for j in found.judgements if name in j.plan.gradients and first < j.chain.last.index <= last]
+
+
+def _following(found: Interpretation, wrong: set[Judgement]) -> set[Judgement]:
+    """Wrong first tries, and the first tries computed from them."""
+    replacements = _replacements(found)
+    while True:
+        made = {r for old in wrong for r in _readers(found, old, replacements[old])}
+        if made <= wrong:
+            return wrong
+        wrong = wrong | made
 
 
 def _missing(found: Interpretation, judgement: Judgement) -> list[str]:

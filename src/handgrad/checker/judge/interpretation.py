@@ -15,9 +15,9 @@ class Interpretation:
 
     Which gradients each statement writes stands in the region of its `judge`, to which losses and values they belong in
     the chains. `notes` are what the user should know, `written` names values whose gradients are there and not judged,
-    and `unfit` says why nothing can be judged. `replaced` are first tries that a later line replaces, and right multiples, `unfinished` the
-    gradients that lack paths which are yet to be written, each with these; neither is judged. Another hypothesis is
-    another interpretation: none is ever changed.
+    and `unfit` says why nothing can be judged. `replaced` are right multiples, and first tries that a later line
+    replaces, `unfinished` the gradients that lack paths which are yet to be written, each with these; neither is
+    judged. Another hypothesis is another interpretation: none is ever changed.
     """
 
     judge: Judge

@@ -15,9 +15,11 @@ from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.multiples import with_multiples
 from handgrad.checker.judge.readings import believing_the_run, reread
 from handgrad.checker.judge.rounds import without_rounds
+from handgrad.checker.judge.shares import is_partial, without_shares
 from handgrad.checker.place import Place
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.truth import epsilons
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
 from handgrad.checker.truth.truth import Truth
@@ -29,17 +31,26 @@ def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) 
     `before` is what the region before it differentiated, and the values of that.
     """
     best = _judged_under(trace, region, before, Assumptions())
-    if any(judgement.fault for judgement in best.judgements):
-        for other in _other_assumptions(best.judge.truth):
-            found = _judged_under(trace, region, before, other)
-            best = found if len(found.wrong) < len(best.wrong) else best
+    for other in _other_assumptions(best.judge.truth):
+        if other.epsilons and not any(judgement.fault for judgement in best.judgements):
+            continue
+        found = _judged_under(trace, region, before, other)
+        if found.unfit is None and _left(found) < _left(best):
+            best = found
     return without_begun(best)
+
+
+def _left(found: Interpretation) -> tuple[int, int]:
+    """How much an interpretation leaves wrong, and of those that leave as much, which judges the most."""
+    return len(found.wrong), -len(found.judgements)
 
 
 def _judged_under(
     trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]], assumptions: Assumptions
 ) -> Interpretation:
     """The judgements of all chains of the region, under some assumptions."""
+    if not assumptions.epsilons:
+        region = epsilons.without(region, trace.machine.namespace)
     judge = _with_likely_claims(Judge.of(trace, region, assumptions))
     judge = _with_likely_claims(mappings.chosen(judge, trace.mappings))
     judge = mappings.of_parameters(judge, trace.guesses)
@@ -49,7 +60,7 @@ def _judged_under(
     chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)
-    found = with_multiples(_without_intermediates(found, local=True))
+    found = with_multiples(_without_intermediates(without_shares(found), local=True))
     found = believing_the_run(_without_intermediates(found, local=False))
     right = [judgement for judgement in found.judgements if judgement.fault is None]
     found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
@@ -88,6 +99,8 @@ def _other_assumptions(truth: Truth) -> Iterator[Assumptions]:
         yield Assumptions(wholes=False)
     if truth.forward.functions:
         yield Assumptions(derived=False)
+    if epsilons.has_any(truth.region, truth.machine.namespace):
+        yield Assumptions(epsilons=False)
 
 
 def _judged_in_turn(judge: Judge, chains: Iterable[Chain]) -> Interpretation:
@@ -163,6 +176,7 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
             explains = mended or any(old.fault for old in same)
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
+            explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
         if explains:
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)

@@ -9,6 +9,8 @@ from handgrad.checker.truth.reference import Value
 
 def notes(trace: Trace, found: Interpretation) -> Iterator[str]:
     """The sentences about one region."""
+    if not found.judge.truth.assumptions.epsilons:
+        yield "the tiny number in a logarithm, which keeps it finite, is left out of what is differentiated."
     yield from _losses(trace, found)
     yield from _functions(found)
 

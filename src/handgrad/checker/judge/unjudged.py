@@ -23,7 +23,8 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
     values = [step.after.get(name) for step, name in made]
-    replaced = {step for chain in found.replaced for step in chain.steps}
+    replaced = {(step.index, chain.name) for chain in found.replaced for step in chain.steps}
+    replaced |= {(step.index, name) for step in found.region.steps for name in step.turns}
     given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
     begun = {(chain.last, chain.name): paths for chain, paths in found.unfinished}
     truth = found.judge.truth
@@ -36,7 +37,9 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
                 continue
             if (name in given and not step.gradients) or name in uses(step.statement.node).counters:
                 continue
-            if step in replaced or (step, name) in made or any(name in s.reads for s in used if s.index >= step.index):
+            if (step.index, name) in replaced or (step, name) in made:
+                continue
+            if any(name in s.reads for s in used if s.index >= step.index):
                 continue
             value = step.after.get(name)
             stub = value is None and any(c.name == name and c.last.index > step.index for c in found.chains)
@@ -103,8 +106,14 @@ def not_run(source: Source, trace: Trace) -> Iterator[Unjudged]:
 
 
 def _lines(step: Step) -> Iterator[int]:
-    node = step.statement.node
-    yield from (part.lineno for part in ast.walk(node) if isinstance(part, ast.stmt))
+    """The lines that ran with a statement: of a function that is defined, its first."""
+    waiting: list[ast.AST] = [step.statement.node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node.lineno
+        if not isinstance(node, ast.FunctionDef):
+            waiting += ast.iter_child_nodes(node)
     yield step.statement.place.line
 
 

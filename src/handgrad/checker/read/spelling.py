@@ -133,7 +133,9 @@ class Words:
         self.known = {word for node in nodes for word in _written(node)}
         self._containers = {word for node in nodes for word in _given_containers(node)}
         functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
-        self.backward_functions = {f.name for f in functions if any(map(self.spells_gradient, f.body))}
+        self.backward_functions = {
+            f.name for f in functions if any(map(self.spells_gradient, f.body)) or _is_a_backward_half(f)
+        }
         of_layers = [f for f in functions if _BACKWARD.search(f.name) and any(map(self._stores_gradient, f.body))]
         self.storing = {f.name for f in of_layers}
         self.leading = _callers(functions, self.backward_functions | source.halves)
@@ -220,6 +222,11 @@ def _holder(node: Any) -> ast.expr:
     while isinstance(node, ast.Subscript):
         node = node.value
     return node
+
+
+def _is_a_backward_half(node: ast.FunctionDef) -> bool:
+    """Whether a function that is called like one is handed a gradient, as in `backward(dout, cache)`."""
+    return bool(_BACKWARD.search(node.name)) and any(seems_a_gradient(argument.arg) for argument in node.args.args)
 
 
 def _is_of_torch_nn(node: ast.AST) -> bool:

@@ -157,8 +157,10 @@ def called(node: Any) -> str | None:
     return node.func.id if isinstance(node.func, ast.Name) else None
 
 
-def with_name(node: Any, what: str) -> ast.Call:
-    """The call with another function or method."""
+def with_name(node: Any, what: str) -> ast.expr:
+    """The call, or what a sign stands before, with another function or method."""
+    if isinstance(node, ast.UnaryOp):
+        return ast.UnaryOp(node.op, with_name(node.operand, what))
     func = node.func
     func = ast.Attribute(func.value, what, ast.Load()) if isinstance(func, ast.Attribute) else name(what)
     return ast.Call(func, node.args, node.keywords)

@@ -22,7 +22,7 @@ def json(report: "Report") -> dict[str, Any]:
         "loss": _finite(report.loss),
         "right": report.right,
         "variables": [row_json(row) for row in report.variables],
-        "hazards": [_hazard_json(hazard) for hazard in report.hazards],
+        "hazards": [hazard_json(hazard) for hazard in report.hazards],
         "unjudged": [
             {"gradient": one.gradient, **_place_json(one.place), "reason": one.reason} for one in report.unjudged
         ],
@@ -54,13 +54,14 @@ def _diagnosis_json(one: "Diagnosis") -> dict[str, Any]:
     return {"kind": one.kind, "message": one.message, "fix": one.fix, "left_over": left, **_place_json(one.place)}
 
 
-def _hazard_json(one: "Hazard") -> dict[str, Any]:
+def hazard_json(one: "Hazard") -> dict[str, Any]:
+    """One hazard for a program."""
     return {"kind": one.kind, "variable": one.variable, **_place_json(one.place), "message": one.message}
 
 
 def _place_json(place: "Place | None") -> dict[str, int | None]:
-    line = {"line": place.line if place else None}
-    return line if place is None or place.cell is None else {"cell": place.called, **line}
+    in_notebook = place is not None and place.cell is not None
+    return {"cell": place.called if in_notebook else None, "line": place.line if place else None}
 
 
 def _finite(number: float | None) -> float | None:

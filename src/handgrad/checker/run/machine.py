@@ -8,6 +8,7 @@ import ctypes
 import importlib
 import inspect
 import io
+import math
 import os
 import random
 import re
@@ -24,9 +25,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.overrides import TorchFunctionMode
 
-from handgrad.checker.guard import end_process, said
+from handgrad.checker.guard import World, end_process, said
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, await_allowed
@@ -212,6 +214,7 @@ class Machine:
         """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
         self.follows_arrays = False
+        self.world = World(torch, torch.autograd, torch.nn.functional, torch.linalg, Tensor, Module, math)
         quiet = dict(vars(builtins))
         quiet.update(
             print=lambda *_a, **_k: None,
@@ -248,6 +251,14 @@ class Machine:
         """A tensor of the checker's as the program would hold it."""
         return tensor.as_subclass(Array) if self.follows_arrays else tensor
 
+    def its_subclasses(self) -> contextlib.AbstractContextManager:
+        """The program's lines have its subclasses of tensors, which the checker takes for plain ones."""
+        return contextlib.nullcontext() if self.follows_arrays else torch._C._EnableTorchFunction()
+
+    def plainly(self) -> contextlib.AbstractContextManager:
+        """All else that is done with its tensors."""
+        return contextlib.nullcontext() if self.follows_arrays else torch._C.DisableTorchFunctionSubclass()
+
     def _open(self, file, mode="r", *args, **kwargs):
         if any(letter in mode for letter in "wax+"):
             return io.BytesIO() if "b" in mode else io.StringIO()
@@ -267,8 +278,8 @@ class Machine:
     def _no_input(*_args):
         raise EOFError("the checker cannot answer input()")
 
-    def run(self, code: CodeType) -> None:
-        """Execute one compiled statement, its output thrown away.
+    def run(self, code: CodeType, looking: bool = False) -> None:
+        """Execute one compiled statement, its output thrown away; with `looking` for the first time.
 
         Raises:
             ProgramEnds: it ends the program, as `sys.exit()` does.
@@ -276,7 +287,12 @@ class Machine:
         """
         process = os.getpid()
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with (
+                self.world.of_the_program(looking),
+                self.its_subclasses(),
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 if code.co_flags & inspect.CO_COROUTINE:
                     asyncio.run(eval(code, self.namespace))
                 else:
@@ -293,7 +309,8 @@ class Machine:
 
     def evaluate(self, node: ast.expr, file: str) -> Any:
         """The value of an expression of the user's."""
-        return eval(compile(ast.Expression(node), file, "eval"), self.namespace)
+        with self.world.of_the_program(looking=True), self.its_subclasses():
+            return eval(compile(ast.Expression(node), file, "eval"), self.namespace)
 
     @contextlib.contextmanager
     def holding(self, values: dict[str, Any]) -> Iterator[dict[str, Any]]:

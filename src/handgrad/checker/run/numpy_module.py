@@ -1,4 +1,4 @@
-"""What stands for `import numpy` and `import math` in a program under check: their functions, for arrays that are tensors."""
+"""What a program under check gets for `import numpy` and `import math`: functions of arrays that are tensors."""
 
 import importlib
 import math
@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import torch._numpy as layer
 
-from handgrad.checker.run.arrays import Array, added_at, array, call, counterpart, put, raw, wrapped
+from handgrad.checker.run.arrays import Array, array, raw, wrapped
+from handgrad.checker.run.calling import added_at, call, counterpart, put
+from handgrad.checker.run.operators import equip
+
+equip()
 
 _READS = {"load", "loadtxt", "genfromtxt", "fromfile", "memmap"}
 _WRITES = {"save", "savez", "savez_compressed", "savetxt"}
@@ -137,23 +141,23 @@ class _Vectorized:
         self.function = function
 
     def __call__(self, *args):
-        args = np_facade_broadcast(args)
+        args = _in_one_shape(args)
         flat = [self.function(*one) for one in zip(*(a.reshape(-1) for a in args), strict=True)]
         return call(np.array, counterpart("array"), (flat,), {}).reshape(tuple(args[0].shape))
 
 
-def np_facade_broadcast(args: tuple) -> list:
+def _in_one_shape(args: tuple) -> list:
     """The arguments in one shape."""
     shape = np.broadcast_shapes(*(np.shape(raw(a)) for a in args))
-    return [call(np.broadcast_to, layer.broadcast_to, (a, shape), {}) for a in args]
+    return [call(np.broadcast_to, counterpart("broadcast_to"), (a, shape), {}) for a in args]
 
 
 def _apply_along_axis(function, axis, values, *args, **kwargs):
-    moved = call(np.moveaxis, layer.moveaxis, (values, axis, -1), {})
+    moved = call(np.moveaxis, counterpart("moveaxis"), (values, axis, -1), {})
     rows = moved.reshape(-1, moved.shape[-1])
-    made = call(np.stack, layer.stack, ([function(row, *args, **kwargs) for row in rows],), {})
+    made = call(np.stack, counterpart("stack"), ([function(row, *args, **kwargs) for row in rows],), {})
     made = made.reshape(*moved.shape[:-1], *made.shape[1:])
-    return call(np.moveaxis, layer.moveaxis, (made, -1, axis), {}) if made.ndim == moved.ndim else made
+    return call(np.moveaxis, counterpart("moveaxis"), (made, -1, axis), {}) if made.ndim == moved.ndim else made
 
 
 _OWN: dict[str, Any] = {

@@ -69,6 +69,7 @@ class Recorder:
         self._floats: set[str] = set()
         self._computed: set[str] = set()
         self._lost: set[str] = set()
+        self._tries: list[tuple[UserError, int, set[str]]] = []
         self._counter = 0
 
     def open_region(self) -> None:
@@ -103,7 +104,9 @@ class Recorder:
         made = {n for n in step.writes if computed and holds(torch.is_tensor, self.machine.namespace.get(n))}
         self._computed = (self._computed - step.binds) | made
         self.trace.regions[-1].steps.append(step)
-        if step.error:
+        if not step.error:
+            self._forgive(step)
+        else:
             self._settle_error(step, step.error, (found.binds | found.changes) - found.counters)
         for name in in_order(step.binds, statement.node):
             if self.losses.is_loss(name, self.machine.namespace.get(name)) and not step.backward:
@@ -119,7 +122,7 @@ class Recorder:
         namespace.update(__leave_loop__=LeaveLoop, __next_round__=NextRound)
         before, random_before = fingerprints(namespace), Randomness.now(namespace)
         try:
-            self.machine.run(step.code)
+            self.machine.run(step.code, looking=True)
         except ProgramEnds as ends:
             raise SystemExit(*ends.end.args) from None
         except Exception as error:
@@ -174,17 +177,27 @@ class Recorder:
         elif not follows:
             trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
             displays = shows and (step.tainted or _only_displays(step.statement))
-            early = error.missing is not None and self.losses.is_spelled_like_a_gradient(error.missing)
+            early = error.missing in self.losses.names and self.losses.is_spelled_like_a_gradient(error.missing or "")
             held = (self.machine.namespace.get(n, ...) for n in step.reads & self._gradient_names)
             stub = any(value is None for value in held)
             if step.statement.place.cell is not None and (displays or early):
                 trace.displays += [] if stub else [error]
+            elif step.statement.place.cell is not None and step.gradients:
+                self._tries.append((error, step.statement.place.cell, written))
+                trace.errors.append(error)
             elif shows and step.tainted:
                 trace.asides.append(error)
             else:
                 (trace.errors if step.backward else trace.stops).append(error)
         for name in step.gradients:
             self.machine.namespace.pop(name, None) if name in step.binds else None
+
+    def _forgive(self, step: Step) -> None:
+        """What raised in an earlier cell of a notebook, and is made in this one, was a first try."""
+        for error, cell, names in self._tries:
+            if names <= step.binds and cell != step.statement.place.cell and error in self.trace.errors:
+                self.trace.errors.remove(error)
+                self.trace.displays.append(error)
 
     def _draws(self, step: Step) -> bool:
         """Whether a statement uses a plot, for which something stands in that does less."""

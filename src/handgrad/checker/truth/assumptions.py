@@ -16,10 +16,12 @@ class Assumptions:
 
     `wholes`: a scalar made of a loss and of something else, as in `total = loss + penalty`, is the loss.
     `derived`: a `torch.autograd.Function` of the user has the gradient of its forward half, not what its backward says.
+    `epsilons`: the tiny number in `np.log(y + 1e-7)` is a part of what is differentiated.
     """
 
     wholes: bool = True
     derived: bool = True
+    epsilons: bool = True
 
 
 @contextlib.contextmanager

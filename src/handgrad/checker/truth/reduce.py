@@ -185,7 +185,7 @@ class _Shrink:
 
     def value(self, value: Any) -> Any:
         if isinstance(value, Tensor):
-            return value if value.is_floating_point() else self.indices(value)
+            return value if value.is_floating_point() or value.is_complex() else self.indices(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return self.sizes.get(value, value)
         if isinstance(value, list) and value and all(type(v) is int for v in value):

@@ -95,3 +95,8 @@ class BackwardView:
             return
         if program is not None:
             await in_thread(program.close)
+
+
+def judged_state(document: dict[str, Any], judged: dict[str, Any], hint: int) -> dict[str, Any]:
+    """The state of the backward view once there is a verdict."""
+    return {"status": "judged", "document": document, "judged": judged, "error": None, "hint": hint}

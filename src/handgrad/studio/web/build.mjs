@@ -21,6 +21,18 @@ const fonts = {
   },
 };
 
+// In a notebook the page stands among others: its styles are for what is inside it alone.
+const scoped = {
+  name: "scoped",
+  setup(build) {
+    build.onLoad({ filter: /src\/style\/\w+\.css$/ }, async ({ path }) => {
+      const css = await readFile(path, "utf8");
+      const whole = /(index|page)\.css$/.test(path);
+      return { contents: whole ? css : `.handgrad-studio {\n${css}\n}`, loader: "css" };
+    });
+  },
+};
+
 const result = await build({
   absWorkingDir: here("."),
   entryPoints: { studio: "src/main.tsx" },
@@ -34,7 +46,7 @@ const result = await build({
   jsx: "automatic",
   jsxImportSource: "preact",
   loader: { ".woff2": "dataurl" },
-  plugins: [fonts],
+  plugins: [fonts, scoped],
   write: false,
   metafile: true,
   logLevel: "warning",

@@ -136,7 +136,7 @@ def a_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "sign", 0.9 if ctx.role == "value" else 1.1, negative(node)
 
 
-_TURNED = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
+_TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
 
 
 @rule(ast.Name, ast.Compare)

@@ -315,7 +315,7 @@ class Flattener:
         node, statement = found
         if node in self._running:
             return None
-        if not all(GRADIENT_MODES.search(f"{ast.unparse(decorator)}(") for decorator in node.decorator_list):
+        if not all(GRADIENT_MODES.search(f"{ast.unparse(decorator)}(") for decorator in _changing(node)):
             return None
         call.args = [part for argument in call.args for part in self._spread(argument)]
         callee = Callee(node, statement, receiver, self._class_of(function, receiver))
@@ -363,8 +363,8 @@ class Flattener:
         self._running.append(node)
         before = torch.is_grad_enabled()
         try:
-            if node.decorator_list:
-                torch.set_grad_enabled(GRADIENTS_ON.search(ast.unparse(node.decorator_list[0])) is not None)
+            if modes := _changing(node):
+                torch.set_grad_enabled(GRADIENTS_ON.search(ast.unparse(modes[0])) is not None)
             for part in self._up_to_return(inner(replace(callee.statement, role=""), renamed), f"test{DOT}{number}"):
                 if isinstance(part.node, ast.Return) and part.node.value is not None:
                     name = self._name_of_result(scope, part.node, number)
@@ -464,6 +464,11 @@ class _Exchange(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         return self.new if node is self.old else self.generic_visit(node)
+
+
+def _changing(node: ast.FunctionDef) -> list[ast.expr]:
+    """The decorators that make a function do something else, as those of static and class methods do not."""
+    return [d for d in node.decorator_list if getattr(d, "id", None) not in ("staticmethod", "classmethod")]
 
 
 def _arguments(node: ast.FunctionDef, call: ast.Call, receiver: ast.expr | None) -> dict[str, ast.expr]:

@@ -117,6 +117,10 @@ class Entries:
             owner = self.resolve(node.value)
             if isinstance(owner, Module):
                 return _member(owner, node.attr)
+            if self.is_users_class(owner) and isinstance(
+                inspect.getattr_static(owner, node.attr, None), staticmethod | classmethod
+            ):
+                return getattr(owner, node.attr)
             plain = self.is_users(owner) and not isinstance(getattr(type(owner), node.attr, None), property)
             if plain or isinstance(owner, super):
                 return attribute_of(owner, node.attr)

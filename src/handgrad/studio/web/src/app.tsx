@@ -1,16 +1,18 @@
 // The frame around the views: what is open, which view is shown, light or dark.
 import { useEffect, useState } from "preact/hooks";
-import { ShowContext, SourceContext, ThemeContext, useConnection, type Theme } from "./hooks";
+import { KeysContext, ShowContext, SourceContext, ThemeContext, useConnection, type Theme } from "./hooks";
 import type { Source } from "./source";
 import { views } from "./views";
 
-export function App({ source }: { source: Source }) {
+export function App({ source, keys }: { source: Source; keys: EventTarget }) {
   const [theme, setTheme] = useTheme();
   return (
     <SourceContext.Provider value={source}>
-      <ThemeContext.Provider value={theme}>
-        <Frame theme={theme} setTheme={setTheme} />
-      </ThemeContext.Provider>
+      <KeysContext.Provider value={keys}>
+        <ThemeContext.Provider value={theme}>
+          <Frame theme={theme} setTheme={setTheme} />
+        </ThemeContext.Provider>
+      </KeysContext.Provider>
     </SourceContext.Provider>
   );
 }
@@ -23,7 +25,7 @@ function Frame({ theme, setTheme }: { theme: Theme; setTheme: (theme: Theme) => 
   const connection = useConnection();
   const other = theme === "dark" ? "light" : "dark";
   return (
-    <div class="frame" data-theme={theme}>
+    <div class={connection === "notebook" ? "frame in-notebook" : "frame"} data-theme={theme} tabIndex={-1}>
       <header class="bar">
         <span class="brand">
           <Mark /> handgrad <b>studio</b>
@@ -38,6 +40,7 @@ function Frame({ theme, setTheme }: { theme: Theme; setTheme: (theme: Theme) => 
         {shown?.Status && <shown.Status state={states[shown.name]} />}
         <span class="bar-space" />
         {connection === "lost" && <span class="lost">The server is gone; looking for it …</span>}
+        {connection === "ended" && <span class="lost">This studio has ended. Open the address of the new one.</span>}
         <button class="quiet" onClick={() => setTheme(other)} aria-label={`${other} colours`} title={`${other} colours`}>
           {theme === "dark" ? "☀" : "☾"}
         </button>
@@ -62,7 +65,15 @@ function Mark() {
   );
 }
 
-/** The chosen theme, else the system's. */
+/** Whether the page, or the notebook around it, is dark. */
+const isDark = () => {
+  const { dataset, classList } = document.body;
+  if (dataset.jpThemeLight) return dataset.jpThemeLight === "false";
+  if (dataset.vscodeThemeKind) return /dark|high-contrast$/.test(dataset.vscodeThemeKind);
+  return classList.contains("vscode-dark") || matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
+/** The chosen theme, else that of what is around. */
 function useTheme(): [Theme, (theme: Theme) => void] {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const kept = () => {
@@ -72,9 +83,9 @@ function useTheme(): [Theme, (theme: Theme) => void] {
       return null;
     }
   };
-  const [theme, setTheme] = useState<Theme>(kept() ?? (system.matches ? "dark" : "light"));
+  const [theme, setTheme] = useState<Theme>(kept() ?? (isDark() ? "dark" : "light"));
   useEffect(() => {
-    const changed = () => kept() ?? setTheme(system.matches ? "dark" : "light");
+    const changed = () => kept() ?? setTheme(isDark() ? "dark" : "light");
     system.addEventListener("change", changed);
     return () => system.removeEventListener("change", changed);
   }, []);

@@ -45,21 +45,27 @@ export function useAnswer<T>(view: string, question: object | null, about: unkno
   return answer;
 }
 
+/** Where keys are heard: in all of a page, and in a notebook in the widget alone. */
+export const KeysContext = createContext<EventTarget>(window);
+
 /** Keys that do something wherever the focus is, but for fields in which one types. */
 export function useKeys(keys: Record<string, () => void>) {
+  const heard = useContext(KeysContext);
   useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
+    const pressed = (happened: Event) => {
+      const event = happened as KeyboardEvent;
       const target = event.composedPath()[0];
       const types = target instanceof Element && target.closest("input, textarea, select, .cm-content");
       if (event.ctrlKey || event.metaKey || event.altKey || types) return;
       const action = keys[event.key];
       if (action) {
         event.preventDefault();
+        event.stopPropagation();
         action();
       }
     };
-    addEventListener("keydown", pressed);
-    return () => removeEventListener("keydown", pressed);
+    heard.addEventListener("keydown", pressed);
+    return () => heard.removeEventListener("keydown", pressed);
   });
 }
 

@@ -1,7 +1,8 @@
 // Where the page has its data from: a server, the page's own file, or a notebook.
 
 export type Listener = (state: any) => void;
-export type Connection = "live" | "lost" | "file";
+/** With a server; without it, for now or for good; a page by itself; in a notebook. */
+export type Connection = "live" | "lost" | "ended" | "file" | "notebook";
 
 export interface Source {
   /** Hear the state of a topic, now and whenever it changes; the answer ends that. */
@@ -37,7 +38,7 @@ export function liveSource(token: string): Source {
   const heardOf = new Set<string>();
   const events = new EventSource(`events?token=${encodeURIComponent(token)}`);
   events.onopen = () => connection.tell("", "live");
-  events.onerror = () => connection.tell("", "lost");
+  events.onerror = () => connection.tell("", events.readyState === EventSource.CLOSED ? "ended" : "lost");
 
   return {
     subscribe(topic, heard) {
@@ -80,6 +81,51 @@ export function fileSource(states: Record<string, any>, answers: Record<string, 
       const answer = answers[view]?.[JSON.stringify(question)];
       if (answer === undefined) throw new Error("This was not asked when the page was written.");
       return answer;
+    },
+  };
+}
+
+/** What anywidget hands to a widget, as far as it is used. */
+export interface Model {
+  get(name: string): any;
+  on(event: string, heard: (...told: any[]) => void): void;
+  off(event: string, heard: (...told: any[]) => void): void;
+  send(message: object): void;
+}
+
+/** The notebook's kernel. */
+export function notebookSource(model: Model): Source & { close: () => void } {
+  const topics = new Topics();
+  const waiting = new Map<number, { resolve: (answer: any) => void; reject: (error: Error) => void }>();
+  let asked = 0;
+  const changed = () => {
+    for (const [topic, state] of Object.entries(model.get("states"))) topics.tell(topic, state);
+  };
+  const answered = ({ id, answer, error }: { id: number; answer?: any; error?: string }) => {
+    const question = waiting.get(id);
+    waiting.delete(id);
+    if (error) question?.reject(new Error(error));
+    else question?.resolve(answer);
+  };
+  changed();
+  model.on("change:states", changed);
+  model.on("msg:custom", answered);
+  return {
+    subscribe: (topic, heard) => topics.subscribe(topic, heard),
+    connected(heard) {
+      heard("notebook");
+      return () => {};
+    },
+    ask(view, question) {
+      const id = ++asked;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        model.send({ id, view, question });
+      });
+    },
+    close() {
+      model.off("change:states", changed);
+      model.off("msg:custom", answered);
     },
   };
 }

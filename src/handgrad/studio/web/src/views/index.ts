@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { backward } from "./backward";
 import { derivation } from "./derivation";
+import { training } from "./training";
 
 export interface View<State = any> {
   /** The topic of its events, and the address of its questions. */
@@ -14,4 +15,4 @@ export interface View<State = any> {
   View: ComponentType<{ state: State; wanted: string | null }>;
 }
 
-export const views: View[] = [backward, derivation];
+export const views: View[] = [backward, derivation, training];

@@ -117,8 +117,8 @@ export type Mark = "right" | "wrong" | "warning" | "inherited" | "missing";
 
 export function markOf(step: Step): Mark {
   if (step.verdict === "exact" || step.verdict === "close") return "right";
-  if (step.cause === "own") return step.fault ? "wrong" : "warning";
-  return step.verdict === "missing" ? "missing" : "inherited";
+  if (step.verdict === "missing") return "missing";
+  return step.cause !== "own" ? "inherited" : step.fault ? "wrong" : "warning";
 }
 
 export const GLYPHS: Record<Mark, string> = { right: "✓", wrong: "✕", warning: "!", inherited: "↯", missing: "○" };

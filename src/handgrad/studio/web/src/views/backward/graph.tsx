@@ -52,7 +52,7 @@ export function Graph({ judged, step, products, go }: Props) {
           <div class="graph-scaled" style={{ transform: `scale(${zoom})` }}>
             <svg width={placed.width} height={placed.height} aria-hidden="true">
               <defs>
-                <marker id="tip" viewBox="0 0 8 8" refX="6.5" refY="4" markerWidth="6" markerHeight="6" orient="auto">
+                <marker id="tip" viewBox="0 0 8 8" refX="6.5" refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto">
                   <path d="M0.5 0.5 7 4 0.5 7.5z" />
                 </marker>
               </defs>
@@ -61,6 +61,12 @@ export function Graph({ judged, step, products, go }: Props) {
                 return drawn(`${line.from}>${line.to} ${on}`, () => <Edge {...line} on={on} mirror={placed.mirror} />);
               })}
             </svg>
+            <span class="graph-way" style={{ top: px(placed.height / 2 - 48) }}>
+              values →
+            </span>
+            <span class="graph-way" style={{ top: px(placed.height / 2 + 30) }}>
+              ← gradients
+            </span>
             {current && products.size > 0 && <Products at={placed.places.get(current)!} mirror={placed.mirror} products={products} nodes={nodes} />}
             {nodes.map((node) => {
               const [on, near] = [node.id === current, undone.has(node.id)];
@@ -70,8 +76,13 @@ export function Graph({ judged, step, products, go }: Props) {
                 return (
                   <Fragment key={node.id}>
                     <Card {...shared} x={x} y={y} />
-                    {node.gradient && node.kind !== "loss" && (
-                      <Card {...shared} x={x} y={placed.mirror(y)} mark={marks.get(node.id) ?? "missing"} />
+                    {node.gradient && (
+                      <Card
+                        {...shared}
+                        x={x}
+                        y={placed.mirror(y)}
+                        mark={marks.get(node.id) ?? (node.kind === "loss" ? "start" : "missing")}
+                      />
                     )}
                   </Fragment>
                 );
@@ -79,10 +90,6 @@ export function Graph({ judged, step, products, go }: Props) {
             })}
           </div>
         </div>
-      </div>
-      <div class="graph-ways" aria-hidden="true">
-        <span>values →</span>
-        <span>← gradients</span>
       </div>
       <div class="zoom">
         <button class="quiet" aria-label="Smaller" onClick={() => setZoom((z) => Math.max(z / 1.2, 0.3))}>
@@ -143,7 +150,7 @@ interface CardProps {
   y: number;
   on: boolean;
   near: boolean;
-  mark?: Mark;
+  mark?: Mark | "start";
   go: (node: string) => void;
 }
 
@@ -161,12 +168,12 @@ function Card({ node, x, y, on, near, mark, go }: CardProps) {
       onClick={() => go(node.id)}
     >
       <span class="card-name">
-        {mark && <i class="glyph">{GLYPHS[mark]}</i>}
+        {mark && mark !== "start" && <i class="glyph">{GLYPHS[mark]}</i>}
         {name}
       </span>
       <span class="card-more">
-        {node.scalar !== null && !mark ? (
-          <span class="card-number">{number(node.scalar)}</span>
+        {(node.scalar !== null && !mark) || mark === "start" ? (
+          <span class="card-number">{mark ? "1" : number(node.scalar)}</span>
         ) : (
           <Heat map={map} label={name} width={48} height={20} />
         )}

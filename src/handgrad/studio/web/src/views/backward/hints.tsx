@@ -1,5 +1,6 @@
 // Hints by degrees: the line, what kind of mistake it is, the rule, the right line.
-import type { Judged, Repair, Step } from "./data";
+import { Said } from "../../parts/said";
+import { markOf, type Judged, type Repair, type Step } from "./data";
 
 export type Level = 1 | 2 | 3 | 4;
 
@@ -21,7 +22,7 @@ export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
   );
   const offers = { 1: "", 2: "What kind of mistake?", 3: "Show the rule", 4: "Show the right line" };
   return (
-    <div class={`hints ${step.fault ? "" : "hints-soft"}`}>
+    <div class={`hints hints-${markOf(step)}`}>
       <p class="place">
         {step.cell ? `cell ${step.cell}, ` : ""}
         {step.line ? `line ${step.line}: ` : ""}
@@ -30,8 +31,8 @@ export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
       {level >= 2 &&
         diagnosis.map((one, i) => (
           <div key={i}>
-            <p class="sentence">{capital(one.message)}</p>
-            {one.leftOver && <p class="left-over">Left over: {one.leftOver}</p>}
+            <p class="sentence"><Said text={one.message.startsWith(step.gradient) ? one.message : capital(one.message)} /></p>
+            {one.leftOver && <p class="left-over">Left over: <Said text={one.leftOver} /></p>}
           </div>
         ))}
       {level < 2 && names.length > 0 && (

@@ -16,10 +16,12 @@ export interface Layout {
   mirror: (y: number) => number;
 }
 
-export const CARD = { width: 112, height: 46 };
+export const CARD = { width: 120, height: 46 };
 const GAP = 30;
 const SPACE = 10;
 const BETWEEN = 34;
+/** Room at the left, where it is said which way things flow. */
+const WAYS = 92;
 
 export function layout(nodes: Node[], edges: Edge[]): Layout {
   const beside = stacked(nodes, edges);
@@ -52,7 +54,7 @@ export function layout(nodes: Node[], edges: Edge[]): Layout {
   }
 
   const all = [...places.values()];
-  const left = Math.min(...all.map(({ x }) => x)) - CARD.width / 2 - SPACE;
+  const left = Math.min(...all.map(({ x }) => x)) - CARD.width / 2 - WAYS;
   const top = Math.min(...all.map(({ y }) => y)) - CARD.height / 2 - SPACE;
   const moved = ({ x, y }: Point) => ({ x: x - left, y: y - top });
   for (const [id, place] of places) places.set(id, moved(place));

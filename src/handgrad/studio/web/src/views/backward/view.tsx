@@ -15,7 +15,7 @@ export function Backward({ state, wanted }: { state: State; wanted: string | nul
   const [at, setAt] = useCurrent(steps, wanted);
   const [levels, setLevels] = useState<Record<string, Level>>({});
   const [repair, setRepair] = useState<Repair | null>(null);
-  const editable = useConnection() !== "file";
+  const editable = ["live", "lost", "ended"].includes(useConnection());
   const go = (to: number) => setAt(Math.min(Math.max(to, 0), steps.length - 1));
   const nextWrong = () => {
     const wrong = steps.flatMap((step, i) => (markOf(step) === "wrong" || markOf(step) === "warning" ? [i] : []));

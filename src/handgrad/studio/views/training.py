@@ -1,0 +1,108 @@
+"""Runs as they are trained: their losses, live, and what can be asked of each checkpoint."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from handgrad.errors import HandgradError
+from handgrad.studio.asking import Asked
+from handgrad.studio.curves import drawn
+from handgrad.studio.events import Events
+from handgrad.studio.programs import in_thread
+from handgrad.studio.runs import WatchedRun
+
+LOOK_AGAIN_S = 0.4
+MOST_POINTS = 3_000
+MOST_RUNS = 40
+
+
+class TrainingView:
+    """One or several runs, each with its parts or seeds, looked at again and again.
+
+    Its state has the `runs`, as `WatchedRun.to_json` says. The losses are asked for: all of a long run are too many.
+    """
+
+    name = "training"
+
+    def __init__(self, runs: Sequence[Path]):
+        """The run folders, in the order in which they are shown."""
+        self._copies = tempfile.TemporaryDirectory(prefix="handgrad-studio-", ignore_cleanup_errors=True)
+        self.runs: dict[str, WatchedRun] = {}
+        self._asked = Asked()
+        self._one_by_one = ThreadPoolExecutor(1)
+        for folder in runs:
+            self._add(folder, folder.name or str(folder.resolve()), None)
+
+    async def run(self, events: Events) -> None:
+        """Publish what has changed in the run folders, every now and then."""
+        self._asked.warm()
+        try:
+            while True:
+                if await in_thread(self._look):
+                    events.publish(self.name, {"runs": [run.to_json() for run in self.runs.values()]})
+                await asyncio.sleep(LOOK_AGAIN_S)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the process that answers, and remove the copies."""
+        self._asked.close()
+        self._one_by_one.shutdown(wait=False, cancel_futures=True)
+        self._copies.cleanup()
+
+    async def ask(self, question: dict[str, Any]) -> Any:
+        """The losses of runs, or what a checkpoint makes of something."""
+        match question:
+            case {"what": "curves", "runs": list(runs)}:
+                return await in_thread(self._curves, runs, question)
+            case {"what": str(), "run": str(run), "checkpoint": str(checkpoint)}:
+                asked = self._answer, self._run(run), checkpoint, question
+                return await asyncio.get_running_loop().run_in_executor(self._one_by_one, *asked)
+        raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def _add(self, folder: Path, name: str, parent: str | None) -> None:
+        number = str(len(self.runs))
+        self.runs[number] = WatchedRun(number, folder, name, parent, Path(self._copies.name, number))
+
+    def _look(self) -> bool:
+        changed = [run.look() for run in list(self.runs.values())]
+        known = {run.folder for run in self.runs.values()}
+        for run in list(self.runs.values()):
+            for name, folder in run.children:
+                if folder not in known and len(self.runs) < MOST_RUNS:
+                    self._add(folder, f"{run.name}/{name}", run.id)
+                    changed.append(self.runs[str(len(self.runs) - 1)].look())
+        return any(changed)
+
+    def _run(self, number: Any) -> WatchedRun:
+        run = self.runs.get(str(number))
+        if run is None:
+            raise HandgradError("there is no such run", got=number)
+        return run
+
+    def _answer(self, run: WatchedRun, checkpoint: str, question: dict[str, Any]) -> Any:
+        """What a checkpoint makes of a question; asked again where its copy was replaced meanwhile by a newer one."""
+        while True:
+            there = run.checkpoints
+            chosen = next((one for one in there if one.id == checkpoint), None)
+            if chosen is None:
+                return {"without": "This checkpoint was let go: of many only some are kept."}
+            try:
+                return self._asked.ask(chosen, question, there)
+            except HandgradError:
+                if chosen.folder.is_dir():
+                    raise
+
+    def _curves(self, numbers: list[Any], question: dict[str, Any]) -> dict[str, Any]:
+        losses = {number: self._run(number).losses for number in numbers}
+        last = max((one.last for one in losses.values()), default=1)
+        first, stop = _number(question.get("first"), 1), _number(question.get("last"), last)
+        points = int(min(max(_number(question.get("points"), 400), 2), MOST_POINTS))
+        return {number: drawn(one, first, stop, points, question.get("log") is True) for number, one in losses.items()}
+
+
+def _number(given: Any, otherwise: float) -> float:
+    return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else float(otherwise)
