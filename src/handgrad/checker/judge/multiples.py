@@ -40,7 +40,8 @@ def _places(judgements: Iterable[Judgement]) -> set[Place]:
 
 def _factors(found: Interpretation, first: Judgement) -> list[float]:
     """What a wrong line, or those that use what it makes, may be understood to multiply by."""
-    if first.chain.name in found.region.scales or not _is_used(found, first):
+    returned = first.chain.last.statement.only_moves  # for whoever called, and so what it is called
+    if returned or first.chain.name in found.region.scales or not _is_used(found, first):
         return []
     own, tolerance = _ratio(first, found.judge.truth.tolerance), found.judge.truth.tolerance
     readers = [_ratio(j, tolerance) for j in found.readers(first.chain.name) if j in found.wrong]
