@@ -58,6 +58,8 @@ def _others(found: Interpretation) -> list[Value]:
     if len(taken) != 1:
         return []
     (loss,) = taken
+    if loss.names.keys() & found.judge.trace.certain:
+        return []
     apart = (one for one in truth.losses(truth.forward) if one is not loss and one.step)
     return [
         one for one in apart if one not in truth.forward.ancestors(loss) and loss not in truth.forward.ancestors(one)
