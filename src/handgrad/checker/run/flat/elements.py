@@ -107,7 +107,8 @@ class Elements:
         names = {n: v for n, v in self.namespace.items() if not n.startswith(("__", f"items{DOT}"))}
         for name in sorted(names, key=lambda n: DOT in n):
             node = ast.Name(name, ast.Load())
-            inside = attributes(names[name]) if self.entries.is_users(names[name]) else {}
+            users = self.entries.is_users(names[name])
+            inside = {k: v for k, v in attributes(names[name]).items() if not k.startswith("_")} if users else {}
             places = [(node, bare(name), names[name])]
             places += [(ast.Attribute(node, key, ast.Load()), key, held) for key, held in inside.items()]
             for place, word, holder in places:
