@@ -159,6 +159,14 @@ def _simple(node: ast.stmt, functions: tuple[str, ...]) -> Iterator[tuple[ast.st
                 yield from _simple(part, inside)
 
 
+def refused(source: Source) -> Iterator[Unjudged]:
+    """The lines that Python refuses and that are spelled like gradients."""
+    for fault in source.faults:
+        found = re.match(r"(\w+)(\[.*\])?\s*[-+*/@]?=", fault.text)
+        if found and seems_a_gradient(found[1]):
+            yield Unjudged(found[1], fault.place, "Python refuses this line")
+
+
 def in_functions(trace: Trace) -> Iterator[Unjudged]:
     """The calls of functions that store gradients where only their own lines can be seen to."""
     for place, name in trace.not_entered.items():
