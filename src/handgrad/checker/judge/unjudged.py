@@ -29,7 +29,7 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     """The gradients of one region that are neither judged nor part of what makes a judged one."""
     made = {(step, chain.name) for chain in found.chains for step in chain.steps}
     used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
-    left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
+    left = mappings.unjudged(found.judge, {chain.name for chain in found.chains})
     finished = {(chain.last, chain.name) for chain in found.replaced}
     values = [step.after.get(name) for step, name in made | finished]
     replaced = {(step.index, chain.name) for chain in found.replaced for step in chain.steps}

@@ -75,11 +75,12 @@ def key_of(node: Any) -> str | None:
 
 
 _WORDS = (
-    "data|date|debug|decay|decod|decision|deep|default|degree|del|delay|delta|demo|den|dense|denom|dep|depth|deriv|desc|"
-    "dest|det|dev|diag|dict|diff|digit|dim|dir|discount|display|dist|div|doc|domain|done|dot|double|draw|drop|dtype|"
-    "dummy|dump|duration|dyn"
+    "data|dataset|dataloader|date|debug|decay|decayed|decode|decoded|decoder|decision|deep|default|degree|del|delay|delta|"
+    "demo|den|denom|denominator|dense|density|depth|deriv|derivative|desc|description|dest|det|dev|device|deviation|diag|"
+    "diagonal|dict|dictionary|diff|difference|digit|dim|dimension|dir|direction|discount|discounted|display|dist|distance|"
+    "distribution|div|divisor|doc|domain|done|dot|double|draw|drawn|drop|dropout|dropped|dtype|dummy|dump|duration|dynamics"
 )
-_NO_GRADIENT = re.compile(rf"({_WORDS})([a-z]*)(s?\d*|_.*)$")
+_NO_GRADIENT = re.compile(rf"({_WORDS})(s?\d*|_.*)$")
 _MADE_OF_ONE = re.compile(
     r"(^|_)(clip\w*|clamp\w*|norms?|mean|avg|std|sum|max|min|total|copy|old|prev\w*|new|ref\w*|num\w*|approx|auto\w*|"
     r"torch|pt|true|expected|check|hist\w*|list|error|err|diff|ratio|rel|abs|scaled?|size|shape|cmp)(_|$)"
@@ -89,7 +90,7 @@ _MADE_OF_ONE = re.compile(
 def seems_a_gradient(name: str) -> bool:
     """Whether a name is spelled like the gradient of something, known or not, and like no word of another meaning.
 
-    >>> [seems_a_gradient(name) for name in ("dW2", "deprobs", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
+    >>> [seems_a_gradient(name) for name in ("dW2", "delogits", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
     [True, True, True, False, False, False, False]
     """
     name = bare(name).rpartition(DOT)[2]
