@@ -142,7 +142,8 @@ class Words:
     def __init__(self, source: Source):
         """Read the program; `leading` are the functions through which those that compute gradients are called.
 
-        `storing` are those that put gradients into entries or attributes.
+        `storing` are those that put gradients into entries or attributes, `beside` the lists that are written where
+        they are gone through with others.
         """
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.known = {word for node in nodes for word in _written(node)}
@@ -158,6 +159,7 @@ class Words:
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
         self.uses_modules = any(map(_is_of_torch_nn, nodes))
+        self.beside = [a.elts for n in nodes for a in _zipped(n) if isinstance(a, ast.List | ast.Tuple)]
 
     def is_loss(self, name: str) -> bool:
         """Whether the name is that of a loss."""
@@ -242,6 +244,11 @@ def _holder(node: Any) -> ast.expr:
 def _is_a_backward_half(node: ast.FunctionDef) -> bool:
     """Whether a function that is called like one is handed a gradient, as in `backward(dout, cache)`."""
     return bool(_BACKWARD.search(node.name)) and any(seems_a_gradient(argument.arg) for argument in node.args.args)
+
+
+def _zipped(node: ast.AST) -> list[ast.expr]:
+    """What is gone through side by side, as in `for p, grad in zip([W, b], grads)`."""
+    return node.args if isinstance(node, ast.Call) and called_name(node) == "zip" else []
 
 
 def _is_of_torch_nn(node: ast.AST) -> bool:

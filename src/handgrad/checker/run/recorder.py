@@ -139,7 +139,9 @@ class Recorder:
             n for n in found.changes & set(after) if n in written or not _counts_changes(step.statement, namespace[n])
         }
         changed = written | touched | shown
-        holders = {id(v) for n in changed - step.binds if is_object(v := namespace.get(n)) or isinstance(v, list | dict)}
+        holders = {
+            id(v) for n in changed - step.binds if is_object(v := namespace.get(n)) or isinstance(v, list | dict)
+        }
         aliases = {n for n, v in namespace.items() if id(v) in holders} if holders else set()
         step.changes = (changed | aliases) - step.binds
         if step.error:

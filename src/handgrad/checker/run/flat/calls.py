@@ -71,7 +71,7 @@ class Flattener:
         self.words = Words(source)
         self.active = self.words.in_entries_or_calls or self.words.uses_modules
         self.entries = Entries(machine)
-        self.elements = Elements(self.entries)
+        self.elements = Elements(self.entries, self.words.beside)
         self.parameters = Parameters(self.entries)
         self._compared = compared(source.statements)
         self.scopes: list[Scope] = []
