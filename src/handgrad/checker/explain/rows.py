@@ -185,10 +185,9 @@ class Rows:
         """What is left over as the user would spell it, as far as that can be done."""
         if left is None:
             return None
-        formula, path = (self._sayable(text, statement) for text in (left.formula, left.path))
-        if formula is None or path is None:
-            return None
-        return replace(left, formula=formula, path=path, times=self.trace.shown(left.times))
+        formula, path, times = (self._sayable(text, statement) for text in (left.formula, left.path, left.times))
+        sayable = formula is not None and path is not None and times is not None
+        return replace(left, formula=formula, path=path, times=times) if sayable else None
 
     def _sayable(self, text: str | None, statement: Statement) -> str | None:
         """A text as the user would spell it; None where it has local names of other calls."""

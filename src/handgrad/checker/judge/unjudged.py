@@ -62,7 +62,8 @@ def _is_one(value: Any, judged: Any) -> bool:
     """Whether this is a judged gradient under another name, such as that inside of the function that returns it."""
     if value is judged or not (is_float(value) and is_float(judged)):
         return value is judged and value is not None
-    return value.dim() > 0 and value.shape == judged.shape and torch.equal(value, judged)
+    alike = value.dim() > 0 and value.shape == judged.shape and value.layout is judged.layout is torch.strided
+    return alike and torch.equal(value, judged)
 
 
 def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:

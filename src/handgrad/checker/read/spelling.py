@@ -192,7 +192,10 @@ class Words:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILLING:
             return self._is_container(node.func.value)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            return key_of(node) is None and self._is_container(node.value)
+            holder = node.value
+            while isinstance(holder, ast.Subscript) and key_of(holder) is None:  # self.grads[0][...] = dW
+                holder = holder.value
+            return key_of(node) is None and self._is_container(holder)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.ListComp | ast.DictComp):
             value: Any = node.value
             parts = value.elts if isinstance(value, ast.List) else [getattr(value, "elt", None) or value.value]
