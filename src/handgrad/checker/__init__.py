@@ -9,7 +9,7 @@ import torch
 
 from handgrad.checker.faces.functions import check_autograd_function, check_pair
 from handgrad.checker.guard import guarded
-from handgrad.checker.inspection import CheckError, check_file
+from handgrad.checker.inspection import CheckError
 from handgrad.checker.read.source import SourceError
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport, WrongGradientError
 
@@ -54,7 +54,9 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
         ['w']
     """
     if isinstance(subject, str | Path):
-        return check_file(Path(subject), *args, **options)
+        from handgrad.checker.faces.calls import check_program
+
+        return check_program(Path(subject), *args, **options)
     subject = getattr(subject, "__self__", subject) if getattr(subject, "__name__", "") == "apply" else subject
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
         return _checked(check_autograd_function, subject, *args, **options)

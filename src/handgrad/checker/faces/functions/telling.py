@@ -17,7 +17,6 @@ from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
-
 COARSE = 0.01
 """The part of the largest element up to which a difference may be one of precision."""
 
