@@ -20,7 +20,7 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report, VariableReport, Unjudged
+from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Region, Trace
@@ -61,7 +61,7 @@ def check_file(
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
         if not imports(source, "torch"):
-            machine.follow_arrays()
+            machine.follow_arrays(any(re.search(r"float(16|32)|half|single", s.text) for s in source.statements))
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
@@ -122,7 +122,7 @@ def check_source(
     judged = [row for row in report.variables if row.place]
     if machine.follows_arrays and judged and not (loss or trace.evident) and not any(map(_seems_right, judged)):
         raise CheckError(
-            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other number is known for the loss",
+            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other number may be the loss",
             where=where,
             next_step="Call it loss, or give its name with --loss NAME.",
         )
