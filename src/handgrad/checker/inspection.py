@@ -122,7 +122,7 @@ def check_source(
     judged = [row for row in report.variables if row.place]
     if machine.follows_arrays and judged and not (loss or trace.evident) and not any(map(_seems_right, judged)):
         raise CheckError(
-            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other number may be the loss",
+            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other loss is known",
             where=where,
             next_step="Call it loss, or give its name with --loss NAME.",
         )

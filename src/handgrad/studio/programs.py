@@ -97,10 +97,10 @@ class Program(Worker):
         >>> _ = file.write_text('''import torch
         ... x = torch.randn(3, requires_grad=True)
         ... loss = (x**2).sum()
-        ... dx = 3 * x''')
+        ... dx = 2 * x''')
         >>> program = Program(file, loss=None, data=None, timeout=10.0)
         >>> program.judged()["summary"]
-        '0 of 1 gradient is right; 1 line is at fault.'
+        'The gradient is right.'
         >>> program.close()
     """
 

@@ -250,7 +250,9 @@ class Machine:
             return found
 
         quiet.update(__import__=importing, float=Float)
-        self.namespace["__arrays__"] = self.follows_arrays = True
+        given = {name: modules.taken(value) for name, value in self.namespace.items() if name != "__builtins__"}
+        self.namespace.update(given, __arrays__=True)
+        self.follows_arrays = True
 
     @property
     def real_modules(self) -> dict[str, Any]:
