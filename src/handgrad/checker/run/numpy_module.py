@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 import torch._numpy as layer
 
 from handgrad.checker.run.arrays import Array, array, raw, wrapped
@@ -241,7 +242,7 @@ class Modules:
             return type(value)(map(self.taken, value))
         if type(value) is dict:
             return {key: self.taken(held) for key, held in value.items()}
-        return wrapped(value)
+        return value.as_subclass(Array) if isinstance(value, torch.Tensor) else wrapped(value)
 
 
 def lifted(value: Any) -> Any:
