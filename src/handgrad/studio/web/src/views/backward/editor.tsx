@@ -68,7 +68,10 @@ export function Editor({ document, steps, hazards, step, go, repair, editable }:
     const view = step && views.current.get(step.cell);
     if (view && line && line <= view.state.doc.lines) {
       centre(scroller.current!, view, line);
+      const again = setTimeout(() => scroller.current && centre(scroller.current, view, line), 120); // heights are known
+      return () => clearTimeout(again);
     }
+    return undefined;
   }, [steps, hazards, step, document]);
 
   useEffect(() => {

@@ -23,7 +23,7 @@ export function Graph({ graph, steps, step, products, go }: Props) {
   /** The data: nobody asks for their gradients. */
   const unasked = new Set(nodes.flatMap(({ id, kind }) => (kind === "input" && !marks.has(id) ? [id] : [])));
   const widths = useMemo(() => widthsOf(edges), [edges]);
-  const [zoom, setZoom] = useState(() => Math.min(Math.max((0.38 * innerHeight) / placed.height, 0.75), 1));
+  const [zoom, setZoom] = useState(() => Math.min(Math.max(Math.min(0.38 * innerHeight, 300) / placed.height, 0.75), 1));
   const pane = useRef<HTMLDivElement>(null);
   const current = step?.node;
   const undone = new Set(step?.undoes);
