@@ -178,6 +178,22 @@ def test_a_counted_model_says_what_it_does_not_have(text, tmp_path, page):
         assert page.problems == []
 
 
+@pytest.mark.slow
+def test_a_run_is_sent_as_a_file(run, tmp_path, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--html", str(tmp_path / "run.html")]
+    subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    page.goto((tmp_path / "run.html").as_uri())
+    page.wait_for_selector(".layers tbody tr")
+    page.wait_for_selector(".head canvas")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".scrubber-said:has-text('before the first step')")
+    page.wait_for_selector(".samples-column.here li")
+    page.check(".check input")
+    assert page.locator(".note").count() == 0
+    assert page.locator(".prompt input").count() == 0
+    assert page.problems == []
+
+
 @pytest.mark.parametrize("words", [["nowhere"], ["a.py", "b.py"], ["."]])
 def test_what_cannot_be_shown_is_refused(tmp_path, words, run):
     shutil.copytree(run, tmp_path / "one")

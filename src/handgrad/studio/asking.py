@@ -37,7 +37,7 @@ class Asked:
         Raises:
             HandgradError: the question makes no sense, or what it is about cannot be read.
         """
-        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "newest": there[-1]})
+        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "there": list(there)})
         if "refused" in answer:
             raise HandgradError(answer["refused"].rstrip("."))
         return answer

@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import unicodedata
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -34,13 +35,15 @@ def live(connection: Connection) -> None:
             asked = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send_bytes(_answered(encoded(asked["question"]), asked["checkpoint"], asked["newest"]))
+        question, checkpoint, there = asked["question"], asked["checkpoint"], tuple(asked["there"])
+        beside = there if question.get("what") in ("letters", "updates") else ()
+        connection.send_bytes(_answered(encoded(question), checkpoint, beside))
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _answered(question: str, checkpoint: Checkpoint, newest: Checkpoint) -> bytes:
+def _answered(question: str, checkpoint: Checkpoint, there: tuple[Checkpoint, ...]) -> bytes:
     try:
-        return encoded(answer(json.loads(question), checkpoint, newest)).encode()
+        return encoded(answer(json.loads(question), checkpoint, there)).encode()
     except ModuleNotFoundError as error:
         return encoded({"without": f"This needs {error.name}: pip install 'handgrad[torch]'."}).encode()
     except HandgradError as error:
@@ -49,8 +52,13 @@ def _answered(question: str, checkpoint: Checkpoint, newest: Checkpoint) -> byte
         return encoded({"refused": f"This cannot be shown: {type(error).__name__}: {error}"}).encode()
 
 
-def answer(question: dict[str, Any], checkpoint: Checkpoint, newest: Checkpoint) -> dict[str, Any]:
+def answer(question: dict[str, Any], checkpoint: Checkpoint, there: Sequence[Checkpoint] = ()) -> dict[str, Any]:
     """The answer to one question of the page; `without` is a sentence in the place of what a model does not have.
+
+    Args:
+        question: by its `what`.
+        checkpoint: that it is about.
+        there: all that there are of its run, for pictures that have to do with several.
 
     Raises:
         HandgradError: a question that makes no sense, or a checkpoint that cannot be read.
@@ -61,11 +69,15 @@ def answer(question: dict[str, Any], checkpoint: Checkpoint, newest: Checkpoint)
         case {"what": "next", "prompt": str(prompt)}:
             return next_letters(model_of(checkpoint), prompt, choice_of(_drawing(question)))
         case {"what": "letters"}:
-            return letters(model_of(checkpoint), model_of(newest))
+            return letters(model_of(checkpoint), model_of(there[-1] if there else checkpoint))
         case {"what": "layers"}:
             from handgrad.studio.layers import layers
 
             return layers(checkpoint)
+        case {"what": "updates"}:
+            from handgrad.studio.updates import ratios
+
+            return ratios(there)
         case {"what": "attention", "line": str(line)}:
             from handgrad.studio.layers import attention
 
@@ -140,7 +152,7 @@ def _components(table: np.ndarray) -> tuple[np.ndarray, float]:
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1]))), share
 
 
-@functools.lru_cache(maxsize=KEPT)
+@functools.lru_cache(maxsize=24)
 def model_of(checkpoint: Checkpoint) -> Model:
     """The model of a checkpoint, its statistics of batch norm measured as while it was trained.
 
@@ -148,7 +160,7 @@ def model_of(checkpoint: Checkpoint) -> Model:
         RunError: the copy is damaged.
         CorpusError: the text is gone that these statistics need.
     """
-    if checkpoint.which == "model":
+    if checkpoint.which == "model" or checkpoint.kept:
         return folders.load(checkpoint.folder)
     settings, state = folders.read_settings(checkpoint.folder), state_of(checkpoint)
     network, parameters, buffers = settings.model, dict(state.parameters), {}
