@@ -20,7 +20,7 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report, Unjudged
+from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Region, Trace
@@ -119,9 +119,20 @@ def check_source(
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
     report.notes += map(str, report.unjudged)
-    if not any(row.place for row in report.variables):
+    judged = [row for row in report.variables if row.place]
+    if machine.follows_arrays and judged and not (loss or trace.evident) and not any(map(_seems_right, judged)):
+        raise CheckError(
+            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other loss is known",
+            where=where,
+            next_step="Call it loss, or give its name with --loss NAME.",
+        )
+    if not judged:
         _explain_nothing(source, trace, report, loss)
     return report
+
+
+def _seems_right(row: VariableReport) -> bool:
+    return row.verdict in ("exact", "close", "shape")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from handgrad.checker.judge import mappings
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
-from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
+from handgrad.checker.read.spelling import Words, bare, is_difference_quotient, number_of, seems_a_gradient
 from handgrad.checker.report import Unjudged
 from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace
@@ -22,7 +22,8 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     made = {(step, chain.name) for chain in found.chains for step in chain.steps}
     used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
     left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
-    values = [step.after.get(name) for step, name in made]
+    finished = {(chain.last, chain.name) for chain in found.replaced}
+    values = [step.after.get(name) for step, name in made | finished]
     replaced = {(step.index, chain.name) for chain in found.replaced for step in chain.steps}
     replaced |= {(step.index, name) for step in found.region.steps for name in step.turns}
     given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
@@ -53,7 +54,8 @@ def _is_one(value: Any, judged: Any) -> bool:
     """Whether this is a judged gradient under another name, such as that inside of the function that returns it."""
     if value is judged or not (is_float(value) and is_float(judged)):
         return value is judged and value is not None
-    return value.dim() > 0 and value.shape == judged.shape and torch.equal(value, judged)
+    alike = value.dim() > 0 and value.shape == judged.shape and value.layout is judged.layout is torch.strided
+    return alike and torch.equal(value, judged)
 
 
 def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:
@@ -77,6 +79,8 @@ def _seems(name: str, step: Step) -> bool:
 def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
+    if is_difference_quotient(step.statement.node):
+        return "this is a difference quotient"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"

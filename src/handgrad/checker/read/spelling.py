@@ -98,6 +98,20 @@ def seems_a_gradient(name: str) -> bool:
     return bool(re.match(r"d\w|(grad|gradient)_\w|\w+_grad$", name)) and not _NO_GRADIENT.match(name)
 
 
+def is_difference_quotient(node: ast.AST) -> bool:
+    """Whether an assignment is of `(f(x + h) - f(x)) / h`, which is a derivative but no gradient of the loss.
+
+    >>> is_difference_quotient(ast.parse("y_grad = (f(x + h) - f(x)) / h").body[0])
+    True
+    """
+    value = node.value if isinstance(node, ast.Assign) else None
+    if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and isinstance(value.left, ast.BinOp)):
+        return False
+    parts = (value.left.left, value.left.right)
+    names = [ast.unparse(part.func) for part in parts if isinstance(part, ast.Call)]
+    return isinstance(value.left.op, ast.Sub) and len(names) == 2 and names[0] == names[1]
+
+
 def is_dict_of_gradients(text: str) -> bool:
     """Whether a dict is called like one of gradients.
 
@@ -175,7 +189,10 @@ class Words:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILLING:
             return self._is_container(node.func.value)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            return key_of(node) is None and self._is_container(node.value)
+            holder = node.value
+            while isinstance(holder, ast.Subscript) and key_of(holder) is None:  # self.grads[0][...] = dW
+                holder = holder.value
+            return key_of(node) is None and self._is_container(holder)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.ListComp | ast.DictComp):
             value: Any = node.value
             parts = value.elts if isinstance(value, ast.List) else [getattr(value, "elt", None) or value.value]

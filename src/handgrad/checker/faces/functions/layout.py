@@ -25,7 +25,9 @@ from handgrad.checker.faces.functions.subjects import AutogradFunction
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.inspection import check_source
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement
+from handgrad.checker.read.spelling import DOT
 from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
 from handgrad.checker.run.values import is_float, is_object
@@ -63,9 +65,20 @@ class Layout:
             assert isinstance(self.subject, Pair)
             self._write_pair(self.subject, arguments)
         statements = [*self.definitions.statements, *self.statements]
-        closed = frozenset(self.names.values())
+        forward = next((s.node for s in self.definitions.statements if s.node.name == "forward"), None)
+        locals_ = (
+            set().union(*(uses(n).binds for n in forward.body), (a.arg for a in forward.args.args)) if forward else ()
+        )
+        closed = frozenset([*self.names.values(), *(f"{name}{DOT}0" for name in locals_)])  # of the first call
         source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
+
+    def _closed(self) -> Iterator[str]:
+        """The names that the backward half has no access to: those of the arguments, and of the first call's own."""
+        yield from self.names.values()
+        for node in (s.node for s in self.definitions.statements if s.node.name == "forward"):
+            names = {a.arg for a in node.args.args}.union(*(uses(part).binds for part in node.body))
+            yield from (f"{name}{DOT}0" for name in names)
 
     def _say(self, line: str) -> None:
         self.statements.append(Statement(ast.parse(line).body[0], line, Place(SYNTHETIC, 0), line))

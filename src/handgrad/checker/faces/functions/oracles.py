@@ -81,7 +81,7 @@ class ByAutograd:
         Raises:
             NotFollowedError: autograd does not see through it.
         """
-        self.tolerance = DOUBLE_TOLERANCE if laboratory.double else 1e-4
+        self.tolerance, self.noise = (DOUBLE_TOLERANCE, 1e-11) if laboratory.double else (1e-4, 1e-6)
         with _modes_ignored():
             self.outputs, self.leaves = laboratory.traced(values, reference)
         if not any(t.requires_grad for t in self.outputs):
@@ -101,6 +101,8 @@ class ByAutograd:
         except RuntimeError as error:
             raise NotFollowedError from error
         made = dict(zip(leaves, found, strict=True))
+        if all(gradient is None for gradient in found) and len(pairs) == len(self.outputs):
+            raise NotFollowedError
         return {o: torch.zeros_like(leaf) if (g := made.get(o)) is None else g for o, leaf in self.leaves.items()}
 
 
@@ -136,6 +138,7 @@ class ByDifferences:
                 next_step="Give reference=fn, a function in PyTorch that computes the same.",
             )
         self.step, self.tolerance = kept
+        self.noise = self.tolerance / 10
         self.note = (
             "autograd cannot follow the forward function, so that its derivative is taken by central differences."
         )

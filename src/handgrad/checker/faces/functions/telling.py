@@ -17,6 +17,9 @@ from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
+COARSE = 0.01
+"""The part of the largest element up to which a difference may be one of precision."""
+
 
 def told(verdict: Verdict, strict: bool) -> Report:
     """The report on what was found of the two functions as they are, without a line to blame."""
@@ -75,7 +78,7 @@ def _in_own_precision(verdict: Verdict) -> dict[Input, tuple[Tensor, Tensor]]:
 def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
     """What the values alone say."""
     one, got, want, upstream = found.one, found.got, found.want, found.upstream
-    if found.fault == "missing":
+    if found.fault == "missing" and not (upstream and upstream.words):
         return Diagnosis("missing", fact="unwritten", about=(one.gradient,))
     if found.fault == "shape" and got is not None:
         about = (str(tuple(got.shape)), one.text, str(tuple(want.shape)))
@@ -115,6 +118,9 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
         return "unknown", "zero"
     if aligned is not None and not bool(torch.isfinite(aligned).all()):
         return "unknown", "not finite"
+    off = float((aligned - want).abs().max() / want.abs().max()) if aligned is not None else 1.0
+    if off < COARSE:
+        return "unknown", "coarse", f"{off:.2%}"
     wrong = (aligned - want).abs() > 1e-6 * want.abs().max() if aligned is not None else None
     if wrong is not None and 0 < int(wrong.sum()) <= wrong.numel() // 2:
         where = tuple(wrong.nonzero()[0].tolist())

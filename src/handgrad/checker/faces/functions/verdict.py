@@ -30,6 +30,7 @@ class Trial:
         self.notes: list[str] = []
         self.raised: list[Raised] = []
         self.own: Values = {one: one.value for one in [*subject.inputs, *subject.world.objects]}
+        self.wanted: set[Input] | None = None
         self.laboratory = self._laboratory()
         self.outputs = self._outputs()
         self.loose = False
@@ -49,21 +50,30 @@ class Trial:
     # --- how it can be run -----------------------------------------------------------------------------------------
 
     def _laboratory(self) -> Laboratory:
-        """In float64, or where that raises and the code's own precision does not, in that one."""
-        laboratory = Laboratory(self.subject)
-        try:
-            laboratory.gradients(self.own, RANDOM)
-        except Refused:
-            return laboratory
-        except Exception as error:
-            plain = Laboratory(self.subject, double=False)
-            try:
-                plain.gradients(self.own, RANDOM)
-            except Exception:
+        """In float64, or where that raises and the code's own precision does not, in that one.
+
+        Where both do, some of the inputs may be of those that must not need a gradient, such as a mask.
+        """
+        inputs = set(self.subject.inputs)
+        asked = {one for one in inputs if one.value.requires_grad}
+        fewer = [asked, *(inputs - {one} for one in self.subject.inputs)] if self.subject.engine else []
+        first: BaseException | None = None
+        for wanted in (None, *(some for some in fewer if some and some != inputs)):
+            for double in (True, False):
+                laboratory = Laboratory(self.subject, double)
+                try:
+                    laboratory.gradients(self.own, RANDOM, wanted)
+                except Refused:
+                    return laboratory
+                except Exception as error:
+                    first = first or error
+                    continue
+                self.wanted = wanted
+                if not double and first is not None:
+                    note = f"judged in the dtype that is given, since in float64 it raises {said(first)}"
+                    self.notes += [note]
                 return laboratory
-            self.notes.append(f"judged in the dtype that is given, since in float64 it raises {said(error)}")
-            return plain
-        return laboratory
+        return Laboratory(self.subject)
 
     def _outputs(self) -> list[Tensor]:
         try:
@@ -114,6 +124,8 @@ class Trial:
         if oracle.note and oracle.note not in verdict.notes:
             verdict.notes.append(oracle.note)
         for upstream in upstreams(self.subject, self.outputs):
+            if upstream.wanted and self.wanted is not None and not upstream.wanted <= self.wanted:
+                continue
             got = self._gradients(self.own, upstream, verdict)
             if got is None and upstream.kind == "random":
                 return
@@ -128,7 +140,7 @@ class Trial:
                     if fault:
                         verdict.findings[one] = Finding(one, as_tensor(got[one], want[one]), want[one], fault, upstream)
             if upstream.kind == "random" and verdict.wrong and isinstance(oracle, ByAutograd):
-                self._acquit(upstream, verdict)
+                oracle = self._acquitting(upstream, verdict) or oracle
 
     def _begin(self, got: dict[Input, Tensor], want: Values, verdict: Verdict) -> None:
         """Which inputs are judged: those a gradient came for, and those whose gradient is not zero."""
@@ -136,7 +148,9 @@ class Trial:
         some = any(value is not None for value in got.values())
         for one in subject.inputs:
             value, zero = got.get(one), not bool(want[one].any())
-            if value is None and zero and some:
+            if self.wanted is not None and one not in self.wanted:
+                verdict.unjudged.append(one.text)
+            elif value is None and zero and some:
                 verdict.findings[one] = Finding(one, torch.zeros_like(want[one]), want[one])
                 got.pop(one, None)
             elif value is None and some and self._is_excused(one):
@@ -159,7 +173,7 @@ class Trial:
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
         try:
-            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else self.wanted)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -192,11 +206,11 @@ class Trial:
         rtol, atol = self.options.rtol, self.options.atol
         if rtol is not None or atol is not None:
             return torch.allclose(got.to(want.dtype), want, rtol or 0.0, atol or 0.0, equal_nan=True)
-        noise = (1e-11 if self.laboratory.double else 1e-6) * max(1.0, *map(size_of, all_.values()))
+        largest = max(1.0, *map(size_of, all_.values()))
         apart, size = distance(got, want), size_of(want)
-        if apart <= oracle.tolerance * size + noise:
+        if apart <= oracle.tolerance * size + oracle.noise * largest:
             return True
-        return apart <= SINGLE * size + noise and self._computes_in_single()
+        return apart <= SINGLE * size + 1e-6 * largest and self._computes_in_single()
 
     def _computes_in_single(self) -> bool:
         """Whether it rounds to float32 inside, so that three times the upstream is not three times the result."""
@@ -206,7 +220,7 @@ class Trial:
 
         if not self.loose:
             try:
-                once, thrice = self.laboratory.gradients(self.own, RANDOM), self.laboratory.gradients(self.own, tripled)
+                once, thrice = (self.laboratory.gradients(self.own, up, self.wanted) for up in (RANDOM, tripled))
             except Exception:
                 return False
             for one, a in once.items():
@@ -216,25 +230,22 @@ class Trial:
                     self.loose = self.loose or float((3 * a - b).abs().max()) > 1e-10 * size > 0
         return self.loose
 
-    def _acquit(self, upstream: Upstream, verdict: Verdict) -> None:
+    def _acquitting(self, upstream: Upstream, verdict: Verdict) -> ByDifferences | None:
         """Where autograd is misled, by `detach` or a Function inside, what the values themselves change by counts."""
         if self.options.reference is not None or verdict.laboratory.double is False:
-            return
+            return None
         try:
             differences = ByDifferences(self.laboratory, self.own)
-            got = self.laboratory.gradients(self.own, upstream)
+            got = self.laboratory.gradients(self.own, upstream, self.wanted)
             want = differences.gradients(upstream(self.outputs))
         except Exception:
-            return
-        for found in verdict.wrong:
-            one = found.one
-            if self._fault(got.get(one), want[one], want, differences) is None:
-                verdict.findings[one] = replace(found, fault=None, want=want[one], upstream=None)
-                note = (
-                    "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
-                )
-                if note not in verdict.notes:
-                    verdict.notes.append(note)
+            return None
+        right = [f.one for f in verdict.wrong if self._fault(got.get(f.one), want[f.one], want, differences) is None]
+        for one in right:
+            verdict.findings[one] = replace(verdict.findings[one], fault=None, want=want[one], upstream=None)
+        note = "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
+        verdict.notes += [note] if right and note not in verdict.notes else []
+        return differences if right else None
 
     def _judge_twice(self, oracle: Oracle, verdict: Verdict) -> None:
         if not isinstance(oracle, ByAutograd):
@@ -261,7 +272,7 @@ class Trial:
         known = [(one.text, values[one].shape) for one in values if one in verdict.findings]
         words = "the sizes are distinct: " + ", ".join(f"{t} of {'×'.join(map(str, shape))}" for t, shape in known)
         try:
-            got = self.laboratory.gradients(values, RANDOM)
+            got = self.laboratory.gradients(values, RANDOM, self.wanted)
         except Exception as error:
             verdict.raised.append(Raised(self.subject.line_in(error), said(error), words))
             return
