@@ -61,7 +61,7 @@ def check_file(
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
         if not imports(source, "torch"):
-            machine.follow_arrays()
+            machine.follow_arrays(any(re.search(r"float(16|32)|half|single", s.text) for s in source.statements))
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
