@@ -317,6 +317,27 @@ def detached_backward(ctx, g):
     return 2 * x * g
 
 
+def squared(ctx, x):
+    ctx.save_for_backward(x)
+    return x**2
+
+
+def squared_backward_in_place_of_the_input(ctx, g):
+    (x,) = ctx.saved_tensors
+    return x.mul_(2) * g
+
+
+def squared_backward_in_place_of_the_upstream(ctx, g):
+    (x,) = ctx.saved_tensors
+    return g.mul_(2 * x)
+
+
+def softmax_backward_in_place(dout, out):
+    d = out
+    d *= dout - (dout * out).sum(1, keepdim=True)
+    return d
+
+
 class OfClasses(Function):
     @classmethod
     def forward(cls, ctx, x):
@@ -411,6 +432,11 @@ CASES = [
         ("b alone",),
     ),
     Case("detached-inside", (function(detached, detached_backward), X), True, ("autograd sees another gradient",)),
+    Case(
+        "input-changed", (function(squared, squared_backward_in_place_of_the_input), X), False, ("changes x in place",)
+    ),
+    Case("upstream-changed", (function(squared, squared_backward_in_place_of_the_upstream), X), False, ("in place",)),
+    Case("output-changed", (softmax_in_place, softmax_backward_in_place, X), False, ("changes the output in place",)),
     Case("classmethods", (OfClasses, X), False, ("return x * g", "scale")),
     Case("operator", (cube, randn(4), 2.0), False, ("return 3 * x * g * ctx.k, None",)),
     Case("rtol", (function(cubed, cubed_backward_coarse), X, X + 1), True, options={"rtol": 0.01}),

@@ -171,7 +171,7 @@ class Trial:
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
         try:
-            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            got = self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -180,13 +180,22 @@ class Trial:
             raise
         except (Exception, SystemExit) as error:
             raised = Raised(self.subject.line_in(error), said(error), upstream.words)
-        loud = self.subject.engine or upstream.kind == "random"
-        known = [*verdict.raised, *(r for r in verdict.raised)]
-        if not loud:
+        else:
+            if (changed := self.laboratory.changed) is None:
+                return got
+            message = f"backward changes {changed} in place, which is not its own; work on a copy"
+            self._tell(Raised(self.subject.returns, message), verdict)
+            return got
+        if self.subject.engine or upstream.kind == "random":
+            self._tell(raised, verdict)
+        else:
             verdict.notes.append(f"{raised}.")
-        elif not any(r.line == raised.line and r.message == raised.message for r in known):
-            verdict.raised.append(raised)
         return None
+
+    def _tell(self, raised: Raised, verdict: Verdict) -> None:
+        """Keep what is refused, once."""
+        if not any((known.line, known.message) == (raised.line, raised.message) for known in verdict.raised):
+            verdict.raised.append(raised)
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
