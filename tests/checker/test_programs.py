@@ -144,6 +144,8 @@ PROGRAMS = (
     Expected("half of a branch that is used",
              (f"{START}z = x * 2\na = z ** 2\nb = torch.tanh(z)\ns = a * b\nloss = s.sum()\n"
              "ds = torch.ones_like(s)\nda = ds * b\ndz = da * 2 * z\ndx = 2 * dz",), False, blamed=(("dz", 12),)),
+    Expected("a multiple that nobody makes up for", (f"{START}z = x * 2\na = z ** 2\nb = z ** 3\nloss = (a * b).sum()\n"
+             "da = b.clone()\ndz = da * 2 * z\ndx = 2 * dz",), False, blamed=(("dz", 10),)),
     Expected("indented cells", (NET, "    dh = 2 * h\n    dz = (1 - h) * dh"), False, blamed=(("dz", 2),)),
     Expected("a display of what is not there yet", (NET, "dh", BACKWARD, "dy"), judged=("dh", "dz", "dW"),
              notes=("cell 2, line 1: NameError",)),

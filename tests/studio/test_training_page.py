@@ -178,6 +178,32 @@ def test_a_counted_model_says_what_it_does_not_have(text, tmp_path, page):
         assert page.problems == []
 
 
+def test_ctrl_c_is_quiet_while_questions_wait(run, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    page.goto(re.search(r"http\S+", process.stdout.readline())[0])
+    page.wait_for_selector(".samples-column")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_run_is_sent_as_a_file(run, tmp_path, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--html", str(tmp_path / "run.html")]
+    subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    page.goto((tmp_path / "run.html").as_uri())
+    page.wait_for_selector(".layers tbody tr")
+    page.wait_for_selector(".head canvas")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".scrubber-said:has-text('before the first step')")
+    page.wait_for_selector(".samples-column.here li")
+    page.check(".check input")
+    assert page.locator(".note").count() == 0
+    assert page.locator(".prompt input").count() == 0
+    assert page.problems == []
+
+
 @pytest.mark.parametrize("words", [["nowhere"], ["a.py", "b.py"], ["."]])
 def test_what_cannot_be_shown_is_refused(tmp_path, words, run):
     shutil.copytree(run, tmp_path / "one")

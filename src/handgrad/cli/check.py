@@ -91,7 +91,7 @@ def main(words: list[str]) -> int | None:
         return call(check, "handgrad check", words)
     except (HandgradError, ImportError) as error:
         if (asked := _format(words)) == "json":
-            nothing: dict[str, list[str]] = {"variables": [], "hazards": [], "notes": []}
+            nothing: dict[str, list[str]] = {"variables": [], "hazards": [], "unjudged": [], "notes": []}
             _print_json({"loss": None, "right": False, **nothing, "errors": [str(error)]})
         elif asked in ("github", "sarif") and not isinstance(error, ImportError):
             from handgrad.checker import Report

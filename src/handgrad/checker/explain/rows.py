@@ -185,8 +185,9 @@ class Rows:
         """What is left over as the user would spell it, as far as that can be done."""
         if left is None:
             return None
-        formula, path = (self._sayable(text, statement) for text in (left.formula, left.path))
-        return replace(left, formula=formula, path=path) if formula is not None and path is not None else None
+        formula, path, times = (self._sayable(text, statement) for text in (left.formula, left.path, left.times))
+        sayable = formula is not None and path is not None and times is not None
+        return replace(left, formula=formula, path=path, times=times) if sayable else None
 
     def _sayable(self, text: str | None, statement: Statement) -> str | None:
         """A text as the user would spell it; None where it has local names of other calls."""
@@ -213,7 +214,7 @@ class Rows:
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
             return judgement.fault
-        if actual is None:
+        if actual is None or any(step.error for step in chain.steps):
             return "missing"
         if found.exact and found.same_shape:
             return "exact"

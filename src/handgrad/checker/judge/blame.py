@@ -220,7 +220,7 @@ class Judge:
 
     def _judges_in(self, resized: Resized) -> Iterator[tuple["Judge", Reduction]]:
         """Judges of the same region in other sizes, as far as its forward pass runs in them."""
-        for relations in RELATIONS if not self.region.scales else ():
+        for relations in RELATIONS if resized is enlarged or not self.region.scales else ():
             key = resized, relations
             if key not in self._resized:
                 reduction = resized(self.region, relations)

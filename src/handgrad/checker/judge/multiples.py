@@ -41,7 +41,7 @@ def _places(judgements: Iterable[Judgement]) -> set[Place]:
 def _factors(found: Interpretation, first: Judgement) -> list[float]:
     """What a wrong line, or those that use what it makes, may be understood to multiply by."""
     returned = first.chain.last.statement.only_moves  # for whoever called, and so what it is called
-    if returned or first.chain.name in found.region.scales or not _passes_on(found, first):
+    if returned or first.chain.name in found.region.scales or not _is_used(found, first):
         return []
     own, tolerance = _ratio(first, found.judge.truth.tolerance), found.judge.truth.tolerance
     readers = [_ratio(j, tolerance) for j in found.readers(first.chain.name) if j in found.wrong]
@@ -56,11 +56,21 @@ def _ratio(judgement: Judgement, tolerance: float) -> float | None:
     got = as_tensor(judgement.outcome.got, judgement.want)
     if got is None or got.is_complex() or got.shape != judgement.want.shape:
         return None
-    return constant_ratio(judgement.want, got, tolerance)
+    ratio = constant_ratio(judgement.want, got, tolerance)
+    return ratio if ratio is not None and _is_agreed(ratio) else None
+
+
+def _is_agreed(ratio: float) -> bool:
+    """Whether people may mean a number by a convention: a whole one, one over it, or a few times that."""
+    parts = (times * one for one in (ratio, 1 / ratio) for times in range(1, 5)) if ratio > 0 else ()
+    return any(part > 0.99 and abs(part - round(part)) < 1e-6 * part for part in parts)
 
 
 def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpretation | None:
-    """The judgements where a gradient is a multiple, and those that pass it on are too; None without any made right."""
+    """The judgements where a gradient is a multiple, and those that pass it on are too.
+
+    None where no line that makes up for it is right then.
+    """
     scales, made = {**found.region.scales, first.chain.name: factor}, dict[Judgement, Judgement]()
     for old in sorted(found.judgements, key=lambda one: one.chain.last.index):
         judge = _under(found, scales)
@@ -76,7 +86,7 @@ def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpret
             if other is not None and (other.fault is None or _serves(found, old, scales, more)):
                 new, scales = other, more
         made[old] = new
-    if not any(old.fault and not new.fault for old, new in made.items()):
+    if not any(old.fault and not new.fault and old.chain.name not in scales for old, new in made.items()):
         return None
     return found.under(_under(found, scales), (made.get(old, old) for old in found.judgements))
 
@@ -86,10 +96,14 @@ def _passes_on(found: Interpretation, judgement: Judgement) -> bool:
 
     That of a parameter, which is used for an update alone, has to be what it is called.
     """
-    same_line = [j for j in found.judgements if _line(j) == _line(judgement)]
-    return any(_is_for_others(found, one) for one in same_line) or bool(
-        _DATA.match(bare(judgement.chain.variable).rpartition(DOT)[2])
-    )
+    data = _DATA.match(bare(judgement.chain.variable).rpartition(DOT)[2])
+    return _is_used(found, judgement) or data is not None
+
+
+def _is_used(found: Interpretation, judgement: Judgement) -> bool:
+    """Whether others are made with a gradient, or with what its line makes: these alone tell that it is a multiple."""
+    same_line = (j for j in found.judgements if _line(j) == _line(judgement))
+    return any(_is_for_others(found, one) for one in same_line)
 
 
 def _line(judgement: Judgement) -> tuple[Place, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.read.spelling import LOSS
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.truth.reference import Value
 
@@ -37,6 +38,11 @@ def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:
         name = trace.shown(losses[0].name)
         others = ", ".join(other for loss in losses[1:] if (other := trace.shown(loss.name)) != name)
         yield f"{name} is taken to be the loss, not {others} (--loss NAME)."
+    elif others := _others(found):
+        loss = truth.located(found.chains[0])[0]
+        named = " or ".join(f"{trace.shown(one.name)} ({one.step.statement.place})" for one in others if one.step)
+        where = f" ({loss.step.statement.place})" if loss.step else ""
+        yield f"{trace.shown(loss.name)}{where} is taken to be the loss, not {named} (--loss NAME)."
     for whole in truth.wholes:
         known = set(trace.losses) - whole.names.keys()
         parts = [v for v in truth.forward.ancestors(whole) if v.names.keys() & known]
@@ -44,6 +50,20 @@ def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:
         if not truth.assumptions.wholes:
             one, other = other, one
         yield f"{one} is taken to be the loss, not {other} (--loss NAME)."
+
+
+def _others(found: Interpretation) -> list[Value]:
+    """The losses besides the one that all gradients belong to, which are neither a part of it nor made of it."""
+    truth = found.judge.truth
+    taken = {truth.located(chain)[0] for chain in found.chains}
+    if len(taken) != 1:
+        return []
+    (loss,) = taken
+    if not LOSS.search(loss.name) or loss.names.keys() & found.judge.trace.certain:  # more than its name tells
+        return []
+    within = truth.forward.ancestors
+    named = (one for one in truth.losses(truth.forward) if one is not loss and LOSS.search(one.name))
+    return [one for one in named if one not in within(loss) and loss not in within(one)]
 
 
 def _functions(found: Interpretation) -> Iterator[str]:

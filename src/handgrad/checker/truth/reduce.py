@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -146,7 +147,9 @@ def reduced(region: Region, relations: str, larger: bool = False) -> Reduction:
     found = {size for world in worlds for tensor in _tensors(world) for size in tensor.shape if size}
     sizes = (larger_sizes if larger else small_sizes)(found, relations)
     shrink = _Shrink(sizes)
-    small = Reduction(Region(shrink.world(region.start), begun=region.begun, reduced=True), sizes, {}, larger)
+    scales = {name: _resized(factor, sizes) for name, factor in region.scales.items()}
+    start = Region(shrink.world(region.start), begun=region.begun, scales=scales, reduced=True)
+    small = Reduction(start, sizes, {}, larger)
     known = dict(region.start)
     for step in region.steps:
         node = small.node(step.statement.node)
@@ -157,6 +160,16 @@ def reduced(region: Region, relations: str, larger: bool = False) -> Reduction:
         small.region.steps.append(small.steps[step])
         known.update(step.after)
     return small
+
+
+def _resized(factor: float, sizes: dict[int, int]) -> float:
+    """A number that is a size, or one over it, for the other sizes."""
+    for size, other in sizes.items():
+        if size > 1 and math.isclose(factor, size, rel_tol=1e-6):
+            return float(other)
+        if size > 1 and math.isclose(factor, 1 / size, rel_tol=1e-6):
+            return 1 / other
+    return factor
 
 
 def _tensors(world: dict[str, Any]) -> Iterable[Tensor]:

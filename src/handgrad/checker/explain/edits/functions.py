@@ -44,11 +44,11 @@ def another_function(node: Any, ctx: Context) -> Iterator[Proposal]:
         for other in family if what in family else ():
             if other != what:
                 yield "wrong-operator", 1.0, with_name(node, other)
-    if what in STARTS:
+    if what in STARTS and ctx.role == "value":
         for other in ("zeros_like", "ones_like"):
             if other != what:
                 yield "bad-start", 0.8, with_name(node, other)
-    if what in ("zeros", "ones", "empty", "rand", "randn", "full"):
+    if what in ("zeros", "ones", "empty", "rand", "randn", "full") and ctx.role == "value":
         for other in ("zeros", "ones"):
             if other != what:
                 yield "bad-start", 0.8, with_name(node, other)
