@@ -70,6 +70,11 @@ class Laboratory:
         made = function(*given.args, **given.kwargs)
         return [t for t in (made if isinstance(made, tuple) else (made,)) if isinstance(t, Tensor)], given.leaves
 
+    def forward(self, values: Values) -> None:
+        """Call the forward pass as training does."""
+        with self.conditions(track=True):
+            self.subject.run(self.subject.world.fresh(values, double=self.double), self.wanted)
+
     def gradients(
         self, values: Values, upstream: Callable[[list[Tensor]], list[Tensor | None]], wanted: set[Input] | None = None
     ) -> Values:
