@@ -89,7 +89,7 @@ def check_source(
     ):
         trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
         report = Report(None, strict=strict, file=str(where) if where else None)
-        left = [*unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
+        left = [*unjudged.refused(source), *unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():

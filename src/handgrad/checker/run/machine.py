@@ -448,6 +448,17 @@ class InDouble(TorchFunctionMode):
         return out
 
 
+class KeepingGraphs(TorchFunctionMode):
+    """Where a line differentiates what it has computed, the graph stays, since the checker goes through it too."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        """Run `func`, and free nothing."""
+        kwargs = dict(kwargs or {})
+        if func in (Tensor.backward, torch.autograd.backward, torch.autograd.grad):
+            kwargs["retain_graph"] = True
+        return func(*args, **kwargs)
+
+
 @dataclass(frozen=True)
 class Randomness:
     """The states of all random generators at one moment."""

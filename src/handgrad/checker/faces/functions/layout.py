@@ -48,6 +48,7 @@ class Layout:
         """Copy what the functions are called with, under names of their own."""
         self.verdict, self.subject = verdict, verdict.subject
         values = next((found.values for found in verdict.wrong if found.values), None)
+        verdict.laboratory.in_own_precision().gradients(values or {}, RANDOM)  # the subject keeps what it returns
         self.given = self.subject.world.fresh(values, double=False)
         module = getattr(self.subject.backward, "__module__", "") or ""
         self.machine = Machine(None, name=module)

@@ -20,8 +20,10 @@ export function Graph({ graph, steps, step, products, go }: Props) {
   const form = nodes.map((node) => node.id).join() + edges.map((edge) => `${edge.from}>${edge.to}`).join();
   const placed = useMemo(() => layout(nodes, edges), [form]);
   const marks = useMemo(() => marksOf(steps), [steps]);
+  /** The data: nobody asks for their gradients. */
+  const unasked = new Set(nodes.flatMap(({ id, kind }) => (kind === "input" && !marks.has(id) ? [id] : [])));
   const widths = useMemo(() => widthsOf(edges), [edges]);
-  const [zoom, setZoom] = useState(() => Math.min(Math.max((0.38 * innerHeight) / placed.height, 0.75), 1));
+  const [zoom, setZoom] = useState(() => Math.min(Math.max(Math.min(0.38 * innerHeight, 300) / placed.height, 0.75), 1));
   const pane = useRef<HTMLDivElement>(null);
   const current = step?.node;
   const undone = new Set(step?.undoes);
@@ -60,7 +62,7 @@ export function Graph({ graph, steps, step, products, go }: Props) {
               </defs>
               {placed.lines.map((line) => {
                 const on = line.from === current && undone.has(line.to);
-                const width = widths.get(`${line.from}>${line.to}`);
+                const width = unasked.has(line.from) ? undefined : widths.get(`${line.from}>${line.to}`);
                 return drawn(`${line.from}>${line.to} ${on}`, () => (
                   <Edge {...line} on={on} width={width} mirror={placed.mirror} />
                 ));
@@ -81,13 +83,8 @@ export function Graph({ graph, steps, step, products, go }: Props) {
                 return (
                   <Fragment key={node.id}>
                     <Card {...shared} x={x} y={y} />
-                    {node.gradient && (
-                      <Card
-                        {...shared}
-                        x={x}
-                        y={placed.mirror(y)}
-                        mark={marks.get(node.id) ?? (node.kind === "loss" ? "start" : "missing")}
-                      />
+                    {node.gradient && !unasked.has(node.id) && (
+                      <Card {...shared} x={x} y={placed.mirror(y)} mark={marks.get(node.id) ?? "none"} />
                     )}
                   </Fragment>
                 );
@@ -157,7 +154,8 @@ interface CardProps {
   y: number;
   on: boolean;
   near: boolean;
-  mark?: Mark | "start";
+  /** "none" for a gradient of which nothing is said. */
+  mark?: Mark | "none";
   go: (node: string) => void;
 }
 
@@ -175,11 +173,11 @@ function Card({ node, x, y, on, near, mark, go }: CardProps) {
       onClick={() => go(node.id)}
     >
       <span class="card-name">
-        {mark && mark !== "start" && <i class="glyph">{GLYPHS[mark]}</i>}
+        {mark && mark !== "none" && <i class="glyph">{GLYPHS[mark]}</i>}
         {name}
       </span>
       <span class="card-more">
-        {(node.scalar !== null && !mark) || mark === "start" ? (
+        {node.scalar !== null && (!mark || node.kind === "loss") ? (
           <span class="card-number">{mark ? "1" : number(node.scalar)}</span>
         ) : (
           <Heat map={map} label={name} width={48} height={20} />

@@ -7,6 +7,7 @@ import { number, shape } from "../../parts/numbers";
 import type { Derivation } from "../derivation/data";
 import { GLYPHS, markOf, WORDS, type Detail, type Element, type Judged, type Repair, type Step } from "./data";
 import { Hints, type Level } from "./hints";
+import { Notes } from "./notices";
 import { Sum } from "./sum";
 
 interface Props {
@@ -48,6 +49,7 @@ export function Inspector({ judged, step, number: at, level, reveal, mend }: Pro
       )}
       {detail.value && <Maps detail={detail.value} step={step} picked={element.value} pick={alive ? setCell : null} />}
       {element.value && <Sum element={element.value} step={step} />}
+      <Notes notes={judged.notes} />
       {(detail.error ?? element.error) && <p class="waiting">{detail.error ?? element.error}</p>}
     </section>
   );

@@ -7,6 +7,7 @@ import { Editor } from "./editor";
 import { Graph } from "./graph";
 import type { Level } from "./hints";
 import { Inspector } from "./inspector";
+import { Notices } from "./notices";
 import { Steps } from "./steps";
 
 export function Backward({ state, wanted }: { state: State; wanted: string | null }) {
@@ -30,15 +31,17 @@ export function Backward({ state, wanted }: { state: State; wanted: string | nul
     w: nextWrong,
   });
   const step = steps[at];
+  const mend = editable ? (repair: Repair) => setRepair({ ...repair }) : null;
   const level = step ? (levels[step.gradient] ?? (state.hint === 3 ? 4 : (state.hint as Level))) : 1;
   const graph = judged?.passes[step?.pass ?? 0];
   const products = useProducts(graph, step, level);
   return (
     <div class="backward">
       {judged && steps.length > 0 && <Steps steps={steps} at={at} go={go} />}
+      {judged && <Notices judged={judged} mend={mend} />}
       {graph && <Graph graph={graph} steps={steps} step={step} products={products} go={(node) => go(indexOf(steps, node, at))} />}
       <div class="below">
-        {document && <Editor document={document} steps={steps} step={step} go={go} repair={repair} editable={editable} />}
+        {document && <Editor document={document} steps={steps} hazards={judged?.hazards ?? []} step={step} go={go} repair={repair} editable={editable} />}
         {judged && step && (
           <Inspector
             judged={judged}
@@ -46,7 +49,7 @@ export function Backward({ state, wanted }: { state: State; wanted: string | nul
             number={at}
             level={level}
             reveal={(level) => setLevels({ ...levels, [step.gradient]: level })}
-            mend={editable ? (repair) => setRepair({ ...repair }) : null}
+            mend={mend}
           />
         )}
         {!judged && <div class="panel waiting">{error ?? "Running the program …"}</div>}
