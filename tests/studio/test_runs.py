@@ -223,6 +223,18 @@ def test_watching_the_operations_leaves_them_as_they_were(mlp, tmp_path):
     assert before == {name: getattr(handgrad.ops, name) for name in handgrad.ops.__all__}
 
 
+def test_without_its_text_a_run_shows_what_needs_none(tmp_path):
+    from handgrad.studio.trained import TextGoneError
+
+    run = train(tmp_path, "mlp")
+    seen = watched(run, tmp_path / "copies")
+    (tmp_path / "tiny.txt").unlink()
+    *_, last = seen.checkpoints
+    assert len(answer({"what": "samples"}, last)["lines"]) == 20
+    with pytest.raises(TextGoneError, match=r"tiny\.txt"):
+        answer({"what": "layers"}, last)
+
+
 def test_temperature_and_top_k_change_what_is_drawn_not_what_is_thought(mlp, tmp_path):
     one = watched(mlp, tmp_path).checkpoints[-1]
     plain, cold, few = (

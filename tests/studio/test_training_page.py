@@ -178,6 +178,16 @@ def test_a_counted_model_says_what_it_does_not_have(text, tmp_path, page):
         assert page.problems == []
 
 
+def test_ctrl_c_is_quiet_while_questions_wait(run, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    page.goto(re.search(r"http\S+", process.stdout.readline())[0])
+    page.wait_for_selector(".samples-column")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, "")
+
+
 @pytest.mark.slow
 def test_a_run_is_sent_as_a_file(run, tmp_path, page):
     command = [sys.executable, "-m", "handgrad", "studio", str(run), "--html", str(tmp_path / "run.html")]

@@ -58,10 +58,9 @@ class _Answering(Worker):
     def ask(self, question: Any) -> Any:
         with self._lock, contextlib.suppress(OSError):
             self._connection.send(question)
-            try:
+            with contextlib.suppress(ProgramError):
                 return self.received(ANSWER_S, "there is no answer")
-            except ProgramError:
-                self.close()
+            self.close()
         raise HandgradError("the process that reads the model was ended", next_step="Ask again: another is started.")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.data.dataset import Splits
 from handgrad.engine.distributions import Choice
 from handgrad.engine.reading import along
-from handgrad.errors import HandgradError
+from handgrad.errors import CorpusError, HandgradError
 from handgrad.models.forms import form_of
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import SampleConfig, choice_of, sample
@@ -26,6 +26,10 @@ from handgrad.training.validation import CALIBRATED
 LINES, LONGEST_LINE = 20, 60
 SEED = 1
 KEPT = 128
+
+
+class TextGoneError(HandgradError):
+    """The text that a run was trained on, which is named, is not there any more, or not the same."""
 
 
 def live(connection: Connection) -> None:
@@ -46,6 +50,9 @@ def _answered(question: str, checkpoint: Checkpoint, there: tuple[Checkpoint, ..
         return encoded(answer(json.loads(question), checkpoint, there)).encode()
     except ModuleNotFoundError as error:
         return encoded({"without": f"This needs {error.name}: pip install 'handgrad[torch]'."}).encode()
+    except TextGoneError as error:
+        told = f"This needs the text of the run, which is not there any more as it was: {error.what}"
+        return encoded({"without": told}).encode()
     except HandgradError as error:
         return encoded({"refused": str(error)}).encode()
     except Exception as error:  # whatever is wrong, the page goes on
@@ -158,7 +165,7 @@ def model_of(checkpoint: Checkpoint) -> Model:
 
     Raises:
         RunError: the copy is damaged.
-        CorpusError: the text is gone that these statistics need.
+        TextGoneError: the text is gone that these statistics need.
     """
     if checkpoint.which == "model" or checkpoint.kept:
         return folders.load(checkpoint.folder)
@@ -185,9 +192,12 @@ def splits_of(text: TextReference) -> Splits:
     """The text of a run again.
 
     Raises:
-        CorpusError: it is gone, or another.
+        TextGoneError: it is gone, or another.
     """
-    return text.split(text.read())
+    try:
+        return text.split(text.read())
+    except CorpusError:
+        raise TextGoneError(text.source) from None
 
 
 def packed(weights: np.ndarray) -> str:

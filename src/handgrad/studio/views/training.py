@@ -42,13 +42,21 @@ class TrainingView:
     async def run(self, events: Events) -> None:
         """Publish what has changed in the run folders, every now and then."""
         self._asked.warm()
+        ending = asyncio.create_task(self._end_with(events))
         try:
             while True:
                 if await in_thread(self.look):
                     events.publish(self.name, self.state)
                 await asyncio.sleep(LOOK_AGAIN_S)
         finally:
+            ending.cancel()
             self.close()
+
+    async def _end_with(self, events: Events) -> None:
+        """End what still waits for an answer once the streams are ended, which is before the server is."""
+        async for _ in events.changes(self.name):
+            pass
+        self._asked.close()
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """The losses of runs, or what a checkpoint makes of something."""
@@ -110,7 +118,7 @@ class TrainingView:
     def close(self) -> None:
         """End the process that answers, and remove the copies."""
         self._asked.close()
-        self._one_by_one.shutdown(wait=False, cancel_futures=True)
+        self._one_by_one.shutdown(wait=False)
         self._copies.cleanup()
 
     def _add(self, folder: Path, name: str, parent: str | None) -> None:
