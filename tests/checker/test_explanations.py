@@ -261,7 +261,7 @@ dx = (1 - y**2) * dy
 """
 
 PAIRS = [
-    ("du * y", "dy += dv * 3 * y", {"dy = du * goal", "dy += dv * 3 * y ** 2"}),
+    ("du * y", "dy += dv * 3 * y", {"dy = du * goal", "dy += dv * 3 * y**2"}),
     ("-du * goal", "dy += 2 * dv * y**2", {"dy = du * goal", "dy += 3 * dv * y**2"}),
     ("du / goal - dv * 3 * y**2", "", {"dy = du * goal + dv * 3 * y ** 2"}),
 ]

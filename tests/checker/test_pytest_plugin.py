@@ -110,7 +110,7 @@ def test_the_plugin_loads_no_torch(run):
 def test_a_failure_is_the_diagnosis_and_nothing_else(run):
     shown = run["test_wrong[3]"]
     assert "dh = dout * (1 - h.tanh())" in shown
-    assert "right: dh = dout * (1 - h.tanh() ** 2)" in shown
+    assert "right: dh = dout * (1 - h.tanh()**2)" in shown
     assert re.match(r"test_mine.py:22: dh is wrong: a (constant is wrong|factor is missing): uses ", shown)
     assert "1 line is at fault." in shown
     assert [word for word in ("Traceback", "def ", "tensor(", "check_gradients", "assert") if word in shown] == []

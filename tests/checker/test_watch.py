@@ -8,6 +8,7 @@ from .cases import MISTAKES
 from .cases.schema import program
 
 WRONG = next(mistake for mistake in MISTAKES if mistake.id == "checker-md-09")
+CLEAR = "\x1b[2J"
 WATCHING = "watching mine.py; Ctrl-C ends"
 
 
@@ -22,6 +23,7 @@ def test_each_save_is_checked(tmp_path):
         terminal.expect_exact(WATCHING)
 
         path.write_text("dlogits = (\n")
+        terminal.expect_exact(CLEAR)
         terminal.expect_exact("handgrad: ")
         terminal.expect_exact("'(' was never closed")
         terminal.expect_exact(WATCHING)

@@ -61,7 +61,7 @@ def check_file(
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
         if not imports(source, "torch"):
-            machine.follow_arrays()
+            machine.follow_arrays(any(re.search(r"float(16|32)|half|single", s.text) for s in source.statements))
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
@@ -89,7 +89,7 @@ def check_source(
     ):
         trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
         report = Report(None, strict=strict, file=str(where) if where else None)
-        left = [*unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
+        left = [*unjudged.refused(source), *unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():

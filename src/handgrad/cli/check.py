@@ -67,10 +67,10 @@ def check(
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
 
     def once() -> int:
-        from handgrad.checker.inspection import check_file
+        from handgrad.checker.faces.calls import check_program
 
         with unheard():
-            report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
+            report = check_program(file, loss=loss, data=data, timeout=timeout, strict=strict)
         report.hint, report.show_fix, report.show_proofs = hint, fix, prove
         try:
             _show(report, "json" if json else format)
@@ -91,7 +91,7 @@ def main(words: list[str]) -> int | None:
         return call(check, "handgrad check", words)
     except (HandgradError, ImportError) as error:
         if (asked := _format(words)) == "json":
-            nothing: dict[str, list[str]] = {"variables": [], "hazards": [], "notes": []}
+            nothing: dict[str, list[str]] = {"variables": [], "hazards": [], "unjudged": [], "notes": []}
             _print_json({"loss": None, "right": False, **nothing, "errors": [str(error)]})
         elif asked in ("github", "sarif") and not isinstance(error, ImportError):
             from handgrad.checker import Report

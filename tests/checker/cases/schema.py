@@ -7,6 +7,7 @@ PROGRAMS_FOLDER = Path(__file__).parent / "programs"
 
 KINDS = (
     *("sign", "scale", "bessel", "missing-path", "extra-path", "missing-sum", "misplaced-sum", "extra-sum"),
+    "missing-expansion",
     *("wrong-dim", "transpose", "shape", "wrong-variable", "wrong-constant", "wrong-operator", "wrong-index"),
     *("missing-factor", "extra-factor", "missing-term", "extra-term", "epsilon", "overwrite", "bad-start"),
     *("in-place", "shadowed", "stale", "missing"),

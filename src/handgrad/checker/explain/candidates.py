@@ -97,6 +97,8 @@ class Candidates:
         node = step.statement.node if step else ast.Pass()
         beside = step.reads | step.writes if step else set(self.values)
         made = uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+        if isinstance(node, ast.FunctionDef):
+            made = {a.arg for a in node.args.args}.union(*(uses(line).binds for line in node.body))
         earlier = [s for s in chain.region.steps if step and s.index < step.index]
         return Context(
             chain.name,

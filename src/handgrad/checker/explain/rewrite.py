@@ -134,7 +134,8 @@ class Written:
             alone = isinstance(number, ast.Constant) or not isinstance(node, ast.expr) or not hasattr(node, "lineno")
             inside = isinstance(parent, ast.Subscript) and node is parent.slice
             inside |= isinstance(node, ast.Tuple | ast.Slice) and isinstance(parent, ast.Subscript | ast.Call)
-            inside |= isinstance(parent, ast.keyword | ast.Slice | ast.Tuple)
+            inside |= isinstance(parent, ast.keyword | ast.Slice)
+            inside |= isinstance(parent, ast.Tuple) and not isinstance(parents[parent], ast.stmt)
             again = isinstance(node, ast.Name) and names.count(node.id) > 1 and isinstance(parent, ast.BinOp)
             again = again and len(unparsed(parent)) < LONG
             if not (alone or inside or again):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.read.spelling import LOSS
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.truth.reference import Value
 
@@ -58,10 +59,11 @@ def _others(found: Interpretation) -> list[Value]:
     if len(taken) != 1:
         return []
     (loss,) = taken
-    apart = (one for one in truth.losses(truth.forward) if one is not loss and one.step)
-    return [
-        one for one in apart if one not in truth.forward.ancestors(loss) and loss not in truth.forward.ancestors(one)
-    ]
+    if not LOSS.search(loss.name) or loss.names.keys() & found.judge.trace.certain:  # more than its name tells
+        return []
+    within = truth.forward.ancestors
+    named = (one for one in truth.losses(truth.forward) if one is not loss and LOSS.search(one.name))
+    return [one for one in named if one not in within(loss) and loss not in within(one)]
 
 
 def _functions(found: Interpretation) -> Iterator[str]:

@@ -138,7 +138,12 @@ class Recorder:
         shown = {
             n for n in found.changes & set(after) if n in written or not _counts_changes(step.statement, namespace[n])
         }
-        step.changes = (written | touched | shown) - step.binds
+        changed = written | touched | shown
+        holders = {
+            id(v) for n in changed - step.binds if is_object(v := namespace.get(n)) or isinstance(v, list | dict)
+        }
+        aliases = {n for n, v in namespace.items() if id(v) in holders} if holders else set()
+        step.changes = (changed | aliases) - step.binds
         if step.error:
             step.binds |= found.binds
             step.changes |= found.changes - step.binds

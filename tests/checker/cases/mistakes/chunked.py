@@ -385,7 +385,14 @@ ROWS = (
         "dbndiff2 = torch.ones_like(bndiff2) * dbnvar",
         "missing-factor",
     ),
-    row("dbndiff2-lost-repeats", "bndiff2", "shape", DBNDIFF2, "dbndiff2 = (1.0 / (n - 1)) * dbnvar", warning=True),
+    row(
+        "dbndiff2-lost-repeats",
+        "bndiff2",
+        "missing-expansion",
+        DBNDIFF2,
+        "dbndiff2 = (1.0 / (n - 1)) * dbnvar",
+        warning=True,
+    ),
     row(
         "dbndiff2-bracket",
         "bndiff2",

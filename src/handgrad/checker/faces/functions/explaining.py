@@ -50,7 +50,8 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     order = {row.name: i for i, row in enumerate(laid_out.variables)}
     report.variables = sorted([*between, *rows], key=lambda row: order.get(row.name, len(order)))
     report.hazards, report.loss = hazards, laid_out.loss
-    report.notes += [note for note in laid_out.notes if OURS not in note and note not in report.notes]
+    known = {*report.notes, *map(str, laid_out.unjudged)}
+    report.notes += [note for note in laid_out.notes if OURS not in note and note not in known]
     return report
 
 

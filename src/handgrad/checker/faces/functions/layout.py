@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from types import MethodType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.context import Context
@@ -47,10 +48,13 @@ class Layout:
         """Copy what the functions are called with, under names of their own."""
         self.verdict, self.subject = verdict, verdict.subject
         values = next((found.values for found in verdict.wrong if found.values), None)
+        verdict.laboratory.in_own_precision().gradients(values or {}, RANDOM)  # the subject keeps what it returns
         self.given = self.subject.world.fresh(values, double=False)
         module = getattr(self.subject.backward, "__module__", "") or ""
         self.machine = Machine(None, name=module)
         self.namespace = self.machine.namespace
+        self.of_arrays = any(one.array for one in self.subject.inputs)
+        self.copy = "copy" if self.of_arrays else "clone"
         self.statements: list[Statement] = []
         self.definitions = Definitions(self.namespace)
         self.names: dict[Input, str] = {}
@@ -70,6 +74,8 @@ class Layout:
             set().union(*(uses(n).binds for n in forward.body), (a.arg for a in forward.args.args)) if forward else ()
         )
         closed = frozenset([*self.names.values(), *(f"{name}{DOT}0" for name in locals_)])  # of the first call
+        if self.of_arrays:
+            self.machine.follow_arrays()
         source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
@@ -236,13 +242,13 @@ class Layout:
         drawn = RANDOM([value.detach() for _, value in outputs])
         for i, (text, _) in enumerate(outputs):
             self.namespace[f"{OURS}upstream{i}"] = drawn[i]
-            self._say(f"{OURS}y{i} = {text}.clone()")
+            self._say(f"{OURS}y{i} = {text}.{self.copy}()")
             word = self._upstream_word(text, heads)
             self.words |= {f"{OURS}y{i}": "the output", f"d{OURS}y{i}": word, f"{OURS}upstream{i}": word}
         terms = (f"({OURS}y{i} * {OURS}upstream{i}).sum()" for i in range(len(outputs)))
         self._say(f"{OURS}loss = {' + '.join(terms)}")
         for i in range(len(outputs)):
-            self._say(f"d{OURS}y{i} = {OURS}upstream{i}.clone()")
+            self._say(f"d{OURS}y{i} = {OURS}upstream{i}.{self.copy}()")
         return texts
 
     def _upstream_word(self, text: str, heads: list[tuple[str, Any]]) -> str:
@@ -255,8 +261,8 @@ class Layout:
         if isinstance(value, dict | list | tuple):
             keys = list(value) if isinstance(value, dict) else range(len(value))
             return self._display(value, [self._upstream(f"{text}[{key!r}]", value[key], outputs) for key in keys])
-        if is_differentiable(value) and isinstance(value, Tensor):
-            outputs.append((text, value))
+        if is_differentiable(value):
+            outputs.append((text, value if isinstance(value, Tensor) else torch.from_numpy(value)))
             return f"d{OURS}y{len(outputs) - 1}"
         return f"{text}.new_zeros({text}.shape)" if isinstance(value, Tensor) else "None"
 

@@ -23,11 +23,15 @@ Values = dict[Input, Tensor]
 class Laboratory:
     """Runs the subject under one set of conditions: the same random numbers, and one precision."""
 
-    def __init__(self, subject: Subject, double: bool = True):
-        """Remember the random generators."""
-        self.subject, self.double = subject, double
+    def __init__(self, subject: Subject, double: bool = True, wanted: set[Input] | None = None):
+        """Remember the random generators; only the inputs `wanted` may need a gradient."""
+        self.subject, self.double, self.wanted = subject, double, wanted
         self.generators = {str(i): v for i, v in enumerate(_generators(subject.world.values))}
         self.randomness = Randomness.now(self.generators)
+
+    def in_own_precision(self) -> "Laboratory":
+        """The same in the dtypes that are given."""
+        return Laboratory(self.subject, double=False, wanted=self.wanted)
 
     @contextlib.contextmanager
     def conditions(self, track: bool) -> Iterator[None]:
@@ -66,7 +70,7 @@ class Laboratory:
     ) -> Values:
         """What the user's backward pass makes of the upstream gradients chosen for its outputs."""
         with self.conditions(track=True):
-            ran = self.subject.run(self.subject.world.fresh(values, double=self.double), wanted)
+            ran = self.subject.run(self.subject.world.fresh(values, double=self.double), wanted or self.wanted)
             return ran.pull(upstream([t.detach() for t in ran.outputs]))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory
+from handgrad.checker.faces.functions.oracles import ByAutograd
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
@@ -65,7 +65,7 @@ def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[Variable
 
 def _in_own_precision(verdict: Verdict) -> dict[Input, tuple[Tensor, Tensor]]:
     """What the user's own run makes, and autograd in the same precision; nothing where autograd cannot follow."""
-    laboratory = Laboratory(verdict.subject, double=False)
+    laboratory = verdict.laboratory.in_own_precision()
     try:
         oracle = ByAutograd(laboratory, {})
         got = laboratory.gradients({}, RANDOM)

@@ -30,7 +30,6 @@ class Trial:
         self.notes: list[str] = []
         self.raised: list[Raised] = []
         self.own: Values = {one: one.value for one in [*subject.inputs, *subject.world.objects]}
-        self.wanted: set[Input] | None = None
         self.laboratory = self._laboratory()
         self.outputs = self._outputs()
         self.loose = False
@@ -60,15 +59,14 @@ class Trial:
         first: BaseException | None = None
         for wanted in (None, *(some for some in fewer if some and some != inputs)):
             for double in (True, False):
-                laboratory = Laboratory(self.subject, double)
+                laboratory = Laboratory(self.subject, double, wanted)
                 try:
-                    laboratory.gradients(self.own, RANDOM, wanted)
+                    laboratory.gradients(self.own, RANDOM)
                 except Refused:
                     return laboratory
                 except Exception as error:
                     first = first or error
                     continue
-                self.wanted = wanted
                 if not double and first is not None:
                     note = f"judged in the dtype that is given, since in float64 it raises {said(first)}"
                     self.notes += [note]
@@ -124,7 +122,7 @@ class Trial:
         if oracle.note and oracle.note not in verdict.notes:
             verdict.notes.append(oracle.note)
         for upstream in upstreams(self.subject, self.outputs):
-            if upstream.wanted and self.wanted is not None and not upstream.wanted <= self.wanted:
+            if upstream.wanted and upstream.wanted - (self.laboratory.wanted or upstream.wanted):
                 continue
             got = self._gradients(self.own, upstream, verdict)
             if got is None and upstream.kind == "random":
@@ -145,10 +143,10 @@ class Trial:
     def _begin(self, got: dict[Input, Tensor], want: Values, verdict: Verdict) -> None:
         """Which inputs are judged: those a gradient came for, and those whose gradient is not zero."""
         subject = self.subject
-        some = any(value is not None for value in got.values())
+        some, wanted = any(value is not None for value in got.values()), self.laboratory.wanted
         for one in subject.inputs:
             value, zero = got.get(one), not bool(want[one].any())
-            if self.wanted is not None and one not in self.wanted:
+            if wanted is not None and one not in wanted:
                 verdict.unjudged.append(one.text)
             elif value is None and zero and some:
                 verdict.findings[one] = Finding(one, torch.zeros_like(want[one]), want[one])
@@ -173,7 +171,7 @@ class Trial:
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
         try:
-            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else self.wanted)
+            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -220,7 +218,7 @@ class Trial:
 
         if not self.loose:
             try:
-                once, thrice = (self.laboratory.gradients(self.own, up, self.wanted) for up in (RANDOM, tripled))
+                once, thrice = (self.laboratory.gradients(self.own, up) for up in (RANDOM, tripled))
             except Exception:
                 return False
             for one, a in once.items():
@@ -236,7 +234,7 @@ class Trial:
             return None
         try:
             differences = ByDifferences(self.laboratory, self.own)
-            got = self.laboratory.gradients(self.own, upstream, self.wanted)
+            got = self.laboratory.gradients(self.own, upstream)
             want = differences.gradients(upstream(self.outputs))
         except Exception:
             return None
@@ -272,7 +270,7 @@ class Trial:
         known = [(one.text, values[one].shape) for one in values if one in verdict.findings]
         words = "the sizes are distinct: " + ", ".join(f"{t} of {'×'.join(map(str, shape))}" for t, shape in known)
         try:
-            got = self.laboratory.gradients(values, RANDOM, self.wanted)
+            got = self.laboratory.gradients(values, RANDOM)
         except Exception as error:
             verdict.raised.append(Raised(self.subject.line_in(error), said(error), words))
             return
@@ -280,3 +278,5 @@ class Trial:
             if (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
                 made, upstream = as_tensor(got[one], want[one]), Upstream("sizes", words)
                 verdict.findings[one] = Finding(one, made, want[one], fault, upstream, values)
+        if verdict.wrong:
+            verdict.notes.append(f"right at the sizes that are given, and wrong where {words}.")
