@@ -148,7 +148,7 @@ MISTAKES = {
     "one-branch": ("dcounts += torch.ones_like(counts) * dcounts_sum\n", "", "counts", "missing-path"),
     "bias-not-summed": ("db2 = dlogits.sum(0)", "db2 = dlogits", "b2", "missing-sum"),
     "other-way-round": ("dW2 = h.T @ dlogits", "dW2 = dlogits.T @ h", "W2", "transpose"),
-    "not-squared": ("(1.0 - h**2) * dh", "(1.0 - h) * dh", "hpreact", "wrong-constant"),
+    "not-squared": ("(1.0 - h**2) * dh", "(1.0 - h) * dh", "hpreact", "missing-factor"),
     "power": ("(bnvar + 1e-5)**-1.5", "(bnvar + 1e-5)**-0.5", "bnvar", "wrong-constant"),
     "no-epsilon": ("(-0.5*(bnvar + 1e-5)**-1.5)", "(-0.5*bnvar**-1.5)", "bnvar", "epsilon"),
     "embedding": (CHUNKED[CHUNKED.index("for k in") : CHUNKED.index("\ncmp")], "dC[Xb] = demb\n", "C", "overwrite"),

@@ -282,7 +282,7 @@ REPORTED = [
     Reported(
         "flagos-ai/FlagGems#5392",
         (function(layer_norm, layer_norm_of_two_dimensions), randn(2, 3, 4), W),
-        ("xhat.numel() // m / dy.shape[1]",),
+        ("xhat.numel() // m",),
         "n = xhat.numel() // m",
         {"x"},
     ),
@@ -346,9 +346,9 @@ REPORTED = [
     Reported(
         "XunhaoLai/native-sparse-attention-triton#27 (extents)",
         (function(attention, attention_with_extents_of_the_keys), Q, K, randn(5, 4)),
-        ("the sizes are distinct",),
-        None,
-        {"q", "k"},
+        ("wrong where the sizes are distinct", "k.shape[-1]"),
+        "n = k.shape[-1]",
+        {"p"},
     ),
     Reported(
         "XunhaoLai/native-sparse-attention-triton#27 (heads)",

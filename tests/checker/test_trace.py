@@ -64,7 +64,7 @@ def test_a_gradient_written_with_out_is_the_one_that_is_blamed(check_text):
     assert check_text(INTO).right
     report = check_text(INTO.replace("1 - h**2", "1 - h"))
     assert [(row.name, row.line, row.diagnosis[0].fix) for row in report.blamed] == [
-        ("z", 11, "torch.mul(dh, 1 - h ** 2, out=dz)")
+        ("z", 11, "torch.mul(dh, 1 - h**2, out=dz)")
     ]
     refused = check_text(INTO.replace("with torch.no_grad():", "if True:"))
     assert [(row.name, row.line) for row in refused.blamed] == [("z", 11)]

@@ -10,8 +10,7 @@ from handgrad.cli import main
 
 REFUSED = {
     "no such file": (["nowhere.py"], "nowhere.py: there is no such file"),
-    "a folder": (["."], "this is nothing to look at"),
-    "a text": (["names.txt"], "expected a .py or .ipynb file"),
+    "a text": (["names.txt"], "this is nothing to look at"),
     "no time": (["a.py", "--timeout", "0"], "a time limit makes no sense"),
     "no port": (["a.py", "--port", "99999"], "the page cannot be served there"),
 }

@@ -44,30 +44,34 @@ def overview(flow):
     return flow.overview()
 
 
+def number_of(overview, gradient):
+    return next(i for i, step in enumerate(overview["steps"]) if step["gradient"] == gradient)
+
+
 def test_the_graph_has_every_value_on_the_way_to_the_loss(overview):
-    names = {node["id"]: node["name"] for node in overview["nodes"]}
-    edges = {(names[edge["from"]], names[edge["to"]]) for edge in overview["edges"]}
+    (graph,) = overview["passes"]
+    names = {node["id"]: node["name"] for node in graph["nodes"]}
+    edges = {(names[edge["from"]], names[edge["to"]]) for edge in graph["edges"]}
     assert {("W", "a"), ("b", "a"), ("a", "h"), ("h", "s"), ("h", "p"), ("s", "p"), ("p", "q"), ("q", "loss")} <= edges
-    kinds = {node["name"]: node["kind"] for node in overview["nodes"]}
+    kinds = {node["name"]: node["kind"] for node in graph["nodes"]}
     assert (kinds["W"], kinds["h"], kinds["loss"]) == ("input", "value", "loss")
 
 
 def test_each_step_has_its_lines_and_its_verdict(overview):
-    found = {step["gradient"]: (step["verdict"], step["cause"]) for step in overview["steps"]}
+    steps = {step["gradient"]: step for step in overview["steps"]}
+    found = {name: (step["verdict"], step["cause"]) for name, step in steps.items()}
     assert found["dp"] == ("exact", None)
     assert found["da"] == ("wrong", "own")
     assert found["dW"] == ("wrong", "inherited")
-    steps = {step["gradient"]: step for step in overview["steps"]}
+    assert found["db"] == ("missing", None)
     assert [line["line"] for line in steps["dh"]["lines"]] == [17, 19]
     assert steps["da"]["diagnosis"][0]["repair"]["text"].replace(" ", "") == "da=(1-h**2)*dh"
-    assert [one["gradient"] for one in overview["missing"]] == ["db"]
+    assert steps["db"]["lines"] == []
 
 
 def test_an_element_is_the_sum_of_its_terms(flow, overview):
-    for step in overview["steps"]:
-        if not step["shape"]:
-            continue
-        element = flow.element(step["node"], None, None)
+    for number, step in enumerate(overview["steps"]):
+        element = flow.element(number, None, None)
         total = 0.0
         for path in element["paths"]:
             terms = sum(term["upstream"] * term["factor"] for term in path["terms"])
@@ -77,23 +81,52 @@ def test_an_element_is_the_sum_of_its_terms(flow, overview):
 
 
 def test_a_value_used_twice_has_two_paths(flow, overview):
-    node = next(step["node"] for step in overview["steps"] if step["gradient"] == "dh")
-    assert [path["name"] for path in flow.element(node, None, (2, 1))["paths"]] == ["s", "p"]
-    assert len(flow.detail(node)["paths"]) == 2
+    element = flow.element(number_of(overview, "dh"), None, (2, 1))
+    assert [path["name"] for path in element["paths"]] == ["s", "p"]
 
 
 def test_the_element_that_is_most_wrong_comes_first(flow, overview):
-    step = next(step for step in overview["steps"] if step["gradient"] == "da")
-    element = flow.element(step["node"], None, None)
-    assert math.isclose(abs(element["yours"] - element["right"]), step["maxdiff"], rel_tol=1e-4)
+    number = number_of(overview, "da")
+    element = flow.element(number, None, None)
+    assert math.isclose(abs(element["yours"] - element["right"]), overview["steps"][number]["maxdiff"], rel_tol=1e-4)
 
 
 @pytest.mark.parametrize("index", [(0,), (0, 4), (-1, 0), (5, 0)])
 def test_there_is_no_such_element(flow, overview, index):
     with pytest.raises(HandgradError, match="no such element"):
-        flow.element(next(node["id"] for node in overview["nodes"] if node["name"] == "a"), None, index)
+        flow.element(number_of(overview, "da"), None, index)
 
 
-def test_there_is_no_such_value(flow):
-    with pytest.raises(HandgradError, match="no such value"):
-        flow.detail("v99")
+@pytest.mark.parametrize("cell", [(5, 0), (0, 4), (-1, 0), (0,)])
+def test_there_is_no_such_cell(flow, overview, cell):
+    with pytest.raises(HandgradError, match="no such cell"):
+        flow.element(number_of(overview, "da"), cell, None)
+
+
+@pytest.mark.parametrize("number", [-1, 99])
+def test_there_is_no_such_step(flow, number):
+    with pytest.raises(HandgradError, match="no such step"):
+        flow.detail(number)
+
+
+SEVERAL = """
+import torch
+import torch.nn.functional as F
+logits = torch.randn(4, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
+y = torch.tensor([1, 0, 3, 3])
+p = F.softmax(logits, 1)
+loss = -p[range(4), y].log().mean()
+dlogits = (p - F.one_hot(y, 5)) / 4
+other_loss = (logits**2).sum()
+dlogits = 2 * logits
+"""
+
+
+def test_a_gradient_of_another_loss_has_a_graph_of_its_own():
+    overview = Judged(lambda look: check_source(parse_code(SEVERAL), Machine(None), look=look)).flow.overview()
+    assert [(step["gradient"], step["pass"]) for step in overview["steps"] if step["lines"]] == [
+        ("dlogits", 0), ("dlogits", 1),
+    ]  # fmt: skip
+    assert [[node["name"] for node in graph["nodes"]] for graph in overview["passes"]] == [
+        ["logits", "p", "loss"], ["logits", "other_loss"],
+    ]  # fmt: skip

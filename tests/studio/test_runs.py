@@ -150,14 +150,16 @@ def test_what_a_run_is_and_that_it_goes(mlp, tmp_path):
 def test_each_family_answers_all_questions_at_each_checkpoint(tmp_path, family):
     seen = watched(train(tmp_path, family), tmp_path / "copies")
     assert [one.step for one in seen.checkpoints] in ([0, 12], [0, *seen.snapshots.states, 12])
-    newest = seen.checkpoints[-1]
     for one in seen.checkpoints:
-        assert len(answer({"what": "samples"}, one, newest)["lines"]) == 20
-        chances = answer({"what": "next", "prompt": "ba"}, one, newest)["letters"]
+        assert len(answer({"what": "samples"}, one, seen.checkpoints)["lines"]) == 20
+        following = answer({"what": "next", "prompt": "ba"}, one, seen.checkpoints)
+        chances = following["letters"]
+        longest = folders.read_settings(one.folder).model.longest
+        assert following["room"] == (longest and longest - 3)
         assert sum(letter["probability"] for letter in chances) == pytest.approx(1, abs=1e-5)
-        assert len(answer({"what": "letters"}, one, newest)["x"]) == 12
+        assert len(answer({"what": "letters"}, one, seen.checkpoints)["x"]) == 12
 
-        found = answer({"what": "layers"}, one, newest)
+        found = answer({"what": "layers"}, one, seen.checkpoints)
         network = folders.read_settings(one.folder).model
         assert [row["name"] for row in found["parameters"]] == list(network.shapes)
         assert all(row["gradient"] is None or row["gradient"] > 0 for row in found["parameters"])
@@ -165,12 +167,12 @@ def test_each_family_answers_all_questions_at_each_checkpoint(tmp_path, family):
         assert len({layer["title"] for layer in found["layers"]}) == len(found["layers"])
         assert one.which == "model" or sum(row["ratio"] is not None for row in found["parameters"]) > 0
 
-        attention = answer({"what": "attention", "line": "banus"}, one, newest)
+        attention = answer({"what": "attention", "line": "banus"}, one, seen.checkpoints)
         assert ("weights" in attention) == hasattr(network, "n_head")
 
 
 def test_layers_are_what_pytorch_makes_of_the_same_minibatch(mlp, tmp_path):
-    from handgrad.studio.layers import splits_of
+    from handgrad.studio.trained import splits_of
     from handgrad.training.backend import batches_of
 
     one = watched(mlp, tmp_path).checkpoints[0]
@@ -194,6 +196,16 @@ def test_the_update_of_gradient_descent_is_the_rate_times_the_gradient(mlp, tmp_
         assert row["ratio"] == pytest.approx(math.log10(0.1 * row["gradient"] / row["value"]), abs=1e-3)
 
 
+def test_updates_are_followed_through_the_checkpoints(mlp, tmp_path):
+    there = watched(mlp, tmp_path).checkpoints
+    found = answer({"what": "updates"}, there[0], there)
+    assert found["steps"] == [0, 40]
+    assert list(found["ratios"]) == ["C", "W1", "W2"]
+    for one, at in zip(there, range(2), strict=True):
+        of_each = {row["name"]: row["ratio"] for row in layers(one)["parameters"]}
+        assert all(found["ratios"][name][at] == of_each[name] for name in found["ratios"])
+
+
 def test_units_that_are_always_saturated_are_counted(mlp, tmp_path):
     from safetensors.numpy import load_file, save_file
 
@@ -214,10 +226,22 @@ def test_watching_the_operations_leaves_them_as_they_were(mlp, tmp_path):
     assert before == {name: getattr(handgrad.ops, name) for name in handgrad.ops.__all__}
 
 
+def test_without_its_text_a_run_shows_what_needs_none(tmp_path):
+    from handgrad.studio.trained import TextGoneError
+
+    run = train(tmp_path, "mlp")
+    seen = watched(run, tmp_path / "copies")
+    (tmp_path / "tiny.txt").unlink()
+    *_, last = seen.checkpoints
+    assert len(answer({"what": "samples"}, last)["lines"]) == 20
+    with pytest.raises(TextGoneError, match=r"tiny\.txt"):
+        answer({"what": "layers"}, last)
+
+
 def test_temperature_and_top_k_change_what_is_drawn_not_what_is_thought(mlp, tmp_path):
     one = watched(mlp, tmp_path).checkpoints[-1]
     plain, cold, few = (
-        answer({"what": "next", "prompt": "b", **more}, one, one)["letters"]
+        answer({"what": "next", "prompt": "b", **more}, one)["letters"]
         for more in ({}, {"temperature": 0}, {"top_k": 2})
     )
     assert [letter["share"] for letter in cold][:2] == [1, 0]
@@ -231,7 +255,7 @@ def test_temperature_and_top_k_change_what_is_drawn_not_what_is_thought(mlp, tmp
 @contextlib.contextmanager
 def seen(*runs: Path) -> Iterator[TrainingView]:
     view = TrainingView(runs)
-    view._look()
+    view.look()
     try:
         yield view
     finally:
@@ -271,4 +295,32 @@ def test_the_seeds_of_a_run_are_runs_of_their_own(tmp_path):
         assert [one.name for one in view.runs.values()] == ["mlp", "mlp/seed-1", "mlp/seed-2"]
         assert [one.parent for one in view.runs.values()] == [None, "0", "0"]
         (mixed,) = view.runs["0"].checkpoints
-        assert "Choose one of its parts" in answer({"what": "layers"}, mixed, mixed)["without"]
+        assert "Choose one of its parts" in answer({"what": "layers"}, mixed)["without"]
+
+
+def test_a_model_is_shown_in_a_notebook_and_its_run_is_watched(mlp, tmp_path, monkeypatch):
+    pytest.importorskip("anywidget")
+    run = tmp_path / "run"
+    shutil.copytree(mlp, run)
+    shown, told = handgrad.studio(handgrad.load(run)), []
+    monkeypatch.setattr(shown, "send", told.append)
+    try:
+        assert shown.states["training"]["runs"][0]["steps"] == 40
+        for number, question in enumerate(({"what": "curves", "runs": ["0"]}, {"what": "nonsense"})):
+            shown._asked(None, {"id": number, "view": "training", "question": question}, None)
+        assert len(told[0]["answer"]["0"]["steps"]) == 40
+        assert "not understood" in told[1]["error"]
+
+        shutil.rmtree(run)
+        ends = time.monotonic() + 20
+        while shown.states["training"]["runs"][0]["status"] != "gone":
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+    finally:
+        shown.close()
+
+
+def test_what_is_no_run_is_refused_in_a_notebook(tmp_path):
+    pytest.importorskip("anywidget")
+    with pytest.raises(RunError, match="no such file or run"):
+        handgrad.studio(tmp_path)

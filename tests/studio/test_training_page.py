@@ -100,7 +100,7 @@ def test_what_comes_next_is_typed_tempered_and_drawn(run, page):
         page.fill(".prompt-text >> nth=0", "")
         page.locator(".prompt input[type=range]").fill("1")
         page.click("button:has-text('Draw a line')")
-        page.wait_for_selector(".line-end")
+        page.wait_for_selector(".line-end, .line-full")
         assert page.locator(".line span").count() > 1
         assert [one for one in page.problems if "422" not in one] == []
 
@@ -176,6 +176,32 @@ def test_a_counted_model_says_what_it_does_not_have(text, tmp_path, page):
             page.wait_for_selector(f"{part} .note")
         assert "has no curve" in page.inner_text(".curves")
         assert page.problems == []
+
+
+def test_ctrl_c_is_quiet_while_questions_wait(run, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    page.goto(re.search(r"http\S+", process.stdout.readline())[0])
+    page.wait_for_selector(".samples-column")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_run_is_sent_as_a_file(run, tmp_path, page):
+    command = [sys.executable, "-m", "handgrad", "studio", str(run), "--html", str(tmp_path / "run.html")]
+    subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    page.goto((tmp_path / "run.html").as_uri())
+    page.wait_for_selector(".layers tbody tr")
+    page.wait_for_selector(".head canvas")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".scrubber-said:has-text('before the first step')")
+    page.wait_for_selector(".samples-column.here li")
+    page.check(".check input")
+    assert page.locator(".note").count() == 0
+    assert page.locator(".prompt input").count() == 0
+    assert page.problems == []
 
 
 @pytest.mark.parametrize("words", [["nowhere"], ["a.py", "b.py"], ["."]])

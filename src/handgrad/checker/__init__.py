@@ -9,7 +9,7 @@ import torch
 
 from handgrad.checker.faces.functions import check_autograd_function, check_pair
 from handgrad.checker.guard import guarded
-from handgrad.checker.inspection import CheckError, check_file
+from handgrad.checker.inspection import CheckError
 from handgrad.checker.read.source import SourceError
 from handgrad.checker.report import Diagnosis, Hazard, Report, VariableReport, WrongGradientError
 
@@ -29,15 +29,17 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
     """Check gradients written by hand against autograd, line by line.
 
     Args:
-        subject: a `.py` or `.ipynb` file; or a `torch.autograd.Function` subclass, followed by its arguments; or a
-            function `out, cache = forward(*args)`, followed by `grads = backward(dout, cache)` and its arguments.
-            Either may be a method, and `out` a tuple or a dict of tensors, with `dout` like it.
-        args: what the forward function is called with; each tensor of floats among them has a gradient.
-        options: `strict` everywhere; `loss`, `data` and `timeout` for a file, as in `handgrad check`. All others are
-            keyword arguments of the forward function.
+        subject: a `.py` or `.ipynb` file; or a `torch.autograd.Function` subclass, or an operator of
+            `torch.library.custom_op`, followed by its arguments; or a function `out, cache = forward(*args)`, followed
+            by `grads = backward(dout, cache)` and its arguments. Either may be a method, and `out` a tuple or a dict of
+            tensors, with `dout` like it.
+        args: what the forward function is called with; each tensor or array of floats among them has a gradient.
+        options: `strict` everywhere; `loss`, `data` and `timeout` for a file, as in `handgrad check`; for functions
+            `reference`, a function in PyTorch that is differentiated in place of the forward function, `rtol` and
+            `atol`, and `double_backward`. All others are keyword arguments of the forward function.
 
     Returns:
-        A report: `report.right`, `print(report)`, `report.to_json()`, `report.raise_if_wrong()`.
+        A report: `report.right`, `assert report`, `print(report)`, `report.to_json()`, `report.raise_if_wrong()`.
 
     Raises:
         SourceError: a file that cannot be read.
@@ -54,7 +56,9 @@ def check(subject: str | Path | type[torch.autograd.Function] | Callable, *args:
         ['w']
     """
     if isinstance(subject, str | Path):
-        return check_file(Path(subject), *args, **options)
+        from handgrad.checker.faces.calls import check_program
+
+        return check_program(Path(subject), *args, **options)
     subject = getattr(subject, "__self__", subject) if getattr(subject, "__name__", "") == "apply" else subject
     if isinstance(subject, type) and issubclass(subject, torch.autograd.Function):
         return _checked(check_autograd_function, subject, *args, **options)

@@ -20,7 +20,7 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
-from handgrad.checker.report import Diagnosis, Report, Unjudged
+from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Region, Trace
@@ -61,7 +61,7 @@ def check_file(
             raise SourceError("there is no such folder", where=data, next_step="--data names one with files to open.")
         machine = Machine(path.parent, Path(data).resolve() if data else None)
         if not imports(source, "torch"):
-            machine.follow_arrays()
+            machine.follow_arrays(any(re.search(r"float(16|32)|half|single", s.text) for s in source.statements))
         if path.suffix == ".ipynb":
             machine.namespace.update({"In": [""], "_ih": [""], "Out": {}, "_oh": {}, "_": "", "__": "", "___": ""})
         return check_source(source, machine, loss=loss, timeout=timeout, strict=strict, look=look)
@@ -89,7 +89,7 @@ def check_source(
     ):
         trace = Tracer(source if loss else with_the_loss_first(source), machine, loss).run(timeout)
         report = Report(None, strict=strict, file=str(where) if where else None)
-        left = [*unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
+        left = [*unjudged.refused(source), *unjudged.in_functions(trace), *unjudged.not_run(source, trace)]
         waiting = [region for region in trace.regions if any(s.backward for s in region.steps)]
         try:
             with time_limit(timeout), torch.inference_mode(False), torch.enable_grad():
@@ -119,9 +119,20 @@ def check_source(
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
     report.notes += map(str, report.unjudged)
-    if not any(row.place for row in report.variables):
+    judged = [row for row in report.variables if row.place]
+    if machine.follows_arrays and judged and not (loss or trace.evident) and not any(map(_seems_right, judged)):
+        raise CheckError(
+            f"none of the gradients is that of {trace.shown(trace.losses[-1])}, and no other loss is known",
+            where=where,
+            next_step="Call it loss, or give its name with --loss NAME.",
+        )
+    if not judged:
         _explain_nothing(source, trace, report, loss)
     return report
+
+
+def _seems_right(row: VariableReport) -> bool:
+    return row.verdict in ("exact", "close", "shape")
 
 
 @contextlib.contextmanager

@@ -67,10 +67,10 @@ def check(
         raise ConfigError("a time limit makes no sense", got=timeout, expected="above 0", where="--timeout")
 
     def once() -> int:
-        from handgrad.checker.inspection import check_file
+        from handgrad.checker.faces.calls import check_program
 
         with unheard():
-            report = check_file(file, loss=loss, data=data, timeout=timeout, strict=strict)
+            report = check_program(file, loss=loss, data=data, timeout=timeout, strict=strict)
         report.hint, report.show_fix, report.show_proofs = hint, fix, prove
         try:
             _show(report, "json" if json else format)

@@ -37,6 +37,7 @@ def studio(
       handgrad studio backprop.py --no-browser --port 8899
       handgrad studio backprop.py --html backprop.html
       handgrad studio runs/towns towns-2
+      handgrad studio runs/towns --html towns.html
 
     Args:
         shown: A .py or .ipynb file, or one or several runs, as paths or by their names in 'runs'.
@@ -56,24 +57,25 @@ def studio(
         from handgrad.studio.views.backward import BackwardView
         from handgrad.studio.views.derivation import DerivationView
         from handgrad.studio.views.training import TrainingView
-        from handgrad.studio.written import written_page
+        from handgrad.studio.written import written_page, written_runs
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "watchfiles"):
             raise
         raise ConfigError(
             f"the page needs {error.name}", next_step="Install it with: pip install 'handgrad[studio]'."
         ) from None
-    views: list[View] = []
-    if file is not None:
-        path, options = file.resolve(), {"loss": loss, "data": data, "timeout": timeout}
-        if html is not None:
-            html.write_text(written_page(path, hint=hint, **options), encoding="utf-8")
-            print(f"{html} is written.")
-            return 0
-        views += [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
+    options = {"loss": loss, "data": data, "timeout": timeout}
+    path = file and file.resolve()
     if html is not None:
-        raise ConfigError("only the page about a program is written as a file", where="--html",
-                          next_step="Name a .py or .ipynb file.")  # fmt: skip
+        if path and runs:
+            raise ConfigError("one page is written as a file, about a program or about runs", where="--html")
+        page = written_page(path, hint=hint, **options) if path else written_runs(runs)
+        html.write_text(page, encoding="utf-8")
+        print(f"{html} is written.")
+        return 0
+    views: list[View] = []
+    if path:
+        views += [BackwardView(path, hint=hint, **options), DerivationView(path, **options)]
     if runs:
         views.append(TrainingView(runs))
     serve(views, port=port, browser=not no_browser)

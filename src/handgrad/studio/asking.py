@@ -37,7 +37,7 @@ class Asked:
         Raises:
             HandgradError: the question makes no sense, or what it is about cannot be read.
         """
-        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "newest": there[-1]})
+        answer = self.warm().ask({"question": question, "checkpoint": checkpoint, "there": list(there)})
         if "refused" in answer:
             raise HandgradError(answer["refused"].rstrip("."))
         return answer
@@ -58,10 +58,9 @@ class _Answering(Worker):
     def ask(self, question: Any) -> Any:
         with self._lock, contextlib.suppress(OSError):
             self._connection.send(question)
-            try:
+            with contextlib.suppress(ProgramError):
                 return self.received(ANSWER_S, "there is no answer")
-            except ProgramError:
-                self.close()
+            self.close()
         raise HandgradError("the process that reads the model was ended", next_step="Ask again: another is started.")
 
 

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from handgrad.checker.inspection import undisturbed
+from handgrad.checker.read.source import parse_code
 from handgrad.derive.emit.latex import latex
 from handgrad.derive.explain.explanation import Explanation, Prose, Quote, Step, tick
 from handgrad.derive.explain.markdown import aligned
 from handgrad.errors import DeriveError
-from handgrad.forward.deriving import Target, Wish, contained_faults, derive_target
-from handgrad.forward.program import Forward, Part
+from handgrad.forward.deriving import Derived, Target, Wish, contained_faults, derive_forward, derive_target
+from handgrad.forward.program import Forward, Part, registered
+from handgrad.forward.recollection import forward_of_cells
 
 
 def derivation_of(path: Path, *, loss: str | None, data: Path | None, timeout: float | None) -> dict[str, Any]:
@@ -20,20 +23,41 @@ def derivation_of(path: Path, *, loss: str | None, data: Path | None, timeout: f
         SourceError: the file cannot be read.
         DeriveError: there is no forward pass, or one with a line that cannot be differentiated.
     """
-    found = derive_target(Target(path), Wish(part=Part(loss)), data=data, timeout=timeout)
+    return told(derive_target(Target(path), Wish(part=Part(loss)), data=data, timeout=timeout))
+
+
+def derivation_of_cell(code: str, number: int, namespace: dict[str, Any], loss: str | None) -> dict[str, Any]:
+    """The same for a cell of a notebook that has been run.
+
+    Args:
+        code: of the cell, as its lines are counted.
+        number: of the cell.
+        namespace: what the notebook holds.
+        loss: its name, where it is not clear.
+
+    Raises:
+        DeriveError: as above.
+    """
+    source = registered(parse_code(code, f"<cell {number}>", number))
+    with contained_faults("the notebook"), undisturbed():
+        forward = forward_of_cells([source], namespace, Part(loss))
+        return told(Derived(Target(None), derive_forward(forward, Wish()), forward))
+
+
+def told(found: Derived) -> dict[str, Any]:
+    """A derivation for the page."""
     assert found.forward is not None
-    told = found.to_json()
+    fields = found.to_json()
     result: dict[str, Any] = {
-        "lines": told["lines"],
-        "notes": told["notes"],
+        "lines": fields["lines"],
+        "notes": fields["notes"],
         "summary": found.derivation.summary,
         "steps": None,
         "opening": [],
-        "source": found.derivation.source,
         "without": None,
     }
     try:
-        with contained_faults(str(path)):
+        with contained_faults(str(found.target)):
             explanation = found.derivation.explain()
     except DeriveError as error:
         return {**result, "without": str(error)}

@@ -1,11 +1,14 @@
 """Tensors as small heat maps: numbers of eight bits, and where they come from."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from handgrad.errors import HandgradError
 
 NOT_A_NUMBER = -128
 STEPS = 127
@@ -71,6 +74,37 @@ def block(shape: tuple[int, ...] | torch.Size, most: int, cell: tuple[int, int])
         slice(edges[at], edges[at + 1])
         for edges, at in ((_edges(size, most), at) for size, at in zip(grid_shape(shape), cell, strict=True))
     )
+
+
+def furthest(weights: Sequence[Tensor], most: int, cell: tuple[int, int] | None) -> tuple[int, ...]:
+    """The place of the largest element of the first tensor that is not zero everywhere.
+
+    Args:
+        weights: tensors of one shape, none below zero.
+        most: rows and columns of the map.
+        cell: of the map, where it is to be in that one.
+
+    Raises:
+        HandgradError: there is no such cell.
+
+    Example:
+        >>> furthest([torch.zeros(2, 2), torch.tensor([[0.0, 1.0], [3.0, 2.0]])], 64, (1, 1))
+        (1, 1)
+    """
+    shape = weights[0].shape
+    rows, columns = grid_shape(shape)
+    part = block(shape, most, cell) if cell is not None and _inside(shape, most, cell) else (slice(None), slice(None))
+    if rows * columns == 0 or (cell is not None and part[0].start is None):
+        raise HandgradError("there is no such cell", got=cell)
+    grids = [weight.detach().nan_to_num(0.0).reshape(rows, columns)[part] for weight in weights]
+    grid = next((grid for grid in grids if bool(grid.any())), grids[-1])
+    row, column = divmod(int(grid.argmax()), grid.shape[1])
+    flat = ((part[0].start or 0) + row) * columns + (part[1].start or 0) + column
+    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), shape))
+
+
+def _inside(shape: torch.Size, most: int, cell: tuple[int, int]) -> bool:
+    return len(cell) == 2 and all(0 <= at < min(size, most) for at, size in zip(cell, grid_shape(shape), strict=True))
 
 
 def _edges(size: int, most: int) -> list[int]:

@@ -13,6 +13,7 @@ import torch
 from handgrad.checker.guard import guarded
 from handgrad.checker.inspection import check_file, check_source
 from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.read.local_modules import files_of
 from handgrad.checker.read.source import parse_code
 from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
@@ -39,29 +40,32 @@ def warm_up() -> None:
     judged.answer({"what": "everything"})
 
 
-class First:
-    """Keeps the first interpretation with a gradient that it is shown."""
+class Readings:
+    """Keeps the first interpretations with a gradient that it is shown; each holds the values of a whole pass."""
 
-    found: Interpretation | None = None
+    most = 4
+
+    def __init__(self) -> None:  # noqa: D107
+        self.found: list[Interpretation] = []
 
     def __call__(self, interpretation: Interpretation) -> None:
-        """Keep it, where it is the first."""
-        if self.found is None and interpretation.judgements:
-            self.found = interpretation
+        """Keep it, where it is one of the first."""
+        if len(self.found) < self.most and interpretation.judgements:
+            self.found.append(interpretation)
 
 
 class Judged:
     """A program that was judged, and what can be asked of it."""
 
-    def __init__(self, check: Callable[[First], Report]):
+    def __init__(self, check: Callable[[Readings], Report]):
         """Judge it, by a check that is told who looks on.
 
         Raises:
             HandgradError: there is nothing to judge.
         """
-        first = First()
-        report = check(first)
-        self.flow, self.file = Flow(report, first.found), report.file or "the program"
+        readings = Readings()
+        report = check(readings)
+        self.flow, self.file = Flow(report, readings.found), report.file or "the program"
 
     def answer(self, question: dict[str, Any]) -> Any:
         """The answer to one question of the page.
@@ -75,22 +79,19 @@ class Judged:
                     return self.flow.overview()
                 case {"what": "everything"}:
                     return self._everything()
-                case {"what": "detail", "node": str(node)}:
-                    return self.flow.detail(node)
-                case {"what": "element", "node": str(node)}:
+                case {"what": "detail", "step": int(step)}:
+                    return self.flow.detail(step)
+                case {"what": "element", "step": int(step)}:
                     cell, index = question.get("cell"), question.get("index")
-                    return self.flow.element(node, _numbers(cell), _numbers(index))
+                    return self.flow.element(step, _numbers(cell), _numbers(index))
         raise HandgradError("this question is not understood", got=question.get("what"))
 
     def _everything(self) -> dict[str, Any]:
         """The answers to what a page asks by itself, by the question as the page writes it."""
         questions = [
             question
-            for node in dict.fromkeys(step["node"] for step in self.flow.overview()["steps"])
-            for question in (
-                {"what": "detail", "node": node},
-                {"what": "element", "node": node, "cell": None},
-            )
+            for step in range(len(self.flow.steps))
+            for question in ({"what": "detail", "step": step}, {"what": "element", "step": step, "cell": None})
         ]
         return {encoded(question): self.answer(question) for question in questions}
 
@@ -110,7 +111,8 @@ def live(connection: Connection, path: Path, **options: Any) -> None:
         HandgradError: there is nothing to judge.
     """
     judged = Judged(lambda look: check_file(path, look=look, **options))
-    connection.send_bytes(_said({"what": "overview"}, judged))
+    files = [str(file) for file in files_of(path)]
+    connection.send_bytes(encoded({**judged.answer({"what": "overview"}), "files": files}).encode())
     while True:
         try:
             question = connection.recv()

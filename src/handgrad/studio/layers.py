@@ -4,7 +4,6 @@ The torch form of a family calls the operations of `handgrad.ops`; they are watc
 """
 
 import contextlib
-import math
 import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,12 +17,9 @@ from handgrad.models.threads import one_thread
 from handgrad.models.trained import Model
 from handgrad.studio.heat import heat_map
 from handgrad.studio.snapshots import Checkpoint
-from handgrad.studio.trained import model_of, packed, splits_of, state_of
-from handgrad.training import checkpoint as folders
-from handgrad.training.backend import batches_of
+from handgrad.studio.trained import packed
+from handgrad.studio.updates import minibatch_of, parameters_of, ratios_of, trained_settings
 from handgrad.training.masks import masks_of_step
-from handgrad.training.state import Settings, State
-from handgrad.training.torch_steps import TorchSteps
 
 BINS, MAP = 61, 64
 MOST_ROWS = {"contexts": 2**12, "lines": 2**7}
@@ -91,20 +87,17 @@ def layers(checkpoint: Checkpoint) -> dict[str, Any]:
     Returns:
         `layers`, each with `title`, `parameters`, its histograms `activation` and `gradient`, `saturated`, the share of
         its outputs, `dead`, how many of its units are so for all examples, and `map`, examples by units; `parameters`,
-        each with the deviations of its `value` and `gradient`, and `ratio`, log10 of that of its update to that of its
-        value; `loss`, `batch` and what it is `of`.
+        each with the deviations of its `value` and `gradient`, and the `ratio` that `ratios_of` tells; `loss`, and the
+        size of the minibatch, `batch`, and what it is `of`.
     """
-    settings = folders.read_config(checkpoint.folder)
-    if not isinstance(settings, Settings) or settings.model.counted or settings.config.runs > 1:
+    settings = trained_settings(checkpoint)
+    if settings is None:
         return {"without": "No gradient flows here: this model counts, or mixes others. Choose one of its parts."}
-    network, config = settings.model, settings.config
-    parameters = {name: torch.from_numpy(value.copy()) for name, value in _parameters(checkpoint).items()}
-    step = min(checkpoint.step, config.steps - 1) if checkpoint.which != "start" else 0
-    train = splits_of(settings.text).train
-    ((X, Y),) = batches_of(settings, train, range(step, step + 1))
+    network = settings.model
+    parameters = {name: torch.from_numpy(value.copy()) for name, value in parameters_of(checkpoint).items()}
     most = MOST_ROWS[network.reads]
-    read, follows = (torch.from_numpy(tokens[:most]).long() for tokens in (X, Y))
-    masks = masks_of_step(network, config.seed, step)
+    read, follows = (torch.from_numpy(tokens[:most]).long() for tokens in minibatch_of(checkpoint, settings))
+    masks = masks_of_step(network, settings.config.seed, checkpoint.step)
     with one_thread(), torch.no_grad(), watched(parameters) as (calls, back):
         loss, cache = network.forward(parameters, read, follows, masks)
         gradients = network.backward(torch.ones(()), cache)
@@ -112,9 +105,9 @@ def layers(checkpoint: Checkpoint) -> dict[str, Any]:
     places = tuple(follows.shape) if real is not None else None
     shown = [call for call in calls if call.operation in TITLES and (call.operation != "embedding" or call.parameters)]
     titles = _titles(shown)
-    updates = _updates(checkpoint, settings, (X, Y))
+    ratios = ratios_of(checkpoint)
     return {
-        "loss": float(loss), "batch": len(read), "of": network.reads, "step": step,
+        "loss": float(loss), "batch": len(read), "of": network.reads,
         "layers": [
             _layer(call, title, _rows(call.out, real, places), _rows(back.get(id(call.cache)), real, places, call.out))
             for call, title in zip(shown, titles, strict=True)
@@ -122,7 +115,7 @@ def layers(checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": [
             {
                 "name": name, "shape": list(value.shape), "value": _deviation(value),
-                "gradient": _deviation(gradients[name]), "ratio": _ratio(updates and updates.get(name), value),
+                "gradient": _deviation(gradients[name]), "ratio": ratios[name],
             }
             for name, value in parameters.items()
         ],
@@ -153,10 +146,6 @@ def attention(model: Model, line: str) -> dict[str, Any]:
         "letters": [None, *(model.vocabulary.itos[token] for token in tokens.tolist())],
         "weights": [[packed(head.numpy()) for head in layer] for layer in weights],
     }
-
-
-def _parameters(checkpoint: Checkpoint) -> Any:
-    return model_of(checkpoint).parameters if checkpoint.which == "model" else state_of(checkpoint).parameters
 
 
 def _titles(calls: list[Watched]) -> list[str]:
@@ -222,28 +211,5 @@ def _histogram(numbers: Tensor, reach: float | None = None) -> dict[str, Any]:
     }
 
 
-def _updates(checkpoint: Checkpoint, settings: Settings, batch: tuple[np.ndarray, np.ndarray]) -> Any:
-    """What the next step adds to each parameter; None where the moments of Adam are not those of this checkpoint."""
-    if checkpoint.which == "model" and settings.config.optimizer != "sgd":
-        return None
-    state: State = state_of(checkpoint)
-    taker = TorchSteps(settings.model, seed=settings.config.seed, first=state.step)
-    rates = [state.schedule.rate(min(state.step, state.schedule.stop - 1))]
-    before = _parameters(checkpoint)
-    if settings.config.optimizer == "sgd":
-        after, _ = taker.sgd_steps(before, [batch], rates)
-    else:
-        after, _, _ = taker.adam_steps(before, state.moments, [batch], rates, settings.config.weight_decay)
-    return {name: after[name].astype(np.float64) - before[name] for name in before}
-
-
 def _deviation(numbers: Tensor) -> float | None:
     return float(numbers.double().std(correction=0)) if numbers.numel() > 1 else None
-
-
-def _ratio(update: np.ndarray | None, value: Tensor) -> float | None:
-    """Log10 of the deviation of an update over that of the value, as in makemore part 3."""
-    spread = _deviation(value)
-    if update is None or not spread or not (moved := float(update.std())) or not math.isfinite(moved):
-        return None
-    return math.log10(moved / spread)

@@ -5,8 +5,9 @@ from typing import Any
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from handgrad.checker.faces.magics import CheckerMagics
+from handgrad.checker.faces.magics import Cell, CheckerMagics
 from handgrad.errors import ConfigError, HandgradError
+from handgrad.studio.derivations import derivation_of_cell
 from handgrad.studio.judged import Judged
 
 
@@ -44,4 +45,13 @@ class StudioMagics(Magics):
         parts = [{"cell": cell.number, "text": f"%%{magic}\n{cell.code}"} for magic, cell in cells if cell]
         document = {"file": "this notebook", "version": "", "parts": parts}
         overview = judged.answer({"what": "overview"})
-        return Studio({"backward": judged_state(document, overview, hint)}, {"backward": judged.answer})
+        states = {"backward": judged_state(document, overview, hint)}
+        if checker.forward_cell is not None:
+            states["derivation"] = self._derivation(checker.forward_cell, loss)
+        return Studio(states, {"backward": judged.answer})
+
+    def _derivation(self, cell: Cell, loss: str | None) -> dict[str, Any]:
+        try:
+            return derivation_of_cell(f"\n{cell.code}", cell.number, self.shell.user_ns, loss)
+        except HandgradError as error:
+            return {"error": str(error)}

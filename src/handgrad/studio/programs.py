@@ -97,10 +97,10 @@ class Program(Worker):
         >>> _ = file.write_text('''import torch
         ... x = torch.randn(3, requires_grad=True)
         ... loss = (x**2).sum()
-        ... dx = 3 * x''')
+        ... dx = 2 * x''')
         >>> program = Program(file, loss=None, data=None, timeout=10.0)
         >>> program.judged()["summary"]
-        '0 of 1 gradient is right; 1 line is at fault.'
+        'The gradient is right.'
         >>> program.close()
     """
 
@@ -118,13 +118,18 @@ class Program(Worker):
         return self.received(START_S + self.timeout + GRACE_S, f"stopped after {self.timeout:g} s")
 
 
+def answering(function: Callable[..., Any], *arguments: Any, **options: Any) -> Worker:
+    """The process of a function that sends one answer, in JSON."""
+    return Worker(_answer, function, *arguments, **options)
+
+
 def in_a_process(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """What a function answers, in JSON, in a process of its own: for what needs the checker, which the server lacks.
 
     Raises:
         ProgramError: what it raises of this kind, or it does not answer.
     """
-    worker = Worker(_answer, function, *arguments, **options)
+    worker = answering(function, *arguments, **options)
     try:
         return worker.received(START_S, "there is no answer")
     finally:

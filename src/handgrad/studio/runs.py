@@ -16,6 +16,7 @@ FILES = ("config.json", "results.json", "state.safetensors", "model.safetensors"
 QUIET_S = 60.0
 """A run of which nothing was written for so long is not taken to be going on."""
 MOST_SAMPLES = 30
+EASILY_READ = 14
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -78,6 +79,11 @@ class WatchedRun:
         trained = config is not None and config.runs == 1 and config.steps > 0
         return self.snapshots.checkpoints(trained=trained)
 
+    @property
+    def example(self) -> str:
+        """A line whose attention is shown until another is typed: the longest of the samples that is easily read."""
+        return max((line for line in self._samples if len(line) <= EASILY_READ), key=len, default="") or "a"
+
     def to_json(self) -> dict[str, Any]:
         """For the page."""
         listed, model = self.listed, self.snapshots.model
@@ -88,7 +94,7 @@ class WatchedRun:
             "parameters": listed and listed.parameters, "steps": listed and listed.steps,
             "planned": listed and listed.planned, "seconds": listed and listed.seconds,
             "loss": dict(listed.loss) if listed else {}, "created": listed and listed.created,
-            "last": self.losses.last, "samples": self._samples, "best": model and model.step,
+            "last": self.losses.last, "samples": self._samples, "example": self.example, "best": model and model.step,
             "checkpoints": [{"id": one.id, "step": one.step} for one in self.checkpoints],
         }  # fmt: skip
 

@@ -20,11 +20,13 @@ class Checkpoint:
         which: "start" the values before the first step, "state" those after the last step in that folder, "model" what
             the run keeps as its model.
         step: after which.
+        kept: whether the state is that of the model in the folder, which has statistics of batch norm as well.
     """
 
     folder: Path
     which: Literal["start", "state", "model"]
     step: int
+    kept: bool = False
 
     @property
     def id(self) -> str:
@@ -74,7 +76,8 @@ class Snapshots:
         Args:
             trained: whether the run takes steps, and so began with values of its own.
         """
-        found = [Checkpoint(path, "state", step) for step, path in self.states.items() if step]
+        model = self.model and (self.model.folder, self.model.step)
+        found = [Checkpoint(path, "state", n, (path, n) == model) for n, path in self.states.items() if n]
         if trained and self.states:
             found.append(Checkpoint(next(iter(self.states.values())), "start", 0))
         if self.model and all(one.step != self.model.step for one in found):

@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import unicodedata
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from handgrad.data.dataset import Splits
 from handgrad.engine.distributions import Choice
 from handgrad.engine.reading import along
-from handgrad.errors import HandgradError
+from handgrad.errors import CorpusError, HandgradError
 from handgrad.models.forms import form_of
 from handgrad.models.trained import Model, TextReference
 from handgrad.sampling import SampleConfig, choice_of, sample
@@ -27,6 +28,10 @@ SEED = 1
 KEPT = 128
 
 
+class TextGoneError(HandgradError):
+    """The text that a run was trained on, which is named, is not there any more, or not the same."""
+
+
 def live(connection: Connection) -> None:
     """Answer questions until the other end is closed."""
     while True:
@@ -34,23 +39,33 @@ def live(connection: Connection) -> None:
             asked = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send_bytes(_answered(encoded(asked["question"]), asked["checkpoint"], asked["newest"]))
+        question, checkpoint, there = asked["question"], asked["checkpoint"], tuple(asked["there"])
+        beside = there if question.get("what") in ("letters", "updates") else ()
+        connection.send_bytes(_answered(encoded(question), checkpoint, beside))
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _answered(question: str, checkpoint: Checkpoint, newest: Checkpoint) -> bytes:
+def _answered(question: str, checkpoint: Checkpoint, there: tuple[Checkpoint, ...]) -> bytes:
     try:
-        return encoded(answer(json.loads(question), checkpoint, newest)).encode()
+        return encoded(answer(json.loads(question), checkpoint, there)).encode()
     except ModuleNotFoundError as error:
         return encoded({"without": f"This needs {error.name}: pip install 'handgrad[torch]'."}).encode()
+    except TextGoneError as error:
+        told = f"This needs the text of the run, which is not there any more as it was: {error.what}"
+        return encoded({"without": told}).encode()
     except HandgradError as error:
         return encoded({"refused": str(error)}).encode()
     except Exception as error:  # whatever is wrong, the page goes on
         return encoded({"refused": f"This cannot be shown: {type(error).__name__}: {error}"}).encode()
 
 
-def answer(question: dict[str, Any], checkpoint: Checkpoint, newest: Checkpoint) -> dict[str, Any]:
+def answer(question: dict[str, Any], checkpoint: Checkpoint, there: Sequence[Checkpoint] = ()) -> dict[str, Any]:
     """The answer to one question of the page; `without` is a sentence in the place of what a model does not have.
+
+    Args:
+        question: by its `what`.
+        checkpoint: that it is about.
+        there: all that there are of its run, for pictures that have to do with several.
 
     Raises:
         HandgradError: a question that makes no sense, or a checkpoint that cannot be read.
@@ -61,11 +76,15 @@ def answer(question: dict[str, Any], checkpoint: Checkpoint, newest: Checkpoint)
         case {"what": "next", "prompt": str(prompt)}:
             return next_letters(model_of(checkpoint), prompt, choice_of(_drawing(question)))
         case {"what": "letters"}:
-            return letters(model_of(checkpoint), model_of(newest))
+            return letters(model_of(checkpoint), model_of(there[-1] if there else checkpoint))
         case {"what": "layers"}:
             from handgrad.studio.layers import layers
 
             return layers(checkpoint)
+        case {"what": "updates"}:
+            from handgrad.studio.updates import ratios
+
+            return ratios(there)
         case {"what": "attention", "line": str(line)}:
             from handgrad.studio.layers import attention
 
@@ -77,7 +96,8 @@ def next_letters(model: Model, prompt: str, choice: Choice) -> dict[str, Any]:
     """How likely each letter is after the prompt, the likeliest first, and how likely those of the prompt were.
 
     Returns:
-        `letters`, each with its `probability` and its `share` of the draws; `places`, the same of what was typed.
+        `letters`, each with its `probability` and its `share` of the draws; `places`, the same of what was typed;
+        `room`, for how many letters more, None where there is no end of it.
 
     Raises:
         CorpusError: a letter that the model has not seen, or too many.
@@ -88,7 +108,9 @@ def next_letters(model: Model, prompt: str, choice: Choice) -> dict[str, Any]:
     last = np.log(np.maximum(rows[-1], 1e-45)).astype(np.float32)
     shares = choice.shares(last, is_begun=len(tokens) > 0)
     order = np.lexsort([-rows[-1], -shares])
+    longest = model.config.longest
     return {
+        "room": None if longest is None else longest - 1 - len(tokens),
         "letters": [
             {"letter": itos.get(token), "probability": float(rows[-1][token]), "share": float(shares[token])}
             for token in order.tolist()
@@ -140,15 +162,15 @@ def _components(table: np.ndarray) -> tuple[np.ndarray, float]:
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1]))), share
 
 
-@functools.lru_cache(maxsize=KEPT)
+@functools.lru_cache(maxsize=24)
 def model_of(checkpoint: Checkpoint) -> Model:
     """The model of a checkpoint, its statistics of batch norm measured as while it was trained.
 
     Raises:
         RunError: the copy is damaged.
-        CorpusError: the text is gone that these statistics need.
+        TextGoneError: the text is gone that these statistics need.
     """
-    if checkpoint.which == "model":
+    if checkpoint.which == "model" or checkpoint.kept:
         return folders.load(checkpoint.folder)
     settings, state = folders.read_settings(checkpoint.folder), state_of(checkpoint)
     network, parameters, buffers = settings.model, dict(state.parameters), {}
@@ -173,9 +195,12 @@ def splits_of(text: TextReference) -> Splits:
     """The text of a run again.
 
     Raises:
-        CorpusError: it is gone, or another.
+        TextGoneError: it is gone, or another.
     """
-    return text.split(text.read())
+    try:
+        return text.split(text.read())
+    except CorpusError:
+        raise TextGoneError(text.source) from None
 
 
 def packed(weights: np.ndarray) -> str:

@@ -1,6 +1,9 @@
 """The page as a widget of a notebook: the same component, without a server."""
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from handgrad.studio.page import ASSETS
 from handgrad.studio.programs import Program, in_a_process
 from handgrad.studio.views.backward import judged_state
 from handgrad.studio.views.derivation import derived
+from handgrad.studio.views.training import LOOK_AGAIN_S, TrainingView
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -40,6 +44,24 @@ class Studio(anywidget.AnyWidget):
         except KeyError:
             told["error"] = "there is nobody here to ask"
         self.send(told)
+
+
+def of_runs(runs: Sequence[Path]) -> Studio:
+    """A widget about runs, which are looked at in the background as long as it is there; see `handgrad.studio`."""
+    view = TrainingView(runs)
+    view.look()
+    shown = Studio({view.name: view.state}, {view.name: view.answer})
+
+    def watch(widget: "weakref.ref[Studio]") -> None:
+        while (there := widget()) is not None and there.comm is not None:
+            if view.look():
+                there.states = {view.name: view.state}
+            del there
+            time.sleep(LOOK_AGAIN_S)
+        view.close()
+
+    threading.Thread(target=watch, args=(weakref.ref(shown),), daemon=True).start()
+    return shown
 
 
 def of_file(

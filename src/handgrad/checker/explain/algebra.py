@@ -64,7 +64,7 @@ class Algebra:
         source = "\n".join(_text(step.statement.node, self._inputs) for step in self._steps)
         try:
             return read_program(source, before, inputs=inputs, output=self.loss.name)
-        except (DeriveError, SyntaxError):
+        except Exception:  # whatever it is: what cannot be read proves nothing
             return None
 
     @cached_property

@@ -13,7 +13,7 @@ from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.trials import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
-from handgrad.checker.read.spelling import in_sight
+from handgrad.checker.read.spelling import in_sight, number_of
 from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_array, is_float
@@ -51,7 +51,7 @@ class Candidates:
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
-        seen = {n: v for n, v in self.values.items() if in_sight(n, near)}
+        seen = {n: v for n, v in self.values.items() if self._in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         self.values = {n: v for n, v in self.values.items() if self._is_open(n, v)}
         self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
@@ -66,10 +66,15 @@ class Candidates:
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
 
+    def _in_sight(self, name: str, beside: Collection[str]) -> bool:
+        return in_sight(name, beside) or name in self.judge.trace.closed
+
     def _is_open(self, name: str, value: Any) -> bool:
         """Whether a line may use a name, or could if the forward half kept the tensor, which goes by no other name."""
         if name not in self.judge.trace.closed:
             return True
+        if number_of(name) is None:
+            return False
         others = (v for n, v in self.values.items() if n != name and n not in self.judge.trace.closed)
         return is_float(value) and not any(
             is_float(v) and v.shape == value.shape and torch.equal(v, value) for v in others
@@ -101,11 +106,13 @@ class Candidates:
         node = step.statement.node if step else ast.Pass()
         beside = step.reads | step.writes if step else set(self.values)
         made = uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
+        if isinstance(node, ast.FunctionDef):
+            made = {a.arg for a in node.args.args}.union(*(uses(line).binds for line in node.body))
         earlier = [s for s in chain.region.steps if step and s.index < step.index]
         return Context(
             chain.name,
             chain.variable,
-            {n: v for n, v in self.values.items() if in_sight(n, beside)},
+            {n: v for n, v in self.values.items() if self._in_sight(n, beside)},
             self.gradients,
             self.judge.truth.constants,
             raises=self.raises,

@@ -80,7 +80,10 @@ class Formulas:
         machine = self.judge.machine
         with machine.holding(case.values | case.gradients) as namespace, torch.no_grad(), precisely:
             known = for_algebra(machine, namespace)
-            texts = (said(machine, text, known) for text in returned(value, variable, upstream, known, name))
+            try:
+                texts = [said(machine, text, known) for text in returned(value, variable, upstream, known, name)]
+            except Exception:  # whatever it is: a formula that cannot be derived explains nothing
+                return []
             return [text for text in texts if text is not None]
 
     def _composed(self, consumer: str, depth: int) -> str | None:

@@ -215,7 +215,7 @@ class Rows:
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
             return judgement.fault
-        if actual is None:
+        if actual is None or any(step.error for step in chain.steps):
             return "missing"
         if found.exact and found.same_shape:
             return "exact"

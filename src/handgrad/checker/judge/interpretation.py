@@ -57,6 +57,12 @@ class Interpretation:
         plan = self.judge.truth.plan
         return [judgement for judgement in self.judgements if name in plan(judgement.chain).gradients]
 
+    def serves(self, chain: Chain) -> bool:
+        """Whether a judged gradient can be made with this one: that of what its own value was computed from."""
+        value = self.value_of(chain)
+        behind = self.judge.truth.forward.ancestors(value)
+        return any(self.value_of(reader.chain) in behind for reader in self.readers(chain.name))
+
     def under(self, judge: Judge, judgements: Iterable[Judgement]) -> "Interpretation":
         """The same with these judgements, as another judge reads their statements."""
         return replace(self, judge=judge, judgements=tuple(one.within(judge.region) for one in judgements))

@@ -171,7 +171,7 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         judge, again = _judged_without(found, {chain.name}, writing, readers)
         right = [old for old in readers if (again[old] or old).fault is None]
         if local:
-            mended = bool(right) and all(old in right or old.fault for old in readers)
+            mended = any(old.fault for old in right) and all(old in right or old.fault for old in readers)
             same = [old for old in readers if found.value_of(old.chain) is found.value_of(chain)]
             explains = mended or any(old.fault for old in same)
         else:
@@ -192,8 +192,8 @@ def _trusting_what_was_right(found: Interpretation) -> Interpretation:
     """In a function that was laid out, acquit a line that made the right value of right ones in the user's own run.
 
     What it makes when it is run alone may differ then: it may use what the checker does not see, such as the state
-    of an object. Where all that leaves the functions was right, what is spelled like another gradient inside is
-    left out. That it is wrong in general is doubtful, unless an edit shows what is.
+    of an object. Where all that leaves the functions was right, what is spelled like another gradient inside, and
+    only computed with, is left out. That it is wrong in general is doubtful, unless an edit shows what is.
     """
     if not any(DOT in name for step in found.region.steps for name in step.gradients):
         return found
@@ -204,9 +204,9 @@ def _trusting_what_was_right(found: Interpretation) -> Interpretation:
     for judgement in found.judgements:
         used = {judgement.chain.name, *judgement.plan.gradients}
         if DOT in "".join(used):
-            if whole and judgement.chain.name not in right:
+            if whole and judgement.chain.name not in right and found.serves(judgement.chain):
                 continue
-            if judgement.fault == "wrong" and (whole or used <= right):
+            if judgement.fault == "wrong" and judgement.chain.name in right and (whole or used <= right):
                 judgement = replace(judgement, fault=None)
             if judgement.fault == "masked" and judgement.chain.name in right:
                 judgement = replace(judgement, doubtful=True)

@@ -38,16 +38,15 @@ def _claiming(step: Step, name: str, variable: str | None) -> Step:
     return replace(step, gradients=claims, tainted=not claims)
 
 
-def unjudged(judge: Judge, mappings: dict[str, list[dict[str, str]]], names: set[str]) -> dict[str, Step]:
+def unjudged(judge: Judge, names: set[str]) -> dict[str, Step]:
     """What containers hold that is none of the gradients judged, which are called `names`."""
-    elements = set().union(*(mapping for options in mappings.values() for mapping in options))
-    return {name: step for name, step in _made(judge, elements).items() if name not in names}
+    return {name: step for name, step in _made(judge, None).items() if name not in names}
 
 
-def _made(judge: Judge, names: set[str]) -> dict[str, Step]:
-    """The last statement of the backward pass that took each of these elements out of its container."""
+def _made(judge: Judge, names: set[str] | None) -> dict[str, Step]:
+    """The last statement of the backward pass that took each of these elements, or any, out of its container."""
     taken = [s for s in judge.region.steps if s.statement.role == "element" and s.backward]
-    return {name: step for step in taken for name in step.binds & names}
+    return {name: step for step in taken for name in step.binds & (step.binds if names is None else names)}
 
 
 def _fit(judge: Judge, made: dict[str, Step]) -> float:

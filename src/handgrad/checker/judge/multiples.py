@@ -40,7 +40,8 @@ def _places(judgements: Iterable[Judgement]) -> set[Place]:
 
 def _factors(found: Interpretation, first: Judgement) -> list[float]:
     """What a wrong line, or those that use what it makes, may be understood to multiply by."""
-    if first.chain.name in found.region.scales or not _is_used(found, first):
+    returned = first.chain.last.statement.only_moves  # for whoever called, and so what it is called
+    if returned or first.chain.name in found.region.scales or not _is_used(found, first):
         return []
     own, tolerance = _ratio(first, found.judge.truth.tolerance), found.judge.truth.tolerance
     readers = [_ratio(j, tolerance) for j in found.readers(first.chain.name) if j in found.wrong]
@@ -66,7 +67,10 @@ def _is_agreed(ratio: float) -> bool:
 
 
 def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpretation | None:
-    """The judgements where a gradient is a multiple, and those that pass it on are too; None without any made right."""
+    """The judgements where a gradient is a multiple, and those that pass it on are too.
+
+    None where no line that makes up for it is right then.
+    """
     scales, made = {**found.region.scales, first.chain.name: factor}, dict[Judgement, Judgement]()
     for old in sorted(found.judgements, key=lambda one: one.chain.last.index):
         judge = _under(found, scales)
@@ -82,7 +86,7 @@ def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpret
             if other is not None and (other.fault is None or _serves(found, old, scales, more)):
                 new, scales = other, more
         made[old] = new
-    if not any(old.fault and not new.fault for old, new in made.items()):
+    if not any(old.fault and not new.fault and old.chain.name not in scales for old, new in made.items()):
         return None
     return found.under(_under(found, scales), (made.get(old, old) for old in found.judgements))
 

@@ -59,7 +59,7 @@ def _others(found: Interpretation) -> list[Value]:
     if len(taken) != 1:
         return []
     (loss,) = taken
-    if not LOSS.search(loss.name):  # then something else than its name tells that it is the loss
+    if not LOSS.search(loss.name) or loss.names.keys() & found.judge.trace.certain:  # more than its name tells
         return []
     within = truth.forward.ancestors
     named = (one for one in truth.losses(truth.forward) if one is not loss and LOSS.search(one.name))

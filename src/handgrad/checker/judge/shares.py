@@ -22,14 +22,20 @@ def without_shares(found: Interpretation) -> Interpretation:
     shares = [j for j in found.wrong if _may_be_one(found, j) and any(_agrees(j, share) for share in _shares(j))]
     if not shares:
         return found
-    kept = tuple(judgement for judgement in found.judgements if judgement not in shares)
+    names = {judgement.chain.name for judgement in shares}
+    region = found.region.without(names, [step for one in shares for step in one.chain.steps])
+    judge, kept = found.judge.under(region), []
+    for old in (judgement for judgement in found.judgements if judgement not in shares):
+        new = judge.judge(old.chain.within(region)) if old.plan.gradients & names else old
+        kept += [new or old]
     written = found.written.union(*(found.value_of(j.chain).names for j in shares))
-    return replace(found, judgements=kept, written=written, replaced=(*found.replaced, *(j.chain for j in shares)))
+    replaced = (*found.replaced, *(j.chain for j in shares))
+    return without_shares(replace(found.under(judge, kept), written=written, replaced=replaced))
 
 
 def _may_be_one(found: Interpretation, judgement: Judgement) -> bool:
     """Whether it is local to a call, and of a parameter, or of what leads to gradients that came out right."""
-    if number_of(name := judgement.chain.name) is None:
+    if number_of(name := judgement.chain.name) is None and judgement.chain.last.statement.role != "element":
         return False
     readers = {reader.chain.name for reader in found.readers(name)}
     return found.value_of(judgement.chain).root or (bool(readers) and readers <= found.right_in_the_run)

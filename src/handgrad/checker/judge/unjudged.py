@@ -1,6 +1,7 @@
 """What looks like a gradient and is not judged: nothing unseen is called right."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,14 @@ from handgrad.checker.judge import mappings
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
-from handgrad.checker.read.spelling import Words, bare, number_of, seems_a_gradient
+from handgrad.checker.read.spelling import (
+    Words,
+    bare,
+    is_dict_of_gradients,
+    is_difference_quotient,
+    number_of,
+    seems_a_gradient,
+)
 from handgrad.checker.report import Unjudged
 from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace
@@ -21,8 +29,9 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
     """The gradients of one region that are neither judged nor part of what makes a judged one."""
     made = {(step, chain.name) for chain in found.chains for step in chain.steps}
     used = [step for j in found.judgements for step in (*j.plan.steps, *j.chain.steps)]
-    left = mappings.unjudged(found.judge, trace.mappings, {chain.name for chain in found.chains})
-    values = [step.after.get(name) for step, name in made]
+    left = mappings.unjudged(found.judge, {chain.name for chain in found.chains})
+    finished = {(chain.last, chain.name) for chain in found.replaced}
+    values = [step.after.get(name) for step, name in made | finished]
     replaced = {(step.index, chain.name) for chain in found.replaced for step in chain.steps}
     replaced |= {(step.index, name) for step in found.region.steps for name in step.turns}
     given = set().union(*(step.reads for step in region.steps if GIVEN in step.binds))
@@ -45,7 +54,7 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
             stub = value is None and any(c.name == name and c.last.index > step.index for c in found.chains)
             if stub or any(_is_one(value, known) for known in values):
                 continue
-            if name in step.gradients or name in left or _seems(name, step):
+            if name in step.gradients or name in left or _seems(name, trace.shown(name), step):
                 yield Unjudged(trace.shown(name), step.statement.place, _reason(name, step, trace, reaching))
 
 
@@ -64,9 +73,9 @@ def in_time(trace: Trace, regions: list[Region]) -> Iterator[Unjudged]:
             yield Unjudged(trace.shown(name), step.statement.place, "judging was stopped before")
 
 
-def _seems(name: str, step: Step) -> bool:
+def _seems(name: str, shown: str, step: Step) -> bool:
     """Whether a name that is the gradient of nothing known looks like one by its spelling and its value."""
-    if not seems_a_gradient(name) or step.statement.only_moves or number_of(name) is not None:
+    if not _is_spelled_like_one(shown) or step.statement.only_moves or number_of(name) is not None:
         return False
     value: Any = step.after.get(name)
     whole = (is_float(value) and value.dim() > 0) or (is_array(value) and value.ndim > 0)
@@ -75,9 +84,19 @@ def _seems(name: str, step: Step) -> bool:
     return computed and not asks and (whole or (isinstance(value, list | tuple) and holds_float(value)))
 
 
+def _is_spelled_like_one(shown: str) -> bool:
+    """Whether a name, an attribute or an entry is: `dW2`, `self.dW2`, `W.grad`, `grads["W2"]`."""
+    if entry := re.fullmatch(r"(.+)\[.+\]", shown):
+        return is_dict_of_gradients(entry[1])
+    last = shown.rpartition(".")[2]
+    return seems_a_gradient(last) or (last == "grad" and last != shown)
+
+
 def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
     if step.error is not None:
         return f"this line raises {step.error.message}"
+    if is_difference_quotient(step.statement.node):
+        return "this is a difference quotient"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"
@@ -139,6 +158,14 @@ def _simple(node: ast.stmt, functions: tuple[str, ...]) -> Iterator[tuple[ast.st
         elif isinstance(child, ast.ExceptHandler):
             for part in child.body:
                 yield from _simple(part, inside)
+
+
+def refused(source: Source) -> Iterator[Unjudged]:
+    """The lines that Python refuses and that are spelled like gradients."""
+    for fault in source.faults:
+        found = re.match(r"(\w+)(\[.*\])?\s*[-+*/@]?=", fault.text)
+        if found and seems_a_gradient(found[1]):
+            yield Unjudged(found[1], fault.place, "Python refuses this line")
 
 
 def in_functions(trace: Trace) -> Iterator[Unjudged]:

@@ -72,6 +72,7 @@ class Fault:
 
     place: Place
     message: str
+    text: str = ""
 
 
 @dataclass
@@ -213,7 +214,9 @@ def _add_code(source: Source, code: str, start: Place) -> None:
             tree = _compiled("\n".join(lines), start.unit)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             number = min(getattr(error, "lineno", None) or 1, len(lines))
-            source.faults.append(Fault(start.at(number), f"{type(error).__name__}: {getattr(error, 'msg', error)}"))
+            message = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+            fault = Fault(start.at(number), message, lines[number - 1].strip())
+            source.faults += [fault] if fault.text != "pass" else []
             if len(source.faults) > 20 or not _silence(lines, number):
                 return
         else:
@@ -256,6 +259,9 @@ def _keep_if_python(code: str) -> str | None:
 
 def _silence(lines: list[str], number: int) -> bool:
     """Replace the offending line (or the last written one before it) by `pass`; False where none is left."""
+    if lines[number - 1].strip() == "pass":  # it is indented where nothing may be
+        lines[number - 1] = ""
+        return True
     for i in range(number - 1, -1, -1):
         bare = lines[i].strip()
         if bare and bare != "pass" and not bare.startswith("#"):

@@ -75,11 +75,12 @@ def key_of(node: Any) -> str | None:
 
 
 _WORDS = (
-    "data|date|debug|decay|decod|decision|deep|default|degree|del|delay|delta|demo|den|dense|denom|dep|depth|deriv|desc|"
-    "dest|det|dev|diag|dict|diff|digit|dim|dir|discount|display|dist|div|doc|domain|done|dot|double|draw|drop|dtype|"
-    "dummy|dump|duration|dyn"
+    "data|dataset|dataloader|date|debug|decay|decayed|decode|decoded|decoder|decision|deep|default|degree|del|delay|delta|"
+    "demo|den|denom|denominator|dense|density|depth|deriv|derivative|desc|description|dest|det|dev|device|deviation|diag|"
+    "diagonal|dict|dictionary|diff|difference|digit|dim|dimension|dir|direction|discount|discounted|display|dist|distance|"
+    "distribution|div|divisor|doc|domain|done|dot|double|draw|drawn|drop|dropout|dropped|dtype|dummy|dump|duration|dynamics"
 )
-_NO_GRADIENT = re.compile(rf"({_WORDS})([a-z]*)(s?\d*|_.*)$")
+_NO_GRADIENT = re.compile(rf"({_WORDS})(s?\d*|_.*)$")
 _MADE_OF_ONE = re.compile(
     r"(^|_)(clip\w*|clamp\w*|norms?|mean|avg|std|sum|max|min|total|copy|old|prev\w*|new|ref\w*|num\w*|approx|auto\w*|"
     r"torch|pt|true|expected|check|hist\w*|list|error|err|diff|ratio|rel|abs|scaled?|size|shape|cmp)(_|$)"
@@ -89,13 +90,27 @@ _MADE_OF_ONE = re.compile(
 def seems_a_gradient(name: str) -> bool:
     """Whether a name is spelled like the gradient of something, known or not, and like no word of another meaning.
 
-    >>> [seems_a_gradient(name) for name in ("dW2", "deprobs", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
+    >>> [seems_a_gradient(name) for name in ("dW2", "delogits", "grad_x", "data", "dropout_mask", "dW_norm", "d")]
     [True, True, True, False, False, False, False]
     """
     name = bare(name).rpartition(DOT)[2]
     if _MADE_OF_ONE.search(name):
         return False
     return bool(re.match(r"d\w|(grad|gradient)_\w|\w+_grad$", name)) and not _NO_GRADIENT.match(name)
+
+
+def is_difference_quotient(node: ast.AST) -> bool:
+    """Whether an assignment is of `(f(x + h) - f(x)) / h`, which is a derivative but no gradient of the loss.
+
+    >>> is_difference_quotient(ast.parse("y_grad = (f(x + h) - f(x)) / h").body[0])
+    True
+    """
+    value = node.value if isinstance(node, ast.Assign) else None
+    if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and isinstance(value.left, ast.BinOp)):
+        return False
+    parts = (value.left.left, value.left.right)
+    names = [ast.unparse(part.func) for part in parts if isinstance(part, ast.Call)]
+    return isinstance(value.left.op, ast.Sub) and len(names) == 2 and names[0] == names[1]
 
 
 def is_dict_of_gradients(text: str) -> bool:
@@ -127,7 +142,8 @@ class Words:
     def __init__(self, source: Source):
         """Read the program; `leading` are the functions through which those that compute gradients are called.
 
-        `storing` are those that put gradients into entries or attributes.
+        `storing` are those that put gradients into entries or attributes, `beside` the lists that are written where
+        they are gone through with others.
         """
         nodes = [node for statement in source.statements for node in ast.walk(statement.node)]
         self.known = {word for node in nodes for word in _written(node)}
@@ -143,6 +159,7 @@ class Words:
         self.in_entries_or_calls = any(map(self.computes_gradients, outside))
         self.has_elements = any(map(self._stores_element, nodes))
         self.uses_modules = any(map(_is_of_torch_nn, nodes))
+        self.beside = [a.elts for n in nodes for a in _zipped(n) if isinstance(a, ast.List | ast.Tuple)]
 
     def is_loss(self, name: str) -> bool:
         """Whether the name is that of a loss."""
@@ -175,7 +192,10 @@ class Words:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FILLING:
             return self._is_container(node.func.value)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            return key_of(node) is None and self._is_container(node.value)
+            holder = node.value
+            while isinstance(holder, ast.Subscript) and key_of(holder) is None:  # self.grads[0][...] = dW
+                holder = holder.value
+            return key_of(node) is None and self._is_container(holder)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.ListComp | ast.DictComp):
             value: Any = node.value
             parts = value.elts if isinstance(value, ast.List) else [getattr(value, "elt", None) or value.value]
@@ -227,6 +247,11 @@ def _holder(node: Any) -> ast.expr:
 def _is_a_backward_half(node: ast.FunctionDef) -> bool:
     """Whether a function that is called like one is handed a gradient, as in `backward(dout, cache)`."""
     return bool(_BACKWARD.search(node.name)) and any(seems_a_gradient(argument.arg) for argument in node.args.args)
+
+
+def _zipped(node: ast.AST) -> list[ast.expr]:
+    """What is gone through side by side, as in `for p, grad in zip([W, b], grads)`."""
+    return node.args if isinstance(node, ast.Call) and called_name(node) == "zip" else []
 
 
 def _is_of_torch_nn(node: ast.AST) -> bool:

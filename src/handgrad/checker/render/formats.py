@@ -60,8 +60,9 @@ def hazard_json(one: "Hazard") -> dict[str, Any]:
 
 
 def _place_json(place: "Place | None") -> dict[str, int | None]:
-    in_notebook = place is not None and place.cell is not None
-    return {"cell": place.called if in_notebook else None, "line": place.line if place else None}
+    if place is None:
+        return {"cell": None, "line": None}
+    return {"cell": place.called if place.cell is not None else None, "line": place.line}
 
 
 def _finite(number: float | None) -> float | None:

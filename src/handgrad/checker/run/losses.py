@@ -81,9 +81,13 @@ class Losses:
 
     def may_be_made_of_some(self, name: str, value: Any) -> bool:
         """Whether this name and value is a scalar after losses that are known as such by their names alone."""
-        sure = self._called | {n for n in self.found if any(gradient_of(other, {bare(n)}) for other in self.names)}
         scalar = is_float(value) and value.dim() == 0 and not self.is_spelled_like_a_gradient(name)
-        return scalar and bool(self.found) and not self.chosen and not sure & set(self.found)
+        return scalar and bool(self.found) and not self.chosen and not self.certain()
+
+    def certain(self) -> set[str]:
+        """The losses met so far that are chosen, or known by more than their names."""
+        own = {n for n in self.found if any(gradient_of(other, {bare(n)}) for other in self.names)}
+        return {n for n in self.found if n in own | self._called or bare(n) == self.chosen}
 
 
 def _called_backward(node: ast.stmt) -> set[str]:

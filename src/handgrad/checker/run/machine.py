@@ -32,8 +32,9 @@ from handgrad.checker.guard import World, end_process, said
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, await_allowed
-from handgrad.checker.run.arrays import Array
+from handgrad.checker.run.arrays import Array, raw
 from handgrad.checker.run.numpy_module import Float, Modules
+from handgrad.checker.run.values import copy_values
 
 FRAMES_A_LEVEL = 20
 """What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
@@ -213,7 +214,7 @@ class Machine:
     def __init__(self, folder: Path | None, data: Path | None = None, name: str = "__main__"):
         """Look for data files in `folder`, then in `data`."""
         self.folders = [f for f in (folder, data, Path.cwd()) if f is not None]
-        self.follows_arrays = False
+        self.follows_arrays = self.computes_plainly = False
         self.world = World(torch, torch.autograd, torch.nn.functional, torch.linalg, Tensor, Module, math)
         quiet = dict(vars(builtins))
         quiet.update(
@@ -228,8 +229,12 @@ class Machine:
         if folder is not None:
             self.namespace["__file__"] = str(folder / "program.py")
 
-    def follow_arrays(self) -> None:
-        """Run a program without PyTorch: its NumPy arrays are tensors, and a plain `float` of one stays one."""
+    def follow_arrays(self, low_precision: bool = False) -> None:
+        """Run a program without PyTorch: its NumPy arrays are tensors, and a plain `float` of one stays one.
+
+        Where all its floats are of 64 bits, NumPy's own arrays serve wherever no gradient is followed.
+        """
+        self.computes_plainly = not low_precision
         modules, quiet, own = Modules(self.find), self.namespace["__builtins__"], self.folders[:1]
 
         def importing(name, globals=None, locals=None, fromlist=(), level=0):
@@ -245,7 +250,19 @@ class Machine:
             return found
 
         quiet.update(__import__=importing, float=Float)
-        self.namespace["__arrays__"] = self.follows_arrays = True
+        given = {name: modules.taken(value) for name, value in self.namespace.items() if name != "__builtins__"}
+        self.namespace.update(given, __arrays__=True)
+        self.follows_arrays = True
+
+    @property
+    def real_modules(self) -> dict[str, Any]:
+        """The names of NumPy's and of `math` in the program, with what they stand for in any other."""
+        modules = {n: v for n, v in self.namespace.items() if isinstance(v, ModuleType)}
+        return {n: v.real_module for n, v in modules.items() if "real_module" in dir(v)}
+
+    def unfollowed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values with NumPy's own arrays in the place of those that are followed."""
+        return copy_values(values, raw, every=True)
 
     def given(self, tensor: Tensor) -> Tensor:
         """A tensor of the checker's as the program would hold it."""
@@ -429,6 +446,17 @@ class InDouble(TorchFunctionMode):
         if isinstance(out, Tensor) and out.dtype in LOW and func is not Tensor.numpy:
             return out.double()
         return out
+
+
+class KeepingGraphs(TorchFunctionMode):
+    """Where a line differentiates what it has computed, the graph stays, since the checker goes through it too."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        """Run `func`, and free nothing."""
+        kwargs = dict(kwargs or {})
+        if func in (Tensor.backward, torch.autograd.backward, torch.autograd.grad):
+            kwargs["retain_graph"] = True
+        return func(*args, **kwargs)
 
 
 @dataclass(frozen=True)

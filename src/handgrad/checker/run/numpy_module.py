@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 import torch._numpy as layer
 
 from handgrad.checker.run.arrays import Array, array, raw, wrapped
@@ -196,7 +197,9 @@ class _IsFloat(type):
 
 
 class Float(metaclass=_IsFloat):
-    """`float`, which leaves a number that is followed what it is."""
+    """`float`, which leaves a number that is followed what it is; as a type of arrays it is float64."""
+
+    dtype = np.dtype(np.float64)
 
     def __new__(cls, value: Any = 0.0) -> Any:
         """The number."""
@@ -228,12 +231,20 @@ class Modules:
         """Let a module of the user's that has imported NumPy use these in its place."""
         vars(module)["__arrays__"] = True
         for name, value in list(vars(module).items()):
-            if isinstance(value, ModuleType) and (other := self.imported(value.__name__, True)) is not None:
-                setattr(module, name, other)
-            elif isinstance(value, np.ufunc) or getattr(value, "__module__", None) == "numpy":
-                setattr(module, name, getattr(self.numpy, getattr(value, "__name__", ""), value))
-            elif isinstance(value, np.ndarray):
-                setattr(module, name, wrapped(value))
+            setattr(module, name, self.taken(value))
+
+    def taken(self, value: Any) -> Any:
+        """What takes the place of something that was made with NumPy itself."""
+        if isinstance(value, ModuleType):
+            other = self.imported(value.__name__, True) if not isinstance(value, Facade | _Math) else None
+            return value if other is None else other
+        if isinstance(value, np.ufunc) or (callable(value) and getattr(value, "__module__", None) == "numpy"):
+            return getattr(self.numpy, getattr(value, "__name__", ""), value)
+        if type(value) in (list, tuple):
+            return type(value)(map(self.taken, value))
+        if type(value) is dict:
+            return {key: self.taken(held) for key, held in value.items()}
+        return value.as_subclass(Array) if isinstance(value, torch.Tensor) else wrapped(value)
 
 
 def lifted(value: Any) -> Any:

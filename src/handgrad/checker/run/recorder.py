@@ -10,7 +10,7 @@ from torch import Tensor
 
 from handgrad.checker.read.names import Uses, gradient_of, in_order, uses
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import DOT, bare, number_of
+from handgrad.checker.read.spelling import DOT, bare, is_difference_quotient, number_of
 from handgrad.checker.run.flat import Flattener
 from handgrad.checker.run.losses import Losses
 from handgrad.checker.run.machine import (
@@ -138,7 +138,12 @@ class Recorder:
         shown = {
             n for n in found.changes & set(after) if n in written or not _counts_changes(step.statement, namespace[n])
         }
-        step.changes = (written | touched | shown) - step.binds
+        changed = written | touched | shown
+        holders = {
+            id(v) for n in changed - step.binds if is_object(v := namespace.get(n)) or isinstance(v, list | dict)
+        }
+        aliases = {n for n, v in namespace.items() if id(v) in holders} if holders else set()
+        step.changes = (changed | aliases) - step.binds
         if step.error:
             step.binds |= found.binds
             step.changes |= found.changes - step.binds
@@ -214,7 +219,7 @@ class Recorder:
                 variable = self.flattener.variable_of(name, known - {name})
                 knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
-                if variable and spelled and self._can_be_a_gradient(name, variable):
+                if variable and spelled and self._can_be_a_gradient(name, variable, step.statement.node):
                     step.gradients[name] = variable
         self._gradient_names |= set(step.gradients)
         if step.gradients and step.statement.role == "element":
@@ -228,10 +233,10 @@ class Recorder:
         else:
             self._tainted -= step.binds
 
-    def _can_be_a_gradient(self, name: str, variable: str) -> bool:
+    def _can_be_a_gradient(self, name: str, variable: str, node: ast.AST) -> bool:
         """Not a class or a generator; a function only where nobody calls it and nothing else is the gradient."""
         value = self.machine.namespace.get(name)
-        if isinstance(value, type | torch.Generator):
+        if isinstance(value, type | torch.Generator) or is_difference_quotient(node):
             return False
         if not callable(value):
             return True

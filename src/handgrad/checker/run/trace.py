@@ -117,5 +117,7 @@ class Trace:
     """Where a function is called that stores gradients and is not looked into."""
     evident: set[str] = field(default_factory=set)
     """The losses that are known as such by their name, by a `.backward()`, or by a gradient of their own."""
+    certain: set[str] = field(default_factory=set)
+    """The losses that were chosen, or are known by more than their names."""
     wholes: set[str] = field(default_factory=set)
     """The scalars that may be computed from a loss which is known by its name alone."""

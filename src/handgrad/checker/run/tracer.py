@@ -65,6 +65,7 @@ class Tracer:
             except LeaveLoop:
                 pass
         self.trace.not_entered = self.flattener.not_entered
+        self.trace.certain = self.losses.certain()
         return self.trace
 
     def _may_matter(self, node: ast.stmt) -> bool:

@@ -84,10 +84,10 @@ def is_object(value: Any) -> bool:
     return not known and has_attributes(value)
 
 
-def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
+def copy_values(values: dict[str, Any], convert, every: bool = False) -> dict[str, Any]:
     """The namespace with every float tensor and array passed through `convert`, inside containers and objects too.
 
-    What is one object stays one.
+    What is one object stays one. With `every`, tensors of whole numbers are converted too.
     """
     memo: dict[int, Any] = {}
 
@@ -95,7 +95,7 @@ def copy_values(values: dict[str, Any], convert) -> dict[str, Any]:
         if id(value) in memo:
             return memo[id(value)]
         if isinstance(value, Tensor):
-            memo[id(value)] = new = convert(value) if value.is_floating_point() else value
+            memo[id(value)] = new = convert(value) if every or value.is_floating_point() else value
             return new
         if is_array(value):
             memo[id(value)] = new = convert(torch.from_numpy(value.copy())).numpy()

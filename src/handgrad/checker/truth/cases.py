@@ -5,6 +5,7 @@ from functools import cached_property
 from types import CodeType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,12 +80,26 @@ def evaluate(
         for n, v in values.items():
             if is_float(v) and n in case.by_variable and case.by_variable[n].shape == v.shape:
                 v.grad = case.by_variable[n].to(v.dtype)
+    if machine.computes_plainly:
+        return _run_in_numpy(machine, plan, codes, values, forced)
     watched = {n: (v, v._version) for n, v in values.items() if isinstance(v, Tensor)}
     with machine.holding(values) as namespace, torch.no_grad():
         if case.double:
             with InDouble():
                 return _run_plan(machine, plan, codes, namespace, forced, watched)
         return _run_plan(machine, plan, codes, namespace, forced, watched)
+
+
+def _run_in_numpy(machine, plan, codes, values, forced) -> Outcome:
+    """The same with NumPy's own arrays, which takes a tenth of the time; what changes in place is seen afterwards."""
+    numpys = machine.unfollowed(values)
+    before = {n: v.copy() for n, v in numpys.items() if isinstance(v, np.ndarray)}
+    with machine.holding({**machine.real_modules, **numpys}) as namespace:
+        given = {n: numpys[n] for n in forced}
+        outcome = _run_plan(machine, plan, codes, namespace, given, {})
+    changed = {n: plan.steps[-1].index for n, v in before.items() if not np.array_equal(v, numpys[n], equal_nan=True)}
+    changed.pop(plan.chain.name, None)
+    return Outcome(outcome.got, changed, outcome.error)
 
 
 def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:

@@ -13,7 +13,7 @@ from torch.nn import Module
 
 from handgrad.checker.read.names import uses, variables_of
 from handgrad.checker.run.arrays import alike, plain
-from handgrad.checker.run.machine import InDouble, Machine
+from handgrad.checker.run.machine import InDouble, KeepingGraphs, Machine
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import (
     LARGE,
@@ -211,7 +211,14 @@ def run_forward(
     runner.differentiates = any(_scalar(step.after.get(n)) and not step.constant for step in steps for n in step.binds)
     own = differentiated(machine.namespace["__name__"], runner.forward.functions)
     nothing = contextlib.nullcontext()
-    with machine.holding(start), torch.enable_grad(), InDouble() if double else nothing, own if derived else nothing:
+    keeping = KeepingGraphs() if any("backward(" in s.statement.code for s in steps) else nothing
+    with (
+        machine.holding(start),
+        torch.enable_grad(),
+        InDouble() if double else nothing,
+        own if derived else nothing,
+        keeping,
+    ):
         runner.register(list(start), None)
         runner.forward.start = {n: machine.namespace[n] for n in start}
         for step in steps:

@@ -6,7 +6,9 @@ from typing import Any
 
 from handgrad.errors import HandgradError
 from handgrad.studio.events import Events
-from handgrad.studio.programs import in_a_process, in_thread
+from handgrad.studio.programs import answering, in_thread
+
+LONGEST_S = 120.0
 
 
 class DerivationView:
@@ -23,25 +25,32 @@ class DerivationView:
         self.options = {"loss": loss, "data": data, "timeout": timeout}
 
     async def run(self, events: Events) -> None:
-        """Derive once the verdict is there, so that it comes first."""
+        """Derive once the verdict is there, so that it comes first; what a save has overtaken is left."""
         deriving, version = None, None
-        async for state in events.changes("backward"):
-            found = (state["document"] or {}).get("version")
-            if state["status"] != "judging" and found != version:
-                version = found
-                if deriving is not None:
+        try:
+            async for state in events.changes("backward"):
+                found = (state["document"] or {}).get("version")
+                if found != version and deriving is not None:
                     deriving.cancel()
-                deriving = asyncio.create_task(self._derive(events))
+                if found != version and state["status"] != "judging":
+                    version = found
+                    deriving = asyncio.create_task(self._derive(events))
+        finally:
+            if deriving is not None:
+                deriving.cancel()
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """There is nothing to be asked."""
         raise HandgradError("this view answers no questions", got=question.get("what"))
 
     async def _derive(self, events: Events) -> None:
+        worker = await in_thread(answering, derived, self.path, self.options)
         try:
-            found = await in_thread(in_a_process, derived, self.path, self.options)
+            found = await in_thread(worker.received, LONGEST_S, "deriving takes too long")
         except HandgradError as error:
             found = {"error": str(error)}
+        finally:
+            worker.close()
         events.publish(self.name, found)
 
 

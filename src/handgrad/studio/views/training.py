@@ -1,6 +1,7 @@
 """Runs as they are trained: their losses, live, and what can be asked of each checkpoint."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from handgrad.studio.runs import WatchedRun
 LOOK_AGAIN_S = 0.4
 MOST_POINTS = 3_000
 MOST_RUNS = 40
+FILE_POINTS = 400
+"""Of a curve, as the page asks for it."""
 
 
 class TrainingView:
@@ -39,35 +42,35 @@ class TrainingView:
     async def run(self, events: Events) -> None:
         """Publish what has changed in the run folders, every now and then."""
         self._asked.warm()
+        ending = asyncio.create_task(self._end_with(events))
         try:
             while True:
-                if await in_thread(self._look):
-                    events.publish(self.name, {"runs": [run.to_json() for run in self.runs.values()]})
+                if await in_thread(self.look):
+                    events.publish(self.name, self.state)
                 await asyncio.sleep(LOOK_AGAIN_S)
         finally:
+            ending.cancel()
             self.close()
 
-    def close(self) -> None:
-        """End the process that answers, and remove the copies."""
+    async def _end_with(self, events: Events) -> None:
+        """End what still waits for an answer once the streams are ended, which is before the server is."""
+        async for _ in events.changes(self.name):
+            pass
         self._asked.close()
-        self._one_by_one.shutdown(wait=False, cancel_futures=True)
-        self._copies.cleanup()
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """The losses of runs, or what a checkpoint makes of something."""
-        match question:
-            case {"what": "curves", "runs": list(runs)}:
-                return await in_thread(self._curves, runs, question)
-            case {"what": str(), "run": str(run), "checkpoint": str(checkpoint)}:
-                asked = self._answer, self._run(run), checkpoint, question
-                return await asyncio.get_running_loop().run_in_executor(self._one_by_one, *asked)
-        raise HandgradError("this question is not understood", got=question.get("what"))
+        if question.get("what") == "curves":
+            return await in_thread(self.answer, question)
+        return await asyncio.get_running_loop().run_in_executor(self._one_by_one, self.answer, question)
 
-    def _add(self, folder: Path, name: str, parent: str | None) -> None:
-        number = str(len(self.runs))
-        self.runs[number] = WatchedRun(number, folder, name, parent, Path(self._copies.name, number))
+    @property
+    def state(self) -> dict[str, Any]:
+        """All runs, as they were when they were looked at last."""
+        return {"runs": [run.to_json() for run in self.runs.values()]}
 
-    def _look(self) -> bool:
+    def look(self) -> bool:
+        """Look at all run folders again; whether anything has changed."""
         changed = [run.look() for run in list(self.runs.values())]
         known = {run.folder for run in self.runs.values()}
         for run in list(self.runs.values()):
@@ -76,6 +79,51 @@ class TrainingView:
                     self._add(folder, f"{run.name}/{name}", run.id)
                     changed.append(self.runs[str(len(self.runs) - 1)].look())
         return any(changed)
+
+    def answer(self, question: dict[str, Any]) -> Any:
+        """The same as `ask`, when it has come.
+
+        Raises:
+            HandgradError: a question that makes no sense, or what it is about cannot be read.
+        """
+        match question:
+            case {"what": "curves", "runs": list(runs)}:
+                return self._curves(runs, question)
+            case {"what": str(), "run": str(run), "checkpoint": str(checkpoint)}:
+                return self._answer(self._run(run), checkpoint, question)
+        raise HandgradError("this question is not understood", got=question.get("what"))
+
+    def everything(self) -> dict[str, Any]:
+        """The answers to all that a page asks by itself, by the question as JSON: for one that is a file."""
+        numbers = list(self.runs)
+        questions: list[dict[str, Any]] = [
+            {"what": "curves", "runs": [number for number in numbers if self.runs[number].losses.last],
+             "points": FILE_POINTS, "log": log} for log in (False, True)
+        ]  # fmt: skip
+        for run in self.runs.values():
+            for one in run.checkpoints:
+                about = {"run": run.id, "checkpoint": one.id}
+                questions += [{"what": what, **about} for what in ("samples", "letters", "layers", "updates")]
+                questions.append({"what": "attention", **about, "line": run.example})
+                questions.append({"what": "next", **about, "prompt": "", "temperature": 1, "top_k": 0})
+        answers = {}
+        for question in questions:
+            try:
+                answer = self.answer(question)
+            except HandgradError as error:
+                answer = {"without": str(error)}
+            answers[json.dumps(question, separators=(",", ":"), ensure_ascii=False)] = answer
+        return answers
+
+    def close(self) -> None:
+        """End the process that answers, and remove the copies."""
+        self._asked.close()
+        self._one_by_one.shutdown(wait=False)
+        self._copies.cleanup()
+
+    def _add(self, folder: Path, name: str, parent: str | None) -> None:
+        number = str(len(self.runs))
+        self.runs[number] = WatchedRun(number, folder, name, parent, Path(self._copies.name, number))
 
     def _run(self, number: Any) -> WatchedRun:
         run = self.runs.get(str(number))

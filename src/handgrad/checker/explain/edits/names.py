@@ -91,7 +91,8 @@ def a_power(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`1 - h` where `1 - h**2` was meant."""
     if ctx.in_index or ctx.role in ("dim", "exponent", "function", "receiver-function"):
         return
-    if isinstance(node, ast.Name) and node.id not in ctx.tensors and node.id not in ctx.sizes:
+    known = ctx.tensors.keys() | ctx.sizes.keys() | (ctx.locals - ctx.counters)
+    if isinstance(node, ast.Name) and node.id not in known:
         return
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Sub):
         return

@@ -50,7 +50,8 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     order = {row.name: i for i, row in enumerate(laid_out.variables)}
     report.variables = sorted([*between, *rows], key=lambda row: order.get(row.name, len(order)))
     report.hazards, report.loss = hazards, laid_out.loss
-    report.notes += [note for note in laid_out.notes if OURS not in note and note not in report.notes]
+    known = {*report.notes, *map(str, laid_out.unjudged)}
+    report.notes += [note for note in laid_out.notes if OURS not in note and note not in known]
     return report
 
 
@@ -72,6 +73,8 @@ def _speak(laid_out: Report, words: dict[str, str]) -> None:
         old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
         if old and old == new:
             return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
+        if old.strip("()") == new.strip("()") and not found.fact:  # the names of two calls, which the user has as one
+            return Diagnosis("unknown", found.place, fact="wrong", about=(found.kind,))
         fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
         return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
 

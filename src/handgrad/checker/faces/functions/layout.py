@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from types import MethodType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.context import Context
@@ -25,7 +26,9 @@ from handgrad.checker.faces.functions.subjects import AutogradFunction
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.inspection import check_source
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement
+from handgrad.checker.read.spelling import DOT
 from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
 from handgrad.checker.run.values import is_float, is_object
@@ -45,10 +48,13 @@ class Layout:
         """Copy what the functions are called with, under names of their own."""
         self.verdict, self.subject = verdict, verdict.subject
         values = next((found.values for found in verdict.wrong if found.values), None)
+        verdict.laboratory.in_own_precision().gradients(values or {}, RANDOM)  # the subject keeps what it returns
         self.given = self.subject.world.fresh(values, double=False)
         module = getattr(self.subject.backward, "__module__", "") or ""
         self.machine = Machine(None, name=module)
         self.namespace = self.machine.namespace
+        self.of_arrays = any(one.array for one in self.subject.inputs)
+        self.copy = "copy" if self.of_arrays else "clone"
         self.statements: list[Statement] = []
         self.definitions = Definitions(self.namespace)
         self.names: dict[Input, str] = {}
@@ -63,9 +69,22 @@ class Layout:
             assert isinstance(self.subject, Pair)
             self._write_pair(self.subject, arguments)
         statements = [*self.definitions.statements, *self.statements]
-        closed = frozenset(self.names.values())
+        forward = next((s.node for s in self.definitions.statements if s.node.name == "forward"), None)
+        locals_ = (
+            set().union(*(uses(n).binds for n in forward.body), (a.arg for a in forward.args.args)) if forward else ()
+        )
+        closed = frozenset([*self.names.values(), *(f"{name}{DOT}0" for name in locals_)])  # of the first call
+        if self.of_arrays:
+            self.machine.follow_arrays()
         source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
+
+    def _closed(self) -> Iterator[str]:
+        """The names that the backward half has no access to: those of the arguments, and of the first call's own."""
+        yield from self.names.values()
+        for node in (s.node for s in self.definitions.statements if s.node.name == "forward"):
+            names = {a.arg for a in node.args.args}.union(*(uses(part).binds for part in node.body))
+            yield from (f"{name}{DOT}0" for name in names)
 
     def _say(self, line: str) -> None:
         self.statements.append(Statement(ast.parse(line).body[0], line, Place(SYNTHETIC, 0), line))
@@ -186,8 +205,7 @@ class Layout:
             value = function.__self__ if isinstance(function.__self__, type) else next(objects)
             owners = [self._held(value, "cls" if isinstance(value, type) else "self"), *owners]
         elif is_object(function):
-            self.namespace[name] = next(objects)
-            return [], [], name
+            return [], [], self._held(next(objects), "self")
         opened = self.definitions.add(function, name, owners)
         return (owners if opened is None else []), [], opened or name
 
@@ -223,13 +241,13 @@ class Layout:
         drawn = RANDOM([value.detach() for _, value in outputs])
         for i, (text, _) in enumerate(outputs):
             self.namespace[f"{OURS}upstream{i}"] = drawn[i]
-            self._say(f"{OURS}y{i} = {text}.clone()")
+            self._say(f"{OURS}y{i} = {text}.{self.copy}()")
             word = self._upstream_word(text, heads)
             self.words |= {f"{OURS}y{i}": "the output", f"d{OURS}y{i}": word, f"{OURS}upstream{i}": word}
         terms = (f"({OURS}y{i} * {OURS}upstream{i}).sum()" for i in range(len(outputs)))
         self._say(f"{OURS}loss = {' + '.join(terms)}")
         for i in range(len(outputs)):
-            self._say(f"d{OURS}y{i} = {OURS}upstream{i}.clone()")
+            self._say(f"d{OURS}y{i} = {OURS}upstream{i}.{self.copy}()")
         return texts
 
     def _upstream_word(self, text: str, heads: list[tuple[str, Any]]) -> str:
@@ -242,8 +260,8 @@ class Layout:
         if isinstance(value, dict | list | tuple):
             keys = list(value) if isinstance(value, dict) else range(len(value))
             return self._display(value, [self._upstream(f"{text}[{key!r}]", value[key], outputs) for key in keys])
-        if is_differentiable(value) and isinstance(value, Tensor):
-            outputs.append((text, value))
+        if is_differentiable(value):
+            outputs.append((text, value if isinstance(value, Tensor) else torch.from_numpy(value)))
             return f"d{OURS}y{len(outputs) - 1}"
         return f"{text}.new_zeros({text}.shape)" if isinstance(value, Tensor) else "None"
 

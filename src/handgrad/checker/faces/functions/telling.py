@@ -9,13 +9,17 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory
+from handgrad.checker.faces.functions.measuring import same
+from handgrad.checker.faces.functions.oracles import ByAutograd
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
+
+COARSE = 0.01
+"""The part of the largest element up to which a difference may be one of precision."""
 
 
 def told(verdict: Verdict, strict: bool) -> Report:
@@ -62,7 +66,7 @@ def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[Variable
 
 def _in_own_precision(verdict: Verdict) -> dict[Input, tuple[Tensor, Tensor]]:
     """What the user's own run makes, and autograd in the same precision; nothing where autograd cannot follow."""
-    laboratory = Laboratory(verdict.subject, double=False)
+    laboratory = verdict.laboratory.in_own_precision()
     try:
         oracle = ByAutograd(laboratory, {})
         got = laboratory.gradients({}, RANDOM)
@@ -75,7 +79,7 @@ def _in_own_precision(verdict: Verdict) -> dict[Input, tuple[Tensor, Tensor]]:
 def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
     """What the values alone say."""
     one, got, want, upstream = found.one, found.got, found.want, found.upstream
-    if found.fault == "missing":
+    if found.fault == "missing" and not (upstream and upstream.words):
         return Diagnosis("missing", fact="unwritten", about=(one.gradient,))
     if found.fault == "shape" and got is not None:
         about = (str(tuple(got.shape)), one.text, str(tuple(want.shape)))
@@ -85,12 +89,20 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
         return Diagnosis("unknown", fact="contiguous", about=about)
     if upstream is not None and upstream.words:
         return Diagnosis("unknown", fact="some upstreams", about=(one.gradient, upstream.words))
+    if not bool(want.any()) and _is_unused(verdict, one):
+        return Diagnosis("unknown", fact="unused", about=(one.gradient, one.text))
     if not bool(want.any()):
         return Diagnosis("unknown", fact="flat")
     if got is None:
         return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
     kind, fact, *about = _symptom(got, want)
     return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
+
+
+def _is_unused(verdict: Verdict, one: Input) -> bool:
+    """Whether quite another value makes no difference to the outputs."""
+    laboratory = verdict.laboratory
+    return same(laboratory.outputs({}), laboratory.outputs({one: one.value.detach() * 3 + 1}), 0.0)
 
 
 def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
@@ -115,6 +127,9 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
         return "unknown", "zero"
     if aligned is not None and not bool(torch.isfinite(aligned).all()):
         return "unknown", "not finite"
+    off = float((aligned - want).abs().max() / want.abs().max()) if aligned is not None else 1.0
+    if off < COARSE:
+        return "unknown", "coarse", f"{off:.2%}"
     wrong = (aligned - want).abs() > 1e-6 * want.abs().max() if aligned is not None else None
     if wrong is not None and 0 < int(wrong.sum()) <= wrong.numel() // 2:
         where = tuple(wrong.nonzero()[0].tolist())

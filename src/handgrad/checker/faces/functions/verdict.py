@@ -1,5 +1,6 @@
 """Right or wrong: what the user's own code makes of upstream gradients, beside the reference."""
 
+import contextlib
 from dataclasses import replace
 
 import torch
@@ -50,13 +51,13 @@ class Trial:
 
     def _laboratory(self) -> Laboratory:
         """In float64, or where that raises and the code's own precision does not, in that one."""
-        laboratory = Laboratory(self.subject)
+        wanted = self._wanted()
+        laboratory, plain = (Laboratory(self.subject, double, wanted) for double in (True, False))
         try:
             laboratory.gradients(self.own, RANDOM)
         except Refused:
             return laboratory
         except Exception as error:
-            plain = Laboratory(self.subject, double=False)
             try:
                 plain.gradients(self.own, RANDOM)
             except Exception:
@@ -64,6 +65,18 @@ class Trial:
             self.notes.append(f"judged in the dtype that is given, since in float64 it raises {said(error)}")
             return plain
         return laboratory
+
+    def _wanted(self) -> set[Input] | None:
+        """The inputs that may need a gradient, where the forward pass refuses that some do, such as a mask."""
+        inputs = set(self.subject.inputs)
+        asked = {one for one in inputs if one.value.requires_grad}
+        fewer = [asked, *(inputs - {one} for one in self.subject.inputs)] if self.subject.engine else []
+        for wanted in (None, *(some for some in fewer if some and some != inputs)):
+            for double in (True, False):
+                with contextlib.suppress(Exception):
+                    Laboratory(self.subject, double, wanted).forward(self.own)
+                    return wanted
+        return None
 
     def _outputs(self) -> list[Tensor]:
         try:
@@ -114,6 +127,8 @@ class Trial:
         if oracle.note and oracle.note not in verdict.notes:
             verdict.notes.append(oracle.note)
         for upstream in upstreams(self.subject, self.outputs):
+            if upstream.wanted and upstream.wanted - (self.laboratory.wanted or upstream.wanted):
+                continue
             got = self._gradients(self.own, upstream, verdict)
             if got is None and upstream.kind == "random":
                 return
@@ -128,15 +143,17 @@ class Trial:
                     if fault:
                         verdict.findings[one] = Finding(one, as_tensor(got[one], want[one]), want[one], fault, upstream)
             if upstream.kind == "random" and verdict.wrong and isinstance(oracle, ByAutograd):
-                self._acquit(upstream, verdict)
+                oracle = self._acquitting(upstream, verdict) or oracle
 
     def _begin(self, got: dict[Input, Tensor], want: Values, verdict: Verdict) -> None:
         """Which inputs are judged: those a gradient came for, and those whose gradient is not zero."""
         subject = self.subject
-        some = any(value is not None for value in got.values())
+        some, wanted = any(value is not None for value in got.values()), self.laboratory.wanted
         for one in subject.inputs:
             value, zero = got.get(one), not bool(want[one].any())
-            if value is None and zero and some:
+            if wanted is not None and one not in wanted:
+                verdict.unjudged.append(one.text)
+            elif value is None and zero and some:
                 verdict.findings[one] = Finding(one, torch.zeros_like(want[one]), want[one])
                 got.pop(one, None)
             elif value is None and some and self._is_excused(one):
@@ -159,7 +176,7 @@ class Trial:
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
         try:
-            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            got = self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -168,13 +185,22 @@ class Trial:
             raise
         except (Exception, SystemExit) as error:
             raised = Raised(self.subject.line_in(error), said(error), upstream.words)
-        loud = self.subject.engine or upstream.kind == "random"
-        known = [*verdict.raised, *(r for r in verdict.raised)]
-        if not loud:
+        else:
+            if (changed := self.laboratory.changed) is None:
+                return got
+            message = f"backward changes {changed} in place, which is not its own; work on a copy"
+            self._tell(Raised(self.subject.returns, message), verdict)
+            return got
+        if self.subject.engine or upstream.kind == "random":
+            self._tell(raised, verdict)
+        else:
             verdict.notes.append(f"{raised}.")
-        elif not any(r.line == raised.line and r.message == raised.message for r in known):
-            verdict.raised.append(raised)
         return None
+
+    def _tell(self, raised: Raised, verdict: Verdict) -> None:
+        """Keep what is refused, once."""
+        if not any((known.line, known.message) == (raised.line, raised.message) for known in verdict.raised):
+            verdict.raised.append(raised)
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
@@ -186,17 +212,19 @@ class Trial:
         aligned = tensor if tensor.shape == want.shape else align(tensor, want)
         if aligned is None or not self._close(aligned, want, all_, oracle):
             return "wrong"
-        return "shape" if tensor.shape != want.shape else None
+        if tensor.shape == want.shape:
+            return None
+        return "wrong" if self.subject.engine else "shape"
 
     def _close(self, got: Tensor, want: Tensor, all_: Values, oracle: Oracle) -> bool:
         rtol, atol = self.options.rtol, self.options.atol
         if rtol is not None or atol is not None:
             return torch.allclose(got.to(want.dtype), want, rtol or 0.0, atol or 0.0, equal_nan=True)
-        noise = (1e-11 if self.laboratory.double else 1e-6) * max(1.0, *map(size_of, all_.values()))
+        largest = max(1.0, *map(size_of, all_.values()))
         apart, size = distance(got, want), size_of(want)
-        if apart <= oracle.tolerance * size + noise:
+        if apart <= oracle.tolerance * size + oracle.noise * largest:
             return True
-        return apart <= SINGLE * size + noise and self._computes_in_single()
+        return apart <= SINGLE * size + 1e-6 * largest and self._computes_in_single()
 
     def _computes_in_single(self) -> bool:
         """Whether it rounds to float32 inside, so that three times the upstream is not three times the result."""
@@ -206,7 +234,7 @@ class Trial:
 
         if not self.loose:
             try:
-                once, thrice = self.laboratory.gradients(self.own, RANDOM), self.laboratory.gradients(self.own, tripled)
+                once, thrice = (self.laboratory.gradients(self.own, up) for up in (RANDOM, tripled))
             except Exception:
                 return False
             for one, a in once.items():
@@ -216,25 +244,22 @@ class Trial:
                     self.loose = self.loose or float((3 * a - b).abs().max()) > 1e-10 * size > 0
         return self.loose
 
-    def _acquit(self, upstream: Upstream, verdict: Verdict) -> None:
+    def _acquitting(self, upstream: Upstream, verdict: Verdict) -> ByDifferences | None:
         """Where autograd is misled, by `detach` or a Function inside, what the values themselves change by counts."""
         if self.options.reference is not None or verdict.laboratory.double is False:
-            return
+            return None
         try:
             differences = ByDifferences(self.laboratory, self.own)
             got = self.laboratory.gradients(self.own, upstream)
             want = differences.gradients(upstream(self.outputs))
         except Exception:
-            return
-        for found in verdict.wrong:
-            one = found.one
-            if self._fault(got.get(one), want[one], want, differences) is None:
-                verdict.findings[one] = replace(found, fault=None, want=want[one], upstream=None)
-                note = (
-                    "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
-                )
-                if note not in verdict.notes:
-                    verdict.notes.append(note)
+            return None
+        right = [f.one for f in verdict.wrong if self._fault(got.get(f.one), want[f.one], want, differences) is None]
+        for one in right:
+            verdict.findings[one] = replace(verdict.findings[one], fault=None, want=want[one], upstream=None)
+        note = "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
+        verdict.notes += [note] if right and note not in verdict.notes else []
+        return differences if right else None
 
     def _judge_twice(self, oracle: Oracle, verdict: Verdict) -> None:
         if not isinstance(oracle, ByAutograd):
@@ -269,3 +294,5 @@ class Trial:
             if (fault := self._fault(got[one], want[one], want, oracle)) == "wrong":
                 made, upstream = as_tensor(got[one], want[one]), Upstream("sizes", words)
                 verdict.findings[one] = Finding(one, made, want[one], fault, upstream, values)
+        if verdict.wrong:
+            verdict.notes.append(f"right at the sizes that are given, and wrong where {words}.")

@@ -10,6 +10,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 import torch
+from torch.nn import Module
 
 from handgrad.checker.place import Place
 from handgrad.checker.read.compared import compared
@@ -28,7 +29,7 @@ from handgrad.checker.read.spelling import (
 )
 from handgrad.checker.run.flat.elements import Elements
 from handgrad.checker.run.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
-from handgrad.checker.run.flat.parameters import Parameters
+from handgrad.checker.run.flat.parameters import Parameters, has_hooks
 from handgrad.checker.run.flat.parts import loss_apart
 from handgrad.checker.run.machine import Machine
 
@@ -70,7 +71,7 @@ class Flattener:
         self.words = Words(source)
         self.active = self.words.in_entries_or_calls or self.words.uses_modules
         self.entries = Entries(machine)
-        self.elements = Elements(self.entries)
+        self.elements = Elements(self.entries, self.words.beside)
         self.parameters = Parameters(self.entries)
         self._compared = compared(source.statements)
         self.scopes: list[Scope] = []
@@ -302,6 +303,10 @@ class Flattener:
             if receiver is None:
                 return None
             receiver = receiver.args[1] if isinstance(receiver, ast.Call) else receiver
+        elif isinstance(function, Module):
+            if not self.entries.is_users(function) or has_hooks(function):
+                return None
+            function, receiver = type(function).forward, call.func
         elif self.entries.is_users(function):
             function, receiver = inspect.getattr_static(type(function), "__call__", None), call.func
         plain = inspect.unwrap(function) if isinstance(function, FunctionType) else None

@@ -50,8 +50,9 @@ class Elements:
     `mappings` say, for each container of gradients, of which variables its elements may be, the likeliest first.
     """
 
-    def __init__(self, entries: Entries):
-        """None yet."""
+    def __init__(self, entries: Entries, beside: list[list[ast.expr]]):
+        """None yet; `beside` are lists of variables that stand beside gradients, as in `zip([W, b], grads)`."""
+        self.beside = beside
         self.entries, self.namespace = entries, entries.machine.namespace
         self.mappings: dict[str, list[dict[str, str]]] = {}
         self._made: set[str] = set()
@@ -107,7 +108,8 @@ class Elements:
         names = {n: v for n, v in self.namespace.items() if not n.startswith(("__", f"items{DOT}"))}
         for name in sorted(names, key=lambda n: DOT in n):
             node = ast.Name(name, ast.Load())
-            inside = attributes(names[name]) if self.entries.is_users(names[name]) else {}
+            users = self.entries.is_users(names[name])
+            inside = {k: v for k, v in attributes(names[name]).items() if not k.startswith("_")} if users else {}
             places = [(node, bare(name), names[name])]
             places += [(ast.Attribute(node, key, ast.Load()), key, held) for key, held in inside.items()]
             for place, word, holder in places:
@@ -141,7 +143,8 @@ class Elements:
         named = isinstance(container.holder, dict)
         alike = [c for c in containers if not c.of_gradients and isinstance(c.holder, dict) == named]
         others = [(self._elements(c), c.word, len(c.holder)) for c in alike]
-        others += [(found, "", len(found)) for found in self._of_modules()] if not named else []
+        unnamed = () if named else (*self._of_modules(), *self._beside())
+        others += [(found, "", len(found)) for found in unnamed]
         for theirs, word, length in others:
             called = 100 * (word in variables_of(container.word))
             for turned in (False, True) if not named else (False,):
@@ -160,6 +163,12 @@ class Elements:
             if isinstance(module, Module) and not name.startswith("__"):
                 access = ast.Name(name, ast.Load())
                 yield {(i,): Element("", access, p) for i, p in enumerate(module.parameters())}
+
+    def _beside(self) -> Iterator[dict[Keys, Element]]:
+        """The variables in each list that is written where it is gone through with gradients."""
+        for nodes in self.beside:
+            held = [(node, self.entries.resolve(node)) for node in nodes]
+            yield {(i,): Element("", node, value) for i, (node, value) in enumerate(held) if is_float(value)}
 
     def _name(self, one: Element) -> str:
         """What the checker calls a variable: the element's name, or the plain one of the same tensor."""

@@ -59,7 +59,8 @@ class Entries:
         holder = self.resolve(node.value)
         if isinstance(holder, Module):
             held = _member(holder, key)
-            return (self.add(self.path(node.value, holder), key, True), held) if held is not None else None
+            if held is not None or not self.is_users(holder):
+                return (self.add(self.path(node.value, holder), key, True), held) if held is not None else None
         if isinstance(node, ast.Subscript):
             return (self.add(self.path(node.value, holder), key, False), holder.get(key)) if _is_dict(holder) else None
         if isinstance(holder, Tensor):
@@ -115,8 +116,8 @@ class Entries:
             return self.machine.namespace.get(node.id)
         if isinstance(node, ast.Attribute):
             owner = self.resolve(node.value)
-            if isinstance(owner, Module):
-                return _member(owner, node.attr)
+            if isinstance(owner, Module) and ((held := _member(owner, node.attr)) is not None):
+                return held
             if self.is_users_class(owner) and isinstance(
                 inspect.getattr_static(owner, node.attr, None), staticmethod | classmethod
             ):
@@ -143,7 +144,7 @@ class Entries:
     def is_users(self, value: Any) -> bool:
         """Whether the value is an instance of a class in the user's program."""
         ours = type(value).__module__ == self.machine.namespace.get("__name__")
-        return ours and has_attributes(value) and not isinstance(value, Module | type)
+        return ours and has_attributes(value) and not isinstance(value, type)
 
 
 def _member(module: Module, name: str) -> Any:

@@ -72,6 +72,11 @@ def _is_turned(parameter: Tensor, value: Tensor) -> bool:
     return value.shape != parameter.shape and value.shape == parameter.T.shape
 
 
+def has_hooks(module: Module) -> bool:
+    """Whether a call of the module does more than its forward."""
+    return any(held for key, held in vars(module).items() if key.endswith("_hooks"))
+
+
 def _access(path: str) -> str:
     """How a parameter is reached: `[0].weight` for `0.weight`."""
     return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))

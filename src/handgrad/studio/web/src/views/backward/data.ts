@@ -17,7 +17,6 @@ export interface Node extends Place {
   name: string;
   shape: number[];
   kind: "input" | "value" | "loss";
-  inputs: string[];
   text: string;
   value: Map;
   gradient: Map | null;
@@ -28,6 +27,12 @@ export interface Edge {
   from: string;
   to: string;
   largest: number | null;
+}
+
+/** The values that one loss is made of. */
+export interface Graph {
+  nodes: Node[];
+  edges: Edge[];
 }
 
 export interface Repair extends Place {
@@ -45,6 +50,8 @@ export interface Diagnosis extends Place {
 }
 
 export interface Step extends Place {
+  /** The number of its graph. */
+  pass: number;
   node: string;
   name: string;
   gradient: string;
@@ -55,7 +62,6 @@ export interface Step extends Place {
   cause: "own" | "inherited" | null;
   fault: boolean;
   maxdiff: number | null;
-  relativeError: number | null;
   undoes: string[];
   diagnosis: Diagnosis[];
 }
@@ -74,10 +80,8 @@ export interface Judged {
   loss: number | null;
   notes: string[];
   faults: string[];
-  nodes: Node[];
-  edges: Edge[];
+  passes: Graph[];
   steps: Step[];
-  missing: { name: string; gradient: string; shape: number[] }[];
   hazards: Hazard[];
 }
 
@@ -90,16 +94,13 @@ export interface State {
 }
 
 export interface Detail {
-  id: string;
   value: Map;
   right?: Map;
   yours?: Map;
   difference?: Map;
-  paths?: { through: string; map: Map }[];
 }
 
 export interface Element {
-  id: string;
   index: number[];
   right: number;
   yours: number | null;

@@ -7,11 +7,12 @@ import { EditorState, RangeSetBuilder, StateEffect, StateField, type Extension, 
 import { Decoration, drawSelection, EditorView, gutter, GutterMarker, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useSource } from "../../hooks";
-import { GLYPHS, markOf, WORDS, type Document, type Mark, type Repair, type Step } from "./data";
+import { GLYPHS, markOf, WORDS, type Document, type Hazard, type Mark, type Repair, type Step } from "./data";
 
 interface Props {
   document: Document;
   steps: Step[];
+  hazards: Hazard[];
   step: Step | undefined;
   go: (step: number) => void;
   /** A right line to be put in the place of a wrong one; a new object each time. */
@@ -19,7 +20,7 @@ interface Props {
   editable: boolean;
 }
 
-export function Editor({ document, steps, step, go, repair, editable }: Props) {
+export function Editor({ document, steps, hazards, step, go, repair, editable }: Props) {
   const source = useSource();
   const views = useRef(new globalThis.Map<number | null, EditorView>());
   const saved = useRef(document);
@@ -61,14 +62,17 @@ export function Editor({ document, steps, step, go, repair, editable }: Props) {
 
   useEffect(() => {
     for (const [cell, view] of views.current) {
-      view.dispatch({ effects: marking.of({ marks: lineMarks(steps, cell), current: currentLines(step, cell) }) });
+      view.dispatch({ effects: marking.of({ marks: lineMarks(steps, hazards, cell), current: currentLines(step, cell) }) });
     }
     const line = step?.line ?? null;
     const view = step && views.current.get(step.cell);
     if (view && line && line <= view.state.doc.lines) {
       centre(scroller.current!, view, line);
+      const again = setTimeout(() => scroller.current && centre(scroller.current, view, line), 120); // heights are known
+      return () => clearTimeout(again);
     }
-  }, [steps, step, document]);
+    return undefined;
+  }, [steps, hazards, step, document]);
 
   useEffect(() => {
     const view = repair && views.current.get(repair.cell);
@@ -239,7 +243,7 @@ function markGutter(clicked: (line: number) => void): Extension {
 }
 
 /** A gradient made in several lines is marked on the one at fault; the others are right where nothing else is known. */
-function lineMarks(steps: Step[], cell: number | null): globalThis.Map<number, Mark> {
+function lineMarks(steps: Step[], hazards: Hazard[], cell: number | null): globalThis.Map<number, Mark> {
   const marks = new globalThis.Map<number, Mark>();
   for (const step of steps) {
     const mark = markOf(step);
@@ -250,6 +254,7 @@ function lineMarks(steps: Step[], cell: number | null): globalThis.Map<number, M
     }
     if ((mark === "wrong" || mark === "warning") && step.cell === cell && step.line !== null) marks.set(step.line, mark);
   }
+  for (const hazard of hazards) if (hazard.cell === cell && hazard.line !== null) marks.set(hazard.line, "wrong");
   return marks;
 }
 

@@ -3,23 +3,27 @@ import { Fragment, type VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Heat } from "../../parts/heat";
 import { number, px, shape } from "../../parts/numbers";
-import { GLYPHS, markOf, type Judged, type Mark, type Node, type Step } from "./data";
+import { GLYPHS, markOf, type Edge as EdgeData, type Graph as Values, type Mark, type Node, type Step } from "./data";
 import { CARD, curve, layout } from "./layout";
 
 interface Props {
-  judged: Judged;
+  graph: Values;
+  steps: Step[];
   step: Step | undefined;
   /** For each value that the gradient comes back through, the product that is sent; none where that would tell. */
   products: globalThis.Map<string, string>;
   go: (node: string) => void;
 }
 
-export function Graph({ judged, step, products, go }: Props) {
-  const { nodes, edges, steps } = judged;
+export function Graph({ graph, steps, step, products, go }: Props) {
+  const { nodes, edges } = graph;
   const form = nodes.map((node) => node.id).join() + edges.map((edge) => `${edge.from}>${edge.to}`).join();
   const placed = useMemo(() => layout(nodes, edges), [form]);
   const marks = useMemo(() => marksOf(steps), [steps]);
-  const [zoom, setZoom] = useState(() => Math.min(Math.max((0.38 * innerHeight) / placed.height, 0.75), 1));
+  /** The data: nobody asks for their gradients. */
+  const unasked = new Set(nodes.flatMap(({ id, kind }) => (kind === "input" && !marks.has(id) ? [id] : [])));
+  const widths = useMemo(() => widthsOf(edges), [edges]);
+  const [zoom, setZoom] = useState(() => Math.min(Math.max(Math.min(0.38 * innerHeight, 300) / placed.height, 0.75), 1));
   const pane = useRef<HTMLDivElement>(null);
   const current = step?.node;
   const undone = new Set(step?.undoes);
@@ -58,7 +62,10 @@ export function Graph({ judged, step, products, go }: Props) {
               </defs>
               {placed.lines.map((line) => {
                 const on = line.from === current && undone.has(line.to);
-                return drawn(`${line.from}>${line.to} ${on}`, () => <Edge {...line} on={on} mirror={placed.mirror} />);
+                const width = unasked.has(line.from) ? undefined : widths.get(`${line.from}>${line.to}`);
+                return drawn(`${line.from}>${line.to} ${on}`, () => (
+                  <Edge {...line} on={on} width={width} mirror={placed.mirror} />
+                ));
               })}
             </svg>
             <span class="graph-way" style={{ top: px(placed.height / 2 - 48) }}>
@@ -76,13 +83,8 @@ export function Graph({ judged, step, products, go }: Props) {
                 return (
                   <Fragment key={node.id}>
                     <Card {...shared} x={x} y={y} />
-                    {node.gradient && (
-                      <Card
-                        {...shared}
-                        x={x}
-                        y={placed.mirror(y)}
-                        mark={marks.get(node.id) ?? (node.kind === "loss" ? "start" : "missing")}
-                      />
+                    {node.gradient && !unasked.has(node.id) && (
+                      <Card {...shared} x={x} y={placed.mirror(y)} mark={marks.get(node.id) ?? "none"} />
                     )}
                   </Fragment>
                 );
@@ -108,16 +110,18 @@ interface EdgeProps {
   to: string;
   points: { x: number; y: number }[];
   on: boolean;
+  /** How much flows back, between 0 and 1. */
+  width: number | undefined;
   mirror: (y: number) => number;
 }
 
 /** From a value to what is made of it, and the way of the gradient back. */
-function Edge({ points, on, mirror }: EdgeProps) {
+function Edge({ points, on, width, mirror }: EdgeProps) {
   const back = points.map(({ x, y }) => ({ x, y: mirror(y) })).reverse();
   return (
     <g class={on ? "edge edge-on" : "edge"}>
       <path d={curve(points)} />
-      <path d={curve(back)} marker-end="url(#tip)" />
+      {width !== undefined && <path d={curve(back)} marker-end="url(#tip)" stroke-width={1 + 2.5 * width} />}
     </g>
   );
 }
@@ -150,7 +154,8 @@ interface CardProps {
   y: number;
   on: boolean;
   near: boolean;
-  mark?: Mark | "start";
+  /** "none" for a gradient of which nothing is said. */
+  mark?: Mark | "none";
   go: (node: string) => void;
 }
 
@@ -168,11 +173,11 @@ function Card({ node, x, y, on, near, mark, go }: CardProps) {
       onClick={() => go(node.id)}
     >
       <span class="card-name">
-        {mark && mark !== "start" && <i class="glyph">{GLYPHS[mark]}</i>}
+        {mark && mark !== "none" && <i class="glyph">{GLYPHS[mark]}</i>}
         {name}
       </span>
       <span class="card-more">
-        {(node.scalar !== null && !mark) || mark === "start" ? (
+        {node.scalar !== null && (!mark || node.kind === "loss") ? (
           <span class="card-number">{mark ? "1" : number(node.scalar)}</span>
         ) : (
           <Heat map={map} label={name} width={48} height={20} />
@@ -180,6 +185,17 @@ function Card({ node, x, y, on, near, mark, go }: CardProps) {
         <span class="card-shape">{shape(node.shape)}</span>
       </span>
     </button>
+  );
+}
+
+/** How much of a gradient comes back through each edge: three orders of magnitude from nothing to 1. */
+function widthsOf(edges: EdgeData[]): globalThis.Map<string, number> {
+  const top = Math.max(...edges.map(({ largest }) => largest ?? 0));
+  return new globalThis.Map(
+    edges.flatMap(({ from, to, largest }) => {
+      if (largest === null) return [];
+      return [[`${from}>${to}`, largest && top ? Math.max(1 + Math.log10(largest / top) / 3, 0) : 0]];
+    }),
   );
 }
 

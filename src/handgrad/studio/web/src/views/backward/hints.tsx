@@ -15,7 +15,7 @@ interface Props {
 
 export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
   const { diagnosis } = step;
-  const names = step.undoes.map((id) => judged.nodes.find((node) => node.id === id)?.name ?? "");
+  const names = step.undoes.map((id) => judged.passes[step.pass]!.nodes.find((node) => node.id === id)?.name ?? "");
   const repairs = diagnosis.flatMap(({ repair }) => (repair ? [repair] : []));
   const next = ([2, 3, 4] as Level[]).find(
     (one) => one > level && (one === 2 ? diagnosis.length > 0 : one === 3 ? hasRule : repairs.length > 0),

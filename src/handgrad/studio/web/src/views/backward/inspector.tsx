@@ -7,22 +7,25 @@ import { number, shape } from "../../parts/numbers";
 import type { Derivation } from "../derivation/data";
 import { GLYPHS, markOf, WORDS, type Detail, type Element, type Judged, type Repair, type Step } from "./data";
 import { Hints, type Level } from "./hints";
+import { Notes } from "./notices";
 import { Sum } from "./sum";
 
 interface Props {
   judged: Judged;
   step: Step;
+  /** Of the step. */
+  number: number;
   level: Level;
   reveal: (level: Level) => void;
   mend: ((repair: Repair) => void) | null;
 }
 
-export function Inspector({ judged, step, level, reveal, mend }: Props) {
+export function Inspector({ judged, step, number: at, level, reveal, mend }: Props) {
   const alive = useConnection() !== "file";
   const [cell, setCell] = useState<[number, number] | null>(null);
-  useEffect(() => setCell(null), [step.node]);
-  const detail = useAnswer<Detail>("backward", { what: "detail", node: step.node }, judged);
-  const element = useAnswer<Element>("backward", { what: "element", node: step.node, cell }, judged);
+  useEffect(() => setCell(null), [at]);
+  const detail = useAnswer<Detail>("backward", { what: "detail", step: at }, judged);
+  const element = useAnswer<Element>("backward", { what: "element", step: at, cell }, judged);
   const derivation = useTopic<Derivation>("derivation");
   const derived = derivation?.steps?.find((one) => one.variable === step.name);
   const mark = markOf(step);
@@ -46,6 +49,7 @@ export function Inspector({ judged, step, level, reveal, mend }: Props) {
       )}
       {detail.value && <Maps detail={detail.value} step={step} picked={element.value} pick={alive ? setCell : null} />}
       {element.value && <Sum element={element.value} step={step} />}
+      <Notes notes={judged.notes} />
       {(detail.error ?? element.error) && <p class="waiting">{detail.error ?? element.error}</p>}
     </section>
   );

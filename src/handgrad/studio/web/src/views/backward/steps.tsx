@@ -5,8 +5,9 @@ import { GLYPHS, markOf, WORDS, type Step } from "./data";
 export function Steps({ steps, at, go }: { steps: Step[]; at: number; go: (to: number) => void }) {
   const strip = useRef<HTMLOListElement>(null);
   useEffect(() => {
-    const current = strip.current?.children[at] as HTMLElement | undefined;
-    current?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" as ScrollBehavior });
+    const list = strip.current;
+    const current = list?.children[at] as HTMLElement | undefined;
+    if (list && current) list.scrollTo({ left: current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2 });
   }, [at]);
   return (
     <nav class="steps" aria-label="Lines of the backward pass">
@@ -39,6 +40,9 @@ export function Steps({ steps, at, go }: { steps: Step[]; at: number; go: (to: n
           );
         })}
       </ol>
+      <span class="keys" aria-hidden="true">
+        <kbd>←</kbd> <kbd>→</kbd> step <kbd>w</kbd> wrong line
+      </span>
     </nav>
   );
 }

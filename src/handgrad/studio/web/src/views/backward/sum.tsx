@@ -62,6 +62,13 @@ export function Sum({ element, step }: { element: Element; step: Step }) {
             )}
           </tbody>
         ))}
+        {paths.length === 0 && (
+          <tbody>
+            <tr>
+              <td colSpan={7}>It is the loss itself, where the backward pass begins.</td>
+            </tr>
+          </tbody>
+        )}
         {paths.length > 1 && (
           <tbody>
             <tr class="total all">

@@ -2,11 +2,12 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { useConnection, useKeys, useTopic } from "../../hooks";
 import type { Derivation } from "../derivation/data";
-import { markOf, type Judged, type Repair, type State, type Step } from "./data";
+import { markOf, type Graph as Values, type Repair, type State, type Step } from "./data";
 import { Editor } from "./editor";
 import { Graph } from "./graph";
 import type { Level } from "./hints";
 import { Inspector } from "./inspector";
+import { Notices } from "./notices";
 import { Steps } from "./steps";
 
 export function Backward({ state, wanted }: { state: State; wanted: string | null }) {
@@ -30,21 +31,25 @@ export function Backward({ state, wanted }: { state: State; wanted: string | nul
     w: nextWrong,
   });
   const step = steps[at];
+  const mend = editable ? (repair: Repair) => setRepair({ ...repair }) : null;
   const level = step ? (levels[step.gradient] ?? (state.hint === 3 ? 4 : (state.hint as Level))) : 1;
-  const products = useProducts(judged, step, level);
+  const graph = judged?.passes[step?.pass ?? 0];
+  const products = useProducts(graph, step, level);
   return (
     <div class="backward">
       {judged && steps.length > 0 && <Steps steps={steps} at={at} go={go} />}
-      {judged && <Graph judged={judged} step={step} products={products} go={(node) => go(indexOf(steps, node, at))} />}
+      {judged && <Notices judged={judged} mend={mend} />}
+      {graph && <Graph graph={graph} steps={steps} step={step} products={products} go={(node) => go(indexOf(steps, node, at))} />}
       <div class="below">
-        {document && <Editor document={document} steps={steps} step={step} go={go} repair={repair} editable={editable} />}
+        {document && <Editor document={document} steps={steps} hazards={judged?.hazards ?? []} step={step} go={go} repair={repair} editable={editable} />}
         {judged && step && (
           <Inspector
             judged={judged}
             step={step}
+            number={at}
             level={level}
             reveal={(level) => setLevels({ ...levels, [step.gradient]: level })}
-            mend={editable ? (repair) => setRepair({ ...repair }) : null}
+            mend={mend}
           />
         )}
         {!judged && <div class="panel waiting">{error ?? "Running the program …"}</div>}
@@ -74,13 +79,13 @@ function useCurrent(steps: Step[], wanted: string | null): [number, (at: number)
 }
 
 /** What each path sends back, as `derive` writes it; nothing where that is what the reader is to find. */
-function useProducts(judged: Judged | null, step: Step | undefined, level: Level): Map<string, string> {
+function useProducts(graph: Values | undefined, step: Step | undefined, level: Level): Map<string, string> {
   const derivation = useTopic<Derivation>("derivation");
   return useMemo(() => {
     const found = new Map<string, string>();
-    if (!judged || !step || !(["right", "inherited"].includes(markOf(step)) || level >= 4)) return found;
+    if (!graph || !step || !(["right", "inherited"].includes(markOf(step)) || level >= 4)) return found;
     for (const id of step.undoes) {
-      const node = judged.nodes.find((one) => one.id === id);
+      const node = graph.nodes.find((one) => one.id === id);
       const line = derivation?.lines?.find(
         ({ gradient, undoes }) => gradient === `d${step.name}` && undoes?.line === node?.line && undoes?.cell === node?.cell,
       );
@@ -88,7 +93,7 @@ function useProducts(judged: Judged | null, step: Step | undefined, level: Level
       if (product) found.set(id, product);
     }
     return found;
-  }, [derivation, judged, step, level]);
+  }, [derivation, graph, step, level]);
 }
 
 /** The step of a node: the one after the current where there are several. */

@@ -1,7 +1,7 @@
 // To which letters each place of a line attends.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useAnswer, useTheme, type Theme } from "../../hooks";
-import { about, percent, type Attention as Weights, type Run, type Shown } from "./data";
+import { useAnswer, useConnection, useTheme, type Theme } from "../../hooks";
+import { about, percent, type Attention as Weights, type Shown } from "./data";
 
 const INK: Record<Theme, [number[], number[]]> = {
   light: [[247, 246, 243], [4, 84, 100]],
@@ -10,7 +10,8 @@ const INK: Record<Theme, [number[], number[]]> = {
 
 export function Attention({ run, checkpoint, prompt }: Shown & { prompt: string }) {
   const [typed, setTyped] = useState<string | null>(null);
-  const line = typed ?? (prompt || example(run));
+  const asked = useConnection() !== "file";
+  const line = typed ?? (prompt || run.example);
   const { value, error } = useAnswer<Weights>("training", { what: "attention", ...about({ run, checkpoint }), line }, null);
   const [layer, setLayer] = useState(0);
   const [over, setOver] = useState<{ head: number; row: number; column: number } | null>(null);
@@ -26,6 +27,7 @@ export function Attention({ run, checkpoint, prompt }: Shown & { prompt: string 
               class="prompt-text"
               value={line}
               aria-label="A line"
+              readOnly={!asked}
               spellcheck={false}
               autocomplete="off"
               onInput={(event) => setTyped(event.currentTarget.value)}
@@ -129,6 +131,3 @@ function told({ letters }: Weights, data: string, { row, column }: { row: number
   const named = (place: number) => (letters[place] === null ? "the boundary" : `${shown(letters[place]!)} (place ${place})`);
   return `After ${named(row)}, ${percent(weight)} is taken from ${named(column)}.`;
 }
-
-/** The longest of the samples that is not too long to be read. */
-const example = (run: Run) => run.samples.filter((line) => line.length <= 14).sort((a, b) => b.length - a.length)[0] ?? "a";

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useSource, useTheme, type Answer } from "../../hooks";
+import { useConnection, useKeys, useSource, useTheme, type Answer } from "../../hooks";
 import { count, look, type Curve, type Run } from "./data";
 
 const POINTS = 400;
@@ -26,11 +26,23 @@ export function Curves({ runs, hidden, chosen, step, pick }: Props) {
   const [log, setLog] = useState(false);
   const [stretch, setStretch] = useState<Stretch | null>(null);
   const [over, setOver] = useState<number | null>(null);
-  const seen = runs.filter((run) => !hidden.has(run.id) && run.last > 0);
+  const seen = runs.filter((run) => run.last > 0);
   const question = seen.length
     ? { what: "curves", runs: seen.map((run) => run.id), points: POINTS, log, ...(stretch && { first: stretch[0], last: stretch[1] }) }
     : null;
-  const { value: curves, error } = useNewest<Curves>(question, seen.map((run) => run.version).join());
+  const { value, error } = useNewest<Curves>(question, seen.map((run) => run.version).join());
+  const curves = useMemo(() => value && Object.fromEntries(Object.entries(value).filter(([id]) => !hidden.has(id))), [value, hidden]);
+  const closer = useConnection() !== "file";
+  const whole = Math.max(...seen.map((run) => run.last), 2);
+  const scale = (by: number) => {
+    if (!closer) return;
+    const [first, last] = stretch ?? [1, whole];
+    const middle = step !== null && step >= first && step <= last ? step : (first + last) / 2;
+    const half = Math.max(((last - first) * by) / 2, 2);
+    const from = Math.max(1, Math.min(Math.round(middle - half), Math.round(whole - 2 * half)));
+    setStretch(2 * half >= whole - 1 ? null : [from, Math.round(from + 2 * half)]);
+  };
+  useKeys({ "+": () => scale(0.5), "=": () => scale(0.5), "-": () => scale(2), "0": () => setStretch(null), l: () => setLog(!log) });
   const levels = runs.filter((run) => !hidden.has(run.id) && !run.last && run.loss.val !== undefined);
   return (
     <section class="panel curves">
@@ -48,7 +60,7 @@ export function Curves({ runs, hidden, chosen, step, pick }: Props) {
       </h2>
       {error && <p class="note">{error}</p>}
       {curves && seen.length > 0 ? (
-        <Plot {...{ runs, curves, levels, chosen, step, pick, log, stretch, setStretch, setOver }} />
+        <Plot {...{ runs, curves, levels, chosen, step, pick, log, stretch, setStretch: closer ? setStretch : () => {}, setOver }} />
       ) : (
         <p class="aside curves-none">
           {seen.length ? "Reading …" : levels.length ? "Nothing here takes steps: a model that counts has no curve." : "There is no curve yet."}
@@ -56,7 +68,8 @@ export function Curves({ runs, hidden, chosen, step, pick }: Props) {
       )}
       <p class="aside">
         A line is the training loss{Object.values(curves ?? {}).some((one) => one.means) ? ", in means over windows with their least and greatest loss around it" : ""};
-        dots are the validation loss. Drag over a stretch to look closer, click to go to its checkpoint.
+        dots are the validation loss. {closer && "Drag over a stretch, or press + and −, to look closer; "}
+        {closer ? "click" : "Click"} to go to a checkpoint.
       </p>
     </section>
   );

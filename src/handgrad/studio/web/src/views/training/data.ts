@@ -26,6 +26,8 @@ export interface Run {
   /** The last step of which there is a loss. */
   last: number;
   samples: string[];
+  /** A line to begin with. */
+  example: string;
   /** After which step the model of the run is. */
   best: number | null;
   checkpoints: Checkpoint[];
@@ -62,6 +64,8 @@ export interface Chance {
 }
 
 export interface Next extends Without {
+  /** For so many letters more; null where there is no end of it. */
+  room: number | null;
   letters: Chance[];
   places: { letter: string; probability: number; rank: number }[];
 }
@@ -106,9 +110,13 @@ export interface Layers extends Without {
   loss: number;
   batch: number;
   of: "contexts" | "lines";
-  step: number;
   layers: Layer[];
   parameters: Parameter[];
+}
+
+export interface Ratios extends Without {
+  steps: number[];
+  ratios: Record<string, (number | null)[]>;
 }
 
 export interface Attention extends Without {

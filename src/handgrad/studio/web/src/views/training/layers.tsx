@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "../../hooks";
 import { Heat } from "../../parts/heat";
-import { number, shape } from "../../parts/numbers";
-import { about, count, percent, type Histogram, type Layer, type Layers as Found, type Parameter, type Shown } from "./data";
+import { number } from "../../parts/numbers";
+import { about, count, percent, type Histogram, type Layer, type Layers as Found, type Shown } from "./data";
+import { Updates } from "./updates";
 
 export function Layers(shown: Shown) {
   const { value, error } = useAnswer<Found>("training", { what: "layers", ...about(shown) }, null);
@@ -23,7 +24,7 @@ export function Layers(shown: Shown) {
         <h2>
           Layers{" "}
           <small>
-            {count(value.batch)} {value.of === "lines" ? "lines" : "contexts"} of step {count(value.step + 1)}, loss {value.loss.toFixed(3)}
+            on the next minibatch: {count(value.batch)} {value.of}, loss {value.loss.toFixed(3)}
           </small>
         </h2>
         <div class="layers-scroll">
@@ -47,7 +48,7 @@ export function Layers(shown: Shown) {
         </div>
         <Units layer={layer} />
       </section>
-      <Updates parameters={value.parameters} />
+      <Updates {...shown} parameters={value.parameters} />
     </div>
   );
 }
@@ -116,39 +117,3 @@ function Units({ layer }: { layer: Layer }) {
   );
 }
 
-const LOW = -7;
-const TOP = 0;
-const across = (ratio: number) => (100 * (Math.min(Math.max(ratio, LOW), TOP) - LOW)) / (TOP - LOW);
-
-function Updates({ parameters }: { parameters: Parameter[] }) {
-  const known = parameters.some((one) => one.ratio !== null);
-  return (
-    <section class="panel updates">
-      <h2>
-        Updates <small>of the next step, beside the values</small>
-      </h2>
-      {!known && <p class="note">The moments of Adam are kept for the newest state alone, so updates are not known at this checkpoint.</p>}
-      <ul>
-        {parameters.map((one) => (
-          <li key={one.name} title={`${one.name}, ${shape(one.shape)}: values ${number(one.value)}, gradients ${number(one.gradient)} (standard deviations)`}>
-            <b>{one.name}</b>
-            <span class="ratio">
-              <i class="ratio-goal" style={{ left: `${across(-3)}%` }} />
-              {one.ratio !== null && <em style={{ left: `${across(one.ratio)}%` }} />}
-            </span>
-            <span class="figure">{one.ratio === null ? "–" : one.ratio.toFixed(1).replace("-", "−")}</span>
-          </li>
-        ))}
-      </ul>
-      <p class="ratio-axis" aria-hidden="true">
-        <span>10⁻⁷</span>
-        <span style={{ left: `${across(-3)}%` }}>10⁻³</span>
-        <span>1</span>
-      </p>
-      <p class="aside">
-        log10 of the standard deviation of a parameter's update over that of its values. About −3 is a good pace; much less, and it hardly learns; at the end of a run the
-        rate has fallen, and the updates with it.
-      </p>
-    </section>
-  );
-}

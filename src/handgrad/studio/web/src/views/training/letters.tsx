@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "../../hooks";
 import { about, percent, type Letters as Places, type Shown } from "./data";
 
-const SIZE = 360;
+const SIZE = 420;
 const EDGE = 26;
 
 export function Letters(shown: Shown) {

@@ -1,6 +1,6 @@
 // What comes next: the likelihood of each letter after a beginning, and a line drawn letter by letter.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useAnswer, useSource } from "../../hooks";
+import { useAnswer, useConnection, useSource } from "../../hooks";
 import { about, glyph, percent, type Next, type Shown } from "./data";
 
 const MOST = 14;
@@ -14,6 +14,7 @@ interface Props extends Shown {
 
 export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
   const source = useSource();
+  const asked = useConnection() !== "file";
   const [temperature, setTemperature] = useState(1);
   const [topK, setTopK] = useState(0);
   const [ended, setEnded] = useState(false);
@@ -47,6 +48,7 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
         setEnded(true);
         break;
       }
+      if (next.room !== null && next.room < 1) break;
       line += letter;
       setPrompt(line);
       if (one) break;
@@ -56,13 +58,16 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
     setDrawing(false);
   };
 
+  const full = value?.room === 0;
   const likely = value?.letters?.slice(0, MOST) ?? [];
   const most = Math.max(...likely.map((one) => Math.max(one.share, one.probability)), 1e-9);
   return (
     <section class="panel prompt">
       <h2>
-        The next letter <small>type a beginning, or let it draw</small>
+        The next letter <small>{asked ? "type a beginning, or let it draw" : "at the beginning of a line"}</small>
       </h2>
+      {asked && (
+        <>
       <div class="prompt-row">
         <input
           class="prompt-text"
@@ -101,6 +106,8 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
           />
         </label>
       </div>
+        </>
+      )}
       {(error ?? value?.without) && <p class="note">{error ?? value?.without}</p>}
       <p class="line" aria-live="polite">
         {value?.places?.map((one, i) => (
@@ -109,12 +116,14 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
           </span>
         ))}
         {ended && <span class="line-end">⏎</span>}
+        {full && !ended && <i class="aside line-full">as long as this model reads</i>}
         {!value?.places?.length && !ended && <i class="aside">A line begins.</i>}
       </p>
       <ul class="chances">
         {likely.map((one) => (
           <li key={one.letter} class={one.share > 0 ? "" : "never"}>
             <button
+              disabled={!asked || (full && one.letter !== null)}
               onClick={() => {
                 stop();
                 setEnded(one.letter === null);
