@@ -95,6 +95,8 @@ class Candidates:
         value = next(values, None)
         if isinstance(value, int | float):
             return ast.Constant(value)
+        if not isinstance(value, torch.Tensor):
+            return None
         same = (n for n, v in self.values.items() if is_float(v) and is_float(value) and v.shape == value.shape)
         found = next((n for n in same if torch.allclose(self.values[n].to(value.dtype), value)), None)
         return ast.Name(found, ast.Load()) if found else None
