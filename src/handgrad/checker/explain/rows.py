@@ -9,7 +9,13 @@ from dataclasses import replace
 from torch import Tensor
 
 from handgrad.checker.explain.diagnose import diagnose, shared_repair
-from handgrad.checker.explain.hazards import in_place_hazard, shadow_hazard, stale_hazard
+from handgrad.checker.explain.hazards import (
+    forgotten_letter,
+    in_place_hazard,
+    is_gradient_of,
+    shadow_hazard,
+    stale_hazard,
+)
 from handgrad.checker.explain.loops import narrowed, suspects
 from handgrad.checker.explain.residual import Residuals
 from handgrad.checker.judge.blame import Judgement, rounding
@@ -205,7 +211,8 @@ class Rows:
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
         if place is None:
             return chain.last.statement
-        for whole in [*statements, *functions]:
+        laid_out = sorted(statements, key=lambda one: isinstance(one.node, ast.FunctionDef))
+        for whole in [*laid_out, *functions]:
             for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
@@ -270,6 +277,11 @@ class Rows:
             names = [n for n in names if n in gradients or not held[n].root or step.gradients]
             if arrays:
                 names = [n for n in names if (n in held and held[n].root) or _is_read_later(self.region, step, n)]
+            for name in sorted(step.binds & held.keys() - step.gradients.keys()):
+                if any(f"d{name}" in other.reads for other in self.region.steps):
+                    right = self.judge.truth.sweep(forward, before[-1])
+                    if is_gradient_of(step.after.get(name), right, held[name]):
+                        self._warn_of(forgotten_letter(step, name), step.statement)
             latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
             for name in _without_further_names(self.region, step, names):
                 self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
