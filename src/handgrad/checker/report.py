@@ -193,11 +193,12 @@ class Report:
         """Whether something was judged and no line is at fault.
 
         Shapes that broadcast, and gradients not written or not judged, count under `strict` alone. `faults` are lines
-        that Python itself refuses, or that raise: with them the program cannot be run as it is.
+        that Python itself refuses, or that raise: with them the program cannot be run as it is. A gradient that came
+        out wrong is wrong though no line can be named.
         """
         judged = any(v.verdict != "missing" for v in self.variables)
         faults = self.hazards or self.faults or (self.strict and self.unjudged)
-        return judged and not faults and not any(self.is_fault(v) for v in self.variables)
+        return judged and not faults and not any(self.is_fault(v) or v.verdict == "wrong" for v in self.variables)
 
     def __bool__(self) -> bool:
         """The same as `right`, so that `assert handgrad.check(…)` can fail."""

@@ -121,12 +121,9 @@ class Judge:
         before = loss.step.index if loss.step else -1
         read = {n for s in plan.steps for n in s.reads} - {chain.name}
         values = [self.truth.forward.versions(n)[0] for n in read if self.truth.forward.versions(n)]
-        foreign = any(
-            v not in within and min(v.names.values()) < before
-            for value in values
-            for v in self.truth.forward.ancestors(value)
-        )
-        return foreign and not any(v in within and not v.root for v in values)
+        behind = [v for value in values for v in self.truth.forward.ancestors(value)]
+        foreign = any(v not in within and min(v.names.values()) < before for v in behind)
+        return foreign and not any(v in within and not v.root for v in behind)
 
     def judge_once(self, chain: Chain) -> Judgement | None:
         """Judge one chain for the one loss whose turn it is."""

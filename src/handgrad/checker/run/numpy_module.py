@@ -197,7 +197,9 @@ class _IsFloat(type):
 
 
 class Float(metaclass=_IsFloat):
-    """`float`, which leaves a number that is followed what it is."""
+    """`float`, which leaves a number that is followed what it is; as a type of arrays it is float64."""
+
+    dtype = np.dtype(np.float64)
 
     def __new__(cls, value: Any = 0.0) -> Any:
         """The number."""
