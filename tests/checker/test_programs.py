@@ -61,6 +61,36 @@ for step in range(50):
 dz = 2 * z / z.numel()
 dW = x.T @ dz
 """
+MODULE = f"""{START}
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(4, 3))
+        self.out = nn.Linear(3, 2)
+    def forward(self, x):
+        self.x, self.h = x, torch.tanh(x @ self.W)
+        return self.out(self.h)
+    def backward(self, dy):
+        self.out.weight.grad = dy.T @ self.h
+        self.out.bias.grad = dy.sum(0)
+        dh = dy @ self.out.weight
+        self.W.grad = self.x.T @ (dh * (1 - self.h ** 2))
+net = Net()
+y = net(x)
+loss = (y ** 2).sum()
+dy = 2 * y
+net.backward(dy)
+"""
+LISTED = f"""{START}
+W, b = torch.randn(4, 3, generator=g, requires_grad=True), torch.zeros(3, requires_grad=True)
+y = x @ W + b
+loss = (y ** 2).sum()
+dy = 2 * y
+my_grads = [x.T @ dy, dy.sum(0)]
+for p, grad in zip([W, b], my_grads):
+    p.data -= 0.1 * grad
+"""
 BACKWARD = "dh = 2 * h\ndz = (1 - h**2) * dh\ndW = x.T @ dz"
 COMPARED = f"""{NET}
 def cmp(s, dt, t):
@@ -132,6 +162,13 @@ PROGRAMS = (
     Expected(
         "what has the shape of no parameter", (f"{MODULES}dW9 = dy.T @ dy",), judged=("dy",), unjudged=("dW9",),
     ),
+    Expected("a module of its own", (MODULE,), judged=("net.out.weight.grad", "net.out.bias.grad", "net.W.grad")),
+    Expected("a module with a mistake", (MODULE.replace("self.h ** 2", "self.h"),), False,
+             blamed=(("net.W.grad", 19),)),
+    Expected("a list beside a list of names", (LISTED,), judged=("my_grads[0]", "my_grads[1]")),
+    Expected("a list that is wrong", (LISTED.replace("dy.sum(0)", "y.sum(0)"),), False, blamed=(("my_grads[1]", 10),)),
+    Expected("a list that belongs to nothing", (LISTED.replace("zip([W, b], my_grads)", "[]"),), judged=("dy",),
+             unjudged=("my_grads[0]", "my_grads[1]")),
     Expected("names that are compared", (COMPARED,), judged=("deh", "my_z")),
     Expected("a wrong compared name", (COMPARED.replace("2 * h", "h"),), False, ("deh",), blamed=(("deh", 15),)),
     Expected("stubs of a tuple", (f"{NET}dz, dW = None, None",), False, ("dz", "dW"), blamed=(("dz", 10), ("dW", 10))),

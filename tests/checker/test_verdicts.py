@@ -317,6 +317,37 @@ def detached_backward(ctx, g):
     return 2 * x * g
 
 
+def product(ctx, x, w):
+    ctx.save_for_backward(x, w)
+    return x @ w
+
+
+def product_transposed(ctx, g):
+    x, w = ctx.saved_tensors
+    return g @ w.T, g.T @ x
+
+
+def squared(ctx, x):
+    ctx.save_for_backward(x)
+    return x**2
+
+
+def squared_backward_in_place_of_the_input(ctx, g):
+    (x,) = ctx.saved_tensors
+    return x.mul_(2) * g
+
+
+def squared_backward_in_place_of_the_upstream(ctx, g):
+    (x,) = ctx.saved_tensors
+    return g.mul_(2 * x)
+
+
+def softmax_backward_in_place(dout, out):
+    d = out
+    d *= dout - (dout * out).sum(1, keepdim=True)
+    return d
+
+
 class OfClasses(Function):
     @classmethod
     def forward(cls, ctx, x):
@@ -365,7 +396,7 @@ CASES = [
     ),
     Case("softmax-in-place", (softmax_in_place, softmax_backward, X), True),
     Case("arrays", (affine, affine_backward, X.numpy(), W.numpy(), B.numpy()), True, (DIFFERENCES,)),
-    Case("arrays-wrong", (affine, affine_backward_over_columns, X.numpy(), W.numpy(), B.numpy()), False, ("db",)),
+    Case("arrays-wrong", (affine, affine_backward_over_columns, X.numpy(), W.numpy(), B.numpy()), False, ("dout.sum",)),
     Case("undefined-name", (tanh_layer, tanh_layer_with_a_name_of_forward, X, W), False, ("NameError: name 'h'",)),
     Case("equal-sizes", (scaled_by_mean, scaled_by_mean_of_the_other_size, randn(4, 4)), False, ("x.shape[0]",)),
     Case("lists-of-gradients", (LISTS.forward, LISTS.backward, X), True, silent=("not judged",)),
@@ -411,6 +442,11 @@ CASES = [
         ("b alone",),
     ),
     Case("detached-inside", (function(detached, detached_backward), X), True, ("autograd sees another gradient",)),
+    Case(
+        "input-changed", (function(squared, squared_backward_in_place_of_the_input), X), False, ("changes x in place",)
+    ),
+    Case("upstream-changed", (function(squared, squared_backward_in_place_of_the_upstream), X), False, ("in place",)),
+    Case("output-changed", (softmax_in_place, softmax_backward_in_place, X), False, ("changes the output in place",)),
     Case("classmethods", (OfClasses, X), False, ("return x * g", "scale")),
     Case("operator", (cube, randn(4), 2.0), False, ("return 3 * x * g * ctx.k, None",)),
     Case("rtol", (function(cubed, cubed_backward_coarse), X, X + 1), True, options={"rtol": 0.01}),

@@ -53,6 +53,15 @@ def test_each_save_is_judged_wherever_it_comes_from_and_in_every_tab(served, pag
     for tab in (page, other):
         tab.wait_for_selector(".verdict-right")
         assert MENDED in tab.inner_text(".cm-content")
+    module = served.file.with_name("beside.py")
+    module.write_text("factor = 2\n")
+    imports = f"from beside import factor\n{served.file.read_text().replace('(2 * bndiff)', '(factor * bndiff)')}"
+    served.file.write_text(imports)
+    page.wait_for_selector("text=from beside import")
+    page.wait_for_selector(".verdict-right")
+    page.wait_for_selector(".busy", state="detached")
+    module.write_text("factor = 3\n")
+    page.wait_for_selector(".verdict-wrong")
     served.file.write_text("this is no Python\n")
     page.wait_for_selector(".verdict-failed")
     page.reload()

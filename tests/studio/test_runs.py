@@ -152,7 +152,10 @@ def test_each_family_answers_all_questions_at_each_checkpoint(tmp_path, family):
     assert [one.step for one in seen.checkpoints] in ([0, 12], [0, *seen.snapshots.states, 12])
     for one in seen.checkpoints:
         assert len(answer({"what": "samples"}, one, seen.checkpoints)["lines"]) == 20
-        chances = answer({"what": "next", "prompt": "ba"}, one, seen.checkpoints)["letters"]
+        following = answer({"what": "next", "prompt": "ba"}, one, seen.checkpoints)
+        chances = following["letters"]
+        longest = folders.read_settings(one.folder).model.longest
+        assert following["room"] == (longest and longest - 3)
         assert sum(letter["probability"] for letter in chances) == pytest.approx(1, abs=1e-5)
         assert len(answer({"what": "letters"}, one, seen.checkpoints)["x"]) == 12
 

@@ -100,7 +100,7 @@ def test_what_comes_next_is_typed_tempered_and_drawn(run, page):
         page.fill(".prompt-text >> nth=0", "")
         page.locator(".prompt input[type=range]").fill("1")
         page.click("button:has-text('Draw a line')")
-        page.wait_for_selector(".line-end")
+        page.wait_for_selector(".line-end, .line-full")
         assert page.locator(".line span").count() > 1
         assert [one for one in page.problems if "422" not in one] == []
 

@@ -13,6 +13,7 @@ import torch
 from handgrad.checker.guard import guarded
 from handgrad.checker.inspection import check_file, check_source
 from handgrad.checker.judge.interpretation import Interpretation
+from handgrad.checker.read.local_modules import files_of
 from handgrad.checker.read.source import parse_code
 from handgrad.checker.report import Report
 from handgrad.checker.run.machine import Machine
@@ -110,7 +111,8 @@ def live(connection: Connection, path: Path, **options: Any) -> None:
         HandgradError: there is nothing to judge.
     """
     judged = Judged(lambda look: check_file(path, look=look, **options))
-    connection.send_bytes(_said({"what": "overview"}, judged))
+    files = [str(file) for file in files_of(path)]
+    connection.send_bytes(encoded({**judged.answer({"what": "overview"}), "files": files}).encode())
     while True:
         try:
             question = connection.recv()

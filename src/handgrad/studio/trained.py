@@ -96,7 +96,8 @@ def next_letters(model: Model, prompt: str, choice: Choice) -> dict[str, Any]:
     """How likely each letter is after the prompt, the likeliest first, and how likely those of the prompt were.
 
     Returns:
-        `letters`, each with its `probability` and its `share` of the draws; `places`, the same of what was typed.
+        `letters`, each with its `probability` and its `share` of the draws; `places`, the same of what was typed;
+        `room`, for how many letters more, None where there is no end of it.
 
     Raises:
         CorpusError: a letter that the model has not seen, or too many.
@@ -107,7 +108,9 @@ def next_letters(model: Model, prompt: str, choice: Choice) -> dict[str, Any]:
     last = np.log(np.maximum(rows[-1], 1e-45)).astype(np.float32)
     shares = choice.shares(last, is_begun=len(tokens) > 0)
     order = np.lexsort([-rows[-1], -shares])
+    longest = model.config.longest
     return {
+        "room": None if longest is None else longest - 1 - len(tokens),
         "letters": [
             {"letter": itos.get(token), "probability": float(rows[-1][token]), "share": float(shares[token])}
             for token in order.tolist()

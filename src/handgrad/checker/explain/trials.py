@@ -145,10 +145,12 @@ def small_setting(judge: Judge, judgement: Judgement) -> Setting | None:
     return None
 
 
-def other_setting(judge: Judge, judgement: Judgement) -> Setting | None:
-    """The same in a program of other sizes; None where none could be made that runs."""
+def other_setting(judge: Judge, judgement: Judgement, raises: bool) -> Setting | None:
+    """The same in a program of other sizes; None where none could be made that runs, or `raises` as this one does."""
     for other, found, reduction in judge.in_other_sizes(judgement):
-        return Setting(other, found.plan, _all_cases(other, found), reduction, judgement.fault == "shape")
+        setting = Setting(other, found.plan, _all_cases(other, found), reduction, judgement.fault == "shape")
+        if (setting.outcome.error is not None) == raises:
+            return setting
     return None
 
 
@@ -218,7 +220,8 @@ class Trials:
     @functools.cached_property
     def elsewhere(self) -> Setting | None:
         """The program in other sizes."""
-        return None if self.judge.truth.is_large else other_setting(self.judge, self.judgement)
+        raises = self.full.outcome.error is not None
+        return None if self.judge.truth.is_large else other_setting(self.judge, self.judgement, raises)
 
     def right_after(self, line: str) -> bool:
         """Whether the gradient is right once `line` follows the statement that finishes it."""

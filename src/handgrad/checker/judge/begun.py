@@ -80,8 +80,10 @@ def _missing(found: Interpretation, judgement: Judgement) -> list[str]:
     inputs = found.judge.truth.forward.inputs(found.value_of(chain))
     if not inputs or any(set(v.names) & written for v in inputs):
         return []
-    missing = _missing_paths(judgement)
-    return [] if set(missing) & written else missing
+    missing = set(_missing_paths(judgement))
+    there = {name for name, _ in judgement.cases[0].parts} - missing
+    step_by_step = there <= written and not missing & written  # and no formula for several paths at once
+    return [name for name, _ in judgement.cases[0].parts if name in missing] if step_by_step else []
 
 
 def _missing_paths(judgement: Judgement) -> list[str]:

@@ -56,6 +56,7 @@ FACTS = {
     "conjugate": "{0} is the complex conjugate of the right gradient",
     "minus": "{0} has the wrong sign",
     "wrong": "{0} is wrong",
+    "unused": "no output depends on {1}, so that {0} is zero, or None",
     "coarse": "{0} is off by {1} of its largest element, as rounding or a quantised save makes it; rtol= allows for it",
     "lacks a sum": "{0} lacks a sum over dimensions {1}",
     "has a shape": "{0} has the shape {1}; it should be {2}",

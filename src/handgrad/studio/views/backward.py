@@ -89,6 +89,7 @@ class BackwardView:
             raise
         else:
             before, self.program = self.program, program
+            self.files = {self.path, *map(Path, judged.pop("files"))}
             self._publish(events, status="judged", judged=judged, error=None)
             if before is not None:
                 await in_thread(before.close)
@@ -99,4 +100,5 @@ class BackwardView:
 
 def judged_state(document: dict[str, Any], judged: dict[str, Any], hint: int) -> dict[str, Any]:
     """The state of the backward view once there is a verdict."""
-    return {"status": "judged", "document": document, "judged": judged, "error": None, "hint": hint}
+    shown = {key: value for key, value in judged.items() if key != "files"}
+    return {"status": "judged", "document": document, "judged": shown, "error": None, "hint": hint}

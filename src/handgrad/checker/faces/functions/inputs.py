@@ -64,6 +64,13 @@ class Given:
         """The keyword arguments."""
         return self.world["kwargs"]
 
+    def at(self, one: Input) -> Any:
+        """What is passed for an input."""
+        value: Any = self.world
+        for key in one.paths[0]:
+            value = getattr(value, key[1:]) if str(key).startswith(".") and not isinstance(value, dict) else value[key]
+        return value
+
 
 class World:
     """All that the two functions are called with, and what they are bound to."""

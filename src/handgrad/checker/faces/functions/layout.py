@@ -205,8 +205,7 @@ class Layout:
             value = function.__self__ if isinstance(function.__self__, type) else next(objects)
             owners = [self._held(value, "cls" if isinstance(value, type) else "self"), *owners]
         elif is_object(function):
-            self.namespace[name] = next(objects)
-            return [], [], name
+            return [], [], self._held(next(objects), "self")
         opened = self.definitions.add(function, name, owners)
         return (owners if opened is None else []), [], opened or name
 

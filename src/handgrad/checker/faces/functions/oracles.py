@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.subjects import Subject
+from handgrad.checker.faces.functions.inputs import Given, Input
+from handgrad.checker.faces.functions.measuring import same
+from handgrad.checker.faces.functions.subjects import Ran, Subject
 from handgrad.checker.inspection import CheckError
 from handgrad.checker.run.machine import InDouble, Randomness
 from handgrad.checker.truth.assumptions import differentiated
@@ -24,8 +25,12 @@ class Laboratory:
     """Runs the subject under one set of conditions: the same random numbers, and one precision."""
 
     def __init__(self, subject: Subject, double: bool = True, wanted: set[Input] | None = None):
-        """Remember the random generators; only the inputs `wanted` may need a gradient."""
+        """Remember the random generators; only the inputs `wanted` may need a gradient.
+
+        `changed` is what the last backward pass changed in place although others own it.
+        """
         self.subject, self.double, self.wanted = subject, double, wanted
+        self.changed: str | None = None
         self.generators = {str(i): v for i, v in enumerate(_generators(subject.world.values))}
         self.randomness = Randomness.now(self.generators)
 
@@ -65,13 +70,35 @@ class Laboratory:
         made = function(*given.args, **given.kwargs)
         return [t for t in (made if isinstance(made, tuple) else (made,)) if isinstance(t, Tensor)], given.leaves
 
+    def forward(self, values: Values) -> None:
+        """Call the forward pass as training does."""
+        with self.conditions(track=True):
+            self.subject.run(self.subject.world.fresh(values, double=self.double), self.wanted)
+
     def gradients(
         self, values: Values, upstream: Callable[[list[Tensor]], list[Tensor | None]], wanted: set[Input] | None = None
     ) -> Values:
         """What the user's backward pass makes of the upstream gradients chosen for its outputs."""
         with self.conditions(track=True):
-            ran = self.subject.run(self.subject.world.fresh(values, double=self.double), wanted or self.wanted)
-            return ran.pull(upstream([t.detach() for t in ran.outputs]))
+            given = self.subject.world.fresh(values, double=self.double)
+            ran = self.subject.run(given, wanted or self.wanted)
+            ups = upstream([t.detach() for t in ran.outputs])
+            before = [(words, tensor, _copy(tensor)) for words, tensor in self._others(given, ran, ups)]
+            found = ran.pull(ups)
+            self.changed = next((words for words, tensor, copy in before if not same([tensor], [copy])), None)
+            return found
+
+    def _others(self, given: Given, ran: Ran, ups: list[Tensor | None]) -> Iterator[tuple[str, Tensor]]:
+        """What a backward pass reads and others own; the gradient that a pair is given is its own."""
+        for one in self.subject.inputs:
+            value = given.at(one)
+            yield one.text, value if isinstance(value, Tensor) else torch.from_numpy(value)
+        yield from (("the output", output) for output in ran.outputs)
+        yield from (("the upstream gradient", up) for up in ups if up is not None and self.subject.engine)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
 
 
 class ByAutograd:

@@ -88,7 +88,7 @@ class Subject:
         """The last line of the two functions' files that an exception came from, or the one line it is about."""
         frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(error.__traceback__)]
         line = next((n for file, n in reversed(frames) if file in self.files), None)
-        return line or self._line_of(str(error).split(" ")[0])
+        return line or self._line_of(str(error).split(" ")[0]) or (self.returns if self.engine else None)
 
     def _line_of(self, word: str) -> int | None:
         lines = [
@@ -163,7 +163,12 @@ class AutogradFunction(Subject):
             outs, ups = zip(*pairs, strict=True)
             twice = any(u.requires_grad for u in ups)
             inputs = [leaves[one] for one in followed]
-            found = torch.autograd.grad(outs, inputs, ups, allow_unused=True, create_graph=twice)
+            try:
+                found = torch.autograd.grad(outs, inputs, ups, allow_unused=True, create_graph=twice)
+            except RuntimeError as error:
+                if "returned an invalid gradient" not in str(error):
+                    raise
+                return self.matched(self.returned)  # whose shapes tell what the engine refuses
             return dict(zip(followed, found, strict=True))
 
         return Ran(made, pull)

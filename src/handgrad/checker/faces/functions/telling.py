@@ -9,6 +9,7 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
+from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.oracles import ByAutograd
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
@@ -88,12 +89,20 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
         return Diagnosis("unknown", fact="contiguous", about=about)
     if upstream is not None and upstream.words:
         return Diagnosis("unknown", fact="some upstreams", about=(one.gradient, upstream.words))
+    if not bool(want.any()) and _is_unused(verdict, one):
+        return Diagnosis("unknown", fact="unused", about=(one.gradient, one.text))
     if not bool(want.any()):
         return Diagnosis("unknown", fact="flat")
     if got is None:
         return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
     kind, fact, *about = _symptom(got, want)
     return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
+
+
+def _is_unused(verdict: Verdict, one: Input) -> bool:
+    """Whether quite another value makes no difference to the outputs."""
+    laboratory = verdict.laboratory
+    return same(laboratory.outputs({}), laboratory.outputs({one: one.value.detach() * 3 + 1}), 0.0)
 
 
 def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Right or wrong: what the user's own code makes of upstream gradients, beside the reference."""
 
+import contextlib
 from dataclasses import replace
 
 import torch
@@ -49,29 +50,33 @@ class Trial:
     # --- how it can be run -----------------------------------------------------------------------------------------
 
     def _laboratory(self) -> Laboratory:
-        """In float64, or where that raises and the code's own precision does not, in that one.
+        """In float64, or where that raises and the code's own precision does not, in that one."""
+        wanted = self._wanted()
+        laboratory, plain = (Laboratory(self.subject, double, wanted) for double in (True, False))
+        try:
+            laboratory.gradients(self.own, RANDOM)
+        except Refused:
+            return laboratory
+        except Exception as error:
+            try:
+                plain.gradients(self.own, RANDOM)
+            except Exception:
+                return laboratory
+            self.notes.append(f"judged in the dtype that is given, since in float64 it raises {said(error)}")
+            return plain
+        return laboratory
 
-        Where both do, some of the inputs may be of those that must not need a gradient, such as a mask.
-        """
+    def _wanted(self) -> set[Input] | None:
+        """The inputs that may need a gradient, where the forward pass refuses that some do, such as a mask."""
         inputs = set(self.subject.inputs)
         asked = {one for one in inputs if one.value.requires_grad}
         fewer = [asked, *(inputs - {one} for one in self.subject.inputs)] if self.subject.engine else []
-        first: BaseException | None = None
         for wanted in (None, *(some for some in fewer if some and some != inputs)):
             for double in (True, False):
-                laboratory = Laboratory(self.subject, double, wanted)
-                try:
-                    laboratory.gradients(self.own, RANDOM)
-                except Refused:
-                    return laboratory
-                except Exception as error:
-                    first = first or error
-                    continue
-                if not double and first is not None:
-                    note = f"judged in the dtype that is given, since in float64 it raises {said(first)}"
-                    self.notes += [note]
-                return laboratory
-        return Laboratory(self.subject)
+                with contextlib.suppress(Exception):
+                    Laboratory(self.subject, double, wanted).forward(self.own)
+                    return wanted
+        return None
 
     def _outputs(self) -> list[Tensor]:
         try:
@@ -171,7 +176,7 @@ class Trial:
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
         try:
-            return self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            got = self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -180,13 +185,22 @@ class Trial:
             raise
         except (Exception, SystemExit) as error:
             raised = Raised(self.subject.line_in(error), said(error), upstream.words)
-        loud = self.subject.engine or upstream.kind == "random"
-        known = [*verdict.raised, *(r for r in verdict.raised)]
-        if not loud:
+        else:
+            if (changed := self.laboratory.changed) is None:
+                return got
+            message = f"backward changes {changed} in place, which is not its own; work on a copy"
+            self._tell(Raised(self.subject.returns, message), verdict)
+            return got
+        if self.subject.engine or upstream.kind == "random":
+            self._tell(raised, verdict)
+        else:
             verdict.notes.append(f"{raised}.")
-        elif not any(r.line == raised.line and r.message == raised.message for r in known):
-            verdict.raised.append(raised)
         return None
+
+    def _tell(self, raised: Raised, verdict: Verdict) -> None:
+        """Keep what is refused, once."""
+        if not any((known.line, known.message) == (raised.line, raised.message) for known in verdict.raised):
+            verdict.raised.append(raised)
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
@@ -198,7 +212,9 @@ class Trial:
         aligned = tensor if tensor.shape == want.shape else align(tensor, want)
         if aligned is None or not self._close(aligned, want, all_, oracle):
             return "wrong"
-        return "shape" if tensor.shape != want.shape else None
+        if tensor.shape == want.shape:
+            return None
+        return "wrong" if self.subject.engine else "shape"
 
     def _close(self, got: Tensor, want: Tensor, all_: Values, oracle: Oracle) -> bool:
         rtol, atol = self.options.rtol, self.options.atol

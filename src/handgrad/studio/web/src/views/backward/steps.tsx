@@ -40,6 +40,9 @@ export function Steps({ steps, at, go }: { steps: Step[]; at: number; go: (to: n
           );
         })}
       </ol>
+      <span class="keys" aria-hidden="true">
+        <kbd>←</kbd> <kbd>→</kbd> step <kbd>w</kbd> wrong line
+      </span>
     </nav>
   );
 }

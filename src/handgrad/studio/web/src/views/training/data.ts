@@ -64,6 +64,8 @@ export interface Chance {
 }
 
 export interface Next extends Without {
+  /** For so many letters more; null where there is no end of it. */
+  room: number | null;
   letters: Chance[];
   places: { letter: string; probability: number; rank: number }[];
 }

@@ -48,6 +48,7 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
         setEnded(true);
         break;
       }
+      if (next.room !== null && next.room < 1) break;
       line += letter;
       setPrompt(line);
       if (one) break;
@@ -57,6 +58,7 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
     setDrawing(false);
   };
 
+  const full = value?.room === 0;
   const likely = value?.letters?.slice(0, MOST) ?? [];
   const most = Math.max(...likely.map((one) => Math.max(one.share, one.probability)), 1e-9);
   return (
@@ -114,13 +116,14 @@ export function Prompt({ run, checkpoint, prompt, setPrompt }: Props) {
           </span>
         ))}
         {ended && <span class="line-end">⏎</span>}
+        {full && !ended && <i class="aside line-full">as long as this model reads</i>}
         {!value?.places?.length && !ended && <i class="aside">A line begins.</i>}
       </p>
       <ul class="chances">
         {likely.map((one) => (
           <li key={one.letter} class={one.share > 0 ? "" : "never"}>
             <button
-              disabled={!asked}
+              disabled={!asked || (full && one.letter !== null)}
               onClick={() => {
                 stop();
                 setEnded(one.letter === null);
