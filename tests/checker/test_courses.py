@@ -73,6 +73,47 @@ def test_repairs_speak_numpy(tmp_path):
     assert "keepdim=" not in str(report)
 
 
+def test_the_closures_of_a_scalar_engine_are_refused_with_what_to_do(check_text):
+    engine = """class Value:
+    def __init__(self, data):
+        self.data, self.grad = data, 0.0
+    def __mul__(self, other):
+        out = Value(self.data * other.data)
+        def _backward():
+            self.grad += other.data * out.grad
+        out._backward = _backward
+        return out
+a = Value(2.0) * Value(3.0)
+a.grad = 1.0
+a._backward()
+"""
+    with pytest.raises(CheckError, match=r"Value computes its gradients in closures.*handgrad.check"):
+        check_text(engine)
+
+
+PAIR = """import numpy as np
+def forward(x, w):
+    h = np.tanh(x @ w)
+    return h, (x, w, h)
+def backward(dh, cache):
+    x, w, h = cache
+    dz = dh * (1 - h)
+    return dz @ w.T, x.T @ dz
+"""
+
+
+def test_a_pair_of_numpy_functions_is_explained_on_its_line(tmp_path):
+    import runpy
+
+    path = tmp_path / "pair.py"
+    path.write_text(PAIR)
+    made = runpy.run_path(str(path))
+    rng = np.random.default_rng(0)
+    report = check(made["forward"], made["backward"], rng.standard_normal((4, 3)), rng.standard_normal((3, 5)))
+    assert not report.right
+    assert {row.place.line for row in report.blamed} == {7}
+
+
 # --- the arrays -------------------------------------------------------------------------------------------------------
 
 EXPRESSIONS = [

@@ -21,6 +21,7 @@ from handgrad.checker.read.local_modules import importable, imports
 from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
+from handgrad.checker.run import differences
 from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
 from handgrad.checker.run.order import with_the_loss_first
 from handgrad.checker.run.trace import Region, Trace
@@ -78,6 +79,7 @@ def check_source(
 ) -> Report:
     """Check a program that has been read; see `check_file`."""
     where = source.path
+    differences.used.clear()
     tree = (s.node for s in source.statements)
     with (
         guarded(where or "the functions"),
@@ -119,6 +121,9 @@ def check_source(
         shown = {row.place for row in report.blamed}
         report.notes += [_told(trace, error) for error in trace.errors if error.place not in shown]
     report.notes += map(str, report.unjudged)
+    if differences.used:
+        names = ", ".join(f"np.{name}" for name in sorted(differences.used))
+        report.notes.append(f"what goes through {names} is judged by central differences.")
     judged = [row for row in report.variables if row.place]
     if machine.follows_arrays and judged and not (loss or trace.evident) and not any(map(_seems_right, judged)):
         raise CheckError(
@@ -197,6 +202,12 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
         raise CheckError(what, where=_where(source, trace.ended.place), next_step="It was run without arguments.")
     namespace = {n: v for n, v in trace.machine.namespace.items() if not n.startswith("__")}
     values = list(namespace.values())
+    if not trace.losses and (engine := _engine(source)) is not None:
+        raise CheckError(
+            f"{engine} computes its gradients in closures called _backward, which are not judged",
+            where=where,
+            next_step="Write an operation as two functions, and check these: handgrad.check(forward, backward, x, y).",
+        )
     if not trace.losses and loss is None and trace.machine.follows_arrays:
         raise CheckError(
             "no loss was found, so there is nothing to derive the gradients from",
@@ -224,6 +235,16 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
         expected="lines such as 'dlogits = ...' for a variable 'logits' of the forward pass",
         next_step="Write the gradient of NAME as dNAME.",
     )
+
+
+def _engine(source: Source) -> str | None:
+    """A class in the manner of micrograd, whose operations keep what is to be done backwards."""
+    for node in (part for statement in source.statements for part in ast.walk(statement.node)):
+        if isinstance(node, ast.ClassDef):
+            inside = list(ast.walk(node))
+            if any(isinstance(part, ast.FunctionDef) and part.name == "_backward" for part in inside):
+                return node.name
+    return None
 
 
 def _described(name: str, namespace: dict[str, Any]) -> str | None:

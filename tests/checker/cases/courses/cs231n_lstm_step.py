@@ -5,16 +5,6 @@ import numpy as np
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
-def word_embedding_forward(x, W):
-    out = W[x]
-    return out, (x, W)
-
-def word_embedding_backward(dout, cache):
-    x, W = cache
-    dW = np.zeros_like(W)
-    np.add.at(dW, x, dout)
-    return dW
-
 def lstm_step_forward(x, prev_h, prev_c, Wx, Wh, b):
     H = prev_h.shape[1]
     a = x.dot(Wx) + prev_h.dot(Wh) + b
