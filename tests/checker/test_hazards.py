@@ -5,7 +5,7 @@ import json
 import pytest
 
 from handgrad.checker import check
-from handgrad.checker.faces.mend import mend
+from handgrad.checker.faces.mend import mend, mended
 
 from .cases import MISTAKES
 from .cases.schema import program
@@ -108,3 +108,25 @@ def test_names_given_together_are_told_apart(alias, fix, tmp_path):
     if fix is not None:
         mend(report, path)
         assert check(path).right
+
+
+FORGOTTEN = """
+import torch
+x, W, b = torch.randn(6, 5), torch.randn(5, 4), torch.randn(4)
+z = x @ W + b
+h = torch.tanh(z)
+loss = (h**2).sum()
+dh = 2 * h
+z = (1 - h**2) * dh  # the letter is lost
+dW = x.T @ dz
+db = dz.sum(0)
+"""
+
+
+def test_a_gradient_that_lost_its_letter(check_text):
+    report = check_text(FORGOTTEN)
+    (hazard,) = report.hazards
+    assert (hazard.kind, hazard.variable, hazard.place.line) == ("shadowed", "z", 8)
+    assert hazard.message == "this is the gradient of z, and takes the place of z: call it dz."
+    assert check_text(mended(FORGOTTEN, report.repairs)).right
+    assert check_text(FORGOTTEN.replace("dz", "z").replace("z.sum", "(z * 1).sum")).hazards == []

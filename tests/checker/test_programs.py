@@ -183,6 +183,10 @@ PROGRAMS = (
              "ds = torch.ones_like(s)\nda = ds * b\ndz = da * 2 * z\ndx = 2 * dz",), False, blamed=(("dz", 12),)),
     Expected("a multiple that nobody makes up for", (f"{START}z = x * 2\na = z ** 2\nb = z ** 3\nloss = (a * b).sum()\n"
              "da = b.clone()\ndz = da * 2 * z\ndx = 2 * dz",), False, blamed=(("dz", 10),)),
+    Expected("a gradient read before it is finished, as it has to be",
+             (f"{START}m = x.max(1, keepdim=True).values\ne = (x - m).exp()\nr = x - m\nloss = (r.exp() * r).sum()\n"
+              "dr = r.exp() * (r + 1)\ndx = dr.clone()\ndm = -dx.sum(1, keepdim=True)\n"
+              "dx += (x == m) * dm",), judged=("dr", "dm", "dx")),
     Expected("indented cells", (NET, "    dh = 2 * h\n    dz = (1 - h) * dh"), False, blamed=(("dz", 2),)),
     Expected("a display of what is not there yet", (NET, "dh", BACKWARD, "dy"), judged=("dh", "dz", "dW"),
              notes=("cell 2, line 1: NameError",)),

@@ -83,12 +83,23 @@ class Candidates:
     def _masks(self, node: ast.AST) -> Iterator[str]:
         """The masks of a forward statement's derivative, in names at hand or numbers that names stand for."""
         for mask in masks_of(node):
-            for part in ast.walk(mask):
-                value = self.judge.machine.namespace.get(part.id) if isinstance(part, ast.Name) else None
-                if isinstance(part, ast.Name) and part.id not in self.values and isinstance(value, int | float):
-                    mask = substitute(mask, part, ast.Constant(value))
+            for part in [part for part in ast.walk(mask) if isinstance(part, ast.Name)]:
+                if part.id not in self.values and (known := self._by_value(part.id)) is not None:
+                    mask = substitute(mask, part, known)
             if uses(mask).reads <= self.values.keys() | {"torch", "np"}:
                 yield ast.unparse(mask)
+
+    def _by_value(self, name: str) -> ast.expr | None:
+        """Another name at hand for the tensor that a local name of the forward pass stands for; of a number, itself."""
+        values = (step.after[name] for step in reversed(self.chain.region.steps) if name in step.after)
+        value = next(values, None)
+        if isinstance(value, int | float):
+            return ast.Constant(value)
+        if not isinstance(value, torch.Tensor):
+            return None
+        same = (n for n, v in self.values.items() if is_float(v) and is_float(value) and v.shape == value.shape)
+        found = next((n for n in same if torch.allclose(self.values[n].to(value.dtype), value)), None)
+        return ast.Name(found, ast.Load()) if found else None
 
     def context(self, step: Step | None = None) -> Context:
         """What an edit of a step may draw on."""

@@ -1,6 +1,10 @@
 """Statements that compute the right gradient and spoil something else, each with its repair where that is evident."""
 
 import ast
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from handgrad.checker.explain.rewrite import Written
 from handgrad.checker.read.names import uses
@@ -9,6 +13,7 @@ from handgrad.checker.read.trees import Edit, method, simple_statements
 from handgrad.checker.report import Diagnosis, Hazard
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.truth.chains import Chain
+from handgrad.checker.truth.reference import Value
 
 
 def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool, copying: str) -> Hazard:
@@ -80,3 +85,21 @@ def shadow_hazard(step, name: str, chain: Chain) -> Hazard:
     kind, fact = ("in-place", "too early") if name in step.changes else ("shadowed", "shadowed")
     about = (name, chain.name, str(chain.last.statement.place))
     return Hazard(kind, name, step.statement.place, fact, about, step.statement.text)
+
+
+def is_gradient_of(made: Any, gradients: dict[Value, Tensor], value: Value) -> bool:
+    """Whether what a statement made is the gradient of a value, and not zero."""
+    right = gradients.get(value)
+    if not isinstance(made, Tensor) or right is None or made.shape != right.shape or not bool(right.any()):
+        return False
+    return torch.allclose(made.detach().to(right.dtype), right, rtol=1e-4)
+
+
+def forgotten_letter(step: Step, name: str) -> Hazard:
+    """`x = dy @ w.T` where `dx` was meant."""
+    node, statement = step.statement.node, step.statement
+    repair = None
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        target = ast.copy_location(ast.Name(f"d{name}", ast.Store()), node.targets[0])
+        repair = _with_copy(statement, node, node.targets[0], target)
+    return Hazard("shadowed", name, statement.place, "forgotten letter", (name,), statement.text, repair)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from handgrad.checker.read.source import segment
+from handgrad.checker.read.spelling import bare
 from handgrad.checker.read.trees import Edit, in_place
 
 LONG = 60
@@ -135,7 +136,7 @@ class Written:
             inside = isinstance(parent, ast.Subscript) and node is parent.slice
             inside |= isinstance(node, ast.Tuple | ast.Slice) and isinstance(parent, ast.Subscript | ast.Call)
             inside |= isinstance(parent, ast.keyword | ast.Slice)
-            inside |= isinstance(parent, ast.Tuple) and not isinstance(parents[parent], ast.stmt)
+            inside |= isinstance(parent, ast.Tuple) and isinstance(parents.get(parent), ast.Subscript | ast.Call)
             again = isinstance(node, ast.Name) and names.count(node.id) > 1 and isinstance(parent, ast.BinOp)
             again = again and len(unparsed(parent)) < LONG
             if not (alone or inside or again):
@@ -184,9 +185,9 @@ def _said(node: ast.AST) -> str:
 
 
 def _says(text: str, whole: str) -> bool:
-    """Whether a text is the same program as another."""
+    """Whether a text is the same program as another, but for the numbers of calls."""
     try:
-        return ast.unparse(ast.parse(_joined(text))) == ast.unparse(ast.parse(_joined(whole)))
+        return ast.unparse(ast.parse(_joined(bare(text)))) == ast.unparse(ast.parse(_joined(bare(whole))))
     except SyntaxError:
         return False
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from handgrad.checker.explain.diagnose import diagnose, shared_repair
-from handgrad.checker.explain.hazards import in_place_hazard, shadow_hazard, stale_hazard
+from handgrad.checker.explain.hazards import stale_hazard
 from handgrad.checker.explain.loops import narrowed, suspects
 from handgrad.checker.explain.residual import Residuals
+from handgrad.checker.explain.spoiled import spoiled
 from handgrad.checker.judge.blame import Judgement, rounding
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import about
@@ -22,8 +23,7 @@ from handgrad.checker.read.source import Statement, segment
 from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.read.trees import simple_statements
 from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
-from handgrad.checker.run.trace import Region, Step, Trace
-from handgrad.checker.run.values import storage_of
+from handgrad.checker.run.trace import Step, Trace
 from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
 from handgrad.checker.truth.reference import Value
@@ -47,7 +47,8 @@ class Rows:
         if judging.unfit is not None:
             self.notes.append(judging.unfit)
             return
-        self._find_hazards()
+        for hazard, statement in spoiled(judging):
+            self._warn_of(hazard, statement)
         self.found = {
             chain: self._diagnosed(chain, j) for chain, j in self.judged if j.fault and self._is_new(chain, explained)
         }
@@ -205,7 +206,8 @@ class Rows:
         functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
         if place is None:
             return chain.last.statement
-        for whole in [*statements, *functions]:
+        laid_out = sorted(statements, key=lambda one: isinstance(one.node, ast.FunctionDef))
+        for whole in [*laid_out, *functions]:
             for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
                 if line.lineno == place.line and not isinstance(line, ast.For):
                     return replace(whole, node=line, text=segment(whole.code, line), place=place)
@@ -253,34 +255,6 @@ class Rows:
             return writing[-1]
         return None
 
-    def _find_hazards(self) -> None:
-        forward = self.judge.truth.forward
-        reached = {loss: forward.ancestors(loss) for loss in self.judge.truth.losses(forward)}
-        gradients = {n for s in self.region.steps for n in s.gradients}
-        reported: set[str] = set()
-        arrays = self.trace.machine.follows_arrays
-        copying = "copy" if arrays else "clone"
-        latest: dict[str, int] = {}
-        for step in self.region.steps:
-            before = [loss for loss in reached if (loss.step.index if loss.step else -1) < step.index]
-            used = {v: v.names for loss in before for v in reached[loss]}
-            held = {n: v for v, names in used.items() for n, at in names.items() if at == latest.get(n, at)}
-            names = [n for n in sorted(step.changes - step.turns) if n not in step.gradients and n not in reported]
-            names = [n for n in names if n in held or n in gradients] if before else []
-            names = [n for n in names if n in gradients or not held[n].root or step.gradients]
-            if arrays:
-                names = [n for n in names if (n in held and held[n].root) or _is_read_later(self.region, step, n)]
-            latest.update({} if step.error else dict.fromkeys(step.writes, step.index))
-            for name in _without_further_names(self.region, step, names):
-                self._warn_of(in_place_hazard(self.region, step, name, name in gradients, copying), step.statement)
-            reported.update(names)
-        for _, judgement in self.judged:
-            if judgement.rescued_by_clean:
-                for name, step in judgement.plan.shadowed.items():
-                    if name not in reported:
-                        reported.add(name)
-                        self._warn_of(shadow_hazard(step, name, judgement.chain), step.statement)
-
     def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
         """Keep a hazard in the user's words."""
         repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
@@ -310,25 +284,6 @@ class Rows:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
-
-
-def _is_read_later(region: Region, step: Step, name: str) -> bool:
-    """Whether a statement after this one reads what a name stands for here; nobody compares arrays with autograd's."""
-    for later in region.steps:
-        if later.index > step.index:
-            if name in later.reads:
-                return True
-            if name in later.binds:
-                return False
-    return False
-
-
-def _without_further_names(region: Region, step: Step, names: list[str]) -> list[str]:
-    """Of the names a statement changes, the first that each tensor was given."""
-    bound = {name: i for i, earlier in enumerate(region.steps) for name in earlier.binds if earlier.index < step.index}
-    latest_first = sorted(names, key=lambda name: (number_of(name) is not None, bound.get(name, -1)), reverse=True)
-    first = {storage_of(step.after.get(name)) or name: name for name in latest_first}
-    return [name for name in names if name in first.values()]
 
 
 def _is_function(step: Step) -> bool:

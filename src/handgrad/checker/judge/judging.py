@@ -61,10 +61,37 @@ def _judged_under(
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)
     found = with_multiples(_without_intermediates(without_shares(found), local=True))
-    found = believing_the_run(_without_intermediates(found, local=False))
+    found = _with_partial_sums(believing_the_run(_without_intermediates(found, local=False)))
     right = [judgement for judgement in found.judgements if judgement.fault is None]
     found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
     return _trusting_what_was_right(found)
+
+
+def _with_partial_sums(found: Interpretation) -> Interpretation:
+    """Acquit the lines that are right with what a gradient was when they read it, before more was added to it.
+
+    As in `dlogits = dnorm_logits.clone()`, then `dmaxes = -dlogits.sum(1)`, and then `dlogits += ...`.
+    """
+    kept = []
+    for judgement in found.judgements:
+        if names := _read_early(found, judgement) if judgement in found.wrong else set():
+            writing = [step for step in found.region.steps if names & set(step.gradients)]
+            judge = found.judge.under(found.region.without(names, writing))
+            again = judge.judge(judgement.chain.within(judge.region))
+            right = again is not None and again.fault is None
+            judgement = replace(judgement, fault=None) if right else judgement
+        kept.append(judgement)
+    return replace(found, judgements=tuple(kept))
+
+
+def _read_early(found: Interpretation, judgement: Judgement) -> set[str]:
+    """The gradients that a line reads and to which later ones add."""
+    early = set()
+    for name in judgement.plan.gradients - {judgement.chain.name}:
+        reading = [step.index for step in judgement.chain.steps if name in step.reads]
+        same = [chain for chain in found.chains if chain.name == name]
+        early |= {name for c in same for index in reading if c.steps[0].index < index < c.last.index}
+    return early
 
 
 def _with_likely_claims(judge: Judge) -> Judge:

@@ -70,6 +70,7 @@ FACTS = {
     "in place": "this changes {2} {1} in place; work on a copy{3}: {1}.{4}()",
     "stale": "{0} reads {1} before {2} has finished it; move this line below that one",
     "too early": "this changes {0} before {1} in {2} has used it; change it afterwards",
+    "forgotten letter": "this is the gradient of {0}, and takes the place of {0}: call it d{0}",
     "shadowed": "{0} belongs to the forward pass and gets another value here, which {1} in {2} then uses; call it "
     "something else",
 }
@@ -78,7 +79,16 @@ FACTS = {
 NOT_DERIVED = "it is not what follows from the forward pass"
 NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 
-ANSWERS = {"path missing", "path twice", "dimensions", "ratio", "lacks a sum", "has a shape", "multiple"}
+ANSWERS = {
+    "path missing",
+    "path twice",
+    "dimensions",
+    "ratio",
+    "lacks a sum",
+    "has a shape",
+    "multiple",
+    "forgotten letter",
+}
 """The facts that tell more than the kind of the mistake."""
 
 MOST_NAMES = 8

@@ -180,7 +180,7 @@ class Recorder:
         if not step.backward and self._draws(step):
             self.machine.namespace.update({name: Nothing(name) for name in written})
         elif not follows:
-            trace, shows = self.trace, isinstance(step.statement.node, ast.Expr)
+            trace, shows = self.trace, _shows(step.statement.node)
             displays = shows and (step.tainted or _only_displays(step.statement))
             early = error.missing in self.losses.names and self.losses.is_spelled_like_a_gradient(error.missing or "")
             held = (self.machine.namespace.get(n, ...) for n in step.reads & self._gradient_names)
@@ -250,6 +250,13 @@ class Recorder:
         named = {n for n in shown - found.counters if self.losses.is_spelled_like_a_gradient(n)}
         storages = {storage_of(namespace.get(n)) for n in named} - {None}
         return {n for n in step.writes if n in shown or storage_of(namespace.get(n)) not in storages}
+
+
+def _shows(node: ast.stmt) -> bool:
+    """Whether a statement does no more than show, as `for p, grad in zip(parameters, grads): cmp(p, grad)`."""
+    if isinstance(node, ast.For | ast.If):
+        return all(map(_shows, (*node.body, *node.orelse)))
+    return isinstance(node, ast.Expr)
 
 
 def _only_displays(statement: Statement) -> bool:

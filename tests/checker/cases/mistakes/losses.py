@@ -36,7 +36,7 @@ ROWS = (
     softmax(
         "dnll-lost-repeats",
         "nll",
-        "shape",
+        "missing-expansion",
         "dnll = ddata_loss / n * torch.ones_like(nll)",
         "dnll = ddata_loss / n",
         warning=True,

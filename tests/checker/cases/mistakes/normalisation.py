@@ -91,7 +91,9 @@ ROWS = (
         "wrong-constant",
         "scale",
     ),
-    layer("dxc2-lost-repeats", "xc2", "shape", "dxc2 = dvar.expand(B, D) / D", "dxc2 = dvar / D", warning=True),
+    layer(
+        "dxc2-lost-repeats", "xc2", "missing-expansion", "dxc2 = dvar.expand(B, D) / D", "dxc2 = dvar / D", warning=True
+    ),
     layer("dxc-no-square", "xc", "missing-path", DXC, "dxc = dxhat / std", "missing-term"),
     layer("dxc-only-square", "xc", "missing-path", DXC, "dxc = 2 * xc * dxc2", "missing-term"),
     layer("dxc-minus", "xc", "sign", DXC, "dxc = dxhat / std - 2 * xc * dxc2", "wrong-operator"),

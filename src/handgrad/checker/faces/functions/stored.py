@@ -1,5 +1,7 @@
 """Gradients that a backward pass does not return but stores in its object: `self.dW`, `self.grads`, `W.grad`."""
 
+import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +64,19 @@ class Stored:
                 if keys and is_differentiable(other[keys[0]]):
                     return other[keys[0]]
         return None
+
+
+def stored_at(node: ast.AST | None, one: Input) -> int | None:
+    """The one line of a backward function that stores the gradient of a tensor in its object, as it is spelled."""
+    stores = (part for part in ast.walk(node) if isinstance(part, ast.Assign | ast.AugAssign)) if node else ()
+    names = re.findall(r"[a-zA-Z_]\w*", one.text)[1:]
+    lines = []
+    for store in stores:
+        for target in store.targets if isinstance(store, ast.Assign) else [store.target]:
+            words = re.findall(r"[a-zA-Z_]\w*", ast.unparse(target))[1:]
+            if any(is_dict_of_gradients(word) or gradient_of(word, names) for word in words):
+                lines.append(store.lineno)
+    return lines[0] if len(lines) == 1 else None
 
 
 def _walk(objects: list[Any], path: Any) -> Any:

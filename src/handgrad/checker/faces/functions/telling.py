@@ -11,6 +11,7 @@ from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
 from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.oracles import ByAutograd
+from handgrad.checker.faces.functions.stored import stored_at
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
@@ -41,11 +42,18 @@ def _returned_at(subject: Subject) -> tuple[Place | None, str]:
     return (Place(file, line), linecache.getline(file, line).strip()) if line else (None, "")
 
 
+def _stored_at(subject: Subject, one: Input) -> tuple[Place, str] | None:
+    node, file = subject.definition
+    line = stored_at(node, one) if one.held else None
+    return (Place(file, line), linecache.getline(file, line).strip()) if line else None
+
+
 def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[VariableReport]:
     own = _in_own_precision(verdict)
     for one, found in verdict.findings.items():
         got, want = own.get(one, (found.got, found.want)) if not found.fault else (found.got, found.want)
-        row = VariableReport(one.text, one.gradient, list(want.shape), place, "close", text=text, chain_place=place)
+        at, line = _stored_at(verdict.subject, one) or (place, text)
+        row = VariableReport(one.text, one.gradient, list(want.shape), at, "close", text=line, chain_place=at)
         if got is not None and not (want.is_complex() or got.is_complex()):
             measured = compare(got, want)
             row.exact, row.maxdiff = measured.exact and measured.same_shape, measured.maxdiff
