@@ -224,7 +224,12 @@ def _is_off_by(ratio: float, edit: Edit) -> bool:
     match edit.old, edit.new:
         case ast.Constant(int() | float() as old), ast.Constant(int() | float() as new):
             left_out = new == 1 and _is_a_factor(edit.old, edit.statement)
-            return old not in (0, 1) and math.isclose(old, ratio * new, rel_tol=1e-6) and not left_out
+            return (
+                old not in (0, 1)
+                and new in (0.5, 1, 2)
+                and math.isclose(old, ratio * new, rel_tol=1e-6)
+                and not left_out
+            )
     return False
 
 

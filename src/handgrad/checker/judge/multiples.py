@@ -45,8 +45,15 @@ def _factors(found: Interpretation, first: Judgement) -> list[float]:
         return []
     own, tolerance = _ratio(first, found.judge.truth.tolerance), found.judge.truth.tolerance
     readers = [_ratio(j, tolerance) for j in found.readers(first.chain.name) if j in found.wrong]
-    factors = [own, *(1 / ratio for ratio in readers if ratio), abs(own or 0.0)]
+    factors = [own, *(1 / ratio for ratio in readers if ratio), abs(own or 0.0), *_sizes(found, first)]
     return [f for f in dict.fromkeys(float(f"{f:.9g}") for f in factors if f) if f != 1]
+
+
+def _sizes(found: Interpretation, first: Judgement) -> set[int]:
+    """The whole numbers that the wrong lines which use a gradient divide by, or multiply with."""
+    wrong = [j for j in found.readers(first.chain.name) if j in found.wrong and j.cases]
+    named = ((j.cases[0].values.get(name) for step in j.plan.steps for name in step.reads) for j in wrong)
+    return {value for values in named for value in values if type(value) is int and value > 1}
 
 
 def _ratio(judgement: Judgement, tolerance: float) -> float | None:
