@@ -190,7 +190,7 @@ def _refuse(mistake: mistakes.ParseErrorEvent, arguments: Callable[[], list[Argu
         case mistakes.BadValue(reason="too_few_values", argument=argument):
             wrong("its value is missing", where=_name(argument), expected=argument.lowered.metavar)
         case mistakes.InvalidChoice(argument=argument, value=value, choices=choices):
-            expected = f"one of {', '.join(sorted(set(choices) - {'None'}))}"
+            expected = f"one of {', '.join(choice for choice in choices if choice != 'None')}"
             wrong("there is no such choice", did_you_mean(value, choices), where=_name(argument), got=repr(value),
                   expected=expected)  # fmt: skip
         case mistakes.InstantiationFailure(argument=argument, message=message) if argument is not None:

@@ -10,7 +10,7 @@ def masks_of(node: ast.AST) -> Iterator[ast.expr]:
     """Where the derivative of a part of a formula is not zero.
 
     >>> [ast.unparse(mask) for mask in masks_of(ast.parse("y = torch.relu(x) + z.clamp(min=low) * (u < v)"))]
-    ['u < v', 'x > 0', 'z > low']
+    ['x > 0', 'z > low', 'u < v']
     """
     for part in ast.walk(node):
         if isinstance(part, ast.Compare):

@@ -22,7 +22,8 @@ def compared(statements: list[Statement]) -> dict[str, str]:
     nodes = [node for statement in statements for node in ast.walk(statement.node)]
     functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
     readers = {name: found for name, node in functions.items() if (found := _read_grads(node))}
-    pairs = [pair for node in nodes for pair in _pairs(node, functions, readers)]
+    inside = {part for name in readers for part in ast.walk(functions[name])}
+    pairs = [pair for node in nodes if node not in inside for pair in _pairs(node, functions, readers)]
     return {name: variable for name, variable in pairs if name != variable}
 
 
