@@ -82,7 +82,7 @@ class Setting:
 
     def step(self, step: Step) -> Step:
         """The step that stands for one of the program's."""
-        return self.reduction.steps[step] if self.reduction else step
+        return self.reduction.steps.get(step, step) if self.reduction else step
 
     def code(self, node: Any, file: str) -> CodeType:
         """A statement, compiled for the sizes here."""
