@@ -21,9 +21,8 @@ def test_a_wrong_line_is_found_looked_at_and_mended(served, page):
 
     assert "1 line is at fault" in page.inner_text(".verdict .said")
     assert page.inner_text(".chip[aria-current]").split() == ["✕", "dbndiff"]
-    assert "bndiff2; it should be bndiff" in page.inner_text(".inspector .sentence")
+    assert page.inner_text(".inspector .sentence") == "The wrong variable is used."
     assert page.inner_text(".cm-wrong") == MISTAKE
-    assert "too much by 2 * bndiff * dbndiff2 * (bndiff - 1)" in page.inner_text(".left-over")
     assert "dbndiff[0, 31] = 7.630e−4" in page.inner_text(".sum h3")
 
     page.keyboard.press("ArrowLeft")
@@ -32,6 +31,8 @@ def test_a_wrong_line_is_found_looked_at_and_mended(served, page):
     page.wait_for_selector(".hints")
     for offer in ("Show the rule", "Show the right line"):
         page.wait_for_selector(f"button:has-text('{offer}')").click()
+    assert "bndiff2; it should be bndiff" in page.inner_text(".inspector .sentence")
+    assert "too much by 2 * bndiff * dbndiff2 * (bndiff - 1)" in page.inner_text(".left-over")
     page.click("button:has-text('Put it into the program')")
     page.click("button:has-text('Save')")
     page.wait_for_selector(".verdict-right")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from handgrad.checker.place import Place
+from handgrad.checker.render.sentences import sentence
 from handgrad.checker.report import Diagnosis, Hazard
 
 
@@ -23,6 +24,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Any]:
     return {
         "kind": found.kind,
         "message": found.message,
+        "hint": sentence(found, hint=2),
         "leftOver": str(found.left_over) if found.left_over else None,
         "repair": repair_json(found),
         **place_json(found.place),

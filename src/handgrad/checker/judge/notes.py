@@ -45,11 +45,12 @@ def _losses(trace: Trace, found: Interpretation) -> Iterator[str]:
         yield f"{trace.shown(loss.name)}{where} is taken to be the loss, not {named} (--loss NAME)."
     for whole in truth.wholes:
         known = set(trace.losses) - whole.names.keys()
-        parts = [v for v in truth.forward.ancestors(whole) if v.names.keys() & known]
-        one, other = trace.shown(whole.name), " and ".join(sorted(trace.shown(v.name) for v in parts))
+        parts = {trace.shown(v.name) for v in truth.forward.ancestors(whole) if v.names.keys() & known} - {""}
+        one, other = trace.shown(whole.name), " and ".join(sorted(parts))
         if not truth.assumptions.wholes:
             one, other = other, one
-        yield f"{one} is taken to be the loss, not {other} (--loss NAME)."
+        if parts:
+            yield f"{one} is taken to be the loss, not {other} (--loss NAME)."
 
 
 def _others(found: Interpretation) -> list[Value]:

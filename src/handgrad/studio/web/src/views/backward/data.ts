@@ -44,6 +44,7 @@ export interface Repair extends Place {
 
 export interface Diagnosis extends Place {
   kind: string;
+  hint: string;
   message: string;
   leftOver: string | null;
   repair: Repair | null;

@@ -1,4 +1,4 @@
-// Hints by degrees: the line, what kind of mistake it is, the rule, the right line.
+// Hints by degrees: the line, what kind of mistake it is, the rule, then what it should be.
 import { Said } from "../../parts/said";
 import { markOf, type Judged, type Repair, type Step } from "./data";
 
@@ -17,10 +17,12 @@ export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
   const { diagnosis } = step;
   const names = step.undoes.map((id) => judged.passes[step.pass]!.nodes.find((node) => node.id === id)?.name ?? "");
   const repairs = diagnosis.flatMap(({ repair }) => (repair ? [repair] : []));
+  const answers = repairs.length > 0 || diagnosis.some((one) => one.leftOver || one.message !== one.hint);
   const next = ([2, 3, 4] as Level[]).find(
-    (one) => one > level && (one === 2 ? diagnosis.length > 0 : one === 3 ? hasRule : repairs.length > 0),
+    (one) => one > level && (one === 2 ? diagnosis.length > 0 : one === 3 ? hasRule : answers),
   );
-  const offers = { 1: "", 2: "What kind of mistake?", 3: "Show the rule", 4: "Show the right line" };
+  const answer = repairs.length > 0 ? "Show the right line" : "Show what it should be";
+  const offers = { 1: "", 2: "What kind of mistake?", 3: "Show the rule", 4: answer };
   return (
     <div class={`hints hints-${markOf(step)}`}>
       <p class="place">
@@ -31,8 +33,8 @@ export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
       {level >= 2 &&
         diagnosis.map((one, i) => (
           <div key={i}>
-            <p class="sentence"><Said text={one.message.startsWith(step.gradient) ? one.message : capital(one.message)} /></p>
-            {one.leftOver && <p class="left-over">Left over: <Said text={one.leftOver} /></p>}
+            <p class="sentence"><Said text={sentence(level < 4 ? one.hint : one.message, step)} /></p>
+            {level >= 4 && one.leftOver && <p class="left-over">Left over: <Said text={one.leftOver} /></p>}
           </div>
         ))}
       {level < 2 && names.length > 0 && (
@@ -60,4 +62,5 @@ export function Hints({ judged, step, level, reveal, mend, hasRule }: Props) {
   );
 }
 
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = (text: string, step: Step) =>
+  text.startsWith(step.gradient) ? text : text.charAt(0).toUpperCase() + text.slice(1);
