@@ -22,8 +22,10 @@ from handgrad.checker.read.names import variables_of
 from handgrad.checker.read.source import Source, SourceError, read_source
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.run import differences
-from handgrad.checker.run.machine import Machine, Randomness, TimeIsUp, UserError, deep_enough, time_limit
+from handgrad.checker.run.limits import TimeIsUp, deep_enough, time_limit
+from handgrad.checker.run.machine import Machine, UserError
 from handgrad.checker.run.order import with_the_loss_first
+from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.run.trace import Region, Trace
 from handgrad.checker.run.tracer import Tracer
 from handgrad.checker.run.values import holds

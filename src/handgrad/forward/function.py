@@ -16,7 +16,8 @@ from torch.nn import functional
 from handgrad.checker.guard import said
 from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.source import Source
-from handgrad.checker.run.machine import ProgramEnds, TimeIsUp, UserError, compile_statement, time_limit, user_error
+from handgrad.checker.run.limits import TimeIsUp, time_limit
+from handgrad.checker.run.machine import ProgramEnds, UserError, compile_statement, user_error
 from handgrad.errors import ConfigError, DeriveError
 from handgrad.forward.program import RAISED, contained, machine_for, read_program_file
 

@@ -14,7 +14,8 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from handgrad.checker.faces.magics import copied, run_cell
 from handgrad.checker.inspection import undisturbed
 from handgrad.checker.read.source import Source, parse_code
-from handgrad.checker.run.machine import Machine, Randomness
+from handgrad.checker.run.machine import Machine
+from handgrad.checker.run.randomness import Randomness
 from handgrad.derive.derivation import Derivation
 from handgrad.derive.showing import page
 from handgrad.errors import DeriveError, HandgradError

@@ -15,8 +15,9 @@ from handgrad.checker.inspection import undisturbed
 from handgrad.checker.place import Place
 from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.source import Source, SourceError, Statement, read_source
+from handgrad.checker.run.limits import deep_enough
 from handgrad.checker.run.losses import Losses
-from handgrad.checker.run.machine import Machine, deep_enough
+from handgrad.checker.run.machine import Machine
 from handgrad.errors import DeriveError
 from handgrad.forward.goal import Goal, LineGoal, Lines, LossGoal
 from handgrad.forward.running import Runner

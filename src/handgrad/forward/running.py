@@ -11,18 +11,17 @@ from torch import Tensor
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, inner
+from handgrad.checker.run.limits import TimeIsUp, time_limit
 from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
     ProgramEnds,
-    Randomness,
-    TimeIsUp,
     UserError,
     compile_statement,
     reads_of,
-    time_limit,
     user_error,
 )
+from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.run.values import clone, copy_values, fingerprints, held_in, holds
 from handgrad.forward.goal import Goal, is_float
 from handgrad.forward.ran import Ran, asks_for_gradients

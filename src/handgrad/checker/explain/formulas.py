@@ -15,7 +15,7 @@ from handgrad.checker.explain.readable import Wording
 from handgrad.checker.judge.blame import Judge
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.trees import Edit, called, expression, simple_statements
-from handgrad.checker.run.machine import InDouble
+from handgrad.checker.run.modes import InDouble
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.chains import Chain
 

@@ -14,7 +14,7 @@ from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.trees import expression
 from handgrad.checker.report import LeftOver
-from handgrad.checker.run.machine import InDouble
+from handgrad.checker.run.modes import InDouble
 from handgrad.checker.truth.cases import Case, evaluate
 from handgrad.checker.truth.compare import agrees, align, as_tensor
 from handgrad.checker.truth.measures import is_size

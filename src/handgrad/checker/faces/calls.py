@@ -17,7 +17,8 @@ from handgrad.checker.inspection import check_file, undisturbed
 from handgrad.checker.read.local_modules import importable
 from handgrad.checker.read.source import SourceError
 from handgrad.checker.report import Report
-from handgrad.checker.run.machine import Machine, time_limit
+from handgrad.checker.run.limits import time_limit
+from handgrad.checker.run.machine import Machine
 
 _CALLS = re.compile(r"\b(gradcheck|gradgradcheck|handgrad\.check|check)\s*\(")
 

@@ -26,7 +26,8 @@ from handgrad.checker import render
 from handgrad.checker.inspection import CheckError, Look, check_source
 from handgrad.checker.read.source import Source, parse_code
 from handgrad.checker.report import Report, VariableReport
-from handgrad.checker.run.machine import Machine, Randomness
+from handgrad.checker.run.machine import Machine
+from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.run.values import copy_values
 from handgrad.errors import HandgradError
 

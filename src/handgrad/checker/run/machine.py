@@ -4,20 +4,14 @@ import ast
 import asyncio
 import builtins
 import contextlib
-import ctypes
-import importlib
 import inspect
 import io
 import math
 import os
-import random
 import re
-import signal
 import sys
-import threading
-import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -26,22 +20,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.overrides import TorchFunctionMode
 
 from handgrad.checker.guard import World, end_process, said
 from handgrad.checker.place import Place
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement, await_allowed
 from handgrad.checker.run.arrays import Array, raw
+from handgrad.checker.run.limits import TimeIsUp
 from handgrad.checker.run.numpy_module import Float, Modules
+from handgrad.checker.run.quiet import Nothing, import_quietly
 from handgrad.checker.run.values import copy_values
-
-FRAMES_A_LEVEL = 20
-"""What `copy.deepcopy` and `ast.unparse` need at most for one level of a syntax tree, and some to spare."""
-
-
-class TimeIsUp(BaseException):
-    """Raised inside the user's code when the time limit has passed; not an Exception, so that no `except` eats it."""
 
 
 class ProgramEnds(Exception):  # noqa: N818 - it is no error
@@ -59,131 +47,6 @@ class LeaveLoop(BaseException):
 
 class NextRound(LeaveLoop):
     """The same for `continue`."""
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeIsUp` in this thread after `seconds`, and again every half second until the block is left.
-
-    In the main thread a timer signal does it, which ends a `time.sleep` too; elsewhere another thread does.
-    """
-    if not seconds or seconds >= threading.TIMEOUT_MAX:
-        yield
-    elif threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-        with _signalled(seconds):
-            yield
-    else:
-        with _watched(seconds):
-            yield
-
-
-@contextlib.contextmanager
-def _signalled(seconds: float) -> Iterator[None]:
-    ends = time.monotonic() + seconds
-
-    def ring(_number, _frame):
-        if (left := ends - time.monotonic()) > 0.01:  # an alarm that the program has set, in the place of ours
-            signal.setitimer(signal.ITIMER_REAL, left, 0.5)
-        else:
-            raise TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextlib.contextmanager
-def _watched(seconds: float) -> Iterator[None]:
-    thread, done = threading.get_ident(), threading.Event()
-
-    def watch():
-        wait = seconds
-        while not done.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeIsUp))
-            wait = 0.5
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-@contextlib.contextmanager
-def deep_enough(nodes: Iterable[ast.AST]) -> Iterator[None]:
-    """Room on the stack to walk through these syntax trees, such as a sum of 500 terms, where Python's own is short."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, FRAMES_A_LEVEL * max(map(_depth, nodes), default=0)))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-
-
-def _depth(node: ast.AST) -> int:
-    level, depth = [node], 0
-    while level:
-        level, depth = [child for part in level for child in ast.iter_child_nodes(part)], depth + 1
-    return depth
-
-
-class Nothing(ModuleType):
-    """A module, and anything in it, that does nothing: stands in for plots."""
-
-    def __init__(self, name: str = "nothing"):
-        """Give it the name it stands for."""
-        super().__init__(name)
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever is asked for does nothing either."""
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return Nothing(name)
-
-    def __call__(self, *_args, **_kwargs):
-        """Do nothing, whatever the arguments."""
-        return self
-
-    def __getitem__(self, _key):
-        """One more of the same."""
-        return self
-
-    def __setitem__(self, _key, _value):
-        """Nothing is kept."""
-        pass
-
-    def __iter__(self):
-        """Two, since `fig, ax = plt.subplots()` unpacks two."""
-        return iter((Nothing(), Nothing()))
-
-    def __enter__(self):
-        """A context that does nothing."""
-        return self
-
-    def __exit__(self, *_exception):
-        """Leave exceptions alone."""
-        return False
-
-
-QUIET_MODULES = {"matplotlib", "seaborn", "plotly", "IPython", "google", "graphviz", "tqdm", "wandb", "pylab"}
-
-
-def _import(name, globals=None, locals=None, fromlist=(), level=0):
-    root = name.split(".")[0]
-    if root == "tqdm":
-        module = Nothing("tqdm")
-        module.__dict__.update(tqdm=lambda it=None, *_a, **_k: it, trange=lambda *a, **_k: range(*a))
-        module.__dict__.update(notebook=module, auto=module)
-        return module
-    if root in QUIET_MODULES:
-        return Nothing(name)
-    return builtins.__import__(name, globals, locals, fromlist, level)
 
 
 @dataclass(frozen=True)
@@ -222,7 +85,7 @@ class Machine:
             display=lambda *_a, **_k: None,
             input=self._no_input,
             open=self._open,
-            __import__=_import,
+            __import__=import_quietly,
             get_ipython=lambda: Nothing("ipython"),
         )
         self.namespace: dict[str, Any] = {"__name__": name, "__builtins__": quiet}
@@ -241,7 +104,7 @@ class Machine:
             if level == 0 and (module := modules.imported(name, fromlist)) is not None:
                 return module
             before = set(sys.modules)
-            found = _import(name, globals, locals, fromlist, level)
+            found = import_quietly(name, globals, locals, fromlist, level)
             for new in set(sys.modules) - before:
                 if any(
                     Path(getattr(sys.modules[new], "__file__", None) or "/").is_relative_to(folder) for folder in own
@@ -413,115 +276,6 @@ def user_error(error: BaseException, statement: Statement) -> UserError:
         elif unit.startswith(f"{place.file}, cell "):
             inside = f" (in {frame.f_code.co_name}(), {unit.removeprefix(f'{place.file}, ')}, line {number})"
     return UserError(place, said(error) + inside)
-
-
-SEED = 0
-
-LOW = {torch.float32, torch.float16, torch.bfloat16}
-_CASTS = {Tensor.float, Tensor.half, Tensor.bfloat16}
-
-
-class InDouble(TorchFunctionMode):
-    """Every float tensor the code makes is a float64 one, explicit casts included.
-
-    Factories draw in the dtype the user wrote and are widened afterwards, so that they give the user's own numbers.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        """Run `func` in float64."""
-        kwargs = kwargs or {}
-        if func in _CASTS:
-            return args[0].double()
-        if args and isinstance(args[0], Tensor):
-            if any(isinstance(a, torch.dtype) and a in LOW for a in args):
-                args = tuple(torch.float64 if isinstance(a, torch.dtype) and a in LOW else a for a in args)
-            if kwargs.get("dtype") in LOW:
-                kwargs = {**kwargs, "dtype": torch.float64}
-            if func is Tensor.type and len(args) > 1 and isinstance(args[1], str):
-                args = (args[0], args[1].replace("Float", "Double").replace("Half", "Double"))
-            like = args[1] if len(args) > 1 else None
-            if func in (Tensor.to, Tensor.type_as) and isinstance(like, Tensor) and like.dtype in LOW:
-                args = (args[0], torch.float64, *args[2:])
-        out = func(*args, **kwargs)
-        if isinstance(out, Tensor) and out.dtype in LOW and func is not Tensor.numpy:
-            return out.double()
-        return out
-
-
-class KeepingGraphs(TorchFunctionMode):
-    """Where a line differentiates what it has computed, the graph stays, since the checker goes through it too."""
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        """Run `func`, and free nothing."""
-        kwargs = dict(kwargs or {})
-        if func in (Tensor.backward, torch.autograd.backward, torch.autograd.grad):
-            kwargs["retain_graph"] = True
-        return func(*args, **kwargs)
-
-
-@dataclass(frozen=True)
-class Randomness:
-    """The states of all random generators at one moment."""
-
-    torch_state: Tensor
-    python_state: Any
-    numpy_state: Any
-    generators: dict[str, Tensor]
-    numpy_generators: dict[str, Any]
-
-    @staticmethod
-    def now(namespace: dict[str, Any]) -> "Randomness":
-        """The states now, those of the generators in `namespace` included."""
-        numpy = sys.modules.get("numpy")
-        found = {k: v for k, v in namespace.items() if numpy and isinstance(v, numpy.random.Generator)}
-        return Randomness(
-            torch.get_rng_state(),
-            random.getstate(),
-            numpy.random.get_state() if numpy else None,
-            {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
-            {k: v.bit_generator.state for k, v in found.items()},
-        )
-
-    @staticmethod
-    def begin() -> None:
-        """Seed all generators, so that a program which seeds none makes the same numbers each time."""
-        torch.default_generator.manual_seed(SEED)
-        random.seed(SEED)
-        if numpy := sys.modules.get("numpy"):
-            numpy.random.seed(SEED)
-
-    def has_moved(self, after: "Randomness") -> bool:
-        """Whether a generator that was there then has drawn since."""
-        return (
-            not torch.equal(self.torch_state, after.torch_state)
-            or self.python_state != after.python_state
-            or self.numpy_mark != after.numpy_mark
-            or self.numpy_generators != {k: v for k, v in after.numpy_generators.items() if k in self.numpy_generators}
-            or any(
-                name in self.generators and not torch.equal(self.generators[name], state)
-                for name, state in after.generators.items()
-            )
-        )
-
-    @property
-    def numpy_mark(self) -> tuple | None:
-        """NumPy's global state in a form that can be compared."""
-        state = self.numpy_state
-        return None if state is None else (state[1].tobytes(), *state[2:])
-
-    def restore(self, namespace: dict[str, Any]) -> None:
-        """Put every generator back where it was."""
-        torch.set_rng_state(self.torch_state)
-        random.setstate(self.python_state)
-        if self.numpy_state is not None:
-            numpy = importlib.import_module("numpy")
-            numpy.random.set_state(self.numpy_state)
-            for name, state in self.numpy_generators.items():
-                if isinstance(generator := namespace.get(name), numpy.random.Generator):
-                    generator.bit_generator.state = state
-        for name, state in self.generators.items():
-            if isinstance(generator := namespace.get(name), torch.Generator):
-                generator.set_state(state)
 
 
 def reads_of(machine: Machine, node: ast.stmt) -> set[str]:

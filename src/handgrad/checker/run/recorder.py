@@ -17,15 +17,15 @@ from handgrad.checker.run.machine import (
     LeaveLoop,
     Machine,
     NextRound,
-    Nothing,
     ProgramEnds,
-    Randomness,
     UserError,
     compile_statement,
     reads_of,
     user_error,
 )
 from handgrad.checker.run.numpy_module import lifted
+from handgrad.checker.run.quiet import Nothing
+from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.run.values import (
     Copies,

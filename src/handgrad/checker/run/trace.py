@@ -7,7 +7,8 @@ from typing import Any
 
 from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement
-from handgrad.checker.run.machine import Machine, Randomness, UserError
+from handgrad.checker.run.machine import Machine, UserError
+from handgrad.checker.run.randomness import Randomness
 
 
 @dataclass(eq=False)

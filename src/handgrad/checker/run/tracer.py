@@ -11,16 +11,9 @@ from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement, inner
 from handgrad.checker.read.spelling import GRADIENT_MODES, bare, number_of, seems_a_gradient
 from handgrad.checker.run.flat import Flattener
+from handgrad.checker.run.limits import TimeIsUp, time_limit
 from handgrad.checker.run.losses import Losses
-from handgrad.checker.run.machine import (
-    LeaveLoop,
-    Machine,
-    NextRound,
-    TimeIsUp,
-    UserError,
-    time_limit,
-    user_error,
-)
+from handgrad.checker.run.machine import LeaveLoop, Machine, NextRound, UserError, user_error
 from handgrad.checker.run.recorder import Handled, Recorder
 from handgrad.checker.run.trace import Trace
 from handgrad.checker.run.values import is_float

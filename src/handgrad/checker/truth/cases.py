@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handgrad.checker.run.machine import InDouble, Machine
+from handgrad.checker.run.machine import Machine
+from handgrad.checker.run.modes import InDouble
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import copy_values, is_float
 from handgrad.checker.truth.chains import Plan

@@ -13,7 +13,8 @@ from torch.nn import Module
 
 from handgrad.checker.read.names import uses, variables_of
 from handgrad.checker.run.arrays import alike, plain
-from handgrad.checker.run.machine import InDouble, KeepingGraphs, Machine
+from handgrad.checker.run.machine import Machine
+from handgrad.checker.run.modes import InDouble, KeepingGraphs
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import (
     LARGE,

@@ -12,7 +12,8 @@ from handgrad.checker.faces.functions.inputs import Given, Input
 from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.subjects import Ran, Subject
 from handgrad.checker.inspection import CheckError
-from handgrad.checker.run.machine import InDouble, Randomness
+from handgrad.checker.run.modes import InDouble
+from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.truth.assumptions import differentiated
 from handgrad.checker.truth.compare import DOUBLE_TOLERANCE
 
