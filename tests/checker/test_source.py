@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from handgrad.checker.read.source import SourceError, parse_code, read_source, without_magics
+from handgrad.checker.read.source import SourceError, parse_code, read_source
+from handgrad.checker.read.without_magics import without_magics
 
 
 def notebook(*cells: str, counts: tuple[int, ...] = ()) -> str:

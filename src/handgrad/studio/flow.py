@@ -10,7 +10,7 @@ from torch import Tensor
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.report import Report, VariableReport
 from handgrad.checker.truth.chains import Chain
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 from handgrad.errors import HandgradError
 from handgrad.studio.findings import diagnosis_json, hazard_json, place_json
 from handgrad.studio.heat import furthest, heat_map, largest

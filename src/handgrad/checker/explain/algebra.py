@@ -11,7 +11,7 @@ from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 from handgrad.errors import DeriveError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from handgrad.checker.read.trees import Edit, method, simple_statements
 from handgrad.checker.report import Diagnosis, Hazard
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.truth.chains import Chain
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 
 
 def in_place_hazard(region: Region, step: Step, name: str, is_gradient: bool, copying: str) -> Hazard:

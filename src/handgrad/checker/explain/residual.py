@@ -18,8 +18,8 @@ from handgrad.checker.run.modes import InDouble
 from handgrad.checker.truth.cases import Case, evaluate
 from handgrad.checker.truth.compare import agrees, align, as_tensor
 from handgrad.checker.truth.measures import is_size
+from handgrad.checker.truth.passes import Value
 from handgrad.checker.truth.paths import share, told
-from handgrad.checker.truth.reference import Value
 
 LONGEST = 100
 """Characters beyond which nobody reads a formula that is left over."""

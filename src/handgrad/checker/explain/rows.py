@@ -26,7 +26,7 @@ from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
 from handgrad.checker.run.trace import Step, Trace
 from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import Comparison, as_tensor, compare
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 
 
 class Rows:

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from handgrad.checker.read.source import RUNS_A_STATEMENT, encoding_of
+from handgrad.checker.read.source import encoding_of
+from handgrad.checker.read.without_magics import RUNS_A_STATEMENT
 from handgrad.checker.report import Diagnosis, Report
 
 _LINE = re.compile(r"(.*?)(\r\n|\n|\r|\Z)", re.DOTALL)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from handgrad.checker.judge.blame import Judge, Judgement, was_right
 from handgrad.checker.run.trace import Region
 from handgrad.checker.truth.chains import Chain
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 
 
 @dataclass(frozen=True)

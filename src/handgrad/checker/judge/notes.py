@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.spelling import LOSS
 from handgrad.checker.run.trace import Trace
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 
 
 def notes(trace: Trace, found: Interpretation) -> Iterator[str]:

@@ -15,7 +15,7 @@ from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_float
 from handgrad.checker.truth.chains import Chain
 from handgrad.checker.truth.compare import agrees, as_tensor
-from handgrad.checker.truth.reference import Forward, Value
+from handgrad.checker.truth.passes import Forward, Value
 
 DIFFERENT = 1e-2
 """Relative difference from which on a line run alone makes something else than it made in the user's own run."""

@@ -12,13 +12,13 @@ from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.names import in_order, uses, variables_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import (
-    Words,
     bare,
     is_dict_of_gradients,
     is_difference_quotient,
     number_of,
     seems_a_gradient,
 )
+from handgrad.checker.read.words import Words
 from handgrad.checker.report import Unjudged
 from handgrad.checker.run.given import GIVEN
 from handgrad.checker.run.trace import Region, Step, Trace

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.checker.place import Place
+from handgrad.checker.read.without_magics import RUNS_WITHOUT_PERCENT, without_magics
 from handgrad.errors import HandgradError
 
 
@@ -164,42 +165,6 @@ def _read_notebook(path: Path, text: str) -> Source:
     return source
 
 
-_CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|backward|derive)\b")
-RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
-_RUNS_WITHOUT_PERCENT = re.compile(
-    r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"
-)
-"""What a notebook takes for a magic or a shell line although nothing says so."""
-_SHELL_ASSIGNMENT = re.compile(r"^\s*[\w, ]+=\s*[!%]")
-
-
-def without_magics(code: str) -> str:
-    """The code with shell lines and magics emptied, but for a statement they run, every line at its own number.
-
-    >>> without_magics("!wget names.txt\\nx = 1\\n%time y = 2")
-    '\\nx = 1\\ny = 2'
-    """
-    lines = code.split("\n")
-    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    if lines[first].startswith("%%"):
-        if not _CELL_MAGIC_RUNS_PYTHON.match(lines[first]):
-            return "\n" * (len(lines) - 1)
-        lines[first] = ""
-    return "\n".join(_blank(line) for line in lines)
-
-
-def _blank(line: str) -> str:
-    bare = line.lstrip()
-    if timed := RUNS_A_STATEMENT.match(line):
-        return timed[1] + timed[2]
-    if _RUNS_WITHOUT_PERCENT.fullmatch(line):
-        return ""
-    if bare.startswith(("!", "%", "?")) or (bare.endswith("?") and "#" not in bare) or _SHELL_ASSIGNMENT.match(line):
-        indent = line[: len(line) - len(bare)]
-        return f"{indent}pass" if indent else ""
-    return line
-
-
 def await_allowed(unit: str) -> int:
     """The flag with which Python compiles a unit of code: a notebook's cell may await."""
     return ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if re.search(r"\.ipynb, cell \d+$", unit) else 0
@@ -226,7 +191,7 @@ def _add_code(source: Source, code: str, start: Place) -> None:
     text = "\n".join(lines)
     for statement in _statements(tree.body, text, start):
         shown = start.cell is not None and isinstance(statement.node, ast.Expr)
-        if not (shown and _RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
+        if not (shown and RUNS_WITHOUT_PERCENT.fullmatch(statement.text)):
             source.statements.append(statement)
 
 

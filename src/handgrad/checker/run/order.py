@@ -10,7 +10,8 @@ from typing import Any
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement
-from handgrad.checker.read.spelling import Words, called_name
+from handgrad.checker.read.spelling import called_name
+from handgrad.checker.read.words import Words
 from handgrad.checker.run.given import loss_given, with_losses_given
 
 _BLOCKS = ast.For | ast.While | ast.If | ast.With | ast.Try

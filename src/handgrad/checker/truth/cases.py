@@ -14,7 +14,7 @@ from handgrad.checker.run.modes import InDouble
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import copy_values, is_float
 from handgrad.checker.truth.chains import Plan
-from handgrad.checker.truth.reference import Forward, Value
+from handgrad.checker.truth.passes import Forward, Value
 
 
 @dataclass

@@ -11,7 +11,7 @@ from handgrad.checker.report import LeftOver
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.compare import agrees
 from handgrad.checker.truth.numbers import constant_ratio
-from handgrad.checker.truth.reference import Value
+from handgrad.checker.truth.passes import Value
 
 EXACTLY = 1e-7
 """Relative difference up to which two float64 gradients are one."""

@@ -3,12 +3,11 @@
 import ast
 import contextlib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import get_gradient_edge
 from torch.nn import Module
 
 from handgrad.checker.read.names import uses, variables_of
@@ -26,129 +25,8 @@ from handgrad.checker.run.values import (
     is_object,
 )
 from handgrad.checker.truth.assumptions import differentiated
-
-Change = Callable[[str, Tensor], Tensor]
-
-
-@dataclass(eq=False)
-class Value:
-    """One named value of the forward pass.
-
-    `made` is the tensor as its statement made it, attached to the leaves it was made from; `leaf` is what later
-    statements saw in its place. `names` gives the step that bound each of its names. Where the pass was not cut,
-    `made` and `leaf` are parts of the same graph, and `edge` is where the value stands in it, whatever is done in place
-    to the tensor later.
-    """
-
-    name: str
-    step: Step | None
-    made: Tensor
-    leaf: Tensor
-    bound: Tensor
-    root: bool
-    names: dict[str, int] = field(default_factory=dict)
-    edge: GradientEdge | None = None
-    inputs: list["Value"] | None = None
-
-    @property
-    def data(self) -> Tensor:
-        """What later statements saw, detached."""
-        return self.leaf.detach()
-
-
-@dataclass
-class Forward:
-    """A run of the forward pass: its values in order, and what every name held after every step.
-
-    `functions` are the user's autograd Functions whose backward half was not needed, `spared` large inputs whose
-    gradients nobody asks for.
-    """
-
-    values: list[Value] = field(default_factory=list)
-    start: dict[str, Any] = field(default_factory=dict)
-    history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    failed: list[tuple[Step, Exception]] = field(default_factory=list)
-    functions: set[str] = field(default_factory=set)
-    spared: set[Value] = field(default_factory=set)
-    _leaves: dict[int, Value] = field(default_factory=dict)
-
-    def versions(self, name: str) -> list[Value]:
-        """The values a name had, latest first."""
-        return [v for v in reversed(self.values) if name in v.names]
-
-    def had(self, name: str, before: int) -> list[Value]:
-        """The values a name had before a step, latest first, then those it was given later."""
-        found = self.versions(name)
-        return sorted(found, key=lambda v: v.names[name] >= before)
-
-    def world(self, before: int) -> dict[str, Any]:
-        """What every name held just before the step with index `before`."""
-        world = dict(self.start)
-        for index, written in self.history:
-            if index >= before:
-                break
-            world.update(written)
-        return world
-
-    def inputs(self, value: Value) -> list[Value]:
-        """The named values that `value` was made from directly."""
-        if value.inputs is None:
-            found, seen, queue = [], set(), [value.made.grad_fn]
-            while queue:
-                node = queue.pop()
-                if node is None or node in seen:
-                    continue
-                seen.add(node)
-                if (variable := getattr(node, "variable", None)) is not None and id(variable) in self._leaves:
-                    found.append(self._leaves[id(variable)])
-                queue.extend(n for n, _ in node.next_functions)
-            value.inputs = sorted(set(found), key=self.values.index)
-        return value.inputs
-
-    def ancestors(self, value: Value) -> set[Value]:
-        """The values that `value` depends on, itself included."""
-        found, queue = set(), [value]
-        while queue:
-            if (one := queue.pop()) not in found:
-                found.add(one)
-                queue += self.inputs(one)
-        return found
-
-    def consumers(self, value: Value, within: set[Value]) -> list[Value]:
-        """The values among `within` made directly from `value`: one path each."""
-        return [v for v in self.values if v in within and value in self.inputs(v)]
-
-    def local(self, consumer: Value, gradient: Tensor, inputs: list[Value]) -> list[Tensor | None]:
-        """The vector-Jacobian products of one statement.
-
-        As the gradient of a weighted sum, since `grad_outputs` makes torch load its symbolic shapes, which takes as
-        long as everything here.
-        """
-        leaves = [v.leaf for v in inputs]
-        weighted = (consumer.made * gradient.to(consumer.made.dtype)).sum()
-        return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
-
-    def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
-        """The gradient of the loss for every value it depends on, from the last to the first.
-
-        A value in `fixed` takes the gradient given there in place of what its consumers send it.
-        """
-        fixed = fixed or {}
-        within = self.ancestors(loss)
-        gradients: dict[Value, Tensor] = {loss: torch.ones_like(loss.leaf)}
-        for value in reversed(self.values):
-            if value not in within:
-                continue
-            if value in fixed:
-                gradients[value] = fixed[value]
-            gradient = gradients.get(value)
-            inputs = [v for v in self.inputs(value) if v not in self.spared]
-            if gradient is None or not inputs:
-                continue
-            for source, part in zip(inputs, self.local(value, gradient, inputs), strict=True):
-                if part is not None:
-                    gradients[source] = gradients[source] + part if source in gradients else part
-        return gradients
+from handgrad.checker.truth.drawn import Change
+from handgrad.checker.truth.passes import Forward, Value
 
 
 def needed_steps(region: Region) -> list[Step]:
@@ -397,30 +275,3 @@ def own_gradients(forward: Forward, loss: Value, names: Collection[str]) -> dict
     except RuntimeError:
         return {}
     return {v: g for v, g in zip(within, found, strict=True) if g is not None}
-
-
-def random_like(reference: Tensor, generator: torch.Generator, *, dense: bool = False) -> Tensor:
-    """A random gradient of the size of `reference`, with its exact zeros unless it is to be `dense`."""
-    noise = torch.randn(reference.shape, generator=generator, dtype=torch.float64).to(reference.dtype)
-    return noise if dense else noise * (reference != 0)
-
-
-def other_values(generator: torch.Generator, trained: Collection[str], shrink: float = 1.0) -> Change:
-    """Other numbers for parameters and inputs; masks, which have few different values, stay.
-
-    A constant tensor is changed only where its name is among those `trained`.
-    """
-
-    def change(name: str, tensor: Tensor) -> Tensor:
-        if tensor.numel() == 0 or tensor.layout is not torch.strided or not bool(torch.isfinite(tensor).all()):
-            return tensor
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
-        low, high = float(tensor.min()), float(tensor.max())
-        if low == high:
-            return tensor + 0.1 * noise if tensor.dim() and name in trained else tensor
-        if tensor.numel() > 4 and tensor.unique().numel() <= 2:
-            return tensor
-        changed = tensor * (1 + 0.3 * noise.clamp(-2, 2))
-        return shrink * changed
-
-    return change

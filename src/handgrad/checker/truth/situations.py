@@ -6,7 +6,7 @@ import torch
 
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.chains import Plan
-from handgrad.checker.truth.reference import random_like
+from handgrad.checker.truth.drawn import random_like
 from handgrad.checker.truth.truth import Truth
 
 

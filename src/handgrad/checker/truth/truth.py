@@ -18,7 +18,9 @@ from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.chains import Chain, Plan, plan_for
 from handgrad.checker.truth.compare import DOUBLE_TOLERANCE, agrees
-from handgrad.checker.truth.reference import Forward, Value, other_values, own_gradients, run_forward
+from handgrad.checker.truth.drawn import other_values
+from handgrad.checker.truth.passes import Forward, Value
+from handgrad.checker.truth.reference import own_gradients, run_forward
 
 NEGLIGIBLE = 1e-11
 """A float64 gradient this much smaller than those it is summed from is zero up to rounding."""

@@ -20,13 +20,13 @@ from handgrad.checker.read.spelling import (
     DOT,
     GRADIENT_MODES,
     GRADIENTS_ON,
-    Words,
     are_halves,
     bare,
     called_name,
     is_dict_of_gradients,
     number_of,
 )
+from handgrad.checker.read.words import Words
 from handgrad.checker.run.flat.elements import Elements
 from handgrad.checker.run.flat.entries import LONGEST_LIST, Entries, Renaming, assignment, placed
 from handgrad.checker.run.flat.parameters import Parameters, has_hooks
