@@ -150,7 +150,7 @@ MISTAKES = [
     ),
     ("mean", "2 * (x - goal)", "scale", "/ n"),
     ("relu", "dr", "missing-factor", "dr * (x > 0)"),
-    ("relu", "r * dr", "wrong-operator", "(r > 0) * dr"),
+    ("relu", "r * dr", "wrong-operator", "(x > 0) * dr"),
     ("sigmoid", "(1 - s) * ds", "missing-factor", "s * (1 - s) * ds"),
 ]
 
@@ -178,7 +178,7 @@ for t in reversed(range(T)):
 
 IN_A_LOOP = [
     ("da = dh * (1 - hs[t + 1]**2)", "da = dh * (1 - hs[t]**2)", "wrong-index"),
-    ("da = dh * (1 - hs[t + 1]**2)", "da = dh * (1 - hs[t + 1])", "wrong-constant"),
+    ("da = dh * (1 - hs[t + 1]**2)", "da = dh * (1 - hs[t + 1])", "missing-factor"),
     ("da = dh * (1 - hs[t + 1]**2)", "da = dh", "missing-factor"),
     ("dWx += seq[t].T @ da", "dWx += seq[t].T @ dh", "wrong-variable"),
     ("dWh += hs[t].T @ da", "dWh += hs[t + 1].T @ da", "wrong-index"),
@@ -263,7 +263,7 @@ dx = (1 - y**2) * dy
 PAIRS = [
     ("du * y", "dy += dv * 3 * y", {"dy = du * goal", "dy += dv * 3 * y**2"}),
     ("-du * goal", "dy += 2 * dv * y**2", {"dy = du * goal", "dy += 3 * dv * y**2"}),
-    ("du / goal - dv * 3 * y**2", "", {"dy = du * goal + dv * 3 * y ** 2"}),
+    ("du / goal - dv * 3 * y**2", "", {"dy = du * goal + dv * 3 * y**2"}),
 ]
 
 

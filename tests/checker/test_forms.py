@@ -710,7 +710,7 @@ WRONG = (
     Wrong("in-cache", 'da1 * cache["a1"] * (1 - cache["a1"])', 'da1 * (1 - cache["a1"])', "cache['z1']"),
     Wrong("sequential", "return grad_out * self.mask", "return -grad_out * self.mask", "x"),
     Wrong("sequential", 'self.grads["b"] = grad_out.sum(0)', 'self.grads["b"] = grad_out.mean(0)', ""),
-    Wrong("grad-of-attributes", "self.bias.grad = grad.sum(0)", "self.bias.grad = grad.mean(0)", "l1.bias"),
+    Wrong("grad-of-attributes", "self.bias.grad = grad.sum(0)", "self.bias.grad = grad.mean(0)", "l2.bias"),
     Wrong("lists", "dWs[i] = hs[i].T @ d", "dWs[i] = 2 * hs[i].T @ d", ""),
     Wrong("lists", "dbs[i] = d.sum(0)", "dbs[i] = d.mean(0)", ""),
     Wrong("lists", "(1 - hs[i] ** 2)", "(1 - hs[i])", "W1"),

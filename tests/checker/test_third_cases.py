@@ -20,6 +20,7 @@ BLAMED_ELSEWHERE = frozenset(
         "dataclass_cache/gamma-and-beta-swapped",
         "gru_cell_class/direct-path-lost",
         "recursion_tree/weight-written-over",
+        "decorator_timer/inner-sign",
     }
 )
 """Mistakes put on another line, or on one more."""

@@ -46,9 +46,10 @@ def _replacements(found: Interpretation) -> dict[Judgement, Judgement]:
 
 
 def _next(found: Interpretation, judgement: Judgement) -> Judgement | None:
-    """The next gradient of this name, where it is that of the same value: not of another pass."""
-    value = found.value_of(judgement.chain)
-    same = [j for j in found.judgements if j.chain.name == judgement.chain.name and found.value_of(j.chain) is value]
+    """The next gradient of this name, where it is that of the same loss for the same value: not of another pass."""
+    located, name = found.judge.truth.located, judgement.chain.name
+    of = located(judgement.chain)
+    same = [j for j in found.judgements if j.chain.name == name and located(j.chain) == of]
     return next((j for j in same if j.chain.steps[0].index > judgement.chain.last.index), None)
 
 

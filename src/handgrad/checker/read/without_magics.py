@@ -8,9 +8,7 @@ _CELL_MAGIC_RUNS_PYTHON = re.compile(r"^%%(time|timeit|capture|prun|forward|back
 RUNS_A_STATEMENT = re.compile(r"(\s*)%(?:time|prun)\s+([^-\s].*)", re.DOTALL)
 
 
-RUNS_WITHOUT_PERCENT = re.compile(
-    r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*"
-)
+RUNS_WITHOUT_PERCENT = re.compile(r"(?:cd|ls|ll|pwd|pip|conda|cat|cp|mv|rm|mkdir|rmdir|who|whos)(?:\s+-?[\w/~.].*)?\s*")
 """What a notebook takes for a magic or a shell line although nothing says so."""
 
 

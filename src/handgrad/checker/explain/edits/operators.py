@@ -139,13 +139,19 @@ def a_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
 _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE}
 
 
+def _kind_of_mask(written: ast.Compare, mask: ast.expr) -> str:
+    """What is wrong with a comparison that should be another."""
+    if not (isinstance(mask, ast.Compare) and isinstance(mask.ops[0], type(written.ops[0]))):
+        return "wrong-operator"
+    return "wrong-variable" if same(mask.comparators[0], written.comparators[0]) else "wrong-constant"
+
+
 @rule(ast.Name, ast.Compare)
 def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
         for mask in map(expression, ctx.masks):
-            same_way = isinstance(mask, ast.Compare) and isinstance(mask.ops[0], type(node.ops[0]))
-            yield "wrong-constant" if same_way else "wrong-operator", 0.95, mask
+            yield _kind_of_mask(node, mask), 0.95, mask
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
                 turned = _TURNED.get(type(node.ops[0])) is op
