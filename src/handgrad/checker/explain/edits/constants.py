@@ -36,7 +36,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
         kind = "transpose" if called(ctx.parent) in ("transpose", "permute", "swapaxes") else "wrong-dim"
         for dim in (0, 1, 2, 3, -1, -2, -3):
             if dim != value:
-                yield kind, 1.0, number(dim)
+                yield kind, 0.97, number(dim)
         return
     kind = "wrong-index" if ctx.in_index else "wrong-constant"
     if ctx.in_index and isinstance(ctx.parent, ast.Subscript) and ast.unparse(ctx.parent.value).endswith(".shape"):
