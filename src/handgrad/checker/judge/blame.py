@@ -137,7 +137,8 @@ class Judge:
         judgement = Judgement(chain, plan, want=case.want, true=truth.own_gradient(chain), cases=(case,))
         if (chain.actual is None or chain.actual is ...) and chain.last.error is None:
             return replace(judgement, fault="missing")
-        if any(step.error is not None and step.error.missing == chain.name for step in chain.steps):
+        raised = [step.error for step in chain.steps if step.error is not None]
+        if raised and raised[0].missing == chain.name:
             return judgement  # it goes on with what was made elsewhere, or nowhere: nothing is wrong with the line
         outcome = evaluate(self.machine, plan, case)
         judgement = replace(judgement, outcome=outcome)
