@@ -8,7 +8,6 @@ import math
 import numpy as np
 
 from handgrad.data.dataset import Splits
-from handgrad.training.config import TrainConfig
 from handgrad.training.state import Settings
 
 OF_FAMILY = {

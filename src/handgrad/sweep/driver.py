@@ -15,7 +15,7 @@ from handgrad.sweep import records
 from handgrad.sweep.cost import seconds_a_step
 from handgrad.sweep.halving import goal, judged
 from handgrad.sweep.records import Asked
-from handgrad.sweep.search import ROUND, Maker, propose
+from handgrad.sweep.search import Maker, propose
 from handgrad.sweep.space import read
 from handgrad.sweep.trials import Trial, rounds_of, with_rung
 from handgrad.sweep.work import Done, Work, keep, work_of
@@ -86,7 +86,7 @@ class Sweep:
         size = self._size(number, rounds)
         if size < 1 or any(trial.is_running for trial in told):
             return False
-        if number and ends is not None and not self._fits(size, ends, workers):
+        if number and number not in rounds and ends is not None and not self._fits(size, ends, workers):
             return False
         first = sum(len(rounds[before]) for before in range(number))
         for trial in propose(self.space, self.maker, told, number, size, first):
@@ -97,7 +97,8 @@ class Sweep:
     def _size(self, number: int, rounds: dict[int, list[Trial]]) -> int:
         """Of a round: all have the same, but for the last."""
         before = sum(len(rounds.get(earlier, ())) for earlier in range(number))
-        return ROUND if self.asked.trials is None else min(ROUND, self.asked.trials - before)
+        most = self.asked.round
+        return most if self.asked.trials is None else min(most, self.asked.trials - before)
 
     def _fits(self, size: int, ends: float, workers: int) -> bool:
         """Whether there is time for one more round, as fast as the trials have been so far."""
@@ -194,6 +195,7 @@ def run(sweep: Sweep, workers: Workers, told: Told, ends: float | None = None) -
     """
     busy: set[str] = set()
     repeated = sweep.asked.seeds == 1
+    sweep.propose(ends, workers.size())  # or what is left of a round whose driver died while it began it
     while True:
         while workers.free():
             found = sweep.next_work(busy)

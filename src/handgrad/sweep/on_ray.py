@@ -198,13 +198,14 @@ def connect(address: str | None) -> Any:
             raise ConfigError(
                 "Ray is not installed", next_step="Install it: pip install 'handgrad[cluster]'."
             ) from None
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
         options: dict[str, Any] = {"address": address or "local"}
         if address is None:
             options |= {"num_cpus": n_threads(), "include_dashboard": False}
         else:
             _require_answer(address)
         try:
-            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False, **options)
+            ray.init(log_to_driver=False, configure_logging=False, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             mismatch = "ersion mismatch" in str(error)
             raise ConfigError(

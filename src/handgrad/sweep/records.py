@@ -35,6 +35,7 @@ class Asked:
         seed: of the proposals, and with which all trials are trained.
         trials: how many in all; None for as many as there is time.
         seeds: with how many the best are trained in the end.
+        round: so many trials are proposed at once, and compared.
     """
 
     text: TextReference
@@ -43,6 +44,7 @@ class Asked:
     seed: Annotated[int, Meta(ge=0)]
     trials: Annotated[int, Meta(ge=1)] | None
     seeds: Annotated[int, Meta(ge=1)] = 1
+    round: Annotated[int, Meta(ge=2)] = 8
     format: int = FORMAT
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 ROUND = 8
-"""Trials that are proposed at once, however many workers there are."""
+"""Trials that are proposed at once where nobody says how many, however many workers there are."""
 ATTEMPTS = 100
 """To propose sizes that go together."""
 MODEL = "model"
@@ -89,7 +89,7 @@ def first_trials(space: Space, maker: Maker) -> list[Trial]:
     for config in dict.fromkeys(configs):
         if config != default:
             found.append(Trial(len(found), 0, "recipe", _point_of(config, space, maker.text), config))
-    return found[:ROUND]
+    return found
 
 
 def propose(space: Space, maker: Maker, told: Sequence[Trial], round_: int, size: int, number: int) -> list[Trial]:
@@ -135,9 +135,23 @@ def _suggest(asked: "OptunaTrial", name: str, dimension: Dimension, key: str) ->
         asked.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
 
 
-def _study(told: Sequence[Trial], space: Space, seed: int) -> "Study":
-    import optuna
+def require_optuna() -> Any:
+    """Optuna.
 
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
+        raise ConfigError("Optuna is not installed", next_step="Install it: pip install 'handgrad[cluster]'.") from None
+    return optuna
+
+
+def _study(told: Sequence[Trial], space: Space, seed: int) -> "Study":
+    optuna = require_optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what was experimental once
@@ -190,8 +204,9 @@ def _point_of(config: TrainConfig, space: Space, text: Text) -> dict[str, Any]:
         elif key == EPOCHS:  # of steps that were cut short it says no less
             value, inside = min(max(value, dimension.low), dimension.high), True
         else:
-            inside = dimension.low <= value <= dimension.high and (dimension.log or not (
-                WHOLE[key] and (value - dimension.low) % dimension.step))
+            inside = dimension.low <= value <= dimension.high and (
+                dimension.log or not (WHOLE[key] and (value - dimension.low) % dimension.step)
+            )
         if not inside:
             return {}
         point[f"{config.model}.{key}"] = value
