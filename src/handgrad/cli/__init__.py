@@ -17,6 +17,7 @@ COMMANDS = {
     "sample": "draw new lines from a trained model",
     "evaluate": "measure the loss of a model, or the likelihood of lines",
     "runs": "list the runs in a folder, newest first, and draw their curves",
+    "sweep": "try many recipes on a text, here or on a Ray cluster, and say which is best",
     "mix": "mix trained runs into one model, which predicts better than each of them",
     "export": "write a trained model as a Python file for PyTorch, or in ONNX",
     "check": "say which gradient line of a script or notebook is wrong, and why",
