@@ -11,7 +11,7 @@ from handgrad.errors import ConfigError
 from handgrad.models.family import Family, OfContexts
 from handgrad.training.config import TrainConfig
 from handgrad.training.masks import share_dropped
-from handgrad.training.processes import Start, Taken, current
+from handgrad.training.processes import Alone, Start, Taken, current
 from handgrad.training.schedule import examples_of
 from handgrad.training.shares import Batch
 
@@ -135,12 +135,15 @@ def _taker(settings: "Settings", split: Dataset, steps: range) -> tuple[Any, tup
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 
-def batches_of(settings: "Settings", split: Dataset, steps: range) -> Iterator[Batch]:
-    """What this process reads for these steps."""
+def batches_of(
+    settings: "Settings", split: Dataset, steps: range, processes: Alone | None = None
+) -> Iterator[Batch]:
+    """What this process reads for these steps, if the minibatches are shared among these processes."""
+    share = (processes or current()).share
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None
     for numbers in examples_of(config, steps, split.n_lines if width is None else len(split)):
-        mine = current().share(len(numbers))
+        mine = share(len(numbers))
         if width is not None:
             yield Batch(split.contexts(numbers[mine], width), split.targets(numbers[mine]), of=len(numbers))
         elif share_dropped(network):
