@@ -135,9 +135,7 @@ def _taker(settings: "Settings", split: Dataset, steps: range) -> tuple[Any, tup
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 
-def batches_of(
-    settings: "Settings", split: Dataset, steps: range, processes: Alone | None = None
-) -> Iterator[Batch]:
+def batches_of(settings: "Settings", split: Dataset, steps: range, processes: Alone | None = None) -> Iterator[Batch]:
     """What this process reads for these steps, if the minibatches are shared among these processes."""
     share = (processes or current()).share
     config, network = settings.config, settings.model
