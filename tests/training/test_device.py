@@ -101,9 +101,9 @@ def test_steps_on_a_gpu_stay_there():
     devices = set()
     forward = mlp.forward
 
-    def seen(parameters, Xb, Yb):
+    def seen(parameters, Xb, Yb, share):
         devices.update(tensor.device.type for tensor in (*parameters.values(), Xb, Yb))
-        return forward(parameters, Xb, Yb)
+        return forward(parameters, Xb, Yb, share)
 
     draw = np.random.default_rng(1)
     network = TrainConfig(**SMALL).sizes(27)

@@ -110,7 +110,8 @@ def _one_ctrl_c() -> Iterator[None]:
         nonlocal heard_at
         if time.monotonic() - heard_at >= DEAF_SECONDS:
             heard_at, ctrl_c.pressed = time.monotonic(), True
-            raise KeyboardInterrupt
+            if not ctrl_c.held:
+                raise KeyboardInterrupt
 
     def lost(unraisable: Any) -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):  # of that one `ctrl_c.pressed` knows

@@ -95,6 +95,10 @@ class Dataset:
         """How many lines there are."""
         return len(self.starts) - 1
 
+    def lengths(self, numbers: np.ndarray) -> np.ndarray:
+        """How many targets each of these lines has: its characters and its end."""
+        return self.starts[np.asarray(numbers) + 1] - self.starts[numbers]
+
     def lines(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whole lines, each from its boundary on, as long as the longest of them.
 
@@ -111,8 +115,7 @@ class Dataset:
                    [ 0,  2,  0,  0]]), array([[ 5, 13,  1,  0],
                    [ 2,  0, -1, -1]]))
         """
-        starts = self.starts[numbers]
-        lengths = self.starts[np.asarray(numbers) + 1] - starts
+        starts, lengths = self.starts[numbers], self.lengths(numbers)
         places = np.arange(lengths.max(initial=0))
         inside = places < lengths[:, None]
         Y = np.where(inside, self.tokens.take(starts[:, None] + places, mode="clip").astype(np.int64), -1)

@@ -10,7 +10,10 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import Family, OfContexts
 from handgrad.training.config import TrainConfig
+from handgrad.training.masks import share_dropped
+from handgrad.training.processes import Alone, Start, Taken, current
 from handgrad.training.schedule import examples_of
+from handgrad.training.shares import Batch
 
 if TYPE_CHECKING:
     from handgrad.training.state import Settings, State
@@ -90,32 +93,37 @@ def fitting_lines(network: Family, places: np.ndarray, padded: bool = False) -> 
     return int(np.count_nonzero(targets * network.numbers_a_target(int(places[0])) <= NUMBERS_A_BATCH))
 
 
-def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tuple[Arrays, Arrays, np.ndarray]:
-    """The parameters, the moments and the losses after the steps up to `stop`."""
-    config, steps = settings.config, range(state.step, stop)
-    rates = [state.schedule.rate(step) for step in steps]
-    taker, batches, more = _taker(state, settings, split, steps)
+def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> Taken:
+    """The parameters, the moments and the losses after the steps up to `stop`, which all processes take."""
+    rates = [state.schedule.rate(step) for step in range(state.step, stop)]
+    start = Start(state.step, state.parameters, state.moments)
+    return current().together(start, rates, lambda: stepped(start, settings, split, rates))
+
+
+def stepped(start: Start, settings: "Settings", split: Dataset, rates: list[float]) -> Taken:
+    """The parameters, the moments and the losses after steps at these rates."""
+    config = settings.config
+    taker, batches, more = _taker(settings, split, range(start.step, start.step + len(rates)))
     if config.optimizer == "sgd":
-        parameters, losses = taker.sgd_steps(state.parameters, *batches, rates, **more)
+        parameters, losses = taker.sgd_steps(start.parameters, *batches, rates, **more)
         return parameters, {}, losses
-    return taker.adam_steps(state.parameters, state.moments, *batches, rates, config.weight_decay, **more)
+    return taker.adam_steps(start.parameters, start.moments, *batches, rates, config.weight_decay, **more)
 
 
-def _taker(
-    state: "State", settings: "Settings", split: Dataset, steps: range
-) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _taker(settings: "Settings", split: Dataset, steps: range) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """What takes those steps, their minibatches, and what else it needs to know."""
     config, network = settings.config, settings.model
     if config.chosen_engine == "torch":
         from handgrad.training.torch_steps import TorchSteps
 
-        return TorchSteps(network, config.device, config.seed, state.step), (batches_of(settings, split, steps),), {}
+        taker = TorchSteps(network, config.device, config.seed, steps.start, current())
+        return taker, (batches_of(settings, split, steps),), {}
     if network.reads == "lines":
         from handgrad.engine.lines import Dropping, read_lines
         from handgrad.engine.models.lines import compiled_lines
 
         numbers = examples_of(config, steps, split.n_lines)
-        dropping = Dropping(config.dropout, config.seed, state.step)
+        dropping = Dropping(config.dropout, config.seed, steps.start)
         return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
     from handgrad.engine.contexts import Contexts
     from handgrad.engine.models.contexts import compiled_contexts
@@ -127,10 +135,16 @@ def _taker(
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 
-def batches_of(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What the steps read and what follows, as the family reads it."""
+def batches_of(settings: "Settings", split: Dataset, steps: range, processes: Alone | None = None) -> Iterator[Batch]:
+    """What this process reads for these steps, if the minibatches are shared among these processes."""
+    share = (processes or current()).share
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None
-    n_examples = split.n_lines if width is None else len(split)
-    for numbers in examples_of(config, steps, n_examples):
-        yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))
+    for numbers in examples_of(config, steps, split.n_lines if width is None else len(split)):
+        mine = share(len(numbers))
+        if width is not None:
+            yield Batch(split.contexts(numbers[mine], width), split.targets(numbers[mine]), of=len(numbers))
+        elif share_dropped(network):
+            yield Batch(*split.lines(numbers), mine)
+        else:
+            yield Batch(*split.lines(numbers[mine]), of=int(split.lengths(numbers).sum()))
