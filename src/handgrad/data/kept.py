@@ -21,6 +21,7 @@ import numpy as np
 from handgrad.data.catalogue import cache_folder
 from handgrad.errors import CorpusError
 from handgrad.json_files import read_json
+from handgrad.preparing import tell
 
 FORMAT = 1
 """Raised where something else is kept under a name than before."""
@@ -123,6 +124,8 @@ def kept(name: str, make: Callable[[Path], dict[str, Any]]) -> tuple[Path, dict[
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
                 raise
+            finally:
+                tell("", 1.0)
     return folder, facts
 
 
@@ -181,12 +184,25 @@ def _alone(folder: Path, wait: bool = True) -> Iterator[bool]:
         yield False
         return
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            held = True
-        except OSError:
-            held = False
-        yield held
+        yield _locked(lambda: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)) or (
+            wait and _waited(lambda: fcntl.flock(file, fcntl.LOCK_EX))
+        )
+
+
+def _waited(lock: Callable[[], None]) -> bool:
+    tell("waiting for another process that prepares this text", 0.0)
+    try:
+        return _locked(lock)
+    finally:
+        tell("", 1.0)
+
+
+def _locked(lock: Callable[[], None]) -> bool:
+    try:
+        lock()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

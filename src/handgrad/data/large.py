@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from handgrad.data.kept import Lines, LinesWriter, kept, lines_in
-from handgrad.data.preparing import tell
 from handgrad.data.reading import read_lines
 from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import CorpusError
+from handgrad.preparing import tell
 
 LARGE = 64 << 20
 """Bytes of a file from which on its tokens are kept on the disk."""

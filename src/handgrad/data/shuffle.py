@@ -17,7 +17,7 @@ from handgrad.data.cuts import are_repeated, between_kinds, shares
 from handgrad.data.flat import hashes, permuted, rearranged
 from handgrad.data.kept import Lines, LinesWriter, kept, lines_in, mapped
 from handgrad.data.large import Stored
-from handgrad.data.preparing import tell
+from handgrad.preparing import tell
 
 LINES_AT_ONCE, TOKENS_AT_ONCE = 1 << 18, 1 << 22
 """What is in memory at once, about."""

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Listener = Callable[[str, float], None]
-"""Is told what is being done, in a few words, and which share of it is done."""
+"""Is told what is being done, in a few words, and which share of it is done; at the end, of nothing."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Have it told what is done meanwhile."""
+    """Have it told what is prepared meanwhile."""
     token = _listener.set(listener)
     try:
         yield
@@ -21,6 +21,6 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def tell(what: str, done: float) -> None:
-    """Tell it, if there is anybody."""
+    """Tell who listens, if anybody does."""
     if listener := _listener.get():
         listener(what, done)
