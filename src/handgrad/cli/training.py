@@ -19,7 +19,7 @@ from handgrad.cli.console import (
     show_outcome,
     working,
 )
-from handgrad.data.dataset import are_repeated
+from handgrad.data.cuts import are_repeated
 from handgrad.models.shown import described
 from handgrad.training.config import TrainConfig
 from handgrad.training.processes import current
