@@ -289,6 +289,7 @@ def test_curves_of_several_runs_are_answered_together(mlp, tmp_path):
         assert asked(view, {"what": "samples", "run": "0", "checkpoint": "state-9"})["without"]
 
 
+@pytest.mark.slow
 def test_the_seeds_of_a_run_are_runs_of_their_own(tmp_path):
     run = train(tmp_path, "mlp", runs=2)
     with seen(run) as view:

@@ -19,7 +19,7 @@ from handgrad.cli.console import (
     show_outcome,
     working,
 )
-from handgrad.data.dataset import are_repeated
+from handgrad.data.cuts import are_repeated
 from handgrad.models.shown import described
 from handgrad.training.config import TrainConfig
 from handgrad.training.processes import current
@@ -54,20 +54,21 @@ def show_start(job: "Job") -> None:
 
     run, show = job.run, console().print
     if isinstance(run, Whole):
-        _show_text(run.text.corpus, run.text.splits, run.plan.text.distinct)
+        show_text(run.text.corpus, run.text.splits, run.plan.text.distinct)
         show(f"[bold]plan[/]    {escape(run.plan.why)}")
         alike = Counter(settings.model for settings in settings_of(run))
         for model, many in alike.items():
             _show_model(model, f" ({many} of them, with seeds of their own)" * (many > 1))
     else:
-        _show_text(run.corpus, run.splits, run.settings.text.distinct)
+        show_text(run.corpus, run.splits, run.settings.text.distinct)
         _show_model(run.settings.model)
         if not run.settings.model.counted:
             _show_steps(run)
     show(f"[bold]run[/]     {escape(str(run.folder))}")
 
 
-def _show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
+def show_text(corpus: "Corpus", splits: "Splits", distinct: bool) -> None:
+    """The text: its lines, letters and splits."""
     sizes = " / ".join(f"{len(part):,}" for part in splits)
     lines = f"{corpus.n_lines:,} lines"
     if distinct and (n_distinct := corpus.n_distinct) < corpus.n_lines:

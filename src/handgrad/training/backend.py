@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NUMBERS_A_BATCH = 2**28
 """Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
 
+LINES_AT_ONCE = 2**20
+"""Whose lengths are looked at together."""
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -78,7 +81,11 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
 
 def longest_lines(starts: np.ndarray, n: int) -> np.ndarray:
     """How many places the n longest lines take, the longest first; all, where there are fewer."""
-    return np.sort(np.partition(np.diff(starts), -min(n, len(starts) - 1))[-n:])[::-1]
+    longest = np.empty(0, np.int64)
+    for first in range(0, len(starts) - 1, LINES_AT_ONCE):
+        lengths = np.append(longest, np.diff(starts[first : first + LINES_AT_ONCE + 1]))
+        longest = np.partition(lengths, -min(n, len(lengths)))[-n:]
+    return np.sort(longest)[::-1]
 
 
 def fitting_lines(network: Family, places: np.ndarray, padded: bool = False) -> int:

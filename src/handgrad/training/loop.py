@@ -83,14 +83,17 @@ class Every:
         return steps >= self.steps if self.steps else seconds >= (self.seconds or 0)
 
 
-def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: Pacer | None = None) -> Run:
-    """Train to the last step, saving now and then and on Ctrl-C.
+def take_steps(
+    run: Run, every: Every, progress: Progress | None = None, pacer: Pacer | None = None, until: int | None = None
+) -> Run:
+    """Train to the last step, or until another, saving now and then and on Ctrl-C.
 
     Args:
         run: to train.
         every: how often it is saved.
         progress: what is told how it goes.
         pacer: keeps it within its time, if there is any.
+        until: so many steps are done; the state is that on the way to the last.
 
     Raises:
         DivergedError: a loss is not finite; the run folder keeps the last good checkpoint.
@@ -101,10 +104,11 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: 
     saved, chunk, gap = state.step, 1, validation.gap(settings, splits)
     begun = saved_at = time.monotonic()
     try:
-        while not state.is_done:
+        while not state.is_done and (until is None or state.step < until):
             before, now = state.step, time.monotonic()
             next_validation = before - before % gap + gap
-            stop = min(before + chunk, state.schedule.stop, saved + (every.steps or 2**62), next_validation)
+            last = min(state.schedule.stop, until or 2**62)
+            stop = min(before + chunk, last, saved + (every.steps or 2**62), next_validation)
             advanced = advance(state, settings, splits.train, stop)
             seconds = time.monotonic() - now
             if stop == next_validation or advanced.is_done:

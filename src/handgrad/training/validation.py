@@ -38,7 +38,7 @@ def times(settings: Settings, splits: Splits) -> int:
 
 def validated(state: State, settings: Settings, splits: Splits) -> State:
     """The state with the validation loss after its last step, and with its parameters kept if it is the least."""
-    loss = _loss(state, settings, splits)
+    loss = loss_of(state, settings, splits)
     best = state.best
     if settings.config.keep == "best" and loss < state.validations[:, 1].min(initial=math.inf):
         best = {name: value.copy() for name, value in state.parameters.items()}
@@ -72,7 +72,8 @@ def head(dataset: Dataset, n_tokens: int) -> Dataset:
     return Dataset(dataset.tokens[: dataset.starts[n_lines]])
 
 
-def _loss(state: State, settings: Settings, splits: Splits) -> float:
+def loss_of(state: State, settings: Settings, splits: Splits) -> float:
+    """The loss of the validation split with the parameters as they are, in nats; infinite where it is no number."""
     form, parameters = form_of(settings.model.name), dict(state.parameters)
     buffers = form.calibrate(settings.model, parameters, splits.train.tokens, CALIBRATED)
     model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, state.step)

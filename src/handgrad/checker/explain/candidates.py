@@ -44,7 +44,7 @@ class Candidates:
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
-        self.consumers = {v.name for v in case.consumers}
+        self.consumers, self.shape = {v.name for v in case.consumers}, tuple(case.want.shape)
         consumers = judge.truth.between(self.plan) | self.consumers
         makers = [s for n in consumers for s in judge.truth.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
@@ -116,6 +116,7 @@ class Candidates:
             chain.variable,
             {n: v for n, v in self.values.items() if self._in_sight(n, beside)},
             self.gradients,
+            self.shape,
             self.judge.truth.constants,
             raises=self.raises,
             continues=own and step is not chain.steps[0],

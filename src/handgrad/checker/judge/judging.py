@@ -40,9 +40,11 @@ def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) 
     return without_begun(best)
 
 
-def _left(found: Interpretation) -> tuple[int, int]:
-    """How much an interpretation leaves wrong, and of those that leave as much, which judges the most."""
-    return len(found.wrong), -len(found.judgements)
+def _left(found: Interpretation) -> tuple[int, int, bool]:
+    """How much an interpretation leaves wrong; of those that leave as much, which judges the most, as it was meant."""
+    namespace, assumed = found.judge.machine.namespace, found.judge.truth.assumptions
+    exact = assumed.epsilons and bool(found.wrong) and not epsilons.are_undone(found.region, namespace)
+    return len(found.wrong), -len(found.judgements), exact
 
 
 def _judged_under(
@@ -231,7 +233,8 @@ def _trusting_what_was_right(found: Interpretation) -> Interpretation:
     for judgement in found.judgements:
         used = {judgement.chain.name, *judgement.plan.gradients}
         if DOT in "".join(used):
-            if whole and judgement.chain.name not in right and found.serves(judgement.chain):
+            spoilt = (r for r in found.readers(judgement.chain.name) if not r.fault and r.chain.name not in right)
+            if whole and judgement.chain.name not in right and found.serves(judgement.chain) and not any(spoilt):
                 continue
             if judgement.fault == "wrong" and judgement.chain.name in right and (whole or used <= right):
                 judgement = replace(judgement, fault=None)

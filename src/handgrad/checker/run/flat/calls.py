@@ -186,12 +186,12 @@ class Flattener:
         Those that are `laid_out` can be run as they are, the others have to be lowered themselves.
         """
         node = statement.node
-        if not self.active or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-            yield replace(statement, laid_out=True)
-            return
         spells = isinstance(node, ast.For) and self.words.spells_gradient(node)
         if parts := loss_apart(node, self.words.is_loss) if spells else []:
             yield from (replace(statement, node=part) for part in parts)
+            return
+        if not self.active or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            yield replace(statement, laid_out=True)
             return
         if isinstance(node, ast.For) and self._goes_over_objects(node):
             yield from self._unrolled(node, statement)
