@@ -215,7 +215,7 @@ def _at_hand(text: str | None) -> Iterator[str | None]:
 
     Where no run is made of it, nothing is left behind.
     """
-    from handgrad.training.files import errors_named, write
+    from handgrad.training.files import copy, errors_named
     from handgrad.training.run import new_folder
 
     if text != "-":
@@ -223,12 +223,12 @@ def _at_hand(text: str | None) -> Iterator[str | None]:
         return
     if sys.stdin is None:
         raise CorpusError("standard input is closed", expected="a text, one thing a line", where=text)
-    content, folder = sys.stdin.buffer.read(), new_folder("stdin")
+    folder = new_folder("stdin")
     path, made = folder.with_name(f"{folder.name}.txt"), not folder.parent.exists()
     try:
         with errors_named(path.parent):
             path.parent.mkdir(exist_ok=True)
-        write(path.parent, path.name, content)
+        copy(path.parent, path.name, sys.stdin.buffer)
         yield str(path)
     except BaseException as error:
         with suppress(OSError):

@@ -120,6 +120,14 @@ class Dataset:
         X[:, 1:] = np.where(inside[:, 1:], Y[:, :-1], 0)
         return X, Y
 
+    def pieces(self, n_tokens: int) -> Iterator["Dataset"]:
+        """All lines, one dataset after another, each of as many lines as `n_tokens` have room for, at least one."""
+        first, starts = 0, self.starts
+        while first < self.n_lines:
+            stop = max(first + 1, int(np.searchsorted(starts, starts[first] + n_tokens, side="right")) - 1)
+            yield Dataset(self.tokens[starts[first] : starts[stop]])
+            first = stop
+
     def batches(self, size: int, block_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Contexts and targets of all positions in order, at most `size` at a time."""
         for start in range(0, len(self), size):
