@@ -1,5 +1,6 @@
 # Two commands do all the set-up: 'make names' trains on the built-in names, 'make test' runs the tests, one case of each kind;
-# 'make test-all' runs every case; 'make docs' writes the derivation pages anew;
+# 'make test-all' runs every case, 'make test-cluster' those on Ray and torchrun, which need this machine alone;
+# 'make docs' writes the derivation pages anew;
 # 'make studio' builds the page of 'handgrad studio' from its sources, which needs Node.js.
 # Another Python: make names PYTHON=python3.12
 
@@ -10,7 +11,7 @@ FILES := pyproject.toml constraints.txt
 
 WEB := src/handgrad/studio/web
 
-.PHONY: names test test-all lint docs studio studio-check clean
+.PHONY: names test test-all test-cluster lint docs studio studio-check clean
 
 names: .venv/installed
 	$(BIN)/handgrad train
@@ -20,6 +21,9 @@ test: .venv/installed-dev
 
 test-all: test
 	$(BIN)/python -m pytest -n 2 -m slow
+
+test-cluster: .venv/installed-dev
+	$(BIN)/python -m pytest -n 0 -m cluster
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

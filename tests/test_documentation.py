@@ -97,7 +97,12 @@ def test_readme_commands_are_accepted(tmp_path):
     assert {shlex.split(command)[1] for command in commands} == set(COMMANDS)
     for command in commands:
         words = shlex.split(command.replace("2000", "20"))[1:]
-        words += {"lecture": ["--steps", "20"], "bench": ["--rounds", "1"]}.get(words[0], [])
+        shorter = {
+            "lecture": ["--steps", "20"],
+            "bench": ["--rounds", "1"],
+            "sweep": ["--trials", "2", "--budget", "1s"],
+        }
+        words += shorter.get(words[0], [])
         process = [sys.executable, "-m", "handgrad", *words]
         environment = {**os.environ, "CXX": "no-such-compiler"}
         run = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -117,6 +122,7 @@ def test_the_page_on_sampling_runs(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.rstrip().endswith("]")
 
 
+@pytest.mark.slow
 def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
     """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, ProcessLost
 from handgrad.integers import read_integer
 from handgrad.training import validation
 from handgrad.training.backend import take
@@ -83,27 +83,32 @@ class Every:
         return steps >= self.steps if self.steps else seconds >= (self.seconds or 0)
 
 
-def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: Pacer | None = None) -> Run:
-    """Train to the last step, saving now and then and on Ctrl-C.
+def take_steps(
+    run: Run, every: Every, progress: Progress | None = None, pacer: Pacer | None = None, until: int | None = None
+) -> Run:
+    """Train to the last step, or until another, saving now and then and on Ctrl-C.
 
     Args:
         run: to train.
         every: how often it is saved.
         progress: what is told how it goes.
         pacer: keeps it within its time, if there is any.
+        until: so many steps are done; the state is that on the way to the last.
 
     Raises:
         DivergedError: a loss is not finite; the run folder keeps the last good checkpoint.
         Interrupted: Ctrl-C; the run folder holds all but the last moment.
+        ProcessLost: of several processes that train together one has ended; the run folder holds what was done before.
     """
     settings, splits, state = run.settings, run.splits, run.state
     saved, chunk, gap = state.step, 1, validation.gap(settings, splits)
     begun = saved_at = time.monotonic()
     try:
-        while not state.is_done:
+        while not state.is_done and (until is None or state.step < until):
             before, now = state.step, time.monotonic()
             next_validation = before - before % gap + gap
-            stop = min(before + chunk, state.schedule.stop, saved + (every.steps or 2**62), next_validation)
+            last = min(state.schedule.stop, until or 2**62)
+            stop = min(before + chunk, last, saved + (every.steps or 2**62), next_validation)
             advanced = advance(state, settings, splits.train, stop)
             seconds = time.monotonic() - now
             if stop == next_validation or advanced.is_done:
@@ -117,10 +122,13 @@ def take_steps(run: Run, every: Every, progress: Progress | None = None, pacer: 
                 save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
                 saved, saved_at = stop, time.monotonic()
             chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(seconds, 1e-6))))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ProcessLost) as error:
         if state.step > saved:
             save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
-        raise Interrupted(run.folder, state.step) from None
+        stopped = Interrupted(run.folder, state.step)
+        if isinstance(error, ProcessLost):
+            raise ProcessLost(error.what, next_step=str(stopped)) from None
+        raise stopped from None
     return replace(run, state=state, seconds=run.seconds + time.monotonic() - begun)
 
 

@@ -145,14 +145,24 @@ def recipe(splits: Splits, seconds: float) -> Recipe:
         (['ngram', 'gru'], '25,805 lines to train on: a GRU of 256 units, mixed with an n-gram')
     """
     n_characters, n_lines = len(splits.train), splits.train.n_lines
-    by_time = next(by_time for most, by_time in _TABLE if n_characters <= most)
-    nets = [nets for least, nets in by_time if seconds >= least][-1]
+    nets = _nets(splits, seconds)
     counted = TrainConfig.of("ngram", block_size=_context(n_characters, n_lines, seconds))
     copies = [net for net in nets for _ in range(net.copies)]
     trained = [replace(_settings(net, splits), seed=seed) for seed, net in enumerate(copies, 1)]
     few = "lines are few" if n_characters <= 4e4 else "lines to train on"
     why = f"{n_lines:,} {few}: {' and '.join(map(_described, nets))}, mixed with an n-gram"
     return Recipe((counted, *trained), (0.0, *(net.share for net in copies)), why)
+
+
+def networks(splits: Splits, seconds: float) -> list[TrainConfig]:
+    """The networks that the recipes know for a text of this size: those for this time, then those for others."""
+    chosen = _nets(splits, seconds)
+    return [_settings(net, splits) for net in dict.fromkeys([*chosen, *_nets(splits, 0), *_nets(splits, math.inf)])]
+
+
+def _nets(splits: Splits, seconds: float) -> tuple[_Net, ...]:
+    by_time = next(by_time for most, by_time in _TABLE if len(splits.train) <= most)
+    return [nets for least, nets in by_time if seconds >= least][-1]
 
 
 def _context(n_characters: int, n_lines: int, seconds: float) -> int:
@@ -163,17 +173,22 @@ def _context(n_characters: int, n_lines: int, seconds: float) -> int:
 
 
 def _settings(net: _Net, splits: Splits) -> TrainConfig:
-    """The network with minibatches that have room, whatever the text's lines and letters."""
-    n_lines = splits.train.n_lines
+    """The network with minibatches that have room."""
     config = TrainConfig.of(
-        net.model, batch_size=min(net.batch_size, n_lines), n_embd=64, n_hidden=net.n_hidden, lr=net.lr,
-        dropout=net.dropout, weight_decay=net.weight_decay,
+        net.model, batch_size=net.batch_size, n_embd=64, n_hidden=net.n_hidden, lr=net.lr, dropout=net.dropout,
+        weight_decay=net.weight_decay,
     )  # fmt: skip
+    config, n_lines = with_room(config, splits), splits.train.n_lines
+    return replace(config, steps=max(30, round(net.epochs * n_lines / config.batch_size)))
+
+
+def with_room(config: TrainConfig, splits: Splits) -> TrainConfig:
+    """The settings of a network that reads lines, with minibatches that have room, whatever the lines and letters."""
+    config = replace(config, batch_size=min(config.batch_size, splits.train.n_lines))
     longest = np.concatenate([longest_lines(part.starts, config.batch_size) for part in splits])
     vocab_size = 1 + max(int(part.tokens.max()) for part in splits)
     fitting = fitting_lines(config.sizes(vocab_size), np.sort(longest)[::-1][: config.batch_size])
-    batch_size = max(1, fitting)
-    return replace(config, batch_size=batch_size, steps=max(30, round(net.epochs * n_lines / batch_size)))
+    return replace(config, batch_size=max(1, fitting))
 
 
 def _described(net: _Net) -> str:

@@ -38,7 +38,7 @@ def times(settings: Settings, splits: Splits) -> int:
 
 def validated(state: State, settings: Settings, splits: Splits) -> State:
     """The state with the validation loss after its last step, and with its parameters kept if it is the least."""
-    loss = _loss(state, settings, splits)
+    loss = loss_of(state, settings, splits)
     best = state.best
     if settings.config.keep == "best" and loss < state.validations[:, 1].min(initial=math.inf):
         best = {name: value.copy() for name, value in state.parameters.items()}
@@ -66,13 +66,11 @@ def only_gets_worse(losses: np.ndarray) -> bool:
 
 def head(dataset: Dataset, n_tokens: int) -> Dataset:
     """The first lines of a dataset, as many as `n_tokens` have room for, at least one."""
-    if len(dataset) <= n_tokens:
-        return dataset
-    n_lines = max(1, int(np.searchsorted(dataset.starts, n_tokens, side="right")) - 1)
-    return Dataset(dataset.tokens[: dataset.starts[n_lines]])
+    return dataset if len(dataset) <= n_tokens else next(dataset.pieces(n_tokens))
 
 
-def _loss(state: State, settings: Settings, splits: Splits) -> float:
+def loss_of(state: State, settings: Settings, splits: Splits) -> float:
+    """The loss of the validation split with the parameters as they are, in nats; infinite where it is no number."""
     form, parameters = form_of(settings.model.name), dict(state.parameters)
     buffers = form.calibrate(settings.model, parameters, splits.train.tokens, CALIBRATED)
     model = Model(settings.model, settings.vocabulary, parameters, buffers, settings.text, state.step)

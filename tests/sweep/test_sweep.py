@@ -1,0 +1,140 @@
+"""What is tried and which trials go on follow from the seed and from losses, whoever is faster, dies, or goes on."""
+
+import csv
+import io
+import itertools
+from pathlib import Path
+
+import pytest
+
+from handgrad.data import resolve_corpus
+from handgrad.errors import RunError
+from handgrad.evaluation import evaluate
+from handgrad.sweep import driver, records
+from handgrad.sweep.driver import Sweep, run
+from handgrad.sweep.job import Options, begin, reopen, write_results
+from handgrad.sweep.space import default_space, read
+from handgrad.sweep.table import to_csv
+from handgrad.sweep.work import Bench
+from handgrad.training.checkpoint import load
+from handgrad.training.files import write
+from handgrad.training.folders import runs_in
+
+from .inline import Inline, pretended
+
+MODELS = ("mlp", "gru")
+OPTIONS = Options(trials=18, budget=0.004, round=4)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("text") / "names.txt"
+    path.write_text("\n".join(list(resolve_corpus().lines())[:400]))
+    return str(path)
+
+
+def swept(text: str, folder: Path, **workers) -> Sweep:
+    sweep = begin(text, default_space(MODELS), OPTIONS, folder)
+    run(sweep, Inline(**workers), lambda _: None)
+    return sweep
+
+
+def table(sweep: Sweep) -> list[list[str]]:
+    """All but the seconds."""
+    return [row[:-1] for row in csv.reader(io.StringIO(to_csv(records.read_trials(sweep.folder)).decode()))]
+
+
+@pytest.fixture(scope="module")
+def whole(text, tmp_path_factory) -> Sweep:
+    """A sweep by one worker."""
+    return swept(text, tmp_path_factory.mktemp("sweep") / "whole", n=1)
+
+
+def test_a_sweep_halves_its_rounds_and_keeps_the_default(whole):
+    trials = records.read_trials(whole.folder)
+    assert [trial.number for trial in trials] == list(range(18))
+    assert [trial.round for trial in trials] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 2
+    for _, round_ in itertools.groupby(trials, key=lambda trial: trial.round):
+        ends = sorted(len(trial.rungs) for trial in round_ if trial.origin != "default")
+        assert ends in ([1, 1, 2, 3], [1, 2, 3], [1, 1, 2], [1, 3], [1, 1, 3])
+    assert trials[0].origin == "default"
+    assert trials[0].status == "finished"
+    assert {trial.config.model for trial in trials} == set(MODELS)
+    assert {"gru", "mlp"} <= {trial.config.model for trial in trials if trial.origin == "recipe"}
+    assert all((trial.status == "finished") == (trial.step == trial.config.steps) for trial in trials)
+
+
+@pytest.mark.parametrize("workers", [{"n": 3}, {"n": 8, "seed": 1}, {"n": 2, "seed": 2, "dies": 0.2}], ids=str)
+def test_who_is_faster_or_dies_changes_nothing(text, whole, tmp_path, workers):
+    assert table(swept(text, tmp_path / "sweep", **workers)) == table(whole)
+
+
+class Died(Exception):
+    pass
+
+
+@pytest.mark.parametrize("writes", [2, 5, 13, 40, 80], ids="after {} files".format)
+def test_a_driver_that_dies_goes_on_as_if_it_had_not(text, whole, tmp_path, monkeypatch, writes):
+    """Wherever it is killed: between any two files."""
+    left = itertools.count(writes, -1)
+
+    def dying(folder: Path, name: str, content: bytes) -> None:
+        if not next(left):
+            raise Died
+        write(folder, name, content)
+
+    sweep = begin(text, default_space(MODELS), OPTIONS, tmp_path / "sweep")
+    with monkeypatch.context() as patched:
+        for place in ("handgrad.training.files.write", "handgrad.training.checkpoint.write"):
+            patched.setattr(place, dying)
+        with pytest.raises(Died):
+            run(sweep, Inline(seed=writes), lambda _: None)
+    again = reopen(sweep.folder)
+    run(again, Inline(n=3), lambda _: None)
+    assert table(again) == table(whole)
+
+
+def test_more_trials_go_on_from_those_there_are(text, whole, tmp_path):
+    sweep = begin(text, default_space(MODELS), Options(trials=8, budget=0.004, round=4), tmp_path / "sweep")
+    run(sweep, Inline(), lambda _: None)
+    again = reopen(sweep.folder, trials=18)
+    run(again, Inline(), lambda _: None)
+    assert table(again) == table(whole)
+
+
+def test_a_trial_that_kills_its_workers_is_lost_and_the_rest_goes_on(text, tmp_path):
+    sweep = begin(text, default_space(["gru"]), Options(trials=4, budget=0.004, round=4), tmp_path / "sweep")
+    lost = driver.Lost("out of memory")
+    run(sweep, Inline(lambda work: lost if work.name == "trial-002" else pretended(work)), lambda _: None)
+    assert sweep.trials["trial-002"].status == "lost"
+    assert sweep.trials["trial-002"].note == "3 workers died at it: out of memory"
+    assert sweep.trials["trial-000"].status == "finished"
+
+
+def test_trials_are_runs_and_seeds_say_how_sure_the_best_is(text, tmp_path):
+    """With real training."""
+    space = read({"gru": {"n_hidden": [8, 16], "n_embd": 8, "lr": {"from": 0.002, "to": 0.02, "log": True}}}, "")
+    sweep = begin(text, space, Options(trials=3, budget=0.004, round=3, seeds=2), tmp_path / "sweep")
+    run(sweep, Inline(Bench(sweep.text).do), lambda _: None)
+    results = write_results(sweep, mix=True)
+    best = results.best
+    assert len(best.val) == len(best.test) == 2
+    assert best.deviation == pytest.approx(abs(best.val[0] - best.val[1]) / 2**0.5)
+    assert results.default is not None
+    assert (sweep.folder / f"{best.trial.name}-seed-2" / "samples.txt").exists()
+    mixed, of_default = results.mixed
+    assert mixed.outcome.losses["val"] < min(best.val)
+    assert of_default.keys() == {"train", "val", "test"}
+    assert len(runs_in(sweep.folder)) == len(sweep.trials) + 2  # and the n-gram, and the mixture
+    for trial in sweep.trials.values():
+        model = load(sweep.folder / trial.name)
+        if trial.loss:
+            assert evaluate(model) == pytest.approx(trial.loss)
+
+
+def test_what_is_no_sweep_cannot_be_gone_on_with(tmp_path):
+    with pytest.raises(RunError, match=r"this is no sweep: sweep.json is missing"):
+        reopen(tmp_path)
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(RunError, match=r"sweep.json is damaged"):
+        reopen(tmp_path)
