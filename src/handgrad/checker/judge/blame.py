@@ -14,15 +14,11 @@ from handgrad.checker.truth import situations
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case, Outcome, evaluate
 from handgrad.checker.truth.chains import Chain, Plan, needed_by
-from handgrad.checker.truth.compare import agrees, as_tensor
+from handgrad.checker.truth.compare import COARSE, agrees, as_tensor
 from handgrad.checker.truth.reduce import RELATIONS, Reduction, enlarged, reduced
 from handgrad.checker.truth.truth import Truth
 
 Resized = Callable[[Region, str], Reduction]
-
-ROUNDING = 1e-4
-"""Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
-
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
@@ -249,4 +245,4 @@ def was_right(judgement: Judgement) -> bool:
 def rounding(*tensors: Any) -> float:
     """The relative error up to which a gradient is close, where its line is right: more in half precision."""
     coarsest = max((torch.finfo(t.dtype).eps for t in tensors if is_float(t)), default=0.0)
-    return max(ROUNDING, 32 * coarsest)
+    return max(COARSE, 32 * coarsest)
