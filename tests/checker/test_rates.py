@@ -22,12 +22,13 @@ STEPS = ("found", "line", "kind", "mended")
 
 @dataclass(frozen=True)
 class Row:
-    """A program with one mistake or two: the lines that may be blamed for them, and the kinds that describe them."""
+    """A program with mistakes: the lines that may be blamed for them, and the kinds that describe them."""
 
     id: str
     source: str
     lines: frozenset[int]
     kinds: frozenset[str]
+    mistakes: int = 1
 
 
 def in_courses():
@@ -54,7 +55,7 @@ def in_lessons():
 TABLES = {
     "courses": list(in_courses()),
     "lessons": list(in_lessons()),
-    "programs": [Row(p.id, p.source, frozenset(p.lines), frozenset(p.kinds)) for p in PLANTED_LINES],
+    "programs": [Row(p.id, p.source, frozenset(p.lines), p.kinds, len(p.lines)) for p in PLANTED_LINES],
 }
 ROWS = {row.id: row for table in TABLES.values() for row in table}
 
@@ -85,7 +86,7 @@ def lacking(row: Row, check_text) -> str:
     kinds = {one.kind for fault in report.blamed for one in fault.diagnosis}
     reached = (
         not report.right,
-        bool(blamed) and blamed <= row.lines,
+        blamed <= row.lines and len(blamed) >= row.mistakes and not report.hazards,
         bool(kinds & row.kinds),
         bool(report.repairs) and check_text(mended(row.source, report.repairs)).right,
     )
