@@ -122,6 +122,7 @@ def test_the_page_on_sampling_runs(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.rstrip().endswith("]")
 
 
+@pytest.mark.slow
 def test_the_page_on_deriving_shows_what_happens(tmp_path, monkeypatch, capsys):
     """Each `handgrad derive` on it, on the files on it, prints what stands below it; and its Python runs."""
     monkeypatch.chdir(tmp_path)

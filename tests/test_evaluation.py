@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 import handgrad
+from handgrad import evaluation
 from handgrad.data import Dataset, corpus_from_lines, read_corpus, split
 from handgrad.engine.models import contexts as form
 from handgrad.errors import ConfigError, CorpusError, RunError
@@ -85,6 +86,12 @@ def test_the_likelihood_of_a_line_is_the_product_over_its_letters(line):
     places = letter_by_letter(MODEL, line)
     assert [place.letter for place in places] == [*line, None]
     assert math.fsum(place.log_probability for place in places) == pytest.approx(math.log(product), rel=1e-5)
+
+
+def test_a_long_text_is_measured_in_pieces(monkeypatch):
+    whole = mean_loss(MODEL, DATASET)
+    monkeypatch.setattr(evaluation, "AT_ONCE", 20)
+    assert mean_loss(MODEL, DATASET) == pytest.approx(whole, rel=1e-12)
 
 
 def test_lines_are_read_together_as_they_are_alone():

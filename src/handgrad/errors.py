@@ -41,5 +41,9 @@ class DivergedError(HandgradError):
     """A loss that is no longer a finite number."""
 
 
+class ProcessLost(HandgradError):  # noqa: N818
+    """One of several processes that train together is not there any more."""
+
+
 class DeriveError(HandgradError):
     """A forward pass that cannot be read, or a line of it that no rule covers."""

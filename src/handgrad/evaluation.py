@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from handgrad.models.trained import Model
 
 
+AT_ONCE = 2**24
+"""Tokens whose loss is measured together: they are sorted, in memory."""
+
+
 def mean_loss(model: "Model", dataset: Dataset) -> float:
     """Mean cross-entropy over all characters and line ends of a dataset, in nats."""
     from handgrad.models.forms import form_of
 
-    return form_of(model.config.name).mean_loss(model, dataset.tokens)
+    form = form_of(model.config.name)
+    if len(dataset) <= AT_ONCE:
+        return form.mean_loss(model, dataset.tokens)
+    losses = (form.mean_loss(model, part.tokens) * len(part) for part in dataset.pieces(AT_ONCE))
+    return math.fsum(losses) / len(dataset)
 
 
 def perplexity(loss: float) -> float:

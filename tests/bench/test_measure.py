@@ -33,6 +33,7 @@ MISTAKES = {
 ROUNDED = changed(lambda _, after: {k: value * np.float32(1 + 2e-7) for k, value in after.items()})
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_what_computes_something_else_is_not_timed(mistake):

@@ -95,6 +95,7 @@ def shown_or_refused(words: list[str], path, content: bytes, capsys) -> None:
         assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=damaged(), words=st.sampled_from([[], ["--markdown"], ["--json"]]))
 def test_whatever_happened_to_the_file(content, words, tmp_path, capsys):

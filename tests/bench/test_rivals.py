@@ -26,6 +26,7 @@ def test_it_computes_what_the_engine_does(name, shape, monkeypatch):
         require_agreement(start, engine(problem)(COMPARED_STEPS), steps(COMPARED_STEPS))
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("name", list(line_rivals.RIVALS)[1:])
 def test_it_computes_what_the_engine_does_with_lines(name, model):
@@ -41,6 +42,7 @@ def test_it_computes_what_the_engine_does_with_lines(name, model):
         require_agreement(problem.parameters, expected, steps(COMPARED_STEPS), TOLERANCE_OF_ADAM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["bigram", "bow", "wavenet"])
 @pytest.mark.parametrize("name", list(feedforward_rivals.RIVALS)[1:])
 def test_it_computes_what_the_engine_does_feeding_forward(name, model, monkeypatch):
@@ -53,6 +55,7 @@ def test_it_computes_what_the_engine_does_feeding_forward(name, model, monkeypat
     require_agreement(problem.parameters, expected(COMPARED_STEPS), steps(COMPARED_STEPS), TOLERANCE_OF_ADAM)
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("model", ["transformer", "microgpt"])
 @pytest.mark.parametrize("name", list(gpt_rivals.RIVALS)[1:])
 def test_it_computes_what_the_engine_does_with_attention(name, model, monkeypatch):

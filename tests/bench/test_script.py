@@ -36,6 +36,7 @@ def script(folder: Path, losses: list[float], end="\n", then="") -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r"], ids=repr)
 def test_the_first_steps_are_timed_but_for_the_start(losses, tmp_path, end):
     turn = Script(script(tmp_path, losses, end), "perf_counter").turn()
@@ -55,6 +56,7 @@ def test_a_script_that_ends_before_is_not_timed(losses, tmp_path, then, said):
         Script(script(tmp_path, losses, then=then), "perf_counter").turn()
 
 
+@pytest.mark.slow
 def test_it_stands_beside_microgpt_at_its_usual_sizes(losses, tmp_path):
     for model, names in (("microgpt", ["engine", "microgpt.py itself"]), ("gru", ["engine"])):
         measurement = Measurement(usual(model), "perf_counter", script(tmp_path, losses))

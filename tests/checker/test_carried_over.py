@@ -132,6 +132,7 @@ def test_gradients_clipped_in_a_loop_are_no_hazard(check_text):
     assert check_text(clipped).right
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_later_pass_is_still_found(check_text):
     text = CACHE_OF_AN_EARLIER_PASS.replace("dout * (1 - h**2)", "dout * (1 - h)")
     report = check_text(text)

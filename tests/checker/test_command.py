@@ -52,6 +52,7 @@ def test_a_right_program(check, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+@pytest.mark.slow
 def test_right_lines_that_are_proven(check):
     ended = check(program("lecture_chunked"), "--prove")
     assert ended.out.endswith("All 26 gradients are right, 25 proven.\n")
@@ -66,6 +67,7 @@ def test_a_wrong_line_is_named_and_nothing_else(check):
     assert ended.out.endswith("1 line is at fault.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     ("words", "where", "kind", "answer"),
@@ -83,6 +85,7 @@ def test_hints_give_away_more_and_more(check, words, where, kind, answer):
     assert ("right: dbndiff += (2 * bndiff) * dbndiff2" in out) is answer
 
 
+@pytest.mark.slow
 def test_fix_write_keeps_a_backup_and_mends(check, handgrad, tmp_path):
     ended = check(WRONG.source, "--fix", "--write")
     assert ended.code == 1
@@ -108,6 +111,7 @@ def test_fix_write_keeps_what_else_is_on_the_line(check, tmp_path, written, mend
     assert (tmp_path / "mine.py").read_text() == SMALL.replace("dw = x.T @ dy", mended)
 
 
+@pytest.mark.slow
 def test_fix_alone_changes_nothing(check, tmp_path):
     check(WRONG.source, "--fix", "--hint", 3)
     assert listing(tmp_path) == {"mine.py": WRONG.source.encode()}
@@ -169,6 +173,7 @@ def test_a_function_named_like_a_gradient_is_none_where_there_is_another(check, 
     assert check(SMALL.replace("dw = x.T @ dy", lines)).code == 0
 
 
+@pytest.mark.slow
 def test_strict_makes_faults_of_warnings(check):
     unwritten = SMALL.replace("dw = x.T @ dy\n", "")
     broadcasts = program("lecture_chunked").replace(

@@ -51,11 +51,11 @@ def planted(tmp_path: Path, name: str, right: str, wrong: str) -> tuple[Report, 
     return check(path), next(i for i, (a, b) in enumerate(pairs, start=1) if a != b)
 
 
-FOUND_ELSEWHERE = {1, 5, 7, 15, 17, 22, 25, 41, 50}
+FOUND_ELSEWHERE = {7}
 """Rows whose mistake is found, and explained on another line, or not at all."""
 
 
-@pytest.mark.one_in(20)
+@pytest.mark.one_in(60)
 @pytest.mark.parametrize("row", range(len(MISTAKES)))
 def test_a_planted_mistake_is_explained_on_its_line(tmp_path, row):
     report, line = planted(tmp_path, *MISTAKES[row])
@@ -65,6 +65,7 @@ def test_a_planted_mistake_is_explained_on_its_line(tmp_path, row):
         assert report.blamed[0].diagnosis[0].kind != "unknown"
 
 
+@pytest.mark.slow
 def test_repairs_speak_numpy(tmp_path):
     report, _ = planted(tmp_path, "dlai_planar", "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)")
     said = " ".join(one.fix or "" for row in report.blamed for one in row.diagnosis)

@@ -845,6 +845,7 @@ def test_what_cannot_be_checked_is_one_sentence(subject, says):
         check(*subject)
 
 
+@pytest.mark.slow
 def test_what_is_returned_by_name_may_be_less():
     report = check(mlp, mlp_backward, X, PARAMS)
     assert {row.name: row.verdict for row in report.variables}["x"] == "missing"

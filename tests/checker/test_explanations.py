@@ -292,6 +292,7 @@ def test_a_mistake_in_a_loop_over_time(right, wrong, kind, check_text):
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(9)
 @pytest.mark.parametrize(("right", "wrong", "kind"), IN_GATES)
 def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_text):
@@ -304,6 +305,7 @@ def test_a_mistake_in_a_loop_over_gates_kept_in_dicts(right, wrong, kind, check_
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.slow
 def test_the_lines_that_no_right_gradient_depends_on_are_tried_first(check_text, monkeypatch):
     tried, right = [], Trials.right
 
@@ -329,6 +331,7 @@ def test_a_mistake_in_what_a_line_prepares_in_place(right, wrong, kind, check_te
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.slow
 def test_one_line_that_two_gradients_use_explains_both(check_text):
     text = (
         HEAD
@@ -397,6 +400,7 @@ def test_a_repair_changes_no_other_gradient(check_text):
     assert not again.hazards
 
 
+@pytest.mark.slow
 def test_a_diagnosis_is_the_same_each_time(check_text):
     text = HEAD + TWO_PATHS.format("du * y", "dy += dv * 3 * y")
     assert check_text(text).to_json() == check_text(text).to_json()

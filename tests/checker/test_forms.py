@@ -729,6 +729,7 @@ WRONG = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(12)
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.program}: {w.wrong}")
 def test_the_inner_line_is_named_and_mended(wrong, tmp_path):

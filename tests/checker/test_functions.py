@@ -91,6 +91,7 @@ def test_a_right_pair_is_right(backward, inputs):
     assert {"x", "gain"} <= {row.name for row in report.variables}
 
 
+@pytest.mark.slow
 def test_the_wrong_lines_inside_are_named(inputs):
     report = check(rms_forward, rms_backward_over_rows, *inputs)
     assert {row.name for row in report.blamed} == {"x", "gain"}
@@ -99,6 +100,7 @@ def test_the_wrong_lines_inside_are_named(inputs):
     assert "inv_rms" in fixes["gain"]
 
 
+@pytest.mark.slow
 def test_a_wrong_pair_raises_its_report(inputs):
     with pytest.raises(WrongGradientError, match=r"x\.shape\[1\] in place of|wrong-dim"):
         check(rms_forward, rms_backward_over_rows, *inputs).raise_if_wrong()

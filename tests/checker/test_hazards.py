@@ -18,6 +18,7 @@ WITHOUT_REPAIR = {
 """A statement that comes too soon has to be moved."""
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(5)
 @pytest.mark.parametrize("mistake", IN_PLACE, ids=lambda m: m.id)
 def test_the_repair_of_an_alias_makes_the_program_right(mistake, tmp_path):
@@ -32,6 +33,7 @@ def test_the_repair_of_an_alias_makes_the_program_right(mistake, tmp_path):
         assert check(path).right
 
 
+@pytest.mark.slow
 def test_an_alias_is_mended_in_its_own_cell_and_once(tmp_path):
     text = program("lecture_chunked").replace("dhprebn = dbndiff.clone()\n", "dhprebn = dbndiff\n# --- next\n")
     parts = text.split("# --- next\n")

@@ -19,11 +19,13 @@ def test_the_right_script_gives_no_alarm(check_text):
     assert report.loss == pytest.approx(3.5, abs=0.7)
 
 
+@pytest.mark.slow
 def test_the_right_notebook_gives_no_alarm(tmp_path):
     (tmp_path / "a.ipynb").write_text(lecture.notebook())
     assert check(tmp_path / "a.ipynb").right
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", lecture.MISTAKES)
 def test_a_mistake_is_named_in_the_script(name, check_text):
@@ -38,6 +40,7 @@ def test_a_mistake_is_named_in_the_script(name, check_text):
         assert wrong.strip().split("\n")[0] in text.split("\n")[found[0][2] - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(15)
 @pytest.mark.parametrize("name", [n for n, row in lecture.MISTAKES.items() if row[3] != "in-place"])
 def test_the_edit_makes_the_notebook_right(name, tmp_path):

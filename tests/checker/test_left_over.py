@@ -108,6 +108,7 @@ def said(report) -> list[str]:
     return [str(d.left_over) for row in report.blamed for d in row.diagnosis if d.left_over]
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(12)
 @pytest.mark.parametrize("name", PLANTED)
 def test_what_is_left_over_is_said_and_holds(name, check_text):
@@ -119,6 +120,7 @@ def test_what_is_left_over_is_said_and_holds(name, check_text):
     assert [holds(sentence, text, row) for sentence in said(report)] == len(said(report)) * [True]
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", IN_THE_USERS_NAMES)
 def test_it_is_said_in_the_names_of_classes_functions_and_loops(name, check_text):
@@ -131,6 +133,7 @@ def test_it_is_said_in_the_names_of_classes_functions_and_loops(name, check_text
         assert mends(sentence, case.source, row, check_text) if told is None else told
 
 
+@pytest.mark.slow
 def test_it_is_shown_below_what_is_wrong_but_not_with_the_first_hint(check_text):
     report = check_text(planted("fused, no mean"))
     assert f"    left over: {PLANTED['fused, no mean'][2]}" in str(report).split("\n")
@@ -141,6 +144,7 @@ def test_it_is_shown_below_what_is_wrong_but_not_with_the_first_hint(check_text)
 WHAT_IS_TOO_MUCH = "bngain * bnvar_inv * dhpreact.sum(0) / 32"
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "difference",
@@ -160,16 +164,19 @@ def test_a_formula_that_is_not_what_is_left_over_or_explains_nothing_is_not_said
     assert said(check_text(planted("fused, no mean"))) == [f"{MEAN} is missing."]
 
 
+@pytest.mark.slow
 def test_a_formula_that_does_is_said_whatever_it_is(check_text, monkeypatch):
     monkeypatch.setattr(Prover, "prove", lambda *_: Proof("different", WHAT_IS_TOO_MUCH))
     assert said(check_text(planted("fused, no mean"))) == [f"too much by {WHAT_IS_TOO_MUCH}: {MEAN} is missing."]
 
 
+@pytest.mark.slow
 def test_a_long_formula_is_not_said(check_text, monkeypatch):
     monkeypatch.setattr(residual, "LONGEST", 20)
     assert said(check_text(planted("fused, no mean"))) == [f"{MEAN} is missing."]
 
 
+@pytest.mark.slow
 def test_an_error_of_the_algebra_says_nothing(check_text, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError

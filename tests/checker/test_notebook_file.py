@@ -97,6 +97,7 @@ def test_every_pass_is_checked(checked):
     assert {(row.name, row.place.cell) for row in report.blamed} == {("logits", 5), ("hprebn", 6)}
 
 
+@pytest.mark.slow
 def test_cells_run_in_another_order_are_mentioned(checked):
     report = checked(SETUP, PARAMETERS, FORWARD, CHUNKED, counts=(1, 2, 9, 4))
     assert report.right

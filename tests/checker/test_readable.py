@@ -111,6 +111,7 @@ def test_the_line_of_a_temporary_is_named(wrong, kind, fix, check_text):
     assert check_text(mended(text, report.repairs)).right
 
 
+@pytest.mark.slow
 def test_two_edits_of_one_line_keep_its_spelling(check_text):
     last = PROGRAM.splitlines()[-1]
     right = "dx = scaled*(dxhat - dxhat.mean(0) - xhat*(dxhat * xhat).mean(0))  # as in the paper"

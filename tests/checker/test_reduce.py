@@ -56,6 +56,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(8)
 @pytest.mark.parametrize(("right", "wrong", "kind"), MISTAKES)
 def test_a_large_line_is_explained_with_little_work(right, wrong, kind, check_text, monkeypatch):

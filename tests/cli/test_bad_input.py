@@ -16,6 +16,7 @@ def table(cases):
     return pytest.mark.parametrize(("words", "says"), cases.items(), ids=[words or "nothing" for words in cases])
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(9)
 @by_name([*TEXTS, TOO_FEW])
 def test_a_text_that_cannot_be_trained_on(handgrad, tmp_path, text):
@@ -56,6 +57,7 @@ def test_a_run_folder_that_is_not_what_it_was(handgrad, work, damage):
 NEEDS_THE_TEXT = {"sample": ("sample", "run", "--new-only"), "evaluate": OF["evaluate"], "resume": OF["resume"]}
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("words", NEEDS_THE_TEXT.values(), ids=list(NEEDS_THE_TEXT))
 def test_the_training_text_has_changed_or_moved(handgrad, work, words):
@@ -72,6 +74,7 @@ def test_the_training_text_has_changed_or_moved(handgrad, work, words):
     refused(handgrad, *given, "names.txt", *rest, folder=work, says=changed)
 
 
+@pytest.mark.slow
 def test_a_place_for_the_run_that_is_taken(handgrad, work):
     says = ("something here already", "--out", "handgrad train --resume")
     for out in ("run", "names.txt"):
@@ -85,6 +88,7 @@ def test_a_place_for_the_run_that_cannot_be(handgrad, work, out):
     )
 
 
+@pytest.mark.slow
 def test_mistakes_from_a_cold_start(work):
     """The cases above run in forked processes; these four show that a user's own process does the same."""
     put(work, TOO_FEW)

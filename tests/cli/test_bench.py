@@ -48,6 +48,7 @@ def measured(tmp_path_factory):
     return folder, json.loads(ended.out)
 
 
+@pytest.mark.slow
 def test_the_figures_of_each_rival(measured):
     _, result = measured
     assert result["method"]["rounds"] == 3
@@ -92,6 +93,7 @@ def test_earlier_figures_are_shown_again(measured, handgrad, tmp_path):
     assert json.loads(again.out) == result
 
 
+@pytest.mark.slow
 def test_without_pytorch_and_jax(tmp_path):
     ended = bench("bench", "--rounds", "1", folder=tmp_path)
     assert (ended.code, ended.err) == (0, "")
@@ -101,6 +103,7 @@ def test_without_pytorch_and_jax(tmp_path):
     assert "times as fast" not in ended.out
 
 
+@pytest.mark.slow
 def test_a_rival_that_computes_something_else_gets_no_time(tmp_path):
     wrong = 'from handgrad.bench.rivals import RIVALS; RIVALS["PyTorch autograd"] = lambda p: lambda n: p.parameters'
     ended = bench(*SMALL, folder=tmp_path, prelude=wrong)
@@ -131,11 +134,13 @@ def test_ctrl_c_shows_the_rounds_before(tmp_path, words):
     assert json.loads(ended.out)["shapes"][0]["rounds"] == 2 if words else "JAX jit + scan" in ended.out
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_the_first_round(tmp_path):
     ended = bench(*SMALL, folder=tmp_path, prelude=STOPPING.format(call=1))
     assert ended == Ended(130, "", "handgrad: stopped. Nothing was measured yet.\n")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_says_how_long_and_shows_what_goes_on(tmp_path):
     first, *rest = program(*SMALL)
     environment = {**ENVIRONMENT, "TERM": "xterm"}

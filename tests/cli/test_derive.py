@@ -67,6 +67,7 @@ def test_each_line_quotes_the_line_it_undoes(derive):
     assert derive(MINE).out == QUOTED
 
 
+@pytest.mark.slow
 def test_a_part(derive):
     assert derive(MINE, "--in", "a", "--out", "h", "--no-quotes").out == "da = (1 - h**2) * dh\n"
     assert derive(MINE, "--from", 5, "--to", 6, "--no-quotes").out == LINES.split("\n", 1)[1]
@@ -126,6 +127,7 @@ def test_json_field_for_field(derive):
     assert json.loads(derive(MINE, "--of", "h", "--json").out)["upstream"] == "dh"
 
 
+@pytest.mark.slow
 def test_write_adds_the_lines_and_keeps_a_backup(derive, handgrad, tmp_path):
     ended = derive(MINE, "--write")
     assert ended.code == 0
@@ -218,6 +220,7 @@ def test_bad_words_are_refused_on_one_line(handgrad, tmp_path, words):
     refused(handgrad, "derive", *words.split(), folder=tmp_path, says=BAD_WORDS[words])
 
 
+@pytest.mark.slow
 def test_a_program_that_raises_or_has_no_end(derive):
     assert_refused(derive(MINE.replace("a = x @", "a = y @")), "mine.py, line 5", "NameError", "program itself")
     assert_refused(derive("while True:\n    pass\n" + MINE, "--timeout", 2), "line 1", "--timeout")

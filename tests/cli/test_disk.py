@@ -39,6 +39,7 @@ def locked(work):
     folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder(work, locked):
     says = ("cannot be written", "got Permission denied", "Choose a folder you may write to")
     new = ("train", "names.txt", "--out", locked / "run", *SMALL)
@@ -46,12 +47,14 @@ def test_a_read_only_folder(work, locked):
     refused(cold, "train", "--resume", locked, "--json", folder=work, says=(f"{locked}: ", *says), preexec_fn=bind)
 
 
+@pytest.mark.slow
 def test_a_folder_no_one_may_enter(work, locked):
     locked.chmod(0o000)
     for words in (("train", "names.txt", "--out", "locked/run", *SMALL), ("sample", "locked")):
         assert_refused(cold(*words, folder=work, preexec_fn=bind), "locked", "Permission denied")
 
 
+@pytest.mark.slow
 def test_a_read_only_run_can_be_sampled_from(work, locked):
     ended = cold("sample", locked, "-n", "2", "--new-only", folder=work, preexec_fn=bind)
     assert (ended.code, ended.out.count("\n"), ended.err) == (0, 2, "")
@@ -63,6 +66,7 @@ def at_most(size: int):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.slow
 def test_a_disk_full_at_the_start(work):
     says = ("new/run", "got File too large", *FULL)
     refused(cold, "train", "names.txt", "--out", "new/run", folder=work, says=says, preexec_fn=at_most(100))
@@ -86,6 +90,7 @@ def test_a_disk_full_at_a_later_checkpoint(handgrad, work):
     assert library.load(folder).steps == 400
 
 
+@pytest.mark.slow
 def test_a_disk_of_a_hundred_kilobytes(work):
     """A real one: the parameters fit, the picture of the loss curve does not."""
     (work / "disk").mkdir()

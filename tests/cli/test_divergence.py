@@ -14,6 +14,7 @@ from .command import SMALL, assert_refused
 SAYS = ("no longer a finite number", "is likely too high", "try --lr")
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("every", ["10s", "1"])
 def test_it_stops_at_once(handgrad, work, every):
@@ -23,6 +24,7 @@ def test_it_stops_at_once(handgrad, work, every):
     assert handgrad("train", "names.txt", "--out", "wild", *SMALL, folder=work).code == 0
 
 
+@pytest.mark.slow
 def test_the_last_good_checkpoint_stays(handgrad, work):
     """A run of 20 good steps goes on with a rate that no run survives."""
     tensors = load_file(work / "run" / "state.safetensors")
@@ -39,6 +41,7 @@ def test_the_last_good_checkpoint_stays(handgrad, work):
     assert np.isfinite([*model.buffers.values()]).all()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_huge_but_finite_is_shown(handgrad, work):
     ended = handgrad("train", "names.txt", "--out", "wild", *SMALL, "--optimizer", "sgd", "--lr", "1e6", folder=work)
     assert (ended.code, ended.err.count("\n")) == (0, 1)

@@ -13,6 +13,7 @@ def measure(handgrad, folder, *words: str) -> dict:
     return json.loads(ended.out)
 
 
+@pytest.mark.slow
 def test_the_splits_are_those_of_training(handgrad, trained, work):
     content = measure(handgrad, work)
     shown = handgrad("evaluate", "run", folder=work).out
@@ -25,6 +26,7 @@ def test_the_splits_are_those_of_training(handgrad, trained, work):
     assert content["perplexity"] == {split: math.exp(loss) for split, loss in content["loss"].items()}
 
 
+@pytest.mark.slow
 def test_a_text_is_as_likely_as_its_lines_together(handgrad, work):
     lines = ["emma", "ava", "zz", "a"]
     (work / "more.txt").write_text("\n".join(lines))
@@ -44,6 +46,7 @@ def test_a_line_and_a_file_of_that_line(handgrad, work):
     assert "train" not in shown
 
 
+@pytest.mark.slow
 def test_a_line_letter_by_letter(handgrad, work):
     content = measure(handgrad, work, "--line", "ava", "--line", "")
     letters = content["letters"]["ava"]
@@ -61,6 +64,7 @@ def test_a_line_letter_by_letter(handgrad, work):
     assert "end" in rows[1]
 
 
+@pytest.mark.slow
 def test_likelihoods_of_all_short_lines_leave_room_for_the_long_ones(handgrad, work):
     letters = json.loads((work / "run" / "config.json").read_text())["vocabulary"]
     lines = ["", *letters, *(a + b for a in letters for b in letters[:3])]

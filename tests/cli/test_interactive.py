@@ -51,6 +51,7 @@ def test_keys_change_what_is_typed():
     assert pressed(session, "x", "b").remark == ""
 
 
+@pytest.mark.slow
 def test_tab_takes_the_likeliest_letter_until_the_line_ends():
     session = Session(MODEL, SampleConfig(seed=7))
     (likeliest,) = handgrad.sample(MODEL, 1, temperature=0, max_length=9)
@@ -59,6 +60,7 @@ def test_tab_takes_the_likeliest_letter_until_the_line_ends():
     assert len(typed.text) == 9 or typed.remark == "Here the line most likely ends."
 
 
+@pytest.mark.slow
 def test_the_screen_shows_what_sample_draws():
     config = SampleConfig(seed=7, top_k=3)
     session = Session(MODEL, config)
@@ -75,6 +77,7 @@ def test_the_screen_shows_what_sample_draws():
         assert line[:9] in row
 
 
+@pytest.mark.slow
 @unhurried(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from(KEYS), max_size=12), st.integers(1, 90), st.integers(1, 30))
 def test_any_keys_in_any_window(keys, width, height):
@@ -139,6 +142,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
 
 
+@pytest.mark.slow
 def test_a_session(work, handgrad):
     with terminal(work, "run", "--seed", 5, "--max-length", 12) as child:
         assert len(child.see("Esc leave").splitlines()) == 24
@@ -162,6 +166,7 @@ def test_a_session(work, handgrad):
     assert child.exitstatus == 0
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("way", ["\x04", "\x03", signal.SIGTERM], ids=["Ctrl-D", "Ctrl-C", "told to end"])
 def test_ways_to_leave(work, way):
@@ -175,6 +180,7 @@ def test_ways_to_leave(work, way):
     assert child.exitstatus == (143 if isinstance(way, int) else 0)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_is_refused(work):
     ended = cold("sample", "run", "--interactive", folder=work)
     assert_refused(ended, "needs a terminal", "Leave it out", "--prefix")

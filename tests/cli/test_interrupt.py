@@ -71,6 +71,7 @@ def goes_on_to_its_end(handgrad, work: Path, run: str, steps: int = STEPS) -> No
     assert not list((work / run).glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("press", [once, till_it_ends], ids=lambda press: press.__name__)
 def test_ctrl_c_while_it_trains(handgrad, training, work, press: Callable[[subprocess.Popen], None]):

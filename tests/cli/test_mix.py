@@ -14,6 +14,7 @@ from handgrad.data import resolve_corpus
 
 from .command import ENVIRONMENT, command, listing, refused
 
+pytestmark = pytest.mark.slow
 MIX = ("mix", "run", "counted", "--out", "mixture")
 
 
@@ -149,7 +150,6 @@ def test_a_damaged_mixture(handgrad, mixture, command_):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are Unix's")
 def test_killed_at_any_moment_there_is_a_mixture_or_none(mixed):
     """Every file is there before `config.json`, which makes a folder a run folder."""

@@ -13,6 +13,7 @@ from .command import refused
 SHORT = ("--steps", "6", "--batch-size", "4")
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_a_family_is_trained_shown_and_used(handgrad, work, name):
@@ -30,6 +31,7 @@ def test_a_family_is_trained_shown_and_used(handgrad, work, name):
     assert again.out[again.out.index("loss ") :] == ended.out[ended.out.index("loss ") :]
 
 
+@pytest.mark.slow
 def test_what_is_counted_shows_no_steps(handgrad, work):
     ended = handgrad("train", "names.txt", "--model", "ngram", "--out", "counted", folder=work)
     assert ended.code == 0, ended.err

@@ -25,6 +25,7 @@ def planned(handgrad, names, tmp_path_factory):
     return folder, handgrad("train", "names.txt", "--out", "run", *FEW, folder=folder)
 
 
+@pytest.mark.slow
 def test_what_it_shows(planned):
     folder, ended = planned
     assert ended.code == 0, ended.err
@@ -56,6 +57,7 @@ def test_for_a_program(handgrad, planned):
     assert further["steps"] == 8 * 42
 
 
+@pytest.mark.slow
 def test_a_run_that_was_made_is_used_like_any_other(handgrad, planned):
     folder, _ = planned
     assert handgrad("sample", "run", "-n", "3", "--seed", "1", folder=folder).out.count("\n") == 3
@@ -74,6 +76,7 @@ def test_what_tensorboard_shows(handgrad, planned):
     assert (folder / "board" / "samples.txt").read_bytes().split()[0] in samples.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_is_piped_in_is_trained_on_and_kept_beside_the_run(handgrad, names, tmp_path):
     ended = subprocess.run(
         command("train", "-", *FEW, "--json"), cwd=tmp_path, env=ENVIRONMENT, input=names, capture_output=True
@@ -116,6 +119,7 @@ def test_in_a_time_it_trains_as_long_as_pays(handgrad, planned):
     assert library.load(folder / "timed" / "gru").steps <= plan.main.steps
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("lines", ["ab\n" * 40, "a\nb\n" * 30, "\n".join(chr(0x4E00 + k) * 2 for k in range(900))])
 def test_odd_texts_are_learnt(handgrad, tmp_path, lines):

@@ -19,6 +19,7 @@ from .test_interrupt import listen
 RUNS = (*SMALL, "--runs", "3", "--seed", "4")
 
 
+@pytest.mark.slow
 def test_what_it_shows(handgrad, work):
     ended = handgrad("train", "names.txt", "--out", "three", *RUNS, folder=work)
     assert ended.code == 0, ended.err

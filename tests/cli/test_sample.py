@@ -17,6 +17,7 @@ def draw(handgrad, folder, *words: object) -> list[str]:
     return ended.out.splitlines()
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_lines(handgrad, work):
     first, again, other = (draw(handgrad, work, "-n", 9, "--seed", seed) for seed in (3, 3, 4))
     assert first == again
@@ -24,6 +25,7 @@ def test_the_same_seed_draws_the_same_lines(handgrad, work):
     assert len(first) == len(other) == 9
 
 
+@pytest.mark.slow
 def test_without_a_seed_each_call_draws_others(handgrad, work):
     assert draw(handgrad, work) != draw(handgrad, work)
 
@@ -43,6 +45,7 @@ def test_prefix_and_length(handgrad, work):
     assert max(map(len, lines)) == 6
 
 
+@pytest.mark.slow
 def test_unique_keeps_the_first_of_each(handgrad, work):
     wishes = ("--max-length", 1, "--seed", 1)
     lines = draw(handgrad, work, "-n", 300, *wishes)
@@ -50,6 +53,7 @@ def test_unique_keeps_the_first_of_each(handgrad, work):
     assert draw(handgrad, work, "-n", 5, *wishes, "--unique") == list(dict.fromkeys(lines))[:5]
 
 
+@pytest.mark.slow
 def test_new_only_leaves_out_the_training_text(handgrad, learnt):
     folder, _ = learnt
     wishes = ("-n", 200, "--max-length", 3, "--seed", 1)
@@ -77,12 +81,14 @@ def test_temperature(handgrad, work):
     assert min(letters.values()) > sum(letters.values()) / len(letters) / 2
 
 
+@pytest.mark.slow
 def test_the_likeliest_line(handgrad, work):
     assert len(set(draw(handgrad, work, "-n", 5, "--temperature", 0))) == 1
     first = Counter(line[0] for line in draw(handgrad, work, "-n", 300, "--top-k", 2))
     assert len(first) == 2
 
 
+@pytest.mark.slow
 def test_likelihoods_stand_in_a_column_and_are_those_of_evaluate(handgrad, work):
     wishes = ("-n", 6, "--seed", 2, "--temperature", 1.5)
     lines, shown = draw(handgrad, work, *wishes), draw(handgrad, work, *wishes, "--with-likelihood")
@@ -99,6 +105,7 @@ def test_likelihoods_stand_in_a_column_and_are_those_of_evaluate(handgrad, work)
     assert content["nats_a_character"][0] == content["log_likelihood"][0] / (len(lines[0]) + 1)
 
 
+@pytest.mark.slow
 def test_wide_letters_take_two_columns(handgrad, tmp_path):
     from rich.cells import cell_len
 
@@ -109,6 +116,7 @@ def test_wide_letters_take_two_columns(handgrad, tmp_path):
     assert len({len(row) for row in shown}) > 1
 
 
+@pytest.mark.slow
 def test_the_newest_run_where_none_is_named(handgrad, work):
     (work / "runs").mkdir()
     (work / "run").rename(work / "runs" / "one")
@@ -118,6 +126,7 @@ def test_the_newest_run_where_none_is_named(handgrad, work):
         assert unnamed.err == "the newest run: runs/one\n"
 
 
+@pytest.mark.slow
 def test_a_reader_who_has_had_enough(work):
     words = command("sample", "run", "-n", 20_000)
     sample = subprocess.Popen(words, cwd=work, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -129,6 +138,7 @@ def test_a_reader_who_has_had_enough(work):
     assert first.strip()
 
 
+@pytest.mark.slow
 def test_lines_go_to_a_terminal_with_the_seed_that_draws_them_again(handgrad, work):
     pexpect = pytest.importorskip("pexpect")
     script, *words = command("sample", "run", "-n", "2")

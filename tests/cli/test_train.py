@@ -48,6 +48,7 @@ def test_progress_without_a_terminal_is_plain_lines_on_stderr(trained):
     assert re.fullmatch(r"step 20 of 20: loss \d\.\d{4}, validation \d\.\d{4}, [\d,]+ steps/s\n", trained[1].err)
 
 
+@pytest.mark.slow
 def test_what_it_says_to_try_next_works(handgrad, trained):
     folder, ended = trained
     commands = re.findall(r"^(?:next)? +handgrad (.*)$", ended.out, re.MULTILINE)
@@ -69,6 +70,7 @@ def test_for_a_program(handgrad, trained, work):
 OF_OTHER_MODELS = {"n_layer", "n_head", "dropout", "tied"}
 
 
+@pytest.mark.slow
 def test_every_setting_reaches_the_run(handgrad, work):
     flags = {
         "model": "mlp", "steps": 7, "batch_size": 5, "block_size": 2, "n_embd": 3, "n_hidden": 6, "optimizer": "sgd",
@@ -85,6 +87,7 @@ def test_every_setting_reaches_the_run(handgrad, work):
     assert [(row["step"], row["lr"]) for row in rows] == [(str(k), "0.25" if k <= 4 else "0.025") for k in range(1, 8)]
 
 
+@pytest.mark.slow
 def test_the_lectures_preset_and_a_flag_beside_it(handgrad, work):
     words = ("--preset", "lecture", "--steps", "2", "--out", "lecture", "--json")
     assert handgrad("train", "names.txt", *words, folder=work).code == 0
@@ -92,6 +95,7 @@ def test_the_lectures_preset_and_a_flag_beside_it(handgrad, work):
     assert settings == {**asdict(PRESETS["lecture"]), "steps": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "says"), [("", "From step 49 on"), ("--batch-size 5", "From step 10 on"), ("--steps 48", "")]
 )
@@ -107,6 +111,7 @@ def test_microgpts_preset_says_where_its_losses_leave_those_of_the_script(handgr
     assert settings["text"]["shuffle_seed"] == 42
 
 
+@pytest.mark.slow
 def test_without_out_the_folder_is_named_after_the_text_and_the_time(handgrad, work):
     runs = [json.loads(handgrad("train", "names.txt", *SMALL, "--json", folder=work).out)["run"] for _ in range(2)]
     assert all(re.fullmatch(r"runs/names-\d{4}-\d\d-\d\d-\d{6}(-\d+)?", run) for run in runs)
@@ -114,6 +119,7 @@ def test_without_out_the_folder_is_named_after_the_text_and_the_time(handgrad, w
     assert all((work / run / "model.safetensors").exists() for run in runs)
 
 
+@pytest.mark.slow
 def test_a_finished_run_resumed_says_the_same_again(handgrad, trained, work):
     ended = handgrad("train", "--resume", "run", folder=work)
     assert (ended.code, ended.err) == (0, "")
@@ -140,6 +146,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(8)
 @pytest.mark.parametrize(("content", "lines", "prefix"), TEXTS.values(), ids=list(TEXTS))
 def test_text_as_people_have_it(handgrad, tmp_path, content, lines, prefix):

@@ -115,6 +115,7 @@ def test_no_such_page(server, path):
     assert str(path) in caught.value.next_step
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer(server, path, monkeypatch):
     monkeypatch.setattr(catalogue, "TIMEOUT_S", 0.1)
     server.delay = 0.5

@@ -65,6 +65,14 @@ def test_batches_are_everything_in_order(some_words, size, block_size):
     assert np.array_equal(np.concatenate(targets), dataset.targets(positions))
 
 
+@given(words, st.integers(1, 40))
+def test_pieces_are_all_lines_in_order(some_words, n_tokens):
+    dataset = Dataset(corpus_from_lines(some_words).tokens)
+    pieces = list(dataset.pieces(n_tokens))
+    assert all(len(piece) <= n_tokens or piece.n_lines == 1 for piece in pieces)
+    assert np.array_equal(np.concatenate([piece.tokens for piece in pieces]), dataset.tokens)
+
+
 @pytest.mark.parametrize("tokens", [[], [1, 0, 2], [[1, 0]]], ids=str)
 def test_tokens_that_are_no_dataset_are_refused(tokens):
     with pytest.raises(CorpusError, match="a flat array that ends in 0"):

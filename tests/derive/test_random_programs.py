@@ -55,6 +55,7 @@ def in_shortest_form(lines: str) -> None:
     assert nothing_against(found, derived), (found.failure, found.changed, found.missing, found.wrong, derived.source)
 
 
+@pytest.mark.slow
 @settings(PATIENT, max_examples=40)
 @given(programs())
 def test_random_programs_line_by_line(lines):

@@ -212,6 +212,7 @@ def test_sizes_that_the_source_fixes_are_named():
     assert not checked("y = x.view(32, 30) @ W", "dW = x.view(32, 30).T @ dy * 2", before, "dy").right
 
 
+@pytest.mark.slow
 def test_heads_get_a_number_of_their_own():
     n, t, nh, hd = 2, 6, 4, 6
     forward = "y = (x @ W).view(n, t, nh, hd).transpose(1, 2)"

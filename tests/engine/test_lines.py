@@ -29,8 +29,8 @@ def reference(start):
     """Loss and gradients in float64."""
     tensors = {key: torch.from_numpy(value.astype(np.float64)) for key, value in start.parameters.items()}
     ((X, Y),) = batches_of(start)
-    masks = masks_of_step(start.network, SEED, 0)
-    loss, cache = start.network.forward(tensors, torch.from_numpy(X), torch.from_numpy(Y), masks)
+    X, Y = torch.from_numpy(X), torch.from_numpy(Y)
+    loss, cache = start.network.forward(tensors, X, Y, masks_of_step(start.network, SEED, 0, X, Y))
     gradients = start.network.backward(torch.ones((), dtype=torch.float64), cache)
     return loss.item(), {key: value.numpy() for key, value in gradients.items()}
 

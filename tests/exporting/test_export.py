@@ -91,6 +91,7 @@ def test_all_probabilities_are_the_same_and_behind_the_end_too(mixture, tmp_path
         np.testing.assert_allclose(np.exp(theirs).sum(2), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_file_runs_without_handgrad(mixture, tmp_path):
     handgrad.export(mixture, "torch", tmp_path / "names.py")
     barred = "import sys; sys.modules['handgrad'] = None; sys.argv[1:] = ['7', 'ob']; import runpy; "

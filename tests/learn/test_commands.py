@@ -79,6 +79,7 @@ def test_mistakes_of_typing(handgrad):
     assert "exercises have this in their names" in handgrad("run", "softmax", code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("solved")
 def test_sixty_columns_are_enough(handgrad):
     for line in handgrad("run", "01_output", columns=60).splitlines():

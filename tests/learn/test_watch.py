@@ -55,6 +55,7 @@ def answer(path: Path, **lines: str) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_a_session(tmp_path, course):
     with terminal(tmp_path) as child:
         child.see(r"Set up the course, 49 exercises, in .*\? \[y/n\]", settled=False)
@@ -156,6 +157,7 @@ def test_bad_moments(tmp_path, chain):
     assert chain.read_text() == right
 
 
+@pytest.mark.slow
 def test_a_folder_that_vanishes(tmp_path, workspace):
     with terminal(tmp_path) as child:
         child.see("Write dy")

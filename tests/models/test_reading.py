@@ -54,6 +54,7 @@ def by_reading(model: Model, line: list[int]) -> torch.Tensor:
     return torch.stack(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(7)
 @EACH
 def test_log_probabilities_are_those_of_the_line_read_alone(name):
@@ -150,6 +151,7 @@ def test_samples_are_those_of_the_distribution(name):
         assert abs(counts.get(first + second, 0) - n * likelihood) <= 5 * deviation + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAMILIES, "mix"])
 def test_letters_are_drawn_from_the_likeliest(name):
     model = counted(WORDS) if name == "ngram" else mixed() if name == "mix" else model_of(name)

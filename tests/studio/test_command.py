@@ -43,6 +43,7 @@ def test_without_its_packages_it_says_what_to_install(tmp_path, monkeypatch, cap
     assert "pip install 'handgrad[studio]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_though_a_program_hangs(tmp_path):
     from .conftest import serving
 

@@ -15,6 +15,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "said"), BAD.values(), ids=BAD)
 def test_a_bad_program_becomes_a_sentence(tmp_path, line, said):
     file = tmp_path / "bad.py"

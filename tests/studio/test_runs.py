@@ -178,7 +178,7 @@ def test_layers_are_what_pytorch_makes_of_the_same_minibatch(mlp, tmp_path):
     one = watched(mlp, tmp_path).checkpoints[0]
     found = {layer["title"]: layer for layer in layers(one)["layers"]}
     settings = folders.read_settings(one.folder)
-    ((X, Y),) = batches_of(settings, splits_of(settings.text).train, range(1))
+    ((X, Y, *_),) = batches_of(settings, splits_of(settings.text).train, range(1))
     p = {name: torch.tensor(value) for name, value in folders.initial_state(settings).parameters.items()}
     hprebn = p["C"][X].flatten(1) @ p["W1"] + p["b1"]
     var, mean = torch.var_mean(hprebn, 0, keepdim=True)
@@ -289,6 +289,7 @@ def test_curves_of_several_runs_are_answered_together(mlp, tmp_path):
         assert asked(view, {"what": "samples", "run": "0", "checkpoint": "state-9"})["without"]
 
 
+@pytest.mark.slow
 def test_the_seeds_of_a_run_are_runs_of_their_own(tmp_path):
     run = train(tmp_path, "mlp", runs=2)
     with seen(run) as view:

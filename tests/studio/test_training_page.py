@@ -63,6 +63,7 @@ def steps_of(page) -> int:
     return int(re.sub(r"\D", "", re.search(r"step ([\d,]+)", page.inner_text(".facts-status"))[1]))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_looked_at(run, page):
     with serving(run) as studio:
         page.goto(studio.address)
@@ -84,6 +85,7 @@ def test_a_finished_run_is_looked_at(run, page):
         assert page.problems == []
 
 
+@pytest.mark.slow
 def test_what_comes_next_is_typed_tempered_and_drawn(run, page):
     with serving(run) as studio:
         page.goto(studio.address)
@@ -127,6 +129,7 @@ def test_a_stretch_of_a_curve_is_looked_at_closer(run, page):
         assert page.problems == []
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_while_it_goes_on_and_when_it_is_deleted(text, run, tmp_path, page):
     live = tmp_path / "live"
     with training(text, live) as process, serving(live, str(run)) as studio:
@@ -178,6 +181,7 @@ def test_a_counted_model_says_what_it_does_not_have(text, tmp_path, page):
         assert page.problems == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_quiet_while_questions_wait(run, page):
     command = [sys.executable, "-m", "handgrad", "studio", str(run), "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -34,6 +34,7 @@ def test_without_a_gpu_it_is_refused_before_anything_is_written(some_names, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "torch"])
 def test_on_the_processor_the_device_may_be_said(some_names, tmp_path, engine):
     said = handgrad.train(some_names, **SMALL, engine=engine, device="cpu", out=tmp_path / "said")
@@ -50,6 +51,7 @@ def begun_on_a_gpu(folder, some_names):
     (folder / "config.json").write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_on_another_device_when_told_to(some_names, tmp_path, capsys):
     folder = tmp_path / "run"
     begun_on_a_gpu(folder, some_names)
@@ -99,9 +101,9 @@ def test_steps_on_a_gpu_stay_there():
     devices = set()
     forward = mlp.forward
 
-    def seen(parameters, Xb, Yb):
+    def seen(parameters, Xb, Yb, share):
         devices.update(tensor.device.type for tensor in (*parameters.values(), Xb, Yb))
-        return forward(parameters, Xb, Yb)
+        return forward(parameters, Xb, Yb, share)
 
     draw = np.random.default_rng(1)
     network = TrainConfig(**SMALL).sizes(27)

@@ -73,6 +73,7 @@ def test_steps_by_hand_equal_those_of_autograd_and_torchs_optimisers(some_names,
         assert np.abs(mine - reference).max() <= 2e-2 * np.abs(reference - before).max(), key
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(9)
 @EACH
 def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_path, name):
@@ -100,6 +101,7 @@ def test_a_run_of_each_family_is_saved_gone_on_with_and_used(some_names, tmp_pat
     assert set(handgrad.evaluate(loaded)) == {"train", "val", "test"}
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_a_compiled_run_is_saved_gone_on_with_and_ends_as_that_of_torch(some_names, tmp_path, name):
@@ -144,6 +146,7 @@ def test_each_family_learns(some_names, tmp_path, name):
     assert handgrad.evaluate(model)["train"] < np.log(model.config.vocab_size)
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
     """As run folders were before there was more than one."""
     config = tiny("mlp", engine="auto", split="lines", keep="last")
@@ -154,6 +157,7 @@ def test_a_folder_without_a_family_is_that_of_an_mlp(some_names, tmp_path):
     assert handgrad.train(resume=tmp_path / "run").parameters["W1"].tobytes() == model.parameters["W1"].tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["mlp", "gru"])
 def test_a_folder_that_does_not_say_how_examples_are_drawn_goes_on_as_it_began(some_names, tmp_path, name):

@@ -85,6 +85,7 @@ def test_the_picture_is_a_png_with_a_curve_from_side_to_side(steps):
     assert blue.any(0).sum() > 700
 
 
+@pytest.mark.slow
 def test_one_step_has_a_picture_too():
     assert len(np.unique(picture(1).reshape(-1, 3), axis=0)) > 1
 

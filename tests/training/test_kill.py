@@ -110,6 +110,7 @@ def test_killed_again_and_again_at_any_moment(server, uninterrupted, tmp_path):
     assert_same(files(tmp_path / str(run)), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(len(TINY))
 @pytest.mark.parametrize("name", ["gru", *THE_OTHERS])
 @ON_UNIX

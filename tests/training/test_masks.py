@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from handgrad.models.dropping import shared_by_beginnings
 from handgrad.models.registry import family
 from handgrad.training.masks import dropout_mask, masks_of_step
 
@@ -21,8 +20,9 @@ def test_the_share_that_is_dropped(share):
 
 def test_nothing_is_dropped_where_nothing_is_to_be():
     assert (dropout_mask(0.0, (1, 1), "h", (50, 50)) == 1).all()
-    assert masks_of_step(family("gru")(27), seed=1, step=1) is None
-    assert masks_of_step(family("mlp")(27), seed=1, step=1) is None
+    X = Y = torch.zeros(2, 3, dtype=torch.int64)
+    assert masks_of_step(family("gru")(27), 1, 1, X, Y) is None
+    assert masks_of_step(family("mlp")(27), 1, 1, X, Y) is None
 
 
 def test_neighbours_are_dropped_independently():
@@ -33,7 +33,8 @@ def test_neighbours_are_dropped_independently():
 
 def test_seed_step_and_name_decide_the_mask():
     def bits(seed, step, name):
-        mask = masks_of_step(family("gru")(27, dropout=0.5), seed, step)
+        X = Y = torch.zeros(4, 5, dtype=torch.int64)
+        mask = masks_of_step(family("gru")(27, dropout=0.5), seed, step, X, Y)
         return mask(name, torch.zeros(20, 30, dtype=torch.float64))
 
     assert bits(1, 2, "h").dtype == torch.float64
@@ -44,16 +45,27 @@ def test_seed_step_and_name_decide_the_mask():
             assert 0.4 < (mask == other).double().mean() < 0.6
 
 
+LINES = [[0, 1, 2, 1], [0, 2], [0, 1, 2], [0, 1, 1], [0, 2, 1, 3]]
+X = torch.tensor([line + [0] * (5 - len(line)) for line in LINES])
+Y = torch.tensor([[1] * len(line) + [-1] * (5 - len(line)) for line in LINES])
+
+
+@pytest.mark.parametrize(("name", "rows_of"), [("gru", lambda Y: int((Y >= 0).sum())), ("transformer", torch.numel)])
+def test_shares_of_a_minibatch_have_the_masks_of_the_whole(name, rows_of):
+    network = family(name)(27, dropout=0.5)
+    parts = [slice(0, 2), slice(2, 3), slice(3, 5)]
+    whole, *masks = (masks_of_step(network, 1, 2, X, Y, lines) for lines in (slice(None), *parts))
+    of_parts = [mask("h", torch.zeros(rows_of(Y[lines]), 40)) for mask, lines in zip(masks, parts, strict=True)]
+    assert torch.equal(torch.cat(of_parts), whole("h", torch.zeros(rows_of(Y), 40)))
+
+
 def test_lines_that_begin_alike_share_rows_whatever_pads_them():
-    lines = [[0, 1, 2, 1], [0, 2], [0, 1, 2], [0, 1, 1], [0, 2, 1, 3]]
-    X = torch.tensor([line + [0] * (5 - len(line)) for line in lines])
-    Y = torch.tensor([[1] * len(line) + [-1] * (5 - len(line)) for line in lines])
-    masks = masks_of_step(family("transformer")(27, dropout=0.5), seed=1, step=2)
-    rows = shared_by_beginnings(masks, X, Y)("embedding", torch.zeros(25, 40)).unflatten(0, X.shape)
+    lines = LINES
+    masks = masks_of_step(family("transformer")(27, dropout=0.5), 1, 2, X, Y)
+    rows = masks("embedding", torch.zeros(25, 40)).unflatten(0, X.shape)
     beginnings = [tuple(line[: n + 1]) for line in lines for n in range(len(line))]
     drawn = dropout_mask(0.5, (1, 2), "embedding", (len(beginnings), 40))
     for line, row in zip(lines, rows, strict=True):
         for n in range(len(line)):
             expected = drawn[beginnings.index(tuple(line[: n + 1]))]
             assert np.array_equal(row[n].numpy(), expected)
-    assert shared_by_beginnings(None, X, Y) is None

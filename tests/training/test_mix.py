@@ -170,6 +170,7 @@ def test_a_run_without_weight_is_named_and_left_out(runs, tmp_path):
     assert of_two.outcome.losses == mixed.outcome.losses
 
 
+@pytest.mark.slow
 def test_several_seeds_and_unfinished_runs_give_what_load_gives(some_names, runs, tmp_path):
     several = handgrad.train(some_names, out=tmp_path / "several", runs=2, **{**LSTM, "steps": 40})
     mixed = handgrad.mix([tmp_path / "several", runs / "ngram"], out=tmp_path / "mixture")

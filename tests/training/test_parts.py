@@ -85,6 +85,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_end(some_names, run, tmp_path,
     assert_same(folder, run)
 
 
+@pytest.mark.slow
 def test_stopped_while_it_mixes_nothing_is_lost(some_names, run, tmp_path, monkeypatch):
     def stopped(*_, **__):
         raise KeyboardInterrupt
@@ -97,6 +98,7 @@ def test_stopped_while_it_mixes_nothing_is_lost(some_names, run, tmp_path, monke
     assert_same(tmp_path / "run", run)
 
 
+@pytest.mark.slow
 def test_it_goes_further_for_so_many_steps(some_names, run, tmp_path):
     folder = tmp_path / "run"
     handgrad.train(some_names, out=folder, **SMALL)
@@ -109,6 +111,7 @@ def test_it_goes_further_for_so_many_steps(some_names, run, tmp_path):
     assert read_results(folder).steps == 8 * 65
 
 
+@pytest.mark.slow
 def test_in_a_time_its_steps_follow_from_the_pace(some_names, tmp_path, monkeypatch):
     """The clock is ours: a step takes a hundredth of a second, all else nothing."""
     now = [0.0]
@@ -197,6 +200,7 @@ def test_a_run_folder_that_vanishes_before_a_part_of_it_is_not_made_again(some_n
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -58,6 +58,7 @@ def assert_as_alone(folder: Path, alone: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
 def test_each_run_is_the_one_its_seed_trains_alone(some_names, alone, tmp_path, monkeypatch, threads):
@@ -67,6 +68,7 @@ def test_each_run_is_the_one_its_seed_trains_alone(some_names, alone, tmp_path, 
     assert model.parameters["W1"].tobytes() == handgrad.load(tmp_path / "run").parameters["W1"].tobytes()
 
 
+@pytest.mark.slow
 def test_with_torch_too(some_names, tmp_path, monkeypatch):
     monkeypatch.setenv("HANDGRAD_THREADS", "2")
     config = replace(TINY, engine="torch", steps=15, runs=2)
@@ -92,6 +94,7 @@ def test_they_are_trained_in_so_many_threads(some_names, tmp_path, monkeypatch, 
     assert len(names) == int(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_stopped_by_ctrl_c_all_go_on_to_the_same_end(some_names, alone, tmp_path, monkeypatch, threads):
@@ -122,6 +125,7 @@ def test_stopped_by_ctrl_c_all_go_on_to_the_same_end(some_names, alone, tmp_path
     assert_as_alone(folder, alone)
 
 
+@pytest.mark.slow
 def test_stopped_while_it_measures_nothing_is_lost(some_names, alone, tmp_path, monkeypatch):
     def stopped(*_, **__):
         raise KeyboardInterrupt
@@ -137,6 +141,7 @@ def test_stopped_while_it_measures_nothing_is_lost(some_names, alone, tmp_path, 
     assert_as_alone(folder, alone)
 
 
+@pytest.mark.slow
 def test_finished_runs_resumed_stay_as_they_are(some_names, tmp_path):
     handgrad.train(some_names, TINY, out=tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*") if path.is_file()}
@@ -172,6 +177,7 @@ def test_where_all_diverge_the_first_says_why(some_names, tmp_path, monkeypatch)
     assert not (tmp_path / "run" / "runs.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_stops_all_and_the_others_are_saved(some_names, alone, tmp_path, monkeypatch):
     monkeypatch.setenv("HANDGRAD_THREADS", "3")
     write, folder = checkpoint.write, tmp_path / "run"
@@ -189,6 +195,7 @@ def test_a_folder_that_cannot_be_written_stops_all_and_the_others_are_saved(some
     assert_as_alone(folder, alone)
 
 
+@pytest.mark.slow
 def test_mean_and_spread_are_those_of_the_finished_runs(some_names, tmp_path):
     from handgrad.training.run import read_text, start
     from handgrad.training.runs import finish_all, take_all_steps

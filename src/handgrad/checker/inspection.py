@@ -13,7 +13,8 @@ from torch import Tensor
 
 from handgrad.checker.explain.rows import Rows
 from handgrad.checker.guard import CheckError, guarded, outlived
-from handgrad.checker.judge import unjudged
+from handgrad.checker.judge import begun, unjudged
+from handgrad.checker.judge.begun import Differentiated
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import judged
 from handgrad.checker.place import Place
@@ -258,9 +259,6 @@ def _described(name: str, namespace: dict[str, Any]) -> str | None:
     return f"{name}: a {type(value).__name__}{shape}"
 
 
-Differentiated = dict[str, tuple[str, Tensor]]
-
-
 def _add_region(
     report: Report, trace: Trace, region: Region, before: Differentiated, look: Look | None
 ) -> tuple[Differentiated, list[Unjudged]]:
@@ -270,7 +268,7 @@ def _add_region(
         look(found)
     explained = {(row.gradient, row.chain_place) for row in report.blamed}
     _merge(report, Rows(trace, found, explained))
-    return found.judge.truth.differentiated, list(unjudged.in_region(trace, region, found))
+    return begun.differentiated(found.judge.truth), list(unjudged.in_region(trace, region, found))
 
 
 def _merge(report: Report, one: Rows) -> None:

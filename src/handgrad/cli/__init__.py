@@ -1,12 +1,13 @@
 """The command line: each command is a module here with a `main(words)`."""
 
+import functools
 import importlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -110,7 +111,8 @@ def _one_ctrl_c() -> Iterator[None]:
         nonlocal heard_at
         if time.monotonic() - heard_at >= DEAF_SECONDS:
             heard_at, ctrl_c.pressed = time.monotonic(), True
-            raise KeyboardInterrupt
+            if not ctrl_c.held:
+                raise KeyboardInterrupt
 
     def lost(unraisable: Any) -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):  # of that one `ctrl_c.pressed` knows
@@ -127,9 +129,11 @@ def _one_ctrl_c() -> Iterator[None]:
 
 def _guarded(name: str, words: list[str]) -> int:
     from handgrad.errors import HandgradError
+    from handgrad.preparing import listening
 
     try:
-        code = importlib.import_module(f"handgrad.cli.{name}").main(words)
+        with listening(_prepared()):
+            code = importlib.import_module(f"handgrad.cli.{name}").main(words)
         sys.stdout.flush()
         return code or 0
     except HandgradError as error:
@@ -148,6 +152,19 @@ def _guarded(name: str, words: list[str]) -> int:
         if isinstance(error, BrokenPipeError):  # the reader, 'head' say, has had enough
             return 0
         return _fail(f"{error.filename or 'standard output'}: {error.strerror}.")
+
+
+def _prepared() -> Callable[[str, float], None]:
+    """Shows that a large text is prepared; what shows it is imported only then."""
+
+    @functools.cache
+    def shown() -> Callable[[str, float], None]:
+        from handgrad.cli.console import console
+        from handgrad.training.progress import PreparationProgress
+
+        return PreparationProgress(console(stderr=True))
+
+    return lambda what, done: shown()(what, done)
 
 
 def _fail(message: str, code: int = 2) -> int:

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from handgrad.cli.console import console
 from handgrad.cli.parse import call_one_of
-from handgrad.data import CATALOGUE, Corpus, fetch, resolve_corpus
+from handgrad.data import CATALOGUE, Corpus, fetch, kept, resolve_corpus
 
 
 def list_corpora(*, json: bool = False) -> None:
@@ -86,13 +86,30 @@ def show_corpus(
     print(*_evenly_spaced(corpus, lines), sep="\n")
 
 
+def clear_kept() -> None:
+    """Remove what is kept of large texts, so that they need not be read and shuffled again.
+
+    Of a file of 64 MB or more, tokens and splits are kept in the cache folder, a few times as large as the file. They
+    are made again where they are needed.
+
+    example:
+      handgrad data clear
+    """
+    print(f"{kept.clear() / 1e6:,.1f} MB removed from {kept.kept_folder()}.")
+
+
 def _evenly_spaced(corpus: Corpus, count: int) -> list[str]:
     starts = corpus.starts
     picks = np.linspace(0, corpus.n_lines - 1, min(max(count, 0), corpus.n_lines)).round().astype(int)
     return [corpus.vocabulary.decode(corpus.tokens[starts[i] : starts[i + 1] - 1]) for i in picks]
 
 
-COMMAND: dict[str, Callable[..., int | None]] = {"list": list_corpora, "fetch": fetch_corpus, "show": show_corpus}
+COMMAND: dict[str, Callable[..., int | None]] = {
+    "list": list_corpora,
+    "fetch": fetch_corpus,
+    "show": show_corpus,
+    "clear": clear_kept,
+}
 
 
 def main(words: list[str]) -> int | None:

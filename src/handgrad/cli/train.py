@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -42,6 +42,7 @@ class Train:
       handgrad train --resume runs/towns-2026-01-31-120000
       handgrad train --resume runs/towns-2026-01-31-120000 --time 1m    one more minute
       cut -d, -f2 towns.csv | handgrad train -           from a pipe
+      torchrun --nproc-per-node 2 -m handgrad train towns.txt --model gru     each process takes half of every minibatch
     """
 
     text: Annotated[
@@ -96,8 +97,20 @@ def said_by(words: list[str]) -> Any:
         raise
 
 
-def main(words: list[str]) -> None:
-    """Parse, train, and show what came of it."""
+def main(words: list[str]) -> int:
+    """Parse, train, and show what came of it; of several processes the first does, and the others do what it tells."""
+    from handgrad.training.processes import joined
+
+    with joined() as processes:
+        if processes.rank:
+            from handgrad.training.following import follow
+
+            return follow()
+        _lead(words)
+    return 0
+
+
+def _lead(words: list[str]) -> None:
     from handgrad.cli.training import show_start, train
     from handgrad.training.job import name_freed
     from handgrad.training.run import Interrupted
@@ -120,18 +133,22 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
     from handgrad.cli.training import compile_all, remark
     from handgrad.training.job import start_job
     from handgrad.training.loop import Every
+    from handgrad.training.processes import current, require_alone
     from handgrad.training.recipes import DEFAULT_SECONDS, recipe
     from handgrad.training.run import folder_for, read_text
 
     seconds, text, chosen = _seconds(said), None, None
     if not HELP.isdisjoint(words):
         parse(Train, PROGRAM, words, Train(config=_settings(said)))
+    of_parts = said.model is None and said.preset in (None, "default")
+    require_alone(of_parts, said.text or "--model")
     with _at_hand(said.text) as name:
-        if said.model is None and said.preset in (None, "default"):
+        if of_parts:
             text = read_text(name, TrainConfig(split="lines" if said.split == "lines" else "distinct"))
             chosen = recipe(text.splits, seconds or DEFAULT_SECONDS)
             seconds = DEFAULT_SECONDS if seconds is None and said.steps is None else seconds
         options = parse(Train, PROGRAM, words, Train(config=chosen.main if chosen else _settings(said)))
+        options = replace(options, config=current().settled(options.config))
         every = Every.parse(options.checkpoint_every)
         text = text or read_text(name, options.config)
         parts = chosen.with_main(options.config).parts if chosen else (options.config,)
@@ -149,6 +166,7 @@ def _reopen(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", 
     from handgrad.training.loop import Every
     from handgrad.training.mixture import Mixture
     from handgrad.training.plan import Plan
+    from handgrad.training.processes import require_alone
 
     saved = read_config(Path(said.resume))
     if isinstance(saved, Mixture):
@@ -156,6 +174,7 @@ def _reopen(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", 
             "this is a mixture of runs, which takes no steps", where=said.resume,
             next_step="Go on with one of its runs, and mix them anew with 'handgrad mix'.",
         )  # fmt: skip
+    require_alone(isinstance(saved, Plan), said.resume)
     base = saved.main if isinstance(saved, Plan) else saved.config
     options = parse(Train, PROGRAM, words, Train(config=base))
     _refuse_changes(options, base)
@@ -196,7 +215,7 @@ def _at_hand(text: str | None) -> Iterator[str | None]:
 
     Where no run is made of it, nothing is left behind.
     """
-    from handgrad.training.files import errors_named, write
+    from handgrad.training.files import copy, errors_named
     from handgrad.training.run import new_folder
 
     if text != "-":
@@ -204,12 +223,12 @@ def _at_hand(text: str | None) -> Iterator[str | None]:
         return
     if sys.stdin is None:
         raise CorpusError("standard input is closed", expected="a text, one thing a line", where=text)
-    content, folder = sys.stdin.buffer.read(), new_folder("stdin")
+    folder = new_folder("stdin")
     path, made = folder.with_name(f"{folder.name}.txt"), not folder.parent.exists()
     try:
         with errors_named(path.parent):
             path.parent.mkdir(exist_ok=True)
-        write(path.parent, path.name, content)
+        copy(path.parent, path.name, sys.stdin.buffer)
         yield str(path)
     except BaseException as error:
         with suppress(OSError):

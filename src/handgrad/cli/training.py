@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -18,9 +19,10 @@ from handgrad.cli.console import (
     show_outcome,
     working,
 )
-from handgrad.data.dataset import are_repeated
+from handgrad.data.cuts import are_repeated
 from handgrad.models.shown import described
 from handgrad.training.config import TrainConfig
+from handgrad.training.processes import current
 from handgrad.training.progress import TrainingProgress, clock
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
     from handgrad.training.parts import Whole
+    from handgrad.training.processes import Used
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
 
@@ -199,10 +202,12 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
     with working(_measuring(run)):
         outcome = finish(run)
     if json:
-        _print_json(_content(run.folder, run.state.step, outcome))
+        together = {"together": asdict(used)} if (used := current().used) else {}
+        _print_json({**_content(run.folder, run.state.step, outcome), **together})
         return run.state.step, outcome
     console().print()
     show_losses(outcome.losses)
+    show_together(current().used)
     kept = run.state.kept[0]
     if kept < run.state.step:
         console().print(which_step(kept, run.state.step, _stopped(run)), style="dim")
@@ -234,6 +239,13 @@ def _train_several(run: "Run", every: "Every", progress: TrainingProgress, json:
     _show_judgement(best, {}, run.settings.vocabulary.size)
     show_outcome(run.folder, best, CURVES)
     return run.settings.config.steps, best
+
+
+def show_together(used: "Used | None") -> None:
+    """What it cost that several processes took the steps."""
+    if used:
+        cost = f"all-reduce {used.all_reduce:.0%} of a step, {used.bytes:,} bytes of each"
+        console().print(f"{used.processes} processes, {cost}", style="dim")
 
 
 def _measuring(run: "Run") -> str:

@@ -1,6 +1,5 @@
 """A text with one thing a line, read into one flat array of tokens."""
 
-import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
@@ -11,8 +10,11 @@ from typing import BinaryIO
 import numpy as np
 
 from handgrad.data.catalogue import BUILT_IN, CATALOGUE, did_you_mean
-from handgrad.data.reading import pieces
-from handgrad.data.vocabulary import Vocabulary, spell
+from handgrad.data.flat import hashes, longest
+from handgrad.data.large import Stored, is_large, stored
+from handgrad.data.reading import read_lines
+from handgrad.data.shuffle import shuffled
+from handgrad.data.vocabulary import Vocabulary
 from handgrad.errors import CorpusError
 from handgrad.limits import MAX_LINE
 
@@ -29,6 +31,7 @@ class Corpus:
         sha256: of the file's bytes.
         vocabulary: the letters the tokens stand for.
         tokens: every line in file order, each followed by one 0, flat, in the vocabulary's dtype. Read only.
+        stored: of a large text, the files that `tokens` is mapped from.
 
     Example:
         >>> corpus = corpus_from_lines(["emma", "ava"])
@@ -43,6 +46,7 @@ class Corpus:
     sha256: str
     vocabulary: Vocabulary
     tokens: np.ndarray
+    stored: Stored | None = None
 
     def __post_init__(self):
         """Make the tokens read only."""
@@ -51,22 +55,26 @@ class Corpus:
     @property
     def n_lines(self) -> int:
         """How many lines there are."""
-        return len(self.tokens) - int(np.count_nonzero(self.tokens))
+        return len(self.tokens) - int(np.count_nonzero(self.tokens)) if self.stored is None else self.stored.n_lines
 
     @property
     def starts(self) -> np.ndarray:
         """Where each line starts in `tokens`, and at last where the next would: (n_lines + 1,) of int64."""
-        return np.append(0, np.flatnonzero(self.tokens == 0) + 1)
+        if self.stored is None:
+            return np.append(0, np.flatnonzero(self.tokens == 0) + 1)
+        return self.stored.lines.starts
 
     @property
     def longest(self) -> int:
         """Characters of the longest line."""
-        return int(np.diff(self.starts).max()) - 1
+        return longest(self.starts) - 1
 
     @property
     def n_distinct(self) -> int:
         """How many different lines there are; told apart by a 64-bit hash, which keeps ten million lines small."""
-        return len(np.unique(np.fromiter(map(hash, self.lines()), np.int64, self.n_lines)))
+        if self.stored is None:
+            return len(np.unique(hashes(self.tokens, self.starts)))
+        return shuffled(self.stored, None, distinct=True).n_distinct
 
     def lines(self) -> Iterator[str]:
         """The lines, in file order."""
@@ -83,7 +91,8 @@ def read_corpus(path: str | Path, vocabulary: Vocabulary | None = None) -> Corpu
 
     White space around a line is dropped, blank lines are skipped, letters are put into Unicode's composed form (NFC),
     and a byte order mark and any kind of line end are understood. The file is read in pieces of a few megabytes, so
-    that the memory needed is a few times that of the tokens, not of a Python string a line.
+    that the memory needed is a few times that of the tokens, not of a Python string a line. The tokens of a file of
+    `handgrad.data.large.LARGE` bytes or more are kept on the disk and need no memory.
 
     Args:
         path: the file.
@@ -96,6 +105,9 @@ def read_corpus(path: str | Path, vocabulary: Vocabulary | None = None) -> Corpu
     path = Path(path)
     try:
         with path.open("rb") as file:
+            if is_large(file):
+                text = stored(file, str(path), vocabulary)
+                return Corpus(path.stem, str(path.resolve()), text.sha256, text.vocabulary, text.lines.tokens, text)
             return _read(file, path.stem, str(path.resolve()), str(path), vocabulary)
     except OSError as error:
         raise _cannot_open(path, error) from error
@@ -154,37 +166,10 @@ def resolve_corpus(file: str | Path | None = None, vocabulary: Vocabulary | None
 
 
 def _read(file: BinaryIO, name: str, source: str, where: str, vocabulary: Vocabulary | None) -> Corpus:
-    digest = hashlib.sha256()
-    texts = []
-    n_lines = 0
-    unseen, first_unseen = set(), 0
-    for data, number, lines in pieces(file, where):
-        digest.update(data)
-        n_lines += len(lines)
-        if kept := list(filter(None, lines)):
-            texts.append("\n".join(kept) + "\n")
-            if vocabulary is not None and (letters := vocabulary.unseen(texts[-1])):
-                unseen.update(letters)
-                first_unseen = first_unseen or number + _first_line_with(letters, lines)
-    if not texts:
-        what = "the file has only blank lines" if n_lines else "the file is empty"
-        raise CorpusError(what, expected="one thing a line", where=where)
-    if vocabulary is None:
-        vocabulary = Vocabulary.of(texts)
-    elif unseen:
-        raise CorpusError(
-            "there are letters that the vocabulary lacks",
-            got=f"{spell(sorted(unseen))}, first on line {first_unseen}",
-            expected=f"only {vocabulary}",
-            where=where,
-            next_step="Remove those lines, or train on text that has these letters.",
-        )
+    texts: list[str] = []
+    sha256, vocabulary = read_lines(file, where, vocabulary, texts)
     tokens = np.concatenate([vocabulary.encode_lines(text) for text in texts])
-    return Corpus(name, source, digest.hexdigest(), vocabulary, tokens)
-
-
-def _first_line_with(letters: str, lines: list[str]) -> int:
-    return next(i for i, line in enumerate(lines, 1) if not set(letters).isdisjoint(line))
+    return Corpus(name, source, sha256, vocabulary, tokens)
 
 
 def _cannot_open(path: Path, error: OSError) -> CorpusError:

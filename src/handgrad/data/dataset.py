@@ -8,15 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from handgrad.data.corpus import Corpus
+from handgrad.data.cuts import MIN_LINES, are_repeated, between_kinds, shares
+from handgrad.data.flat import hashes, permuted
+from handgrad.data.shuffle import shuffled
 from handgrad.errors import CorpusError
-
-MIN_LINES = 10
-"""The fewest lines that leave one for each split."""
-
-MANY_TIMES = 10
-"""Where each line comes so often in the mean, equal ones are not kept together."""
-
-_LINES_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +22,7 @@ class Dataset:
 
     Args:
         tokens: lines, each followed by one 0, flat, in any integer type.
+        known_starts: what `starts` is, where it need not be looked for.
 
     Raises:
         CorpusError: `tokens` is not flat, or does not end with a boundary.
@@ -44,6 +40,7 @@ class Dataset:
     """
 
     tokens: np.ndarray
+    known_starts: np.ndarray | None = None
 
     def __post_init__(self):
         """Check what `contexts` relies on."""
@@ -88,12 +85,16 @@ class Dataset:
     @cached_property
     def starts(self) -> np.ndarray:
         """Where each line starts in `tokens`, and at last where the next would: (lines + 1,) of int64."""
-        return np.append(0, np.flatnonzero(self.tokens == 0) + 1)
+        return np.append(0, np.flatnonzero(self.tokens == 0) + 1) if self.known_starts is None else self.known_starts
 
     @property
     def n_lines(self) -> int:
         """How many lines there are."""
         return len(self.starts) - 1
+
+    def lengths(self, numbers: np.ndarray) -> np.ndarray:
+        """How many targets each of these lines has: its characters and its end."""
+        return self.starts[np.asarray(numbers) + 1] - self.starts[numbers]
 
     def lines(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whole lines, each from its boundary on, as long as the longest of them.
@@ -111,14 +112,21 @@ class Dataset:
                    [ 0,  2,  0,  0]]), array([[ 5, 13,  1,  0],
                    [ 2,  0, -1, -1]]))
         """
-        starts = self.starts[numbers]
-        lengths = self.starts[np.asarray(numbers) + 1] - starts
+        starts, lengths = self.starts[numbers], self.lengths(numbers)
         places = np.arange(lengths.max(initial=0))
         inside = places < lengths[:, None]
         Y = np.where(inside, self.tokens.take(starts[:, None] + places, mode="clip").astype(np.int64), -1)
         X = np.zeros_like(Y)
         X[:, 1:] = np.where(inside[:, 1:], Y[:, :-1], 0)
         return X, Y
+
+    def pieces(self, n_tokens: int) -> Iterator["Dataset"]:
+        """All lines, one dataset after another, each of as many lines as `n_tokens` have room for, at least one."""
+        first, starts = 0, self.starts
+        while first < self.n_lines:
+            stop = max(first + 1, int(np.searchsorted(starts, starts[first] + n_tokens, side="right")) - 1)
+            yield Dataset(self.tokens[starts[first] : starts[stop]])
+            first = stop
 
     def batches(self, size: int, block_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Contexts and targets of all positions in order, at most `size` at a time."""
@@ -155,71 +163,37 @@ def split(corpus: Corpus, order: np.ndarray | None = None, distinct: bool = Fals
         >>> [part.n_lines for part in parts], sum(len(set(part.tokens) - {0}) for part in parts)
         ([24, 3, 3], 12)
     """
-    starts = corpus.starts
-    lengths = np.diff(starts)
-    n = len(lengths)
-    if n < MIN_LINES:
+    if (n := corpus.n_lines) < MIN_LINES:
         raise CorpusError(
             "there are too few lines to split", got=n, expected=f"at least {MIN_LINES}", where=corpus.source,
             next_step="A few hundred lines are the least from which a model learns anything.",
         )  # fmt: skip
-    if order is None:
-        order = np.argsort(np.random.Philox(key=42).random_raw(n), kind="stable")
-    elif np.shape(order) != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
+    if order is not None and not _is_permutation(np.asarray(order), n):
         raise CorpusError("this is no permutation of the lines", expected=f"0 to {n - 1}, each once", where="order")
-    order, n1, n2 = np.asarray(order), int(0.8 * n), int(0.9 * n)
+    if corpus.stored is not None:
+        return Splits(*(Dataset(*lines) for lines in shuffled(corpus.stored, order, distinct).parts))
+    starts, (n1, n2) = corpus.starts, shares(n)
+    order = np.argsort(np.random.Philox(key=42).random_raw(n), kind="stable") if order is None else np.asarray(order)
     if distinct:
         together, firsts = _equal_together(corpus.tokens, starts, order)
         if not are_repeated(n, len(firsts)):
-            order, (n1, n2) = together, _cuts(firsts, (n1, n2))
-    train, val = lengths[order[:n1]].sum(), lengths[order[n1:n2]].sum()
-    tokens = _permute_lines(corpus.tokens, starts, lengths, order)
-    return Splits(*map(Dataset, np.split(tokens, [train, train + val])))
+            order, (n1, n2) = together, between_kinds(firsts, (n1, n2))
+    lengths = np.diff(starts)[order]
+    train, val = lengths[:n1].sum(), lengths[n1:n2].sum()
+    return Splits(*map(Dataset, np.split(permuted(corpus.tokens, starts, order), [train, train + val])))
 
 
-def are_repeated(n_lines: int, n_distinct: int) -> bool:
-    """Whether a text is one of few lines that come again and again, so that how often they do is what it shows."""
-    return n_distinct < MIN_LINES or n_lines > MANY_TIMES * n_distinct
+def _is_permutation(order: np.ndarray, n: int) -> bool:
+    if order.shape != (n,) or order.min() < 0 or order.max() >= n:
+        return False
+    seen = np.zeros(n, bool)
+    seen[order] = True
+    return bool(seen.all())
 
 
 def _equal_together(tokens: np.ndarray, starts: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The order in which each line comes right behind the first of its like, and at which places those first are."""
-    hashes = _hashes(tokens, starts)[order]
-    _, first, kind = np.unique(hashes, return_index=True, return_inverse=True)
+    _, first, kind = np.unique(hashes(tokens, starts)[order], return_index=True, return_inverse=True)
     moved = np.argsort(first[kind], kind="stable")
     together = first[kind][moved]
     return order[moved], np.flatnonzero(np.append(True, together[1:] != together[:-1]))
-
-
-def _cuts(firsts: np.ndarray, wanted: tuple[int, int]) -> tuple[int, int]:
-    """Where to cut, next to what is wanted, so that no equal lines are parted and no split is empty."""
-    kinds = len(firsts)
-    second = min(int(np.searchsorted(firsts, wanted[1])), kinds - 1)
-    first = min(int(np.searchsorted(firsts, wanted[0])), second - 1)
-    return int(firsts[first]), int(firsts[second])
-
-
-def _hashes(tokens: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """A 64-bit number for each line, the same for equal ones: products of tokens and random odd numbers, summed."""
-    hashes = np.empty(len(starts) - 1, np.uint64)
-    factors = np.random.Philox(key=7).random_raw(int(np.diff(starts).max())) | np.uint64(1)
-    for first in range(0, len(hashes), _LINES_AT_ONCE):
-        bounds = starts[first : first + _LINES_AT_ONCE + 1]
-        places = np.arange(bounds[-1] - bounds[0]) - np.repeat(bounds[:-1] - bounds[0], np.diff(bounds))
-        products = (tokens[bounds[0] : bounds[-1]].astype(np.uint64) + np.uint64(1)) * factors[places]
-        hashes[first : first + _LINES_AT_ONCE] = np.add.reduceat(products, bounds[:-1] - bounds[0])
-    return hashes
-
-
-def _permute_lines(tokens: np.ndarray, starts: np.ndarray, lengths: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The lines in the given order, some at a time, since each token moved needs an index of eight bytes."""
-    permuted = np.empty_like(tokens)
-    done = 0
-    for first in range(0, len(order), _LINES_AT_ONCE):
-        lines = order[first : first + _LINES_AT_ONCE]
-        ends = np.cumsum(lengths[lines])
-        total = int(ends[-1])
-        sources = np.arange(total) + np.repeat(starts[lines] + lengths[lines] - ends, lengths[lines])
-        permuted[done : done + total] = tokens[sources]
-        done += total
-    return permuted

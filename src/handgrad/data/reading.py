@@ -1,10 +1,12 @@
 """Text of a file, some megabytes of whole lines at a time, and the errors that say on which line it went wrong."""
 
 import codecs
+import hashlib
 import unicodedata
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
+from handgrad.data.vocabulary import Vocabulary, spell
 from handgrad.errors import CorpusError
 from handgrad.limits import MAX_LINE
 
@@ -27,6 +29,62 @@ class Piece(NamedTuple):
     data: bytes
     number: int
     lines: list[str]
+
+
+class Texts(Protocol):
+    """Texts that are read again in the order in which they came: a list, or what keeps them on the disk."""
+
+    def append(self, text: str, /) -> None:
+        """One more."""
+
+    def __iter__(self) -> Iterator[str]:
+        """All of them."""
+        ...
+
+
+def read_lines(file: BinaryIO, where: str, vocabulary: Vocabulary | None, texts: Texts) -> tuple[str, Vocabulary]:
+    """Read a UTF-8 file with one thing a line.
+
+    Args:
+        file: opened for reading bytes.
+        where: what to call it in a message.
+        vocabulary: that of its letters; None for that which they make.
+        texts: receives the lines that are not blank, each followed by a line feed, some megabytes at a time.
+
+    Returns:
+        The sha256 of its bytes, and the vocabulary.
+
+    Raises:
+        CorpusError: as `pieces` does; or it is empty or blank, or has a letter that the vocabulary lacks.
+    """
+    digest, n_lines, n_kept = hashlib.sha256(), 0, 0
+    unseen, first_unseen = set(), 0
+    for data, number, lines in pieces(file, where):
+        digest.update(data)
+        n_lines += len(lines)
+        if kept := list(filter(None, lines)):
+            n_kept += len(kept)
+            text = "\n".join(kept) + "\n"
+            texts.append(text)
+            if vocabulary is not None and (letters := vocabulary.unseen(text)):
+                unseen.update(letters)
+                first_unseen = first_unseen or number + _first_line_with(letters, lines)
+    if not n_kept:
+        what = "the file has only blank lines" if n_lines else "the file is empty"
+        raise CorpusError(what, expected="one thing a line", where=where)
+    if unseen:
+        raise CorpusError(
+            "there are letters that the vocabulary lacks",
+            got=f"{spell(sorted(unseen))}, first on line {first_unseen}",
+            expected=f"only {vocabulary}",
+            where=where,
+            next_step="Remove those lines, or train on text that has these letters.",
+        )
+    return digest.hexdigest(), vocabulary or Vocabulary.of(texts)
+
+
+def _first_line_with(letters: str, lines: list[str]) -> int:
+    return next(i for i, line in enumerate(lines, 1) if not set(letters).isdisjoint(line))
 
 
 def pieces(file: BinaryIO, where: str) -> Iterator[Piece]:

@@ -122,7 +122,7 @@ def read_lines(tokens: np.ndarray, starts: np.ndarray, numbers: np.ndarray) -> L
         (array([ 2,  0,  5, 13,  1,  0,  2,  0,  2,  0], dtype=int32), array([[ 0,  2,  6],
                [ 6,  8, 10]]))
     """
-    lengths = np.diff(starts)[numbers]
+    lengths = starts[numbers + 1] - starts[numbers]
     ends = np.cumsum(lengths).reshape(lengths.shape)
     begins = np.column_stack([ends[:, :1] - lengths[:, :1], ends])
     here = np.arange(ends[-1, -1]) + np.repeat((starts[numbers] - (ends - lengths)).ravel(), lengths.ravel())

@@ -42,7 +42,9 @@ def read_batches(tokens: np.ndarray, positions: np.ndarray, block_size: int) -> 
     positions = np.ascontiguousarray(positions, np.int64)
     refuse_outside(positions, len(tokens), "a position", "the text")
     contexts, targets = np.zeros((*positions.shape, block_size), np.int32), np.empty(positions.shape, np.int32)
-    _read_batches(contexts.reshape(-1, block_size), targets.reshape(-1), tokens, positions.reshape(-1))
+    unchanged = tokens.view()
+    unchanged.flags.writeable = False  # as tokens in a file are: it is compiled for one kind alone
+    _read_batches(contexts.reshape(-1, block_size), targets.reshape(-1), unchanged, positions.reshape(-1))
     return contexts, targets
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import handgrad
-from handgrad.models.family import Masks, Normal, OfContexts, Values
+from handgrad.models.family import WHOLE, Masks, Normal, OfContexts, Share, Values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class Bigram(OfContexts):
         return {"W": normal("W", self.shapes["W"])}
 
     def forward(
-        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None  # noqa: ARG002
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
     ) -> tuple[Tensor, BigramCache]:  # fmt: skip
         """Mean loss of a minibatch. It drops nothing."""
         logits, embedding = handgrad.ops.embedding_forward(parameters["W"], X[:, 0])

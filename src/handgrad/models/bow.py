@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import handgrad
-from handgrad.models.family import Masks, Normal, OfLines, State, Values, real_places, scaled
+from handgrad.models.family import WHOLE, Masks, Normal, OfLines, Share, State, Values, real_places, scaled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ class BoW(OfLines):
         }
 
     def forward(
-        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None  # noqa: ARG002
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
     ) -> tuple[Tensor, BoWCache]:  # fmt: skip
         """Mean loss of a minibatch of lines. It drops nothing."""
         import torch

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import handgrad
-from handgrad.models.family import Masks
+from handgrad.models.family import Masks, numbers_of_targets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,23 +24,17 @@ def drop_backward(dy: Tensor, cache: DropoutCache | None) -> Tensor:
     return dy if cache is None else handgrad.ops.dropout_backward(dy, cache).dx
 
 
-def shared_by_beginnings(masks: Masks | None, X: Tensor, Y: Tensor) -> Masks | None:
-    """Masks of all places of some lines, whose rows are the same wherever lines have begun alike up to there.
+def rows_by_beginnings(X: Tensor, Y: Tensor) -> Tensor:
+    """For each place of some lines a row of the masks, (B, T), the same wherever lines have begun alike up to there.
 
-    A row is the one that `masks` gives the first target behind that beginning; targets are counted in the order of the
-    text, without those that pad.
+    It is that of the first target behind that beginning; targets are counted in the order of the text, without those
+    that pad.
 
     Args:
-        masks: that make masks of rows of targets.
         X: (B, T) tokens read.
         Y: (B, T) tokens that follow; −1 behind the end.
     """
-    if masks is None:
-        return None
-    real = (Y >= 0).flatten()
-    numbers = (real.cumsum(0) - 1).reshape(Y.shape)
-    rows, n_targets = numbers.gather(0, first_alike(X)).flatten(), int(real.sum())
-    return lambda name, like: masks(name, like[:n_targets])[rows]
+    return numbers_of_targets(Y).gather(0, first_alike(X))
 
 
 def first_alike(X: Tensor) -> Tensor:

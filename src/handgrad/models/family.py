@@ -27,6 +27,32 @@ State = tuple["Tensor", ...]
 
 
 @dataclass(frozen=True)
+class Share:
+    """What is here of a minibatch, and how sums over it become those over all of it; by default it is all here.
+
+    Args:
+        here: targets that are here.
+        of: targets of the minibatch.
+        total: the sum of a tensor over all shares; who has another share calls it as often, in the same order.
+
+    Example:
+        >>> Share(here=3, of=12).rows(6)
+        24
+    """
+
+    here: int = 1
+    of: int = 1
+    total: Callable[[Tensor], Tensor] = lambda x: x
+
+    def rows(self, here: int) -> int:
+        """How many rows there are in all, of which so many are here, as many a target."""
+        return here * self.of // self.here
+
+
+WHOLE = Share()
+
+
+@dataclass(frozen=True)
 class Family:
     """The sizes of a model, and what a model of these sizes does.
 
@@ -101,16 +127,32 @@ class Family:
         """The buffers, measured on contexts, (N, block_size), once training is done."""
         return {}
 
-    def forward(self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None) -> tuple[Tensor, Any]:
-        """Mean loss of a minibatch, () in nats, and the cache for `backward`.
+    def forward(
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE
+    ) -> tuple[Tensor, Any]:
+        """Mean loss of a minibatch, or of what is here of it, () in nats, and the cache for `backward`.
 
         Args:
             parameters: by name.
             X: integers, the tokens read.
             Y: integers, the tokens that follow; of whole lines −1 behind the end, which does not count.
             masks: of dropout; None drops nothing.
+            share: what of the minibatch X and Y are, for what is a mean over all of it.
         """
         raise NotImplementedError
+
+    def mask_rows(self, X: Tensor, Y: Tensor, lines: slice) -> Tensor:  # noqa: ARG002
+        """Which rows of a dropout mask, drawn one a target of the minibatch, some of its lines take, (rows,).
+
+        Args:
+            X: (B, T) tokens read, of the whole minibatch.
+            Y: (B, T) tokens that follow; −1 behind the end.
+            lines: which of the B.
+
+        Returns:
+            By default those of their targets, padding left behind.
+        """
+        return numbers_of_targets(Y)[lines][Y[lines] >= 0]
 
     def backward(self, dloss: Tensor, cache: Any) -> dict[str, Tensor]:
         """Gradients of the parameters by name, each by its closed form, from the cotangent `dloss`, ()."""
@@ -170,6 +212,11 @@ class OfLines(Family):
     def decays(self, name: str) -> bool:
         """Matrices decay; biases, gains and first states do not."""
         return len(self.shapes[name]) == 2
+
+
+def numbers_of_targets(Y: Tensor) -> Tensor:
+    """How many targets come before each place, in the order of the text, (B, T); behind an end it is no matter."""
+    return ((Y >= 0).flatten().cumsum(0) - 1).reshape(Y.shape)
 
 
 def real_places(Y: Tensor) -> Tensor:

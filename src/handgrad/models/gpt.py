@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import handgrad
 from handgrad.errors import ConfigError
 from handgrad.models.attending import Attend, over_lines, to_remembered
-from handgrad.models.dropping import drop, drop_backward, shared_by_beginnings
-from handgrad.models.family import Masks, OfLines, State, Values, real_places
+from handgrad.models.dropping import drop, drop_backward, rows_by_beginnings
+from handgrad.models.family import WHOLE, Masks, OfLines, Share, State, Values, real_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,11 +81,17 @@ class GPT(OfLines):
         """The gradient of the rows; those of the parameters are put among `gradients`."""
         raise NotImplementedError
 
-    def forward(self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None) -> tuple[Tensor, GPTCache]:
+    def mask_rows(self, X: Tensor, Y: Tensor, lines: slice) -> Tensor:
+        """Of all places of these lines, padding too; wherever lines have begun alike up to there it is one row."""
+        return rows_by_beginnings(X, Y)[lines].flatten()
+
+    def forward(
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
+    ) -> tuple[Tensor, GPTCache]:  # fmt: skip
         """Mean loss of a minibatch of lines."""
         import torch
 
-        p, ops, masks = parameters, handgrad.ops, shared_by_beginnings(masks, X, Y)
+        p, ops = parameters, handgrad.ops
         emb, embedding = ops.embedding_forward(p["C"], X)
         of_places, places = ops.embedding_forward(p["P"], torch.arange(X.shape[1], device=X.device))
         x, dropout = drop(masks, "embedding", (emb + of_places).flatten(0, 1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import handgrad
-from handgrad.models.family import Masks, Normal, OfContexts, Values
+from handgrad.models.family import WHOLE, Masks, Normal, OfContexts, Share, Values
 
 if TYPE_CHECKING:
     from torch import Size, Tensor
@@ -85,10 +85,10 @@ class MLP(OfContexts):
         }
 
     def forward(
-        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None  # noqa: ARG002
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
     ) -> tuple[Tensor, MLPCache]:  # fmt: skip
         """Mean loss of a minibatch; see `forward` of this module. It drops nothing."""
-        return forward(parameters, X, Y)
+        return forward(parameters, X, Y, share)
 
     def backward(self, dloss: Tensor, cache: MLPCache) -> dict[str, Tensor]:
         """Gradients of the seven parameters."""
@@ -116,13 +116,14 @@ class MLPCache(NamedTuple):
     cross_entropy: ops.CrossEntropyCache
 
 
-def forward(parameters: Values, Xb: Tensor, Yb: Tensor) -> tuple[Tensor, MLPCache]:
+def forward(parameters: Values, Xb: Tensor, Yb: Tensor, share: Share = WHOLE) -> tuple[Tensor, MLPCache]:
     """Mean loss of a minibatch, with batch norm over the batch.
 
     Args:
         parameters: the seven parameters by name, shapes as in `MLP.shapes`.
         Xb: (N, block_size) integers, the contexts; N is at least 2.
         Yb: (N,) integers, the characters that follow.
+        share: what of the batch these are; then N may be 1.
 
     Returns:
         The loss, () in nats, and the cache for `backward`.
@@ -132,7 +133,8 @@ def forward(parameters: Values, Xb: Tensor, Yb: Tensor) -> tuple[Tensor, MLPCach
     p, ops = parameters, handgrad.ops
     emb, embedding = ops.embedding_forward(p["C"], Xb)
     hprebn, linear1 = ops.linear_forward(emb.view(emb.shape[0], -1), p["W1"], p["b1"])
-    hpreact, batchnorm = ops.batchnorm_forward(hprebn, p["bngain"], p["bnbias"])
+    of_all = {"n": share.rows(hprebn.shape[0]), "total": share.total}
+    hpreact, batchnorm = ops.batchnorm_forward(hprebn, p["bngain"], p["bnbias"], **of_all)
     h, tanh = ops.tanh_forward(hpreact)
     logits, linear2 = ops.linear_forward(h, p["W2"], p["b2"])
     loss, cross_entropy = ops.cross_entropy_forward(logits, Yb)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import handgrad
 from handgrad.models.dropping import drop, drop_backward
-from handgrad.models.family import Masks, Normal, OfLines, State, Values, real_places, scaled
+from handgrad.models.family import WHOLE, Masks, Normal, OfLines, Share, State, Values, real_places, scaled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,8 +87,8 @@ class Recurrent(OfLines):
         }
 
     def forward(
-        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None
-    ) -> tuple[Tensor, RecurrentCache]:
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
+    ) -> tuple[Tensor, RecurrentCache]:  # fmt: skip
         """Mean loss of a minibatch of lines."""
         p, ops = parameters, handgrad.ops
         emb, embedding = ops.embedding_forward(p["C"], X)

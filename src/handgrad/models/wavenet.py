@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import handgrad
 from handgrad.errors import ConfigError
-from handgrad.models.family import Masks, Normal, OfContexts, Values
+from handgrad.models.family import WHOLE, Masks, Normal, OfContexts, Share, Values
 
 if TYPE_CHECKING:
     from torch import Size, Tensor
@@ -89,7 +89,7 @@ class WaveNet(OfContexts):
         return drawn
 
     def forward(
-        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None  # noqa: ARG002
+        self, parameters: Values, X: Tensor, Y: Tensor, masks: Masks | None = None, share: Share = WHOLE  # noqa: ARG002
     ) -> tuple[Tensor, WaveNetCache]:  # fmt: skip
         """Mean loss of a minibatch, with batch norm over batch and places. It drops nothing."""
         p, ops = parameters, handgrad.ops
@@ -98,7 +98,8 @@ class WaveNet(OfContexts):
         for level in self.levels:
             pairs = _paired(x)
             rows, product = ops.matmul_forward(pairs.flatten(0, 1), p[f"W{level}"])
-            rows, batchnorm = ops.batchnorm_forward(rows, p[f"bngain{level}"], p[f"bnbias{level}"])
+            gain, bias, of_all = p[f"bngain{level}"], p[f"bnbias{level}"], share.rows(rows.shape[0])
+            rows, batchnorm = ops.batchnorm_forward(rows, gain, bias, n=of_all, total=share.total)
             rows, tanh = ops.tanh_forward(rows)
             levels.append(LevelCache(x.shape, product, batchnorm, tanh))
             x = rows.unflatten(0, pairs.shape[:2])

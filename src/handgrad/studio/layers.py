@@ -97,7 +97,7 @@ def layers(checkpoint: Checkpoint) -> dict[str, Any]:
     parameters = {name: torch.from_numpy(value.copy()) for name, value in parameters_of(checkpoint).items()}
     most = MOST_ROWS[network.reads]
     read, follows = (torch.from_numpy(tokens[:most]).long() for tokens in minibatch_of(checkpoint, settings))
-    masks = masks_of_step(network, settings.config.seed, checkpoint.step)
+    masks = masks_of_step(network, settings.config.seed, checkpoint.step, read, follows)
     with one_thread(), torch.no_grad(), watched(parameters) as (calls, back):
         loss, cache = network.forward(parameters, read, follows, masks)
         gradients = network.backward(torch.ones(()), cache)

@@ -33,7 +33,7 @@ def parameters_of(checkpoint: Checkpoint) -> Arrays:
 def minibatch_of(checkpoint: Checkpoint, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """What the next step reads, and what follows."""
     (batch,) = batches_of(settings, splits_of(settings.text).train, range(checkpoint.step, checkpoint.step + 1))
-    return batch
+    return batch.X, batch.Y
 
 
 @functools.lru_cache(maxsize=256)

@@ -10,13 +10,19 @@ from handgrad.data.dataset import Dataset
 from handgrad.errors import ConfigError
 from handgrad.models.family import Family, OfContexts
 from handgrad.training.config import TrainConfig
+from handgrad.training.masks import share_dropped
+from handgrad.training.processes import Alone, Start, Taken, current
 from handgrad.training.schedule import examples_of
+from handgrad.training.shares import Batch
 
 if TYPE_CHECKING:
     from handgrad.training.state import Settings, State
 
 NUMBERS_A_BATCH = 2**28
 """Most numbers that a step on whole lines may need, all that is kept for the way back included: 1 GB."""
+
+LINES_AT_ONCE = 2**20
+"""Whose lengths are looked at together."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -75,7 +81,11 @@ def require_room(settings: "Settings", starts: np.ndarray) -> None:
 
 def longest_lines(starts: np.ndarray, n: int) -> np.ndarray:
     """How many places the n longest lines take, the longest first; all, where there are fewer."""
-    return np.sort(np.partition(np.diff(starts), -min(n, len(starts) - 1))[-n:])[::-1]
+    longest = np.empty(0, np.int64)
+    for first in range(0, len(starts) - 1, LINES_AT_ONCE):
+        lengths = np.append(longest, np.diff(starts[first : first + LINES_AT_ONCE + 1]))
+        longest = np.partition(lengths, -min(n, len(lengths)))[-n:]
+    return np.sort(longest)[::-1]
 
 
 def fitting_lines(network: Family, places: np.ndarray, padded: bool = False) -> int:
@@ -90,32 +100,37 @@ def fitting_lines(network: Family, places: np.ndarray, padded: bool = False) -> 
     return int(np.count_nonzero(targets * network.numbers_a_target(int(places[0])) <= NUMBERS_A_BATCH))
 
 
-def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> tuple[Arrays, Arrays, np.ndarray]:
-    """The parameters, the moments and the losses after the steps up to `stop`."""
-    config, steps = settings.config, range(state.step, stop)
-    rates = [state.schedule.rate(step) for step in steps]
-    taker, batches, more = _taker(state, settings, split, steps)
+def take(state: "State", settings: "Settings", split: Dataset, stop: int) -> Taken:
+    """The parameters, the moments and the losses after the steps up to `stop`, which all processes take."""
+    rates = [state.schedule.rate(step) for step in range(state.step, stop)]
+    start = Start(state.step, state.parameters, state.moments)
+    return current().together(start, rates, lambda: stepped(start, settings, split, rates))
+
+
+def stepped(start: Start, settings: "Settings", split: Dataset, rates: list[float]) -> Taken:
+    """The parameters, the moments and the losses after steps at these rates."""
+    config = settings.config
+    taker, batches, more = _taker(settings, split, range(start.step, start.step + len(rates)))
     if config.optimizer == "sgd":
-        parameters, losses = taker.sgd_steps(state.parameters, *batches, rates, **more)
+        parameters, losses = taker.sgd_steps(start.parameters, *batches, rates, **more)
         return parameters, {}, losses
-    return taker.adam_steps(state.parameters, state.moments, *batches, rates, config.weight_decay, **more)
+    return taker.adam_steps(start.parameters, start.moments, *batches, rates, config.weight_decay, **more)
 
 
-def _taker(
-    state: "State", settings: "Settings", split: Dataset, steps: range
-) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _taker(settings: "Settings", split: Dataset, steps: range) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """What takes those steps, their minibatches, and what else it needs to know."""
     config, network = settings.config, settings.model
     if config.chosen_engine == "torch":
         from handgrad.training.torch_steps import TorchSteps
 
-        return TorchSteps(network, config.device, config.seed, state.step), (batches_of(settings, split, steps),), {}
+        taker = TorchSteps(network, config.device, config.seed, steps.start, current())
+        return taker, (batches_of(settings, split, steps),), {}
     if network.reads == "lines":
         from handgrad.engine.lines import Dropping, read_lines
         from handgrad.engine.models.lines import compiled_lines
 
         numbers = examples_of(config, steps, split.n_lines)
-        dropping = Dropping(config.dropout, config.seed, state.step)
+        dropping = Dropping(config.dropout, config.seed, steps.start)
         return compiled_lines(network), (read_lines(split.tokens, split.starts, numbers),), {"dropping": dropping}
     from handgrad.engine.contexts import Contexts
     from handgrad.engine.models.contexts import compiled_contexts
@@ -127,10 +142,16 @@ def _taker(
     return compiled_contexts(network), (Contexts(*batches),), {}
 
 
-def batches_of(settings: "Settings", split: Dataset, steps: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What the steps read and what follows, as the family reads it."""
+def batches_of(settings: "Settings", split: Dataset, steps: range, processes: Alone | None = None) -> Iterator[Batch]:
+    """What this process reads for these steps, if the minibatches are shared among these processes."""
+    share = (processes or current()).share
     config, network = settings.config, settings.model
     width = network.block_size if isinstance(network, OfContexts) else None
-    n_examples = split.n_lines if width is None else len(split)
-    for numbers in examples_of(config, steps, n_examples):
-        yield split.lines(numbers) if width is None else (split.contexts(numbers, width), split.targets(numbers))
+    for numbers in examples_of(config, steps, split.n_lines if width is None else len(split)):
+        mine = share(len(numbers))
+        if width is not None:
+            yield Batch(split.contexts(numbers[mine], width), split.targets(numbers[mine]), of=len(numbers))
+        elif share_dropped(network):
+            yield Batch(*split.lines(numbers), mine)
+        else:
+            yield Batch(*split.lines(numbers[mine]), of=int(split.lengths(numbers).sum()))

@@ -1,11 +1,13 @@
 """Files of a run folder, written whole or not at all, and what is said of those that are damaged."""
 
 import errno
+import io
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,11 +20,16 @@ def write(folder: Path, name: str, content: bytes) -> None:
     Raises:
         RunError: it cannot be written; a file of that name from before is unchanged.
     """
+    copy(folder, name, io.BytesIO(content))
+
+
+def copy(folder: Path, name: str, source: BinaryIO) -> None:
+    """As `write`, with what is read from a file or a pipe until it ends."""
     temporary = folder / f".{name}.{os.getpid()}.tmp"
     try:
         with errors_named(folder):
             with temporary.open("wb") as file:
-                file.write(content)
+                shutil.copyfileobj(source, file, 1 << 20)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(folder / name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from handgrad import ctrl_c
 from handgrad.data.dataset import Dataset
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, ProcessLost
 from handgrad.integers import read_integer
 from handgrad.training import validation
 from handgrad.training.backend import take
@@ -98,6 +98,7 @@ def take_steps(
     Raises:
         DivergedError: a loss is not finite; the run folder keeps the last good checkpoint.
         Interrupted: Ctrl-C; the run folder holds all but the last moment.
+        ProcessLost: of several processes that train together one has ended; the run folder holds what was done before.
     """
     settings, splits, state = run.settings, run.splits, run.state
     saved, chunk, gap = state.step, 1, validation.gap(settings, splits)
@@ -121,10 +122,13 @@ def take_steps(
                 save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
                 saved, saved_at = stop, time.monotonic()
             chunk = max(1, min(2 * chunk, int((stop - before) * SECONDS_A_CHUNK / max(seconds, 1e-6))))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ProcessLost) as error:
         if state.step > saved:
             save(replace(run, state=state, seconds=run.seconds + time.monotonic() - begun))
-        raise Interrupted(run.folder, state.step) from None
+        stopped = Interrupted(run.folder, state.step)
+        if isinstance(error, ProcessLost):
+            raise ProcessLost(error.what, next_step=str(stopped)) from None
+        raise stopped from None
     return replace(run, state=state, seconds=run.seconds + time.monotonic() - begun)
 
 

@@ -89,6 +89,35 @@ class TrainingProgress:
         return show
 
 
+class PreparationProgress:
+    """A bar while a large text is prepared, where there is a terminal or a notebook; see `handgrad.preparing`.
+
+    Args:
+        console: where it is shown.
+    """
+
+    def __init__(self, console: Console):  # noqa: D107
+        self._console = console
+        self._bars: Progress | None = None
+
+    def __call__(self, what: str, done: float) -> None:
+        """So much of it is done; without a word, all."""
+        if not what:
+            if self._bars:
+                self._bars.stop()
+            self._bars = None
+        elif is_live(self._console):
+            if self._bars is None:
+                columns = TextColumn("{task.description}"), BarColumn(24), _Times()
+                self._bars = Progress(*columns, console=self._console, transient=True)
+                self._bars.start()
+            if not self._bars.tasks or self._bars.tasks[0].description != what:
+                for task in self._bars.task_ids:
+                    self._bars.remove_task(task)
+                self._bars.add_task(what, total=1.0)
+            self._bars.update(self._bars.task_ids[0], completed=done)
+
+
 class _Times(ProgressColumn):
     """How long it has taken, and how long it will."""
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from handgrad.json_files import read_json
 from handgrad.training.files import damaged, write
+from handgrad.training.processes import Used
 
 FORMAT = 1
 
@@ -24,6 +25,8 @@ class Results:
         best_step: after which step the model is that of the run.
         loss: of each split, in nats a character; None before the end.
         finished: when it came to its end, in ISO 8601; None before.
+        together: what it cost that several processes took the steps, those since the run was last begun or gone on
+            with; None where one did.
     """
 
     steps: Annotated[int, Meta(ge=0)]
@@ -31,6 +34,7 @@ class Results:
     best_step: Annotated[int, Meta(ge=0)]
     loss: dict[str, Annotated[float, Meta(ge=0, le=1e12)]] | None = None
     finished: str | None = None
+    together: Used | None = None
 
 
 def now() -> str:

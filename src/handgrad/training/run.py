@@ -25,6 +25,7 @@ from handgrad.training.config import MAX_STEPS, Device, TrainConfig
 from handgrad.training.history import CURVE_POINTS, ROWS, summarise, to_csv
 from handgrad.training.pace import MEASURED, Pacer, fitting
 from handgrad.training.plot import loss_curve
+from handgrad.training.processes import current
 from handgrad.training.results import Results, now, read_results, write_results
 from handgrad.training.state import Settings, State, initial_state
 from handgrad.training.validation import head
@@ -121,11 +122,13 @@ def go_on(run: Run, steps: int | None, ends: float | None) -> tuple[Run, Pacer |
 
 def prepared(text: Text, config: TrainConfig) -> Settings:
     """The settings of a run on a text, once nothing stands in its way; nothing is written yet."""
+    config = current().settled(config)
     n_threads(), require_backend(config)
     if config.block_size == 0:
         config = replace(config, block_size=text.corpus.longest + 1)
     settings = Settings(config, text.corpus.vocabulary, text.reference)
     require_room(settings, text.corpus.starts)
+    current().gather(settings)
     return settings
 
 
@@ -140,8 +143,11 @@ def reopen(folder: Path, text: str | Path | None = None, device: Device | None =
     settings = checkpoint.read_settings(folder)
     if device is not None:
         settings = replace(settings, config=replace(settings.config, device=device))
+    settings = replace(settings, config=current().settled(settings.config))
     require_backend(settings.config)
-    return opened(folder, settings, text_of(settings.text, text))
+    run = opened(folder, settings, text_of(settings.text, text))
+    current().gather(settings)
+    return run
 
 
 def opened(folder: Path, settings: Settings, text: Text) -> Run:
@@ -218,7 +224,7 @@ def keep(run: Run, limit: int | None = None) -> Model:
 
 def results_of(run: Run) -> Results:
     """What is measured of a run before its end."""
-    return Results(run.state.step, round(run.seconds, 3), run.state.kept[0])
+    return Results(run.state.step, round(run.seconds, 3), run.state.kept[0], together=current().used)
 
 
 def _draw_loss(run: Run) -> None:

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from handgrad.engine.training import BETA2, EPS
-from handgrad.models.family import Family
+from handgrad.models.family import Family, Share
 from handgrad.models.threads import one_thread
 from handgrad.training.masks import masks_of_step
+from handgrad.training.processes import ALONE, Alone
+from handgrad.training.shares import Batch
 
 Arrays = Mapping[str, np.ndarray]
-Batches = Iterable[tuple[np.ndarray, np.ndarray]]
+Batches = Iterable[Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class TorchSteps:
         device: where the steps are taken; parameters, batches and losses move there and back once a call.
         seed: of the dropout masks.
         first: the number of the first step, which the masks depend on too.
+        processes: that take the same steps at the same time, each a share of every minibatch.
     """
 
     network: Family
     device: str = "cpu"
     seed: int = 0
     first: int = 0
+    processes: Alone = ALONE
 
     def sgd_steps(
         self, parameters: Arrays, batches: Batches, rates: Sequence[float]
@@ -41,12 +45,13 @@ class TorchSteps:
         """Take one step of gradient descent a minibatch.
 
         Args:
-            parameters: float32 arrays by name; they are not changed.
-            batches: what is read and what follows, a pair of integer arrays a step, as the family reads them.
+            parameters: float32 or float64 arrays by name; they are not changed.
+            batches: what is read and what follows, a pair of integer arrays a step, as the family reads them; or what
+                this process has of it.
             rates: (steps,) learning rates.
 
         Returns:
-            The new parameters, and the losses, (steps,) float32 in nats, each before its step.
+            The new parameters, and the losses, (steps,) of their type in nats, each before its step.
 
         Source: lecture, exercise 4.
         """
@@ -104,16 +109,25 @@ class TorchSteps:
     def _take(
         self, parameters: Arrays, batches: Batches, rates: Sequence[float], update: Callable[..., None]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        losses = torch.empty(len(rates), device=self.device)
-        dloss = torch.ones((), device=self.device)
         with one_thread(), torch.no_grad():
             now = self._moved({name: parameters[name] for name in self.network.shapes})
-            for step, ((X, Y), rate) in enumerate(zip(batches, rates, strict=True)):
-                read, follows = (torch.from_numpy(tokens).to(self.device).long() for tokens in (X, Y))
-                masks = masks_of_step(self.network, self.seed, self.first + step)
-                losses[step], cache = self.network.forward(now, read, follows, masks)
-                update(now, self.network.backward(dloss, cache), step, rate)
+            some = next(iter(now.values()))
+            losses, dloss = some.new_empty(len(rates)), some.new_ones(())
+            for step, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
+                losses[step], gradients = self._differentiated(now, Batch(*batch), self.first + step, dloss)
+                update(now, gradients, step, rate)
         return _returned(now), losses.cpu().numpy()
+
+    def _differentiated(
+        self, now: dict[str, Tensor], batch: Batch, step: int, dloss: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss and the gradients of the whole minibatch: each share's mean counts as much as it has targets."""
+        X, Y = (torch.from_numpy(tokens).to(self.device).long() for tokens in (batch.X, batch.Y))
+        share = Share(batch.here, batch.of_all, self.processes.total)
+        masks = masks_of_step(self.network, self.seed, step, X, Y, batch.lines)
+        loss, cache = self.network.forward(now, X[batch.lines], Y[batch.lines], masks, share)
+        weight = share.here / share.of
+        return self.processes.summed(loss * weight, self.network.backward(dloss * weight, cache))
 
     def _moved(self, arrays: Arrays) -> dict[str, Tensor]:
         return {name: torch.from_numpy(value).to(self.device, copy=True) for name, value in arrays.items()}

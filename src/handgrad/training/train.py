@@ -12,12 +12,13 @@ from rich.console import Console
 
 from handgrad.errors import ConfigError
 from handgrad.models.trained import Model
+from handgrad.preparing import listening
 from handgrad.training.config import TrainConfig
 from handgrad.training.duration import seconds_of
 from handgrad.training.job import Job, name_freed, reopen_job, start_job
 from handgrad.training.loop import Every, Progress, take_steps
 from handgrad.training.parts import Whole, finish_whole, train_parts
-from handgrad.training.progress import TrainingProgress, is_live
+from handgrad.training.progress import PreparationProgress, TrainingProgress, is_live
 from handgrad.training.recipes import DEFAULT_SECONDS, recipe
 from handgrad.training.results import read_results
 from handgrad.training.run import Outcome, finish, folder_for, read_text
@@ -77,17 +78,18 @@ def train(
     seconds = None if time is None else seconds_of(time)
     if seconds is not None and "steps" in settings:
         raise ConfigError("time and steps both say how long to train", next_step="Leave out one of the two.")
-    if resume is None:
-        job = _begin(text, config, settings, seconds, out, begun)
-    elif config is None and settings.keys() <= {"device", "steps"} and out is None:
-        further = settings.get("steps"), seconds, begun
-        job = reopen_job(Path(resume), text, settings.get("device"), *further)
-    else:
-        raise ConfigError(
-            "a resumed run keeps its settings", where="resume",
-            expected="no config or out, no settings but device and steps",
-        )  # fmt: skip
     console = Console(stderr=True, highlight=False)
+    with listening(PreparationProgress(console)) if progress is True else nullcontext():
+        if resume is None:
+            job = _begin(text, config, settings, seconds, out, begun)
+        elif config is None and settings.keys() <= {"device", "steps"} and out is None:
+            further = settings.get("steps"), seconds, begun
+            job = reopen_job(Path(resume), text, settings.get("device"), *further)
+        else:
+            raise ConfigError(
+                "a resumed run keeps its settings", where="resume",
+                expected="no config or out, no settings but device and steps",
+            )  # fmt: skip
     board = TensorBoard(None if isinstance(progress, bool) else progress) if tensorboard else None
     told = board or (None if isinstance(progress, bool) else progress)
     bars = TrainingProgress(console, told) if progress is True and is_live(console) else None

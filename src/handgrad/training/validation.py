@@ -66,10 +66,7 @@ def only_gets_worse(losses: np.ndarray) -> bool:
 
 def head(dataset: Dataset, n_tokens: int) -> Dataset:
     """The first lines of a dataset, as many as `n_tokens` have room for, at least one."""
-    if len(dataset) <= n_tokens:
-        return dataset
-    n_lines = max(1, int(np.searchsorted(dataset.starts, n_tokens, side="right")) - 1)
-    return Dataset(dataset.tokens[: dataset.starts[n_lines]])
+    return dataset if len(dataset) <= n_tokens else next(dataset.pieces(n_tokens))
 
 
 def loss_of(state: State, settings: Settings, splits: Splits) -> float:

@@ -64,6 +64,8 @@ MISTAKES = [
     ("dlfs1_two_layer", "self.db = np.sum(dout, axis=0)", "self.db = np.sum(dout, axis=1)"),
     ("dlfs1_two_layer", "dx = (self.y - self.t) / batch_size", "dx = (self.y - self.t)"),
     ("dlfs1_add_mul", "dx = dout * self.y", "dx = dout * self.x"),
+    ("dlfs2_cbow", "        da *= 0.5\n", "        da *= 2\n"),
+    ("dlfs2_cbow", "dx = (self.y - self.t) * dout / batch_size", "dx = (self.y - self.t) * dout"),
     ("dlfs2_rnn", "dWh = np.dot(h_prev.T, dt)", "dWh = np.dot(h_next.T, dt)"),
     ("nnfs", "self.dinputs[self.inputs <= 0] = 0", "self.dinputs[self.inputs <= 0] = 1"),
     ("nnfs", "self.dinputs = self.dinputs / samples", "self.dinputs = self.dinputs"),

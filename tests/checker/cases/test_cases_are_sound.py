@@ -67,6 +67,7 @@ def test_a_false_spelling_is_noticed(source, says):
     assert says in " ".join(check_spelling(Spelling("false", source)))
 
 
+@pytest.mark.slow
 def test_mistakes_of_one_line_are_not_several():
     twice = Several("false", SIGN.program, (BY_ID["checker-md-01"].edit, HIDDEN.edit))
     assert check_several(twice) == []

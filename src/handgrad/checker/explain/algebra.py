@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from handgrad.checker.explain.in_numpy import for_algebra
-from handgrad.checker.explain.trials import temporaries
+from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.run.trace import Step
@@ -120,7 +120,7 @@ class Algebra:
 
     def _written(self) -> Iterator[tuple[str, Value]]:
         """The gradients that the program computes, and of which values."""
-        for name, variable in self.judge.truth.gradient_names.items():
+        for name, variable in self.judge.truth.region.gradient_names.items():
             yield from ((name, value) for value in self.forward.versions(variable)[:1] if value in self.within)
 
 

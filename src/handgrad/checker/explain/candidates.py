@@ -10,7 +10,7 @@ import torch
 from handgrad.checker.explain.edits import Context, edits
 from handgrad.checker.explain.in_numpy import spelling
 from handgrad.checker.explain.masks import masks_of
-from handgrad.checker.explain.trials import temporaries
+from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.spelling import in_sight, number_of
@@ -44,9 +44,9 @@ class Candidates:
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
         self.gradients = set(case.gradients) - {self.chain.name}
-        self.consumers = {v.name for v in case.consumers}
+        self.consumers, self.shape = {v.name for v in case.consumers}, tuple(case.want.shape)
         consumers = judge.truth.between(self.plan) | self.consumers
-        makers = [s for n in consumers for s in judge.truth.makers(n)]
+        makers = [s for n in consumers for s in judge.truth.region.makers(n)]
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
@@ -116,7 +116,8 @@ class Candidates:
             chain.variable,
             {n: v for n, v in self.values.items() if self._in_sight(n, beside)},
             self.gradients,
-            self.judge.truth.constants,
+            self.shape,
+            self.judge.truth.region.constants,
             raises=self.raises,
             continues=own and step is not chain.steps[0],
             related=self.related,
@@ -125,7 +126,7 @@ class Candidates:
             locals=made,
             counters=uses(node).counters,
             masks=self.masks,
-            upstream={g for g, v in self.judge.truth.gradient_names.items() if v in self.consumers},
+            upstream={g for g, v in self.judge.truth.region.gradient_names.items() if v in self.consumers},
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,

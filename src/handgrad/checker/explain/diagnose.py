@@ -69,7 +69,8 @@ class _Search(Search):
                 if (found := attempt()) is not None:
                     return self._without_cancelling() or [found]
             whole = self._rewritten()
-            if (whole is None or whole.fix is None) and (pair := repairing_pair(self.trials)):
+            pair = repairing_pair(self.trials) if whole is None or whole.fix is None else None
+            if pair and (not self.by_chance or self.trials.right_elsewhere(*pair)):
                 return self.telling.of_both(*pair)
             if whole is not None:
                 return [whole]

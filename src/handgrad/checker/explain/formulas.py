@@ -45,7 +45,7 @@ class Formulas:
 
     def upstream(self, consumer: str) -> str | None:
         """The gradient of a consumer, by its name."""
-        names = self.judge.truth.gradient_names.items()
+        names = self.judge.truth.region.gradient_names.items()
         found = (g for g, v in names if v == consumer and g in self.case.gradients and g != self.chain.name)
         return next(found, "1.0" if consumer in self.judge.trace.losses else None)
 
@@ -68,7 +68,7 @@ class Formulas:
         upstream = self.upstream(consumer) or self._composed(consumer, depth)
         if upstream is None:
             return
-        for step in self.judge.truth.makers(consumer):
+        for step in self.judge.truth.region.makers(consumer):
             node = step.statement.node
             if isinstance(node, ast.Assign) and not step.changes and _first(node.targets[0], node.value) == consumer:
                 yield from self._returned(node.value, variable, upstream, consumer)

@@ -119,7 +119,7 @@ def _evaluated(judge: Judge, case: Case, text: str) -> Tensor | None:
 
 def _own_gradients(judge: Judge, judgement: Judgement, value: Value) -> set[str]:
     """The names of the gradient that a chain makes, by whatever name the program calls its variable."""
-    known = judge.truth.gradient_names.items()
+    known = judge.truth.region.gradient_names.items()
     return {judgement.chain.name, *(name for name, variable in known if variable in value.names)}
 
 

@@ -2,8 +2,6 @@
 
 import ast
 import functools
-import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -12,16 +10,15 @@ from handgrad.checker.explain.diagnose import diagnose, shared_repair
 from handgrad.checker.explain.hazards import stale_hazard
 from handgrad.checker.explain.loops import narrowed, suspects
 from handgrad.checker.explain.residual import Residuals
+from handgrad.checker.explain.spelled import in_the_users_words, say, statement_at
 from handgrad.checker.explain.spoiled import spoiled
 from handgrad.checker.judge.blame import Judgement, rounding
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.judging import about
 from handgrad.checker.judge.notes import losses_of, notes
-from handgrad.checker.place import Place
 from handgrad.checker.read.names import variables_of
-from handgrad.checker.read.source import Statement, segment
+from handgrad.checker.read.source import Statement
 from handgrad.checker.read.spelling import DOT, number_of
-from handgrad.checker.read.trees import simple_statements
 from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
 from handgrad.checker.run.trace import Step, Trace
 from handgrad.checker.truth.chains import Chain
@@ -97,8 +94,8 @@ class Rows:
             row.cause = "own"
             found = self.found[chain]
             found = [replace(found[0], left_over=self._left_over(chain, judgement)), *found[1:]]
-            statements = [self._statement_at(chain, one.place) for one in found]
-            row.diagnosis = [self._in_the_users_words(*pair) for pair in zip(found, statements, strict=True)]
+            statements = [statement_at(self.trace, chain, one.place) for one in found]
+            row.diagnosis = [in_the_users_words(self.trace, *pair) for pair in zip(found, statements, strict=True)]
             row.place, row.text = found[0].place or row.place, statements[0].text
             if any(self._is_one_mistake(row, other) for other in self.rows):
                 row.cause, row.diagnosis = "inherited", []
@@ -172,47 +169,6 @@ class Rows:
             return next((name for name in outside if DOT not in name), self.trace.shown(chain.variable))
         return self.trace.shown(chain.variable)
 
-    def _in_the_users_words(self, found: Diagnosis, statement: Statement) -> Diagnosis:
-        """No line can be added after a `return`, or in a call or a dict."""
-        adds = found.start > found.end
-        fix = None if adds and _is_a_part(statement) else self._sayable(found.fix, statement)
-        left = self._left_sayable(found.left_over, statement)
-        return replace(found.spelled(self._say(statement)), fix=fix, left_over=left)
-
-    def _say(self, statement: Statement) -> Callable[[str], str]:
-        return lambda text: self.trace.shown(statement.spelled(text))
-
-    def _left_sayable(self, left: LeftOver | None, statement: Statement) -> LeftOver | None:
-        """What is left over as the user would spell it, as far as that can be done."""
-        if left is None:
-            return None
-        formula, path, times = (self._sayable(text, statement) for text in (left.formula, left.path, left.times))
-        sayable = formula is not None and path is not None and times is not None
-        return replace(left, formula=formula, path=path, times=times) if sayable else None
-
-    def _sayable(self, text: str | None, statement: Statement) -> str | None:
-        """A text as the user would spell it; None where it has local names of other calls."""
-        if text is None:
-            return None
-        local, spelled = _locals(statement.spelled(ast.unparse(statement.node))), statement.spelled(text)
-        return self.trace.shown(spelled) if _locals(spelled) <= local else None
-
-    def _statement_at(self, chain: Chain, place: Place | None) -> Statement:
-        """The statement at a place, or the line of a compound one."""
-        statements = [step.statement for step in [*reversed(chain.steps), *chain.region.steps]]
-        for whole in statements:
-            if whole.place == place and not whole.only_moves:
-                return whole
-        functions = (s.statement for region in self.trace.regions for s in region.steps if _is_function(s))
-        if place is None:
-            return chain.last.statement
-        laid_out = sorted(statements, key=lambda one: isinstance(one.node, ast.FunctionDef))
-        for whole in [*laid_out, *functions]:
-            for line in simple_statements(whole.node) if whole.place.unit == place.unit else ():
-                if line.lineno == place.line and not isinstance(line, ast.For):
-                    return replace(whole, node=line, text=segment(whole.code, line), place=place)
-        return chain.last.statement
-
     def _verdict(self, chain: Chain, judgement: Judgement, found: Comparison, actual: Tensor | None) -> str:
         if judgement.fault:
             return judgement.fault
@@ -257,8 +213,8 @@ class Rows:
 
     def _warn_of(self, hazard: Hazard, statement: Statement) -> None:
         """Keep a hazard in the user's words."""
-        repair = hazard.repair and self._in_the_users_words(hazard.repair, statement)
-        about, variable = tuple(map(self._say(statement), hazard.about)), self.trace.shown(hazard.variable)
+        repair = hazard.repair and in_the_users_words(self.trace, hazard.repair, statement)
+        about, variable = tuple(map(say(self.trace, statement), hazard.about)), self.trace.shown(hazard.variable)
         self.hazards.append(replace(hazard, variable=variable, about=about, repair=repair))
 
     def _list_missing(self) -> None:
@@ -284,20 +240,6 @@ class Rows:
                     continue
                 name = self.trace.shown(outside[0])
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
-
-
-def _is_function(step: Step) -> bool:
-    return isinstance(step.statement.node, ast.FunctionDef)
-
-
-def _locals(text: str) -> set[int | None]:
-    """The calls whose local names a text uses."""
-    return {number_of(name) for name in re.findall(rf"[\w{DOT}]+", text)} - {None}
-
-
-def _is_a_part(statement: Statement) -> bool:
-    """Whether the user's text of it is no statement that another can follow."""
-    return statement.role == "argument" or any(head.endswith(" = ") for head, _ in statement.spelling)
 
 
 def _is_near(actual: Tensor, found: Comparison, judgement: Judgement, reference: Tensor) -> bool:

@@ -10,9 +10,10 @@ from handgrad.checker.explain.candidates import Candidate, Candidates
 from handgrad.checker.explain.formulas import Formulas, rewritten
 from handgrad.checker.explain.readable import is_readable
 from handgrad.checker.explain.rewrite import unparsed
+from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.explain.symptoms import Symptoms
 from handgrad.checker.explain.telling import Telling
-from handgrad.checker.explain.trials import Change, Trials, temporaries
+from handgrad.checker.explain.trials import Change, Trials
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.trees import Edit
 from handgrad.checker.report import Diagnosis

@@ -5,8 +5,8 @@ import traceback
 
 from torch import Tensor
 
+from handgrad.checker.explain.settings import Setting
 from handgrad.checker.explain.telling import Telling
-from handgrad.checker.explain.trials import Setting
 from handgrad.checker.guard import said
 from handgrad.checker.place import Place
 from handgrad.checker.report import Diagnosis

@@ -4,12 +4,29 @@ import itertools
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from handgrad.checker.judge.blame import Judgement
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.truth.compare import agrees, align, as_tensor
+from handgrad.checker.truth.truth import Truth
 
 MOST_PATHS = 6
+Differentiated = dict[str, tuple[str, Tensor]]
+"""For every gradient its variable, and the value of that."""
+
+
+def differentiated(truth: Truth) -> Differentiated:
+    """For every gradient its variable, and the value of that."""
+    names = truth.region.gradient_names.items()
+    return {name: (variable, v[0].data) for name, variable in names if (v := truth.own.versions(variable))}
+
+
+def unmoved_since(truth: Truth, before: Differentiated) -> set[str]:
+    """The gradients that an earlier pass made of variables that have the same values in this one."""
+    now = differentiated(truth)
+    same = (name for name, (variable, _) in before.items() if name in now and now[name][0] == variable)
+    return {name for name in same if torch.equal(before[name][1], now[name][1])}
 
 
 def without_begun(found: Interpretation) -> Interpretation:
@@ -74,7 +91,7 @@ def _missing(found: Interpretation, judgement: Judgement) -> list[str]:
 
     Neither are the gradients on the missing paths written, nor those that come after this one.
     """
-    written = set(found.judge.truth.gradient_names.values())
+    written = set(found.judge.truth.region.gradient_names.values())
     chain = judgement.chain
     if judgement.fault != "wrong" or any(chain.name in j.plan.gradients for j in found.judgements):
         return []

@@ -13,7 +13,7 @@ from handgrad.checker.run.values import is_array, is_float
 from handgrad.checker.truth import situations
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case, Outcome, evaluate
-from handgrad.checker.truth.chains import Chain, Plan
+from handgrad.checker.truth.chains import Chain, Plan, needed_by
 from handgrad.checker.truth.compare import agrees, as_tensor
 from handgrad.checker.truth.reduce import RELATIONS, Reduction, enlarged, reduced
 from handgrad.checker.truth.truth import Truth
@@ -119,7 +119,7 @@ class Judge:
         loss, _ = self.truth.located(chain)
         within = self.truth.forward.ancestors(loss)
         before = loss.step.index if loss.step else -1
-        read = {n for s in plan.steps for n in s.reads} - {chain.name}
+        read = {n for s in plan.steps for n in needed_by(s)} - {chain.name}
         values = [self.truth.forward.versions(n)[0] for n in read if self.truth.forward.versions(n)]
         behind = [v for value in values for v in self.truth.forward.ancestors(value)]
         foreign = any(v not in within and min(v.names.values()) < before for v in behind)

@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from handgrad.checker.guard import guarded
 from handgrad.checker.judge import mappings
-from handgrad.checker.judge.begun import without_begun
+from handgrad.checker.judge.begun import Differentiated, unmoved_since, without_begun
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.judge.multiples import with_multiples
@@ -25,7 +24,7 @@ from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
 from handgrad.checker.truth.truth import Truth
 
 
-def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) -> Interpretation:
+def judged(trace: Trace, region: Region, before: Differentiated) -> Interpretation:
     """The interpretation of a region that leaves the fewest lines wrong.
 
     `before` is what the region before it differentiated, and the values of that.
@@ -40,14 +39,14 @@ def judged(trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]]) 
     return without_begun(best)
 
 
-def _left(found: Interpretation) -> tuple[int, int]:
-    """How much an interpretation leaves wrong, and of those that leave as much, which judges the most."""
-    return len(found.wrong), -len(found.judgements)
+def _left(found: Interpretation) -> tuple[int, int, bool]:
+    """How much an interpretation leaves wrong; of those that leave as much, which judges the most, as it was meant."""
+    namespace, assumed = found.judge.machine.namespace, found.judge.truth.assumptions
+    exact = assumed.epsilons and bool(found.wrong) and not epsilons.are_undone(found.region, namespace)
+    return len(found.wrong), -len(found.judgements), exact
 
 
-def _judged_under(
-    trace: Trace, region: Region, before: dict[str, tuple[str, Tensor]], assumptions: Assumptions
-) -> Interpretation:
+def _judged_under(trace: Trace, region: Region, before: Differentiated, assumptions: Assumptions) -> Interpretation:
     """The judgements of all chains of the region, under some assumptions."""
     if not assumptions.epsilons:
         region = epsilons.without(region, trace.machine.namespace)
@@ -56,7 +55,7 @@ def _judged_under(
     judge = mappings.of_parameters(judge, trace.guesses)
     if (unfit := _not_finite(judge.truth)) is not None:
         return Interpretation(judge, unfit=unfit)
-    judge = judge.under(replace(judge.region, begun=judge.truth.unmoved_since(before)))
+    judge = judge.under(replace(judge.region, begun=unmoved_since(judge.truth, before)))
     chains = [c for c in chains_of(judge.region) if c.name not in trace.unfinished]
     found = _before_the_update(_judged_in_turn(judge, chains))
     found = reread(found)
@@ -231,7 +230,8 @@ def _trusting_what_was_right(found: Interpretation) -> Interpretation:
     for judgement in found.judgements:
         used = {judgement.chain.name, *judgement.plan.gradients}
         if DOT in "".join(used):
-            if whole and judgement.chain.name not in right and found.serves(judgement.chain):
+            spoilt = (r for r in found.readers(judgement.chain.name) if not r.fault and r.chain.name not in right)
+            if whole and judgement.chain.name not in right and found.serves(judgement.chain) and not any(spoilt):
                 continue
             if judgement.fault == "wrong" and judgement.chain.name in right and (whole or used <= right):
                 judgement = replace(judgement, fault=None)

@@ -5,6 +5,7 @@ that use the name are given the multiple.
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,7 +24,9 @@ _DATA = re.compile(r"[A-Z]?A_?0$|[xX](_?\w*)?$|(inputs?|data|images?)$|[hc]_?(0|
 def with_multiples(found: Interpretation) -> Interpretation:
     """The interpretation with the multiples that leave fewer lines wrong; those that are right are left out."""
     for judgement in found.wrong:
-        hypotheses = ((factor, _scaled(found, judgement, factor)) for factor in _factors(found, judgement))
+        wrongly = (False, True) if any(j is not judgement and _passes_on(found, j) for j in found.wrong) else (False,)
+        pairs = itertools.product(_factors(found, judgement), wrongly)
+        hypotheses = ((factor, _scaled(found, judgement, factor, through)) for factor, through in pairs)
         made = [(len(_places(again.wrong)), factor, again) for factor, again in hypotheses if again is not None]
         if made:
             faults, factor, again = min(made, key=lambda one: one[0])
@@ -73,8 +76,8 @@ def _is_agreed(ratio: float) -> bool:
     return any(part > 0.99 and abs(part - round(part)) < 1e-6 * part for part in parts)
 
 
-def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpretation | None:
-    """The judgements where a gradient is a multiple, and those that pass it on are too.
+def _scaled(found: Interpretation, first: Judgement, factor: float, wrongly: bool) -> Interpretation | None:
+    """The judgements where a gradient is a multiple, and those that pass it on are too, or pass it on `wrongly`.
 
     None where no line that makes up for it is right then.
     """
@@ -90,7 +93,7 @@ def _scaled(found: Interpretation, first: Judgement, factor: float) -> Interpret
             more = {**scales, old.chain.name: factor}
             further = _under(found, more)
             other = further.judge(old.chain.within(further.region))
-            if other is not None and (other.fault is None or _serves(found, old, scales, more)):
+            if other is not None and (wrongly or other.fault is None):
                 new, scales = other, more
         made[old] = new
     if not any(old.fault and not new.fault and old.chain.name not in scales for old, new in made.items()):
@@ -131,16 +134,6 @@ def _is_for_others(found: Interpretation, judgement: Judgement) -> bool:
 
 def _under(found: Interpretation, scales: dict[str, float]) -> Judge:
     return found.judge.under(replace(found.region, scales=scales))
-
-
-def _serves(found: Interpretation, wrong: Judgement, without: dict[str, float], scales: dict[str, float]) -> bool:
-    """Whether the lines that use a wrong gradient are rather right with the multiple of it."""
-
-    def right(judge: Judge) -> int:
-        again = (judge.judge(old.chain.within(judge.region)) for old in found.readers(wrong.chain.name))
-        return sum(new is not None and new.fault is None for new in again)
-
-    return right(_under(found, scales)) > right(_under(found, without))
 
 
 def _without_the_right(found: Interpretation) -> Interpretation:

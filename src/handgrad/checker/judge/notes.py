@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from handgrad.checker.judge.interpretation import Interpretation
 from handgrad.checker.read.spelling import LOSS
 from handgrad.checker.run.trace import Trace
+from handgrad.checker.truth.compare import agrees
 from handgrad.checker.truth.passes import Value
+from handgrad.checker.truth.reference import run_forward
+from handgrad.checker.truth.truth import Truth
 
 
 def notes(trace: Trace, found: Interpretation) -> Iterator[str]:
@@ -70,9 +73,22 @@ def _others(found: Interpretation) -> list[Value]:
 def _functions(found: Interpretation) -> Iterator[str]:
     """A note where a backward half of the user's is not what follows from its forward half."""
     truth = found.judge.truth
-    if doubted := truth.doubted_functions():
+    if doubted := _doubted_functions(truth):
         judged_by = "forward" if truth.assumptions.derived else "backward"
         yield (
             f"the backward of {', '.join(sorted(doubted))} is not the derivative of its forward; gradients are judged "
             f"by its {judged_by} (handgrad.check tells more)."
         )
+
+
+def _doubted_functions(truth: Truth) -> set[str]:
+    """The user's autograd Functions, where what they return is not the gradient of what they compute."""
+    if truth.assumptions.derived and not truth.forward.functions:
+        return set()
+    other = run_forward(truth.machine, truth.region, double=truth.double, derived=not truth.assumptions.derived)
+    for loss, same in zip(truth.losses(truth.forward), truth.losses(other), strict=False):
+        mine, its = list(truth.sweep(truth.forward, loss).values()), list(truth.sweep(other, same).values())
+        pairs = zip(its, mine, strict=False)
+        if len(mine) != len(its) or not all(agrees(a, b, 1e-9, truth.tolerance) for a, b in pairs):
+            return truth.forward.functions | other.functions
+    return set()

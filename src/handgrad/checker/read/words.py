@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.checker.read.names import gradient_of
+from handgrad.checker.read.names import base_name, gradient_of
 from handgrad.checker.read.source import Source
 from handgrad.checker.read.spelling import (
     _BACKWARD,
@@ -48,7 +48,8 @@ class Words:
 
     def spells_gradient(self, node: ast.AST) -> bool:
         """Whether a name, an entry or an attribute that a statement binds is spelled like a gradient."""
-        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        stores = (n for n in ast.walk(node) if isinstance(n, ast.Name | ast.Subscript) and isinstance(n.ctx, ast.Store))
+        names = {bare(name) for name in map(base_name, stores) if name}
         return any(gradient_of(n, self.known - {n}) for n in names) or self._stores_gradient(node)
 
     def computes_gradients(self, node: ast.AST) -> bool:

@@ -63,7 +63,7 @@ FACTS = {
     "multiple": "{0} is {1} times the right gradient; it has to be multiplied by {2}",
     "zero": "{0} is zero, and should not be",
     "not finite": "{0} is not finite",
-    "elements": "{0} is wrong in {1} of {2} elements, the first at {3}",
+    "elements": "{0} is wrong in {1} of {2} elements, the first at {3}: it is {4} there, and should be {5}",
     "flat": "the right gradient is zero everywhere: the forward pass is flat here, as round() or a comparison is; "
     "a straight-through estimator differs from it on purpose",
     "one tensor": "{0} and {1} are one tensor, so this changes {2} {1} too; start from a copy{3}: {1}.{4}()",

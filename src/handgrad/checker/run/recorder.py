@@ -216,8 +216,8 @@ class Recorder:
             known = self._floats - self._gradient_names
             calls_with_loss = {number_of(loss) for loss in self.losses.found}
             for name in in_order(self._written_knowingly(step, found) - found.counters, step.statement.node):
-                variable = self.flattener.variable_of(name, known - {name})
-                knowingly = self.flattener.computes_gradients(name) or number_of(name) in calls_with_loss
+                variable = self.flattener.scopes.variable_of(name, known - {name})
+                knowingly = self.flattener.scopes.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
                 if variable and spelled and self._can_be_a_gradient(name, variable, step.statement.node):
                     step.gradients[name] = variable

@@ -1,5 +1,7 @@
 """What running the user's program once leaves behind: for every statement what it read, wrote and made."""
 
+import ast
+import functools
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from types import CodeType
@@ -9,6 +11,7 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.source import Statement
 from handgrad.checker.run.machine import Machine, UserError
 from handgrad.checker.run.randomness import Randomness
+from handgrad.checker.run.values import is_array
 
 
 @dataclass(eq=False)
@@ -69,6 +72,32 @@ class Region:
     begun: set[str] = field(default_factory=set)
     reduced: bool = False
     scales: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def gradient_names(self) -> dict[str, str]:
+        """The variable of every gradient that is written."""
+        return {n: v for s in self.steps for n, v in s.gradients.items()}
+
+    @functools.cached_property
+    def constants(self) -> tuple[float, ...]:
+        """The numbers written in the program, which a wrong line may have lost."""
+        found: set[float] = set()
+        for step in self.steps:
+            for node in ast.walk(step.statement.node):
+                value = node.value if isinstance(node, ast.Constant) else None
+                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6:
+                    found.add(value)
+        return tuple(sorted(found, key=abs)[:24])
+
+    @functools.cached_property
+    def fixed_arrays(self) -> set[str]:
+        """The NumPy arrays that stay where tensors are given other values, though these may be made of them."""
+        worlds = [self.start, *(step.after for step in self.steps if step.plain)]
+        return {name for world in worlds for name, value in world.items() if is_array(value)}
+
+    def makers(self, name: str) -> list[Step]:
+        """The forward statements that bind a name."""
+        return [s for s in self.steps if name in s.binds and not s.backward]
 
     def taking(self, changed: Iterable[Step]) -> "Region":
         """The same stretch with other readings of some of its statements."""

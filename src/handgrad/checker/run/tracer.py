@@ -106,7 +106,7 @@ class Tracer:
             self._run_block(statement, body)
         elif isinstance(node, ast.With) and (self._holds_gradients(node) or _is_about_autograd(node)):
             self._run_with(statement)
-        elif isinstance(node, ast.If) and self._holds_gradients(node):
+        elif isinstance(node, ast.If) and (uses(node).binds or self._holds_gradients(node)):
             self._run_if(statement)
         elif isinstance(node, ast.Try) and self._holds_gradients(node):
             self._run_try(statement)

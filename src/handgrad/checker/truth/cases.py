@@ -12,7 +12,7 @@ from torch import Tensor
 from handgrad.checker.run.machine import Machine
 from handgrad.checker.run.modes import InDouble
 from handgrad.checker.run.trace import Step
-from handgrad.checker.run.values import copy_values, is_float
+from handgrad.checker.run.values import copied, copy_values, is_float
 from handgrad.checker.truth.chains import Plan
 from handgrad.checker.truth.passes import Forward, Value
 
@@ -109,6 +109,7 @@ def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
         namespace.pop(name, None)
     changed: dict[str, int] = {}
     restored = {n: namespace[n] for n in plan.shadowed if n in namespace}
+    true = {n: copied(forced[n]) for step in plan.steps for n in step.gradients if n in forced}
     for step in plan.steps:
         if step.randomness:
             step.randomness.restore(namespace)
@@ -119,9 +120,7 @@ def _run_plan(machine, plan, codes, namespace, forced, watched) -> Outcome:
         for watched_name, (tensor, version) in watched.items():
             if watched_name != name and watched_name not in changed and tensor._version != version:
                 changed[watched_name] = step.index
-        for gradient in set(step.gradients) - {name}:
-            if gradient in forced:
-                namespace[gradient] = forced[gradient]
+        namespace.update({n: copied(true[n]) for n in step.gradients if n in true})
         if plan.clean:
             namespace.update({n: restored[n] for n in plan.shadowed if n in restored})
     return Outcome(got=namespace.get(name), changed=changed)

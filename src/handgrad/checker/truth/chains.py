@@ -162,7 +162,7 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
             for name in (step.binds - set(step.gradients)) & wanted & before_loss:
                 shadowed.setdefault(name, step)
             kept.append(step)
-            wanted |= _needs(step)
+            wanted |= needed_by(step)
             continue
         temporary = (step.writes - gradient_names | step.turns) & wanted
         if step.index > loss_index:
@@ -175,12 +175,12 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
         if temporary and (step.error is None or step.error.lacks(gradient_names)):
             kept.append(step)
             wanted -= step.binds - step.reads
-            wanted |= _needs(step)
+            wanted |= needed_by(step)
     reads = set().union(*(s.reads for s in kept))
     return Plan(chain, kept[::-1], (reads & gradient_names) - {chain.name}, shadowed, clean)
 
 
-def _needs(step: Step) -> set[str]:
+def needed_by(step: Step) -> set[str]:
     """What a statement reads of what stands before it; a loop gives its counters their values itself."""
     node = step.statement.node
     return step.reads - (uses(node).reads - needs(node)) - uses(node).counters

@@ -35,6 +35,12 @@ def has_any(region: Region, values: Mapping[str, Any]) -> bool:
     return any(next(tiny_terms(s.statement.node, values), None) for s in region.steps if not s.backward)
 
 
+def are_undone(region: Region, values: Mapping[str, Any]) -> bool:
+    """Whether a line of the backward pass writes a tiny number too."""
+    nodes = (part for step in region.steps if step.backward for part in ast.walk(step.statement.node))
+    return any(_is_tiny(part, values) for part in nodes if isinstance(part, ast.Constant | ast.Name))
+
+
 def without(region: Region, values: Mapping[str, Any]) -> Region:
     """The region, its forward pass run without them."""
     return region.taking(_without(step, values) for step in region.steps if not step.backward)

@@ -47,7 +47,7 @@ def needed_steps(region: Region) -> list[Step]:
             step.writes & wanted
             or any(_scalar(step.after.get(n)) for n in step.writes)
             or step.statement.only_moves
-            or (isinstance(step.statement.node, ast.Assign) and any(is_float(v) for v in step.after.values()))
+            or (isinstance(step.statement.node, ast.Assign) and any(map(_may_be_lacking, step.after.values())))
         ):
             kept.append(step)
             wanted |= step.reads
@@ -56,6 +56,11 @@ def needed_steps(region: Region) -> list[Step]:
 
 def _scalar(value: Any) -> bool:
     return is_float(value) and value.numel() == 1
+
+
+def _may_be_lacking(value: Any) -> bool:
+    """Whether it is a tensor, or may be a size."""
+    return is_float(value) or type(value) is int
 
 
 def run_forward(

@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.chains import Plan
 from handgrad.checker.truth.drawn import random_like
+from handgrad.checker.truth.passes import Value
 from handgrad.checker.truth.truth import Truth
+
+NEGLIGIBLE = 1e-11
+"""A float64 gradient this much smaller than those it is summed from is zero up to rounding."""
 
 
 def hidden(truth: Truth, plan: Plan) -> Iterator[Case]:
@@ -18,10 +23,10 @@ def hidden(truth: Truth, plan: Plan) -> Iterator[Case]:
         fixed = {
             v: random_like(v.leaf.detach(), truth.generator, dense=True)
             for v in upstream
-            if truth.negligible(true, truth.forward, v, within)
+            if _is_negligible(truth, true, v, within)
         }
         beside = set(truth.forward.consumers(at, within)) - set(upstream)
-        if any(truth.negligible(true, truth.forward, v, within) for v in beside):
+        if any(_is_negligible(truth, true, v, within) for v in beside):
             fixed.update({v: random_like(true.get(v, v.leaf), truth.generator) for v in upstream if v not in fixed})
         return fixed
 
@@ -31,7 +36,7 @@ def hidden(truth: Truth, plan: Plan) -> Iterator[Case]:
 
     loss, at = truth.located(plan.chain)
     within = truth.forward.ancestors(loss)
-    if truth.negligible(truth.sweep(truth.forward, loss), truth.forward, at, within):
+    if _is_negligible(truth, truth.sweep(truth.forward, loss), at, within):
         if made := truth.case("random upstream", truth.forward, plan, all_upstream):
             yield made
     elif made := truth.case("random upstream where the true one is zero", truth.forward, plan, noise_only):
@@ -56,7 +61,7 @@ def general(truth: Truth, plan: Plan) -> Iterator[Case]:
 
 def _other(truth: Truth, plan: Plan, shrink: float) -> Case | None:
     forward = truth.others(shrink)
-    if forward.failed or truth.fixed_arrays & set().union(*(step.reads for step in plan.steps)):
+    if forward.failed or truth.region.fixed_arrays & set().union(*(step.reads for step in plan.steps)):
         return None
     try:
         made = truth.case(f"other values, times {shrink:g}", forward, plan)
@@ -65,3 +70,12 @@ def _other(truth: Truth, plan: Plan, shrink: float) -> Case | None:
     if made is None or not bool(torch.isfinite(made.want).all()):
         return None
     return made
+
+
+def _is_negligible(truth: Truth, gradients: dict[Value, Tensor], value: Value, within: set[Value]) -> bool:
+    """Whether the true gradient of a value is zero up to rounding."""
+    if value not in gradients or gradients[value].numel() == 0:
+        return False
+    consumers = [gradients[v] for v in truth.forward.consumers(value, within) if v in gradients]
+    sizes = [float(g.abs().max()) for g in consumers if g.numel()]
+    return bool(sizes) and float(gradients[value].abs().max()) <= (NEGLIGIBLE if truth.double else 1e-6) * max(sizes)

@@ -1,6 +1,5 @@
 """What is right: the true gradients of a region, in its own situation and in others."""
 
-import ast
 import copy
 import math
 from collections.abc import Callable
@@ -17,13 +16,11 @@ from handgrad.checker.run.values import is_array, is_float
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case
 from handgrad.checker.truth.chains import Chain, Plan, plan_for
-from handgrad.checker.truth.compare import DOUBLE_TOLERANCE, agrees
+from handgrad.checker.truth.compare import DOUBLE_TOLERANCE
 from handgrad.checker.truth.drawn import other_values
 from handgrad.checker.truth.passes import Forward, Value
 from handgrad.checker.truth.reference import own_gradients, run_forward
 
-NEGLIGIBLE = 1e-11
-"""A float64 gradient this much smaller than those it is summed from is zero up to rounding."""
 LARGE = 2**22
 """How many numbers the values of a large forward pass hold together."""
 Choice = Callable[[dict[Value, Tensor], Value, set[Value]], dict[Value, Tensor]]
@@ -67,11 +64,6 @@ class Truth:
         """Whether a run of the forward pass takes long enough to be worth sparing."""
         return sum(v.leaf.numel() for v in self.forward.values) > LARGE
 
-    @property
-    def gradient_names(self) -> dict[str, str]:
-        """The variable of every gradient that is written."""
-        return {n: v for s in self.region.steps for n, v in s.gradients.items()}
-
     @cached_property
     def unwritten(self) -> dict[str, str]:
         """The variable of every gradient that is read and nowhere written."""
@@ -82,23 +74,6 @@ class Truth:
         spelled = {n: gradient_of(n, forward_names) for n in sorted(names)}
         return {n: v for n, v in spelled.items() if v}
 
-    @cached_property
-    def constants(self) -> tuple[float, ...]:
-        """The numbers written in the program, which a wrong line may have lost."""
-        found: set[float] = set()
-        for step in self.region.steps:
-            for node in ast.walk(step.statement.node):
-                value = node.value if isinstance(node, ast.Constant) else None
-                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6:
-                    found.add(value)
-        return tuple(sorted(found, key=abs)[:24])
-
-    @cached_property
-    def fixed_arrays(self) -> set[str]:
-        """The NumPy arrays that stay where tensors are given other values, though these may be made of them."""
-        worlds = [self.region.start, *(step.after for step in self.region.steps if step.plain)]
-        return {name for world in worlds for name, value in world.items() if is_array(value)}
-
     def names_at_hand(self, chain: Chain) -> set[str]:
         """The names a line for this chain may use: values on the way to its loss, and all that is no float tensor."""
         loss, _ = self.located(chain)
@@ -106,22 +81,6 @@ class Truth:
         plain = {n for s in self.region.steps if not s.backward for n in s.writes if not is_float(s.after.get(n))}
         carried = {n for n, v in self.region.start.items() if not isinstance(v, Tensor)}
         return within | plain | carried
-
-    @property
-    def differentiated(self) -> dict[str, tuple[str, Tensor]]:
-        """For every gradient its variable, and the value of that."""
-        names = self.gradient_names.items()
-        return {name: (variable, v[0].data) for name, variable in names if (v := self.own.versions(variable))}
-
-    def unmoved_since(self, before: dict[str, tuple[str, Tensor]]) -> set[str]:
-        """The gradients that an earlier pass made of variables that have the same values in this one."""
-        now = self.differentiated
-        same = (name for name, (variable, _) in before.items() if name in now and now[name][0] == variable)
-        return {name for name in same if torch.equal(before[name][1], now[name][1])}
-
-    def makers(self, name: str) -> list[Step]:
-        """The forward statements that bind a name."""
-        return [s for s in self.region.steps if name in s.binds and not s.backward]
 
     def losses(self, forward: Forward, before: float = math.inf) -> list[Value]:
         """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
@@ -212,7 +171,7 @@ class Truth:
         skip = chain.skipped
         for loss in self.losses(self.own, chain.last.index):
             if loss not in self._own:
-                self._own[loss] = own_gradients(self.own, loss, set(self.gradient_names.values()))
+                self._own[loss] = own_gradients(self.own, loss, set(self.region.gradient_names.values()))
             for value in self.own.had(chain.variable, loss.step.index + 1 if loss.step else 0):
                 if value in self._own[loss]:
                     if skip == 0:
@@ -300,31 +259,11 @@ class Truth:
                 self.machine,
                 self.region,
                 double=self.double,
-                change=other_values(generator, set(self.gradient_names.values()), shrink),
+                change=other_values(generator, set(self.region.gradient_names.values()), shrink),
                 losses=self.trace.losses,
                 derived=self.assumptions.derived,
             )
         return self._others[shrink]
-
-    def doubted_functions(self) -> set[str]:
-        """The user's autograd Functions, where what they return is not the gradient of what they compute."""
-        if self.assumptions.derived and not self.forward.functions:
-            return set()
-        other = run_forward(self.machine, self.region, double=self.double, derived=not self.assumptions.derived)
-        for loss, same in zip(self.losses(self.forward), self.losses(other), strict=False):
-            mine, its = list(self.sweep(self.forward, loss).values()), list(self.sweep(other, same).values())
-            pairs = zip(its, mine, strict=False)
-            if len(mine) != len(its) or not all(agrees(a, b, 1e-9, self.tolerance) for a, b in pairs):
-                return self.forward.functions | other.functions
-        return set()
-
-    def negligible(self, gradients: dict[Value, Tensor], forward: Forward, value: Value, within: set[Value]) -> bool:
-        """Whether the true gradient of a value is zero up to rounding."""
-        if value not in gradients or gradients[value].numel() == 0:
-            return False
-        consumers = [gradients[v] for v in forward.consumers(value, within) if v in gradients]
-        sizes = [float(g.abs().max()) for g in consumers if g.numel()]
-        return bool(sizes) and float(gradients[value].abs().max()) <= (NEGLIGIBLE if self.double else 1e-6) * max(sizes)
 
     def plan(self, chain: Chain, clean: bool = False) -> Plan:
         """What has to run for a chain."""
@@ -340,7 +279,9 @@ class Truth:
 
     def upstream(self, plan: Plan, forward: Forward, value: Value, within: set[Value]) -> list[Value]:
         """The values between `value` and the loss whose gradients the plan reads."""
-        meant = {self._meant(forward, n, v, within) for n, v in self.gradient_names.items() if n in plan.gradients}
+        meant = {
+            self._meant(forward, n, v, within) for n, v in self.region.gradient_names.items() if n in plan.gradients
+        }
         return [
             v
             for v in forward.values

@@ -18,8 +18,8 @@ from handgrad.derive.read.calls import is_array
 from handgrad.derive.verify.layout import PARTS, Layout, Slot
 from handgrad.derive.verify.running import Failure, Forward, reseed
 
-TRIALS, SECONDS = 150, 0.3
-"""How many runs, and how long, a search may take; where it takes more, all sizes stay."""
+TRIALS, SECONDS = 150, 1.5
+"""How many runs, and how much of the thread's own time, a search may take; where it takes more, all sizes stay."""
 LARGEST = 50_000
 """No array of more elements than this is made to look for sizes, unless the program's own is larger."""
 PRIMES = [p for p in range(3, 600) if all(p % q for q in range(2, int(p**0.5) + 1))]
@@ -94,12 +94,12 @@ class Trial:
         self.placed: dict[Slot, int] = {}
         self.options: dict[Slot, list[int]] = {}
         self.snapshots: list[dict[str, Any]] = []
-        self.trials, self.end = 0, time.perf_counter() + SECONDS
+        self.trials, self.end = 0, time.thread_time() + SECONDS
 
     @property
     def spent(self) -> bool:
         """Whether the search has taken long enough."""
-        return self.trials > TRIALS or time.perf_counter() > self.end
+        return self.trials > TRIALS or time.thread_time() > self.end
 
     @property
     def state(self) -> dict[str, Any]:

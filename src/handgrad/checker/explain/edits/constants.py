@@ -36,7 +36,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
         kind = "transpose" if called(ctx.parent) in ("transpose", "permute", "swapaxes") else "wrong-dim"
         for dim in (0, 1, 2, 3, -1, -2, -3):
             if dim != value:
-                yield kind, 1.0, number(dim)
+                yield kind, 0.97, number(dim)
         return
     kind = "wrong-index" if ctx.in_index else "wrong-constant"
     if ctx.in_index and isinstance(ctx.parent, ast.Subscript) and ast.unparse(ctx.parent.value).endswith(".shape"):
@@ -87,7 +87,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
 
 def _hides_a_size(value: float, other: float, ctx: Context) -> bool:
     """Whether a size by which something is divided would stand in the new number: `0.125` for `1 / n`."""
-    shapes = [ctx.values[n].shape for n in (ctx.variable, *ctx.gradients) if n in ctx.tensors]
+    shapes = [ctx.shape, *(ctx.values[n].shape for n in ctx.gradients if n in ctx.tensors)]
     sizes = {*ctx.sizes.values(), *(size for shape in shapes for size in shape)}
     ratios = [abs(a / b) for a, b in ((1, other), (value, other), (other, value)) if a and b]
     return any(ratio > 2 and ratio in sizes for ratio in ratios)

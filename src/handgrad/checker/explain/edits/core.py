@@ -21,15 +21,16 @@ Rule = Callable[[Any, "Context"], Iterator[Proposal]]
 class Context:
     """What a rule may draw on: the names at hand by sort, and where in the statement the node stands.
 
-    `carried` are the names a loop carries from round to round, `prepared` those of temporaries made from gradients;
-    `masks` tell where the derivative of the forward pass is not zero, `upstream` are the gradients of what the
-    variable was used for, and `first` is where the statement's value begins.
+    `shape` is that of the variable, `carried` are the names a loop carries from round to round, `prepared` those of
+    temporaries made from gradients; `masks` tell where the derivative of the forward pass is not zero, `upstream` are
+    the gradients of what the variable was used for, and `first` is where the statement's value begins.
     """
 
     gradient: str
     variable: str
     values: dict[str, Any]
     gradients: set[str]
+    shape: tuple[int, ...] = ()
     constants: tuple[float, ...] = ()
     raises: bool = False
     continues: bool = False

@@ -69,6 +69,14 @@ def a_row_of_another(node: Any, ctx: Context) -> Iterator[Proposal]:
                 yield "wrong-index", 1.2, expression(f"{other}[{', '.join(counters)}]")
 
 
+@rule(ast.Name, late=True)
+def a_flip(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`W` where `W.flip(-1)` was meant, as a convolution sends back."""
+    if node.id in ctx.tensors and not ctx.in_index and ctx.role in ("value", "argument"):
+        for dim in range(-1, -1 - min(ctx.tensors[node.id].dim(), 2), -1):
+            yield "wrong-index", 1.9 if ctx.role == "value" else 2.5, method(node, "flip", number(dim))
+
+
 @rule(ast.AugAssign)
 def a_missing_index(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`dC += demb[k, j]` where `dC[ix] += demb[k, j]` was meant."""

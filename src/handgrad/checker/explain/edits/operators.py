@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, factor_kind, rule
-from handgrad.checker.read.trees import binary, called, expression, name, negative, number, same, substitute
+from handgrad.checker.read.trees import binary, called, expression, method, name, negative, number, same, substitute
 
 OTHER_OPERATORS: dict[type, tuple[tuple[type, str], ...]] = {
     ast.Add: ((ast.Sub, "sign"), (ast.Mult, "wrong-operator")),
@@ -156,6 +156,7 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
             if not isinstance(node.ops[0], op):
                 turned = _TURNED.get(type(node.ops[0])) is op
                 yield "wrong-operator", 0.98 if turned else 1.0, ast.Compare(node.left, [op()], node.comparators)
+        yield "wrong-operator", 1.1, ast.Compare(node.left, [ast.Eq()], [method(node.left, "max")])
         return
     if node.id in ctx.integers:
         yield "wrong-operator", 1.2, ast.UnaryOp(ast.Invert(), node)

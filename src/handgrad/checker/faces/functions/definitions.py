@@ -16,6 +16,7 @@ from handgrad.checker.read.source import Statement, segment
 
 _GRADIENT_MODES = ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode")
 _NOTHING = object()
+CROSSINGS = ("numpy", "from_numpy")
 
 
 def called(function: Any) -> str:
@@ -67,6 +68,13 @@ def signature_of(function: Callable) -> inspect.Signature:
     if inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
         raise CheckError("a generator or an async function cannot be checked", where=name, expected="return")
     return inspect.signature(function.forward if isinstance(function, torch.nn.Module) else function)
+
+
+def crosses(*functions: Any) -> bool:
+    """Whether functions compute with the arrays of tensors, which autograd does not follow."""
+    nodes = [node for node, _ in map(definition_of, functions) if node is not None]
+    parts = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    return any(part.attr in CROSSINGS for part in parts)
 
 
 class Definitions:
@@ -157,6 +165,13 @@ class _Standing(ast.NodeTransformer):
     def visit_Name(self, node):
         node.id = self.names.get(node.id, node.id)
         return node
+
+    def visit_Call(self, node):
+        """What only turns a tensor into an array, or back."""
+        self.generic_visit(node)
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in CROSSINGS or node.keywords:
+            return node
+        return node.args[0] if node.args else node.func.value
 
     def visit_With(self, node):
         self.generic_visit(node)

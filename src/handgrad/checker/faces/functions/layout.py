@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.context import Context
-from handgrad.checker.faces.functions.definitions import Definitions
+from handgrad.checker.faces.functions.definitions import Definitions, crosses
 from handgrad.checker.faces.functions.findings import Verdict
 from handgrad.checker.faces.functions.inputs import Input, is_differentiable
 from handgrad.checker.faces.functions.pairs import Pair
@@ -53,7 +53,8 @@ class Layout:
         module = getattr(self.subject.backward, "__module__", "") or ""
         self.machine = Machine(None, name=module)
         self.namespace = self.machine.namespace
-        self.of_arrays = any(one.array for one in self.subject.inputs)
+        halves = (self.subject.backward, getattr(self.subject, "forward", None))
+        self.of_arrays = any(one.array for one in self.subject.inputs) or crosses(*halves)
         self.copy = "copy" if self.of_arrays else "clone"
         self.statements: list[Statement] = []
         self.definitions = Definitions(self.namespace)
@@ -69,14 +70,9 @@ class Layout:
             assert isinstance(self.subject, Pair)
             self._write_pair(self.subject, arguments)
         statements = [*self.definitions.statements, *self.statements]
-        forward = next((s.node for s in self.definitions.statements if s.node.name == "forward"), None)
-        locals_ = (
-            set().union(*(uses(n).binds for n in forward.body), (a.arg for a in forward.args.args)) if forward else ()
-        )
-        closed = frozenset([*self.names.values(), *(f"{name}{DOT}0" for name in locals_)])  # of the first call
         if self.of_arrays:
             self.machine.follow_arrays()
-        source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=closed)
+        source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=frozenset(self._closed()))
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
     def _closed(self) -> Iterator[str]:

@@ -120,7 +120,7 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
             return "unknown", "conjugate"
         if got.shape == want.shape and torch.allclose(-got.to(want.dtype), want):
             return "sign", "minus"
-        return "unknown", "wrong"
+        return _elements(got, want) if got.shape == want.shape else ("unknown", "wrong")
     got, want = got.double(), want.double()
     if got.shape != want.shape and (dims := missing_sum(got, want, 1e-9, 1e-6)):
         return "missing-sum", "lacks a sum", str(dims)
@@ -138,11 +138,17 @@ def _symptom(got: Tensor, want: Tensor) -> tuple[str, ...]:
     off = float((aligned - want).abs().max() / want.abs().max()) if aligned is not None else 1.0
     if off < COARSE:
         return "unknown", "coarse", f"{off:.2%}"
-    wrong = (aligned - want).abs() > 1e-6 * want.abs().max() if aligned is not None else None
-    if wrong is not None and 0 < int(wrong.sum()) <= wrong.numel() // 2:
-        where = tuple(wrong.nonzero()[0].tolist())
-        return "unknown", "elements", str(int(wrong.sum())), str(wrong.numel()), str(where)
-    return "unknown", "wrong"
+    return _elements(aligned, want) if aligned is not None else ("unknown", "wrong")
+
+
+def _elements(got: Tensor, want: Tensor) -> tuple[str, ...]:
+    """In how many elements it is wrong, and what the first of them is and should be."""
+    wrong = (got - want).abs() > 1e-6 * want.abs().max()
+    if not bool(wrong.any()):
+        return "unknown", "wrong"
+    where = tuple(wrong.nonzero()[0].tolist())
+    numbers = (f"{t[where].item():.4g}" for t in (got, want))
+    return "unknown", "elements", str(int(wrong.sum())), str(wrong.numel()), str(where), *numbers
 
 
 def _notes(verdict: Verdict) -> Iterator[str]:
