@@ -76,8 +76,11 @@ def sweep(
     require_extra()
     from handgrad.cli.sweeping import SweepProgress, content_of, show_results, show_start
     from handgrad.sweep.job import TRIALS, Options, begin, go, reopen, write_results
+    from handgrad.sweep.on_ray import connect
     from handgrad.training.duration import seconds_of
 
+    if address is not None:
+        connect(address)  # or nothing is made
     begun, seconds = clocks.monotonic(), None if time is None else seconds_of(time)
     if resume is None:
         wanted = TRIALS if trials is None and time is None else trials
