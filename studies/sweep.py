@@ -243,9 +243,9 @@ def constants(_: argparse.Namespace) -> None:
             files = to_go_on(Path(folder))
     those.close()
     content = {
-        "driver": round(_driver(), 4),
+        "driver": round(min(_driver() for _ in range(3)), 4),
         "start": round(start, 2),
-        "task": round(median(tasks), 4),
+        "task": round(min(tasks), 4),
         "text": len(pickle.dumps(text)),
         "characters": len(text.corpus.tokens),
         "parameters": config.sizes(text.corpus.vocabulary.size).n_parameters,
@@ -288,8 +288,9 @@ def scale(_: argparse.Namespace) -> None:
             ]
             print(f"| {workers} | {size} | " + " | ".join(f"{gain:.1f}" for gain in gains) + " |")
     a_task = f"{found['driver'] * 1e3:.0f} ms of the driver, {moved / 1e6:.1f} MB"
-    print(f"\na task: {a_task}, of a network of {found['parameters']:,} parameters")
-    print(f"text {found['text'] / found['characters']:.1f} bytes a character, once a machine")
+    a_character = found["text"] / found["characters"]
+    print(f"\nA task: {a_task}, of a network of {found['parameters']:,} parameters; ", end="")
+    print(f"the text: {a_character:.1f} bytes a character, once a machine.")
 
 
 BUDGETS = (10, 60, 600)
