@@ -14,10 +14,6 @@ import cases
 NOT_FOUND = frozenset({"dropout/keep-as-a-mask"})
 """A forward name used for something else, and as such by its only reader: every value is right."""
 
-BLAMED_ELSEWHERE = frozenset({"pooling/T-for-transposed", "gru_time/last-no-batch + gru_time/bias-mean"})
-"""A name given another value, told by the exception that it leads to alone; two mistakes at once in a loop over time,
-for which right lines are blamed besides."""
-
 AS_RIGHT = {
     "cosine/dnorm_i-power": "wrong-variable",
     "cosine/dzi-not-normalised": "wrong-variable",
@@ -42,7 +38,7 @@ def by_id(rows, *fields):
         new = {(field, getattr(row, field)) for field in fields} - seen
         seen |= new
         marks = [] if new or not fields else [pytest.mark.slow]
-        marks += [KNOWN] if row.id in NOT_FOUND | BLAMED_ELSEWHERE else []
+        marks += [KNOWN] if row.id in NOT_FOUND else []
         parameters.append(pytest.param(row, id=row.id, marks=marks))
     return parameters
 
@@ -110,4 +106,4 @@ def _said(report: Report) -> list[str]:
 def test_what_is_known_is_in_the_tables():
     rows = (cases.MISTAKES, cases.SECOND.mistakes, cases.SEVERAL, cases.SECOND.several)
     ids = {row.id for table in rows for row in table}
-    assert NOT_FOUND | BLAMED_ELSEWHERE | AS_RIGHT.keys() <= ids
+    assert NOT_FOUND | AS_RIGHT.keys() <= ids

@@ -16,8 +16,6 @@ BLAMED_ELSEWHERE = frozenset(
     {
         "inheritance_super_backward/mask-lost",
         "args_lambda_ops/cosine-sign",
-        "dataclass_cache/gamma-and-beta-swapped",
-        "gru_cell_class/direct-path-lost",
         "recursion_tree/weight-written-over",
         "decorator_timer/inner-sign",
     }

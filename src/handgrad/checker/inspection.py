@@ -186,6 +186,8 @@ def _explain_nothing(source: Source, trace: Trace, report: Report, loss: str | N
     where = source.path
     if unfit := [note for note in report.notes if note.startswith("the loss is")]:
         raise CheckError(unfit[0].rstrip("."), where=where, next_step="Mend the forward pass first.")
+    if any(note.startswith("Judging stopped") for note in report.notes):
+        raise CheckError("judging stopped after the time limit", where=where, next_step="Raise --timeout.")
     if source.faults and not trace.losses:
         fault = source.faults[0]
         raise CheckError(fault.message, where=_where(source, fault.place), next_step="Mend this line first.")

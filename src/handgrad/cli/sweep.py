@@ -71,6 +71,9 @@ def sweep(
         resume: A sweep to go on with; it keeps what it was asked for, but for trials, time and seeds.
         json: Print the result as JSON.
     """
+    from handgrad.sweep.extra import require_extra
+
+    require_extra()
     from handgrad.cli.sweeping import SweepProgress, content_of, show_results, show_start
     from handgrad.sweep.job import TRIALS, Options, begin, go, reopen, write_results
     from handgrad.training.duration import seconds_of

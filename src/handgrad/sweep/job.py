@@ -3,11 +3,12 @@
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, HandgradError
 from handgrad.models.config import require_integer
 from handgrad.sweep import records
 from handgrad.sweep.driver import Sweep, Told, run
@@ -142,17 +143,28 @@ def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, beg
         begun: when its time began, on the clock of `time.monotonic`.
 
     Raises:
-        ConfigError: Ray or Optuna is not installed, or the cluster cannot be reached.
+        ConfigError: the cluster cannot be reached.
         SweepInterrupted: Ctrl-C.
     """
     try:
-        workers = RayWorkers(sweep.text, address, most=2 * sweep.asked.round)
-        try:
+        with _workers(sweep, address) as workers:
             run(sweep, workers, told, None if seconds is None else begun + seconds)
-        finally:
-            workers.close()
     except KeyboardInterrupt:
         raise SweepInterrupted(sweep) from None
+
+
+@contextmanager
+def _workers(sweep: Sweep, address: str | None) -> Iterator[RayWorkers]:
+    try:
+        workers = RayWorkers(sweep.text, address, most=2 * sweep.asked.round)
+    except HandgradError:
+        if not sweep.trials:  # nothing is lost
+            shutil.rmtree(sweep.folder, ignore_errors=True)
+        raise
+    try:
+        yield workers
+    finally:
+        workers.close()
 
 
 def write_results(sweep: Sweep, mix: bool = False) -> Results:

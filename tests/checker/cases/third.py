@@ -193,7 +193,7 @@ PLANTED_LINES = (
     planted_line(
         "gru_cell_class",
         "direct-path-lost",
-        "missing-path missing-term",
+        "missing-path missing-term overwrite",
         ("dh = dh + dxrh[:, nx:] * r", "dh = dxrh[:, nx:] * r"),
     ),
     planted_line(

@@ -127,6 +127,7 @@ class Candidates:
             counters=uses(node).counters,
             masks=self.masks,
             upstream={g for g, v in self.judge.truth.region.gradient_names.items() if v in self.consumers},
+            again={n for s in earlier if s.backward for n in s.binds} & uses(node).binds,
             prepared={n for s in earlier if s.tainted for n in s.binds} - uses(node).binds,
             spelled=self.spelled,
             carried=made & set().union(*(s.binds for s in earlier)) - uses(node).counters,

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from handgrad.checker.read.source import segment
-from handgrad.checker.read.spelling import bare
+from handgrad.checker.read.source import exchanged, segment
+from handgrad.checker.read.spelling import DOT, bare
 from handgrad.checker.read.trees import Edit, in_place
 
 LONG = 60
@@ -26,9 +26,11 @@ class Written:
     """A simple statement as it is written in `code`; `spelled` puts the tree's names in the user's words."""
 
     def __init__(self, code: str, simple: ast.stmt, spelled: Callable[[str], str] = str):  # noqa: D107
-        self.code, self.simple, self.spelled = code, simple, spelled
-        self.text = segment(code, simple) if code else ""
         nodes = [node for node in ast.walk(simple) if isinstance(node, ast.expr) and hasattr(node, "lineno")]
+        calls = {n.id: segment(code, n) for n in nodes if code and isinstance(n, ast.Name) and _is_result(n)}
+        self.code, self.simple = code, simple
+        self.spelled = lambda text: spelled(functools.reduce(lambda t, one: exchanged(t, *one), calls.items(), text))
+        self.text = segment(code, simple) if code else ""
         self.known = {_said(node): node for node in reversed(nodes) if self._is_written(node)}
         self.known = {**_products_of(code), **self.known} if code else {}
 
@@ -76,6 +78,8 @@ class Written:
             last = self._offset(old.end_lineno, old.end_col_offset) - start
             if last > end:
                 return
+            if isinstance(old, ast.Tuple) and not text.startswith("(", first):
+                new = new.removeprefix("(").removesuffix(")")
             bracketed = text[first - 1 : first] == "(" and text[last : last + 1] == ")"
             spans = [(new, 1)] * bracketed + [(new, 0), (f"({new})", 0)]
             texts = [one[: first - w] + said + one[last + w :] for one in texts for said, w in spans]
@@ -148,6 +152,11 @@ class Written:
         lines = self.code.split("\n")
         before = sum(len(part) + 1 for part in lines[: line - 1])
         return before + len(lines[line - 1].encode()[:column].decode(errors="ignore"))
+
+
+def _is_result(node: ast.Name) -> bool:
+    """Whether a name stands for what a call returned, in the place of the call."""
+    return isinstance(node.ctx, ast.Load) and node.id.startswith(f"returned{DOT}")
 
 
 @functools.lru_cache(maxsize=16)

@@ -18,7 +18,7 @@ from handgrad.checker.truth.compare import agrees, as_tensor
 
 MOST_WORK = 8000
 """What the trials for one line may cost together; one of a short line on small tensors costs little more than 1."""
-LARGE = 3.0
+LARGE = 2.5
 """The cost of a single trial from which on smaller tensors are used."""
 LAST_RESORT = 6.0
 """Seconds of processor time after which trials end all the same."""
@@ -31,9 +31,8 @@ class Trials:
 
     def __init__(self, judge: Judge, judgement: Judgement):
         """Settle in which sizes the changes are tried."""
-        self.judge, self.chain = judge, judgement.chain
+        self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
         exact = judgement.fault == "shape"
-        self.judgement = judgement
         self.full = Setting(judge, judgement.plan, [judgement.failing or judgement.cases[0]], exact=exact)
         small = small_setting(judge, judgement) if self.full.cost > LARGE else None
         if small is not None and small.cost < self.full.cost / 2:
@@ -47,8 +46,7 @@ class Trials:
         self.sampled = _telling(self.case.want)
         self._made: list[float] | None = None
         self._wanted = self._sample(self.case.want)
-        finite = self.case.want[torch.isfinite(self.case.want)]
-        largest = float(finite.abs().max()) if finite.numel() else 0.0
+        largest = float(self.case.want.nan_to_num(0.0, 0.0, 0.0).abs().max()) if self.case.want.numel() else 0.0
         self._slack = self.case.noise + self.settings[0].judge.truth.tolerance * largest
         self.work, self.most_work, self.count = 0.0, float(MOST_WORK), 0
         self._deadline, self._late = time.process_time() + LAST_RESORT, False
@@ -90,8 +88,7 @@ class Trials:
 
     def right_after(self, line: str) -> bool:
         """Whether the gradient is right once `line` follows the statement that finishes it."""
-        last = self.chain.last
-        node = last.statement.node
+        last, node = self.chain.last, self.chain.last.statement.node
         try:
             addition = statement(line)
         except SyntaxError:
@@ -123,12 +120,14 @@ class Trials:
                 return False
         return True
 
-    def _begun(self, loop: Step, names: Collection[str]) -> list[Step]:
-        """The statements that begin what a loop carries from round to round, and an edit makes it read."""
-        earlier = [s for s in reversed(self.chain.region.steps) if s.index < loop.index]
-        carried = set(names) & loop.binds if hasattr(loop.statement.node, "body") else set()
-        makers = (next((s for s in earlier if name in s.binds), None) for name in carried)
-        return [s for s in makers if s is not None and s not in self.judgement.plan.steps]
+    def _begun(self, step: Step, names: Collection[str]) -> list[Step]:
+        """The statements that begin what a statement writes itself, and an edit makes it read first."""
+        wanted, found, known = set(names) & step.binds, [], self.case.values | self.case.gradients
+        for earlier in reversed(self.chain.region.steps) if wanted else ():
+            if earlier.index < step.index and earlier.binds & wanted:
+                found += [] if earlier in self.judgement.plan.steps else [earlier]
+                wanted = wanted - earlier.binds | (earlier.reads - known.keys())
+        return found
 
     def _sample(self, tensor: Tensor) -> list[float]:
         return tensor.reshape(-1)[self.sampled].tolist()

@@ -14,15 +14,11 @@ from handgrad.checker.truth import situations
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.cases import Case, Outcome, evaluate
 from handgrad.checker.truth.chains import Chain, Plan, needed_by
-from handgrad.checker.truth.compare import agrees, as_tensor
+from handgrad.checker.truth.compare import COARSE, agrees, as_tensor
 from handgrad.checker.truth.reduce import RELATIONS, Reduction, enlarged, reduced
 from handgrad.checker.truth.truth import Truth
 
 Resized = Callable[[Region, str], Reduction]
-
-ROUNDING = 1e-4
-"""Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
-
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
@@ -137,7 +133,8 @@ class Judge:
         judgement = Judgement(chain, plan, want=case.want, true=truth.own_gradient(chain), cases=(case,))
         if (chain.actual is None or chain.actual is ...) and chain.last.error is None:
             return replace(judgement, fault="missing")
-        if any(step.error is not None and step.error.missing == chain.name for step in chain.steps):
+        raised = [step.error for step in chain.steps if step.error is not None]
+        if raised and raised[0].missing == chain.name:
             return judgement  # it goes on with what was made elsewhere, or nowhere: nothing is wrong with the line
         outcome = evaluate(self.machine, plan, case)
         judgement = replace(judgement, outcome=outcome)
@@ -248,4 +245,4 @@ def was_right(judgement: Judgement) -> bool:
 def rounding(*tensors: Any) -> float:
     """The relative error up to which a gradient is close, where its line is right: more in half precision."""
     coarsest = max((torch.finfo(t.dtype).eps for t in tensors if is_float(t)), default=0.0)
-    return max(ROUNDING, 32 * coarsest)
+    return max(COARSE, 32 * coarsest)

@@ -37,8 +37,9 @@ def with_multiples(found: Interpretation) -> Interpretation:
     return _without_the_right(found)
 
 
-def _places(judgements: Iterable[Judgement]) -> set[Place]:
-    return {judgement.chain.last.statement.place for judgement in judgements}
+def _places(judgements: Iterable[Judgement]) -> set[tuple[Place, str]]:
+    """The lines, and what each makes, once for all calls of a function."""
+    return {(judgement.chain.last.statement.place, bare(judgement.chain.name)) for judgement in judgements}
 
 
 def _factors(found: Interpretation, first: Judgement) -> list[float]:

@@ -32,6 +32,8 @@ class Edit:
     def __post_init__(self):
         """Note the names while it can be seen which parts are new."""
         self.names = {part.id for part in fresh(self.new) if isinstance(part, ast.Name)}
+        if isinstance(self.new, ast.AugAssign) and isinstance(self.new.target, ast.Name):
+            self.names.add(self.new.target.id)
 
     @property
     def edited(self) -> ast.stmt:

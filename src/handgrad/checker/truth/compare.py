@@ -1,6 +1,7 @@
 """Compare a gradient with its reference: shape and dtype exactly, values relative to the largest one."""
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -16,6 +17,13 @@ DOUBLE_TOLERANCE = 3e-7
 
 SINGLE_TOLERANCE = 1e-5
 """The same where the line makes float32 numbers all the same."""
+
+COARSE = 1e-4
+"""Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
+
+
+PRECISIONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""What is 1 and the next larger number apart, the least first."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,28 @@ def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE
     if isinstance(got, np.ndarray) and got.dtype == np.float32:
         tolerance = max(tolerance, SINGLE_TOLERANCE)
     return worst <= tolerance * size + noise
+
+
+def precision_of(text: str) -> float:
+    """The coarsest precision that a line casts to; 0 where it casts to none.
+
+    >>> precision_of("dW = (x.half().T @ dy.bfloat16()).float()")
+    0.0078125
+    """
+    words = set(re.findall(r"\w+", text.replace("half", "float16")))
+    return max((apart for name, apart in PRECISIONS.items() if name in words), default=0.0)
+
+
+def agrees_only(gradient: str, error: float | None, dtype: torch.dtype) -> list[str]:
+    """A note on a right gradient that is off by more than its own dtype rounds.
+
+    >>> agrees_only("dW", 0.004, torch.float32)
+    ["dW agrees only to bfloat16's precision: it is off by 0.4% of its largest element."]
+    """
+    if not error or error <= COARSE or dtype not in (torch.float32, torch.float64):
+        return []
+    known = next((f"{name}'s precision" for name, apart in PRECISIONS.items() if error <= 2 * apart), "a few digits")
+    return [f"{gradient} agrees only to {known}: it is off by {error:.1%} of its largest element."]
 
 
 def _distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:

@@ -21,9 +21,10 @@ Rule = Callable[[Any, "Context"], Iterator[Proposal]]
 class Context:
     """What a rule may draw on: the names at hand by sort, and where in the statement the node stands.
 
-    `shape` is that of the variable, `carried` are the names a loop carries from round to round, `prepared` those of
-    temporaries made from gradients; `masks` tell where the derivative of the forward pass is not zero, `upstream` are
-    the gradients of what the variable was used for, and `first` is where the statement's value begins.
+    `shape` is that of the variable, `carried` are the names a loop carries from round to round, `again` those that an
+    earlier line of the backward pass gave a value, `prepared` those of temporaries made from gradients; `masks` tell
+    where the derivative of the forward pass is not zero, `upstream` are the gradients of what the variable was used
+    for, and `first` is where the statement's value begins.
     """
 
     gradient: str
@@ -40,6 +41,7 @@ class Context:
     locals: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     carried: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
     prepared: set[str] = field(default_factory=set)
     masks: list[str] = field(default_factory=list)
     upstream: set[str] = field(default_factory=set)

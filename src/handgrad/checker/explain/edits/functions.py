@@ -92,14 +92,14 @@ def a_function_of_a_difference(node: Any, ctx: Context) -> Iterator[Proposal]:
 
 @rule(ast.List, ast.Tuple)
 def parts_exchanged(node: Any, ctx: Context) -> Iterator[Proposal]:
-    """`cat([dq, dv, dk])` where `cat([dq, dk, dv])` was meant."""
+    """`cat([dq, dv, dk])` where `cat([dq, dk, dv])` was meant; `dx, db, dw = f(dy)` where `dx, dw, db` was."""
     if ctx.in_index or ctx.role == "dim":
         return
     for i in range(len(node.elts)):
         for j in range(i):
             items = list(node.elts)
             items[i], items[j] = items[j], items[i]
-            yield "wrong-variable", 1.1, type(node)(items, ast.Load())
+            yield "wrong-variable", 0.95 if ctx.role == "target" else 1.1, type(node)(items, node.ctx)
 
 
 @rule(ast.Call)

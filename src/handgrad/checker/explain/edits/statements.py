@@ -32,9 +32,9 @@ def adding_instead(node: Any, ctx: Context) -> Iterator[Proposal]:
         indices = index if isinstance(index, ast.Tuple) else ast.Tuple([index], ast.Load())
         put = method(base, "index_put_", indices, node.value, accumulate=True)
         yield "overwrite", 0.8, ast.Expr(put)
-    elif isinstance(target, ast.Name) and target.id == ctx.gradient:
-        if ctx.continues:
-            yield "overwrite", 0.7, ast.AugAssign(target, ast.Add(), node.value)
+    elif isinstance(target, ast.Name) and target.id in ctx.again:
+        yield "overwrite", 0.7, ast.AugAssign(target, ast.Add(), node.value)
+    if isinstance(target, ast.Name) and target.id == ctx.gradient:
         start = expression(f"torch.zeros_like({ctx.variable})")
         if not same(start, node.value) and ctx.accumulates:
             yield "bad-start", 0.85, ast.Assign(node.targets, start)

@@ -29,8 +29,9 @@ def _positions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, bool, ast.AS
     if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.AnnAssign):
         targets = getattr(statement, "targets", None) or [t for t in [getattr(statement, "target", None)] if t]
         for target in targets:
-            if isinstance(target, ast.Subscript):
+            if isinstance(target, ast.Subscript | ast.Tuple):
                 yield target, "target", False, statement
+            if isinstance(target, ast.Subscript):
                 yield from _inside(target.slice, "index", True, target)
         value = statement.value
         parts = value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else []

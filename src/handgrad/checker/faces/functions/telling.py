@@ -16,7 +16,7 @@ from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
-from handgrad.checker.truth.compare import align, compare
+from handgrad.checker.truth.compare import agrees_only, align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
 COARSE = 0.01
@@ -32,6 +32,8 @@ def told(verdict: Verdict, strict: bool) -> Report:
     report.unjudged = [Unjudged(f"d{text}", None, kind.format(text)) for text in verdict.unjudged]
     report.notes += map(str, report.unjudged)
     report.variables = list(_rows(verdict, place, text))
+    for one, row in zip(verdict.findings, report.variables, strict=False):
+        report.notes += agrees_only(row.gradient, None if row.cause else row.relative_error, one.value.dtype)
     report.notes += list(_notes(verdict))
     return report
 
