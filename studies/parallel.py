@@ -3,7 +3,7 @@
 parity       1, 2 and 4 processes take 100 steps of every family in float64: how far they end apart
 speed        two processes beside one, in turns: seconds a step, the all-reduce's share, bytes a step
 constants    what a sum over 2 and 4 processes takes by its size, and what a step takes; writes docs/scale.json
-scale        the tables of docs/scale.md, from docs/scale.json
+scale        writes the tables of docs/scale.md from docs/scale.json
 
 Each is one command; they start torchrun themselves. 'speed' and 'constants' want a quiet machine.
 """
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,8 +26,7 @@ ROOT = Path(__file__).parents[1]
 CONSTANTS = ROOT / "docs" / "scale.json"
 SHAPES: dict[str, dict[str, Any]] = {
     "mlp, hidden 1,024": {"model": "mlp", "n_hidden": 1024, "batch_size": 4096},
-    "transformer, 4 blocks of 64": {"model": "transformer", "batch_size": 4096, "dropout": 0.0, "block_size": 16},
-    "transformer with dropout 0.15": {"model": "transformer", "batch_size": 4096, "block_size": 16},
+    "transformer, 4 blocks of 64": {"model": "transformer", "batch_size": 4096, "block_size": 16},
     "gru, hidden 128": {"model": "gru", "batch_size": 4096},
 }
 SUMMED = [2**size for size in (8, 12, 16, 20, 24)]
@@ -34,6 +34,7 @@ SUMMED = [2**size for size in (8, 12, 16, 20, 24)]
 WORKERS = (1, 8, 64, 512)
 NETWORKS = {"1 Gbit/s": (100e-6, 0.125e9), "10 Gbit/s": (50e-6, 1.25e9), "100 Gbit/s": (10e-6, 12.5e9)}
 """What is assumed of a network: seconds until a message has arrived, and bytes a second."""
+BEGINS, ENDS = "<!-- studies/parallel.py scale -->", "<!-- end -->"
 
 
 def main() -> None:
@@ -54,7 +55,7 @@ def main() -> None:
         content = {"sums": {many: one["sums"] for many, one in found.items()}, "shapes": launched(2, "speed", options)}
         CONSTANTS.write_text(json.dumps(content, indent=1) + "\n")
     else:
-        print(tables(json.loads(CONSTANTS.read_text())))
+        written(tables(json.loads(CONSTANTS.read_text())))
 
 
 def launched(many: int, command: str, options: argparse.Namespace) -> Any:
@@ -81,7 +82,7 @@ def parity() -> None:
             start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(many)]
             subprocess.run([*start, str(ROOT / "tests" / "parallel" / "worker.py"), str(path)], check=True)
             found = json.loads(path.read_text())
-            print(f"\n{many} processes beside one, 100 steps in float64: greatest difference, relative to the greatest entry")
+            print(f"\n{many} processes beside one, 100 steps in float64: differences relative to the greatest entry")
             for case, differences in found["differences"].items():
                 worst = sorted(differences, key=differences.__getitem__)[-2:][::-1]
                 print(f"  {case:<18}" + ", ".join(f"{name} {differences[name]:.1e}" for name in worst))
@@ -117,31 +118,38 @@ def speed(shape: dict[str, Any], processes: Any, options: argparse.Namespace) ->
     train, state = split(corpus).train, initial_state(settings)
     start, rates = Start(0, state.parameters, state.moments), [1e-3] * options.steps
 
-    def steps(these: Any) -> float:
-        begun = time.perf_counter()
+    def by(these: Any) -> None:
         taker = TorchSteps(settings.model, seed=1, processes=these)
         batches = batches_of(settings, train, range(options.steps), these)
         taker.adam_steps(state.parameters, state.moments, batches, rates, 0.1)
-        return (time.perf_counter() - begun) / options.steps
 
-    def compiled() -> float:
-        begun = time.perf_counter()
-        stepped(start, settings, train, rates)
-        return (time.perf_counter() - begun) / options.steps
+    def seconds(take: Callable[[], Any]) -> tuple[float, float]:
+        """Of a step, by the clock and of the processor's work, which other programs hardly lengthen."""
+        begun, worked = time.perf_counter(), time.process_time()
+        take()
+        return (time.perf_counter() - begun) / options.steps, (time.process_time() - worked) / options.steps
 
     rounds = []
     for number in range(options.rounds + 1):
-        one = (steps(ALONE), compiled()) if processes.rank == 0 else (0.0, 0.0)
+        a_round: dict[str, Any] = {}
+        if processes.rank == 0:
+            a_round["one"] = seconds(lambda: by(ALONE))
+            a_round["compiled"] = seconds(lambda: stepped(start, settings, train, rates))
         processes.agree("")  # the others wait here for process 0
         summing, bytes_before = processes._summing_s, processes._bytes
-        together = steps(processes)
-        share = (processes._summing_s - summing) / (together * options.steps)
-        if number:  # the first is for warming up
-            rounds.append({"one": one[0], "compiled": one[1], "together": together, "all_reduce": share})
+        a_round["together"] = seconds(lambda: by(processes))
+        a_round["all_reduce"] = (processes._summing_s - summing) / options.steps / a_round["together"][0]
         a_step = (processes._bytes - bytes_before) // options.steps
+        rounds += [a_round] * (number > 0)  # the first is for warming up
     lines = settings.model.reads == "lines"
     targets = config.batch_size * (len(train) / train.n_lines if lines else 1)
-    sizes = {"parameters": settings.model.n_parameters, "bytes": a_step, "targets": round(targets)}
+    norms = sum(name.startswith("bngain") for name in settings.model.shapes)
+    sizes = {
+        "parameters": settings.model.n_parameters,
+        "bytes": a_step,
+        "sums": 1 + 3 * norms,
+        "targets": round(targets),
+    }
     return {**sizes, "processes": processes.many, "rounds": rounds}
 
 
@@ -158,17 +166,23 @@ def sum_seconds(size: int, processes: Any, rounds: int) -> float:
 
 
 def show_speed(found: dict[str, Any]) -> None:
-    """Print a row for each shape."""
+    """Print what was measured of each shape."""
     for name, shape in found.items():
-        one, compiled, together, share = (
-            [a_round[key] for a_round in shape["rounds"]] for key in ("one", "compiled", "together", "all_reduce")
-        )
-        gains = sorted(a / b for a, b in zip(one, together, strict=True))
+        rounds, many = shape["rounds"], shape["processes"]
+        clock, work = (sorted(a_round["one"][n] / a_round["together"][n] for a_round in rounds) for n in (0, 1))
+        one, together, compiled = (median_of(shape, key) for key in ("one", "together", "compiled"))
+        share = median(a_round["all_reduce"] for a_round in rounds)
         print(
-            f"{name}: one process {median(one):.3f} s a step, {shape['processes']} {median(together):.3f} s: "
-            f"{median(gains):.2f} times as fast ({gains[0]:.2f} to {gains[-1]:.2f}); all-reduce {median(share):.1%} of a "
-            f"step, {shape['bytes']:,} bytes; the compiled loops of one process {median(compiled):.3f} s"
+            f"{name}: {one:.3f} s a step by one process, {together:.3f} s by {many}, {compiled:.3f} s by compiled loops"
         )
+        print(f"  {many} are {median(clock):.2f} times as fast as one ({clock[0]:.2f} to {clock[-1]:.2f}),", end=" ")
+        print(f"by the processor's work {median(work):.2f} ({work[0]:.2f} to {work[-1]:.2f})")
+        print(f"  all-reduce {share:.1%} of a step, {shape['bytes']:,} bytes")
+
+
+def median_of(shape: dict[str, Any], key: str, clock: int = 0) -> float:
+    """Seconds of a step by the clock, or of work."""
+    return median(a_round[key][clock] for a_round in shape["rounds"])
 
 
 def fitted(sums: dict[str, float], many: int) -> tuple[float, float]:
@@ -179,30 +193,45 @@ def fitted(sums: dict[str, float], many: int) -> tuple[float, float]:
     return latency, 1 / a_byte
 
 
-def ring(workers: int, size: float, network: tuple[float, float]) -> float:
-    """Seconds in which so many workers have the sum of so many bytes: each sends 2 (n − 1) parts of an n-th."""
+def ring(workers: int, shape: dict[str, Any], network: tuple[float, float]) -> float:
+    """Seconds in which so many workers have the sums of a step: for each they send 2 (n − 1) parts of an n-th."""
     latency, rate = network
-    return 2 * (workers - 1) * (latency + size / workers / rate)
+    return 2 * (workers - 1) * (shape["sums"] * latency + shape["bytes"] / workers / rate)
 
 
 def tables(constants: dict[str, Any]) -> str:
-    """In Markdown: a model by the number of workers and the network."""
-    said = []
+    """What was measured, and how much faster so many workers are by the network, in Markdown.
+
+    `same` is one minibatch shared by all, `grown` one of that size for each worker.
+    """
+    said = ["| processes on this machine | a message | bytes a second | 1 MB | 16 MB |", "|--:|--:|--:|--:|--:|"]
     for many, sums in constants["sums"].items():
         latency, rate = fitted(sums, int(many))
-        said.append(f"{many} processes on this machine: {latency * 1e6:.0f} µs a message, {rate / 1e9:.2f} GB/s\n")
+        times = " | ".join(f"{sums[str(size)] * 1e3:.1f} ms" for size in (2**20, 2**24))
+        said.append(f"| {many} | {latency * 1e6:.0f} µs | {rate / 1e9:.2f} GB | {times} |")
     for name, shape in constants["shapes"].items():
-        step = median(a_round["one"] for a_round in shape["rounds"])
-        said.append(f"\n{name}: {step:.3f} s a step of {shape['targets']:,} targets, {shape['bytes']:,} bytes\n")
-        said.append("| workers | " + " | ".join(f"{kind}, {net}" for net in NETWORKS for kind in ("same", "grown")) + " |")
-        said.append("|--:|" + "--:|" * 2 * len(NETWORKS))
+        step, compiled = (median_of(shape, key, clock=1) for key in ("one", "compiled"))
+        said += ["", f"**{name}**: {shape['parameters']:,} parameters, {shape['bytes']:,} bytes a step."]
+        said += [
+            f"A step of {shape['targets']:,} targets is {step:.2f} s of work, by the compiled loops {compiled:.2f} s.",
+            "",
+        ]
+        kinds = [f"{kind}, {network}" for network in NETWORKS for kind in ("same", "grown")]
+        said += [f"| workers | {' | '.join(kinds)} |", "|--:|" + "--:|" * len(kinds)]
         for workers in WORKERS:
             cells = []
             for network in NETWORKS.values():
-                summing = ring(workers, shape["bytes"], network)
+                summing = ring(workers, shape, network)
                 cells += [step / (step / workers + summing), workers * step / (step + summing)]
             said.append(f"| {workers} | " + " | ".join(f"{gain:,.1f}" for gain in cells) + " |")
     return "\n".join(said)
+
+
+def written(content: str) -> None:
+    """Put it into docs/scale.md, in place of what stands there."""
+    page = ROOT / "docs" / "scale.md"
+    before, rest = page.read_text().split(BEGINS)
+    page.write_text(f"{before}{BEGINS}\n{content}\n{ENDS}{rest.split(ENDS)[1]}")
 
 
 if __name__ == "__main__":

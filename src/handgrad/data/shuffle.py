@@ -126,52 +126,61 @@ def shuffled(text: Stored, order: np.ndarray | None, distinct: bool) -> Shuffled
 
 
 def _shuffle(folder: Path, text: Stored, order: np.ndarray | None, distinct: bool) -> dict[str, Any]:
-    """Write the lines, and where they are cut."""
-    n_lines, n_tokens, dtype = text.n_lines, len(text.lines.tokens), text.vocabulary.dtype
-    bits = max(1, int(max(n_lines // LINES_AT_ONCE, n_tokens // TOKENS_AT_ONCE)).bit_length())
-    cuts, n_distinct = shares(n_lines), 0
+    """Write the lines in their order, and say where they are cut."""
+    size = max(text.n_lines // LINES_AT_ONCE, len(text.lines.tokens) // TOKENS_AT_ONCE)
+    bits, n_distinct = max(1, size.bit_length()), 0
     by_key = _Buckets(folder / "by-key", "key", bits)
     if distinct:
-        by_hash = _Buckets(folder / "by-hash", "hash", bits)
-        for kinds in _kinds(text, order, hashed=True):
-            by_hash.deal(kinds.merged())
-        for kinds in by_hash.each(dtype):
-            merged = kinds.merged()
-            n_distinct += len(merged.about)
-            by_key.deal(merged.sorted_by("key"))
-            tell("looking for equal lines", int(merged.about["hash"][-1]) / 2**64)
-        if are_repeated(n_lines, n_distinct):
+        for kinds in _equal_together(folder, text, order, bits):
+            n_distinct += len(kinds.about)
+            by_key.deal(kinds.sorted_by("key"))
+        if are_repeated(text.n_lines, n_distinct):
             shutil.rmtree(folder / "by-key")
             return _shuffle(folder, text, order, distinct=False) | {"n_distinct": n_distinct}
     else:
         for kinds in _kinds(text, order, hashed=False):
             by_key.deal(kinds.sorted_by("key"))
-    with LinesWriter(folder, "all") as writer, (folder / "firsts").open("xb") as firsts:
-        for kinds in by_key.each(dtype):
-            in_order = np.argsort(kinds.about["key"], kind="stable")
-            counts = kinds.about["count"][in_order].astype(np.int64)
-            firsts.write((writer.n_lines + np.cumsum(counts) - counts).tobytes())
-            for tokens, lengths in rearranged(kinds.tokens, kinds.starts, np.repeat(in_order, counts)):
-                writer.add(tokens, lengths)
-            tell("sorting its lines", writer.n_lines / n_lines)
+    firsts = folder / "firsts"
+    _write(folder, firsts, by_key, text)
+    cuts = shares(text.n_lines)
     if distinct:
-        cuts = between_kinds(mapped(folder / "firsts", np.dtype(np.int64)), cuts)
-    (folder / "firsts").unlink()
-    starts = lines_in(folder, "all", dtype).starts
-    for name, first, stop in (("val", *cuts), ("test", cuts[1], n_lines)):
+        cuts = between_kinds(mapped(firsts, np.dtype(np.int64)), cuts)
+    firsts.unlink()
+    starts = lines_in(folder, "all", text.vocabulary.dtype).starts
+    for name, first, stop in (("val", *cuts), ("test", cuts[1], text.n_lines)):
         with (folder / f"{name}.starts").open("xb") as file:
             for now in range(first, stop + 1, LINES_AT_ONCE):
                 file.write((starts[now : min(now + LINES_AT_ONCE, stop + 1)] - starts[first]).tobytes())
     return {"cuts": cuts, "n_distinct": n_distinct}
 
 
+def _equal_together(folder: Path, text: Stored, order: np.ndarray | None, bits: int) -> Iterator[Kinds]:
+    """All lines, some at a time, equal ones once."""
+    by_hash = _Buckets(folder / "by-hash", "hash", bits)
+    for kinds in _kinds(text, order, hashed=True):
+        by_hash.deal(kinds.merged())
+    for kinds in by_hash.each(text.vocabulary.dtype):
+        merged = kinds.merged()
+        yield merged
+        tell("looking for equal lines", int(merged.about["hash"][-1]) / 2**64)
+
+
+def _write(folder: Path, firsts: Path, by_key: _Buckets, text: Stored) -> None:
+    """Write the lines by their keys, each as often as it comes, and the places of the first of each kind."""
+    with LinesWriter(folder, "all") as writer, firsts.open("xb") as file:
+        for kinds in by_key.each(text.vocabulary.dtype):
+            order = np.argsort(kinds.about["key"], kind="stable")
+            counts = kinds.about["count"][order].astype(np.int64)
+            file.write((writer.n_lines + np.cumsum(counts) - counts).tobytes())
+            for tokens, lengths in rearranged(kinds.tokens, kinds.starts, np.repeat(order, counts)):
+                writer.add(tokens, lengths)
+            tell("sorting its lines", writer.n_lines / text.n_lines)
+
+
 def _kinds(text: Stored, order: np.ndarray | None, hashed: bool) -> Iterator[Kinds]:
     """The lines in the order of the file, some at a time, each with its key."""
     (tokens, starts), random, first = text.lines, np.random.Philox(key=42), 0
-    ranks = None
-    if order is not None:
-        ranks = np.empty(len(order), np.uint64)
-        ranks[order] = np.arange(len(order), dtype=np.uint64) << np.uint64(64 - len(order).bit_length())
+    ranks = None if order is None else _ranks(order)
     while first < text.n_lines:
         stop = int(np.searchsorted(starts[first : first + LINES_AT_ONCE + 1], starts[first] + TOKENS_AT_ONCE, "right"))
         stop = first + max(1, stop - 1)
@@ -184,3 +193,12 @@ def _kinds(text: Stored, order: np.ndarray | None, hashed: bool) -> Iterator[Kin
         yield Kinds(about, some)
         first = stop
         tell("dealing its lines", first / text.n_lines)
+
+
+def _ranks(order: np.ndarray) -> np.ndarray:
+    """When each line comes, in all of 64 bits."""
+    ranks, shift = np.empty(len(order), np.uint64), np.uint64(64 - len(order).bit_length())
+    for first in range(0, len(order), LINES_AT_ONCE):
+        some = order[first : first + LINES_AT_ONCE]
+        ranks[some] = np.arange(first, first + len(some), dtype=np.uint64) << shift
+    return ranks

@@ -106,7 +106,9 @@ def begin(name: str | None, space: Space | None, options: Options, out: Path | N
     return Sweep(folder, asked, text)
 
 
-def reopen(folder: Path, moved: str | None = None, trials: int | None = None, seeds: int | None = None) -> Sweep:
+def reopen(
+    folder: Path, moved: str | None = None, trials: int | None = None, seeds: int | None = None, timed: bool = False
+) -> Sweep:
     """Open a sweep to go on with.
 
     Args:
@@ -114,13 +116,14 @@ def reopen(folder: Path, moved: str | None = None, trials: int | None = None, se
         moved: where its text is now, if it has moved.
         trials: how many there shall be in all, if not those that it was asked for.
         seeds: with how many the best shall be trained, likewise.
+        timed: whether there shall be as many trials as there is time for, if no number is said.
 
     Raises:
         ConfigError: there are more trials already.
         RunError: it is no sweep, or damaged.
     """
     asked = records.read_asked(folder)
-    asked = replace(asked, trials=trials or asked.trials, seeds=seeds or asked.seeds)
+    asked = replace(asked, trials=trials or (None if timed else asked.trials), seeds=seeds or asked.seeds)
     sweep = Sweep(folder, asked, text_of(asked.text, moved))
     there = sum(map(len, sweep.rounds.values()))
     if asked.trials is not None and there > asked.trials:
@@ -142,7 +145,7 @@ def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, beg
         begun: when its time began, on the clock of `time.monotonic`.
 
     Raises:
-        ConfigError: Ray or Optuna is not installed, or the cluster cannot be reached.
+        ConfigError: the cluster cannot be reached.
         SweepInterrupted: Ctrl-C.
     """
     try:

@@ -4,6 +4,7 @@ Each file is written whole or not at all, and nothing else is remembered: a driv
 """
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -92,9 +93,10 @@ def read_asked(folder: Path) -> Asked:
 
 
 def begin_trial(folder: Path, trial: Trial, text: Text) -> None:
-    """Make the run folder of a trial, unless it is there."""
+    """Make the run folder of a trial, unless it is there; what a driver left that died while it made it is removed."""
     place = folder / trial.name
     if not (place / "config.json").exists():
+        shutil.rmtree(place, ignore_errors=True)
         checkpoint.create(place, prepared(text, replace(trial.config, runs=1)), {TRIAL: _content(trial)})
 
 
@@ -112,7 +114,6 @@ def read_trials(folder: Path) -> list[Trial]:
     trials = []
     for path in sorted(folder.glob(f"trial-*/{TRIAL}")):
         if not (path.parent / "config.json").exists():  # its driver died while it was made
-            path.unlink()
             continue
         try:
             trials.append(read_json(path, Trial))

@@ -135,23 +135,9 @@ def _suggest(asked: "OptunaTrial", name: str, dimension: Dimension, key: str) ->
         asked.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
 
 
-def require_optuna() -> Any:
-    """Optuna.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        if error.name != "optuna":
-            raise
-        raise ConfigError("Optuna is not installed", next_step="Install it: pip install 'handgrad[cluster]'.") from None
-    return optuna
-
-
 def _study(told: Sequence[Trial], space: Space, seed: int) -> "Study":
-    optuna = require_optuna()
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what was experimental once

@@ -69,6 +69,8 @@ class Joined(Alone):
         try:
             socket.getaddrinfo(host, port)
             store, _, _ = next(dist.rendezvous("env://", int(rank), many, timeout=JOINING))
+            again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+            store = dist.PrefixStore(again, store)  # torchrun's own, in which an earlier try has left its addresses
             dist.init_process_group("gloo", store=store, rank=int(rank), world_size=many, timeout=WORKING)
         except (RuntimeError, ValueError, OSError) as error:
             raise ConfigError(

@@ -1,0 +1,239 @@
+"""The command on real Ray: on this machine, on a cluster of two nodes on it, and through kills and Ctrl-C."""
+
+import csv
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from handgrad.data import resolve_corpus
+
+pytestmark = pytest.mark.cluster
+
+ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
+SPACE = """
+epochs = {from = 1, to = 4}
+lr = {from = 0.002, to = 0.02, log = true}
+[gru]
+n_hidden = [32, 48]
+[mlp]
+n_hidden = [16, 32]
+batch_size = 128
+"""
+SWEEP = ("sweep", "names.txt", "--space", "space.toml", "--trials", "8", "--round", "4", "--budget", "0.5s")
+PATIENCE_S = 120
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "handgrad", *words]
+
+
+def ran(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    ended = subprocess.run(
+        command(*words), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ended.returncode == code, ended
+    return ended
+
+
+def table(folder: Path) -> list[list[str]]:
+    """All but the seconds."""
+    return [row[:-1] for row in csv.reader((folder / "sweep.csv").read_text().splitlines())]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "names.txt").write_text("\n".join(list(resolve_corpus().lines())[:2_000]))
+    (folder / "space.toml").write_text(SPACE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(work) -> dict:
+    """What an undisturbed sweep on this machine says of itself."""
+    ended = ran(work, *SWEEP, "--out", "whole", "--mix", "--json")
+    assert ended.stderr == "" or ended.stderr.startswith("Compiling the loops of ")
+    assert ended.stderr.count("\n") < 2
+    return json.loads(ended.stdout)
+
+
+def test_a_sweep_on_this_machine(work, whole):
+    folder = work / "whole"
+    rows = list(csv.DictReader((folder / "sweep.csv").read_text().splitlines()))
+    assert [row["trial"] for row in rows] == [f"trial-{number:03d}" for number in range(8)]
+    finished = [row for row in rows if row["status"] == "finished"]
+    best = min(finished, key=lambda row: float(row["val"]))
+    assert whole["best"]["trial"] == best["trial"]
+    assert whole["best"]["val"] == pytest.approx(float(best["val"]), abs=1e-6)
+    assert whole["default"]["trial"] == "trial-000"
+    assert whole["mix"]["loss"]["val"] < whole["best"]["val"]
+    assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_its_command_gives_the_best_run_again(work, whole):
+    words = shlex.split(whole["command"])
+    assert words[:3] == ["handgrad", "train", "names.txt"]
+    ran(work, *words[1:], "--out", "again")
+    for name in ("model.safetensors", "state.safetensors", "history.csv", "samples.txt"):
+        assert (work / "again" / name).read_bytes() == (work / "whole" / whole["best"]["trial"] / name).read_bytes()
+
+
+@contextmanager
+def driving(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, while it runs; ended should the test fail to, and all that it started."""
+    process = subprocess.Popen(
+        command(*words), cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def descendants(pid: int) -> list[tuple[int, str]]:
+    """All processes that come from one, and their names."""
+    children: dict[int, list[int]] = {}
+    names = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            children.setdefault(int((path / "stat").read_text().rpartition(")")[2].split()[1]), []).append(
+                int(path.name)
+            )
+            names[int(path.name)] = (path / "cmdline").read_bytes().decode().replace("\0", " ")
+    found, new = [], [pid]
+    while new:
+        new = [child for parent in new for child in children.get(parent, [])]
+        found += [(child, names[child]) for child in new]
+    return found
+
+
+def until(condition, process: subprocess.Popen[str]):
+    """What the condition is once it is true, while the process runs."""
+    ends = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    return found
+
+
+def some_are_compared(folder: Path) -> bool:
+    return sum('"rungs": []' not in path.read_text() for path in folder.glob("trial-*/trial.json")) > 3
+
+
+def gone(processes: list[tuple[int, str]]) -> bool:
+    """Whether they have ended."""
+    with suppress(OSError):
+        return not any(
+            Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid, _ in processes
+        )
+    return False
+
+
+def test_a_driver_and_then_a_worker_are_killed(work, whole):  # noqa: ARG001
+    with driving(work, *SWEEP, "--out", "bereft") as process:
+        until(lambda: some_are_compared(work / "bereft"), process)
+        started = descendants(process.pid)
+        process.kill()
+        process.communicate()
+    ends = time.monotonic() + PATIENCE_S
+    while not gone(started):
+        assert time.monotonic() < ends, "its workers live on"
+        time.sleep(0.1)
+    with driving(work, "sweep", "--resume", "bereft") as process:
+        (worker, _), *_ = until(lambda: [one for one in descendants(process.pid) if "_Worker.do" in one[1]], process)
+        os.kill(worker, signal.SIGKILL)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    assert table(work / "bereft") == table(work / "whole")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def node(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A node of a cluster, of one core."""
+    ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+    started = [*ray, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *words]
+    process = subprocess.Popen(started, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        mine = descendants(process.pid)
+        process.terminate()
+        process.wait(timeout=PATIENCE_S)
+        for pid, _ in mine:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of two nodes."""
+    from ray.util import get_node_ip_address
+
+    address = f"127.0.0.1:{(port := free_port())}"
+    with ExitStack() as nodes:
+        nodes.enter_context(
+            node("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false")
+        )
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            with suppress(OSError), socket.create_connection((get_node_ip_address(), port)):
+                break
+            time.sleep(0.1)
+        nodes.enter_context(node(f"--address={address}"))
+        yield address
+
+
+def test_a_cluster_of_two_nodes_gives_the_same_table(work, whole, cluster):  # noqa: ARG001
+    ran(work, *SWEEP, "--out", "far", "--address", cluster)
+    assert table(work / "far") == table(work / "whole")
+
+
+def test_the_seeds_of_a_run_on_a_cluster(work, cluster):
+    words = ("train", "names.txt", "--model", "gru", "--n-hidden", "16", "--steps", "60", "--runs", "3")
+    ran(work, *words, "--out", "here")
+    ran(work, *words, "--out", "there", "--address", cluster)
+    assert (work / "there" / "runs.csv").read_bytes() == (work / "here" / "runs.csv").read_bytes()
+    for name in ("model.safetensors", "seed-2/state.safetensors", "seed-3/model.safetensors"):
+        assert (work / "there" / name).read_bytes() == (work / "here" / name).read_bytes()
+
+
+def test_ctrl_c_and_the_rest_on_a_cluster(work, whole, cluster):  # noqa: ARG001
+    with driving(work, *SWEEP, "--out", "stopped") as process:
+        until(lambda: some_are_compared(work / "stopped"), process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, err
+    assert err.startswith("handgrad: stopped. ")
+    assert err.endswith("go on with 'handgrad sweep --resume stopped'.\n")
+    assert err.count("\n") == 1
+    ran(work, "sweep", "--resume", "stopped", "--address", cluster)
+    assert table(work / "stopped") == table(work / "whole")
+
+
+def test_an_address_where_nothing_answers(work):
+    begun = time.monotonic()
+    ended = ran(work, *SWEEP, "--out", "nowhere", "--address", f"127.0.0.1:{free_port()}", code=2)
+    assert time.monotonic() - begun < 30
+    assert "this cluster cannot be reached" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (work / "nowhere").exists()
