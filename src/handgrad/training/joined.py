@@ -53,7 +53,7 @@ class Joined(Alone):
         self.rank, self.many, self._store = rank, many, store
         self._on_gpus: Any = None
         self._known: tuple[Any, Any] = (None, None)
-        self._is_in_step = False
+        self._is_in_step = self._is_lost = False
         self._steps, self._bytes, self._seconds, self._summing_s = 0, 0, 0.0, 0.0
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
@@ -83,15 +83,13 @@ class Joined(Alone):
         return processes
 
     def leave(self) -> None:
-        """Let the other processes go, too; where one is lost, they notice that."""
-        if self.rank == 0:
+        """Let the other processes go, too; where one is lost, they notice that now."""
+        if self.rank == 0 and not self._is_in_step and not self._is_lost:
+            with suppress(ProcessLost):
+                self.tell({"order": "end"})
+        if dist.is_initialized():
             with suppress(RuntimeError):
-                self._store.add("said", 1)
-            if not self._is_in_step:
-                with suppress(ProcessLost):
-                    self.tell({"order": "end"})
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
+                dist.destroy_process_group()
 
     def is_to_speak(self) -> bool:
         """Whether no other process has said yet that one is lost."""
@@ -109,7 +107,7 @@ class Joined(Alone):
         x = x.clone(memory_format=torch.contiguous_format)
         self._bytes += x.numel() * x.element_size()
         with self._timed(x):
-            _safely(dist.all_reduce, x, group=self._on_gpus if x.is_cuda else None)
+            self._call(dist.all_reduce, x, group=self._on_gpus if x.is_cuda else None)
         return x
 
     def summed(self, loss: Tensor, gradients: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -172,7 +170,7 @@ class Joined(Alone):
         said = error.encode()[:ANSWER]
         answers = [torch.zeros(ANSWER, dtype=torch.uint8) for _ in range(self.many)]
         mine = torch.tensor(list(said.ljust(ANSWER, b"\0")), dtype=torch.uint8)
-        _safely(lambda: dist.all_gather(answers, mine))
+        self._call(dist.all_gather, answers, mine)
         for rank, answer in enumerate(answers):
             if self.rank == 0 and answer.any():
                 words = bytes(answer.numpy()).rstrip(b"\0").decode(errors="replace").rstrip(".")
@@ -209,33 +207,56 @@ class Joined(Alone):
     def tell(self, order: dict[str, Any]) -> None:
         """Give the others an order."""
         words = torch.tensor(list(json.dumps(order).encode()), dtype=torch.uint8)
-        _safely(dist.broadcast, torch.tensor(len(words)), src=0)
-        _safely(dist.broadcast, words, src=0)
+        self._call(dist.broadcast, torch.tensor(len(words)), src=0)
+        self._call(dist.broadcast, words, src=0)
 
     def heard(self) -> dict[str, Any]:
         """The next order."""
         size = torch.zeros((), dtype=torch.int64)
-        _safely(dist.broadcast, size, src=0)
+        self._call(dist.broadcast, size, src=0)
         words = torch.zeros(int(size), dtype=torch.uint8)
-        _safely(dist.broadcast, words, src=0)
+        self._call(dist.broadcast, words, src=0)
         return json.loads(bytes(words.numpy()))
 
     def send(self, start: Start) -> None:
         """Give the others parameters and moments."""
         for value in _arrays(start):
-            _safely(dist.broadcast, torch.tensor(value), src=0)
+            self._call(dist.broadcast, torch.tensor(value), src=0)
 
     def receive(self, like: Start) -> Start:
         """Parameters and moments from process 0, of the same names, shapes and types."""
         received = []
         for value in _arrays(like):
             tensor = torch.tensor(value)
-            _safely(dist.broadcast, tensor, src=0)
+            self._call(dist.broadcast, tensor, src=0)
             received.append(tensor.numpy())
         names = [*like.parameters, *like.moments]
         arrays = dict(zip(names, received, strict=True))
         return Start(
             like.step, {name: arrays[name] for name in like.parameters}, {name: arrays[name] for name in like.moments}
+        )
+
+    def _call(self, collective: Callable[..., Any], *tensors: Any, **options: Any) -> None:
+        """Call what all processes call together.
+
+        Raises:
+            ProcessLost: one of them is not there any more. From then on no signal disturbs the saving.
+        """
+        try:
+            collective(*tensors, **options)
+        except RuntimeError:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            self._is_lost = True
+            if self.rank == 0:
+                self.is_to_speak()
+            raise self.lost() from None
+
+    def lost(self) -> ProcessLost:
+        """What is to be said where one of them is not there any more."""
+        return ProcessLost(
+            f"another of the {self.many} processes has ended",
+            next_step="What was saved last is in the run folder; go on with --resume, with any number of processes.",
         )
 
     @contextmanager
@@ -254,23 +275,6 @@ class Joined(Alone):
 
 def _arrays(start: Start) -> Iterable[np.ndarray]:
     return [*start.parameters.values(), *start.moments.values()]
-
-
-def _safely(collective: Callable[..., Any], *tensors: Tensor, **options: Any) -> None:
-    """Call what all processes call together.
-
-    Raises:
-        ProcessLost: one of them is not there any more. From then on no signal disturbs the saving.
-    """
-    try:
-        collective(*tensors, **options)
-    except RuntimeError:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise ProcessLost(
-            f"another of the {dist.get_world_size()} processes has ended",
-            next_step="What was saved last is in the run folder; go on with --resume, with any number of processes.",
-        ) from None
 
 
 def _end_in_time(rank: int) -> None:
