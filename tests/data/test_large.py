@@ -1,6 +1,7 @@
 """Texts whose tokens are kept on the disk, against the same texts in memory."""
 
 import codecs
+import io
 import os
 import resource
 import signal
@@ -12,12 +13,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 import handgrad
 from handgrad.data import Vocabulary, large, read_corpus, reading, shuffle, split
 from handgrad.engine.lines import read_lines
 from handgrad.errors import CorpusError
 from handgrad.preparing import listening
+from handgrad.training.progress import PreparationProgress
 
 A_FEW = "emma\nolivia\nava\nmia\nemma\nnoah\nliam\nava\neve\nada\nida\nzoe\nmia\n"
 IN_A_PROCESS = """
@@ -258,14 +261,28 @@ def test_no_folder_and_no_room_are_said_in_a_line(folder, write):
     assert not list(folder.glob("*/"))
 
 
+def test_a_terminal_shows_how_far_it_is(write, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(large, "LARGE", 1)
+    shown = PreparationProgress(Console(file=screen, force_terminal=True, width=80))
+    with listening(shown):
+        split(read_corpus(write(A_FEW)))
+    assert all(stage in screen.getvalue() for stage in ("reading the text", "dealing its lines", "sorting its lines"))
+    assert screen.getvalue().endswith("\x1b[2K")  # the bar is gone
+
+
 def test_what_is_kept_can_be_removed(folder, write, capsys):
     from handgrad import cli
 
     assert_the_same(*both(write(A_FEW)))
     (folder / "dead-v1.x.part").mkdir()
     (folder / "dead-v1.x.part" / "texts").write_text("half")
+    assert cli.main(["data", "list"]) == 0
+    assert "kept of large texts: 0.0 MB (handgrad data clear)" in capsys.readouterr().out
     assert cli.main(["data", "clear"]) == 0
     assert capsys.readouterr().out.startswith("0.0 MB removed from ")
+    assert cli.main(["data", "list"]) == 0
+    assert "large texts" not in capsys.readouterr().out
     assert not list(folder.glob("*/"))
 
 
