@@ -154,7 +154,8 @@ def test_a_mixture_is_for_one_process(monkeypatch):
         require_alone(True, "--model")
 
 
-def test_ctrl_c_waits_for_the_end_of_the_steps_that_others_take_too():
+def test_ctrl_c_waits_for_the_end_of_the_steps_that_others_take_too(monkeypatch):
+    monkeypatch.setattr(ctrl_c, "pressed", False)
     with _one_ctrl_c():
         with ctrl_c.held_back():
             os.kill(os.getpid(), signal.SIGINT)

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +16,7 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.errors import ConfigError, ProcessLost, RunError
 from handgrad.models.registry import family
+from handgrad.training.ending import end_in_time
 from handgrad.training.processes import Alone, Start, Taken, Used
 from handgrad.training.shares import share_of
 
@@ -34,8 +33,6 @@ JOINING = timedelta(seconds=60)
 """In which all processes have to come."""
 WORKING = timedelta(days=30)
 """For which they may wait for process 0, which measures and saves; that one of them has ended is noticed at once."""
-GRACE_S = 25.0
-"""After Ctrl-C or SIGTERM, for what process 0 saves; torchrun kills after 30."""
 ANSWER = 1024
 """Bytes in which a process says what keeps it from taking part."""
 
@@ -79,7 +76,7 @@ class Joined(Alone):
                 next_step="Start them with torchrun, which sets these; on several machines all must reach the first.",
             ) from None  # fmt: skip
         processes = cls(int(rank), many, store)
-        _end_in_time(processes.rank)
+        end_in_time(processes.rank)
         return processes
 
     def leave(self) -> None:
@@ -275,30 +272,3 @@ class Joined(Alone):
 
 def _arrays(start: Start) -> Iterable[np.ndarray]:
     return [*start.parameters.values(), *start.moments.values()]
-
-
-def _end_in_time(rank: int) -> None:
-    """Take SIGTERM, which torchrun sends, as Ctrl-C; and end where one of the two finds this process blocked.
-
-    Process 0 ends as it does alone, and lets the others go. They wait for that, and end by themselves if it does not
-    come; so does it, where it waits for one of them in the middle of a step.
-    """
-    if rank:
-        signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    hears, tells = socket.socketpair()
-    tells.setblocking(False)
-    signal.set_wakeup_fd(tells.detach(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        while hears.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
-            pass
-        time.sleep(GRACE_S)
-        if rank:
-            os._exit(1)
-        if ctrl_c.held:
-            said = "stopped in the middle of a step. What was saved last is in the run folder; go on with --resume."
-            print(f"handgrad: {said}", file=sys.stderr, flush=True)
-            os._exit(130)
-
-    threading.Thread(target=wait, daemon=True).start()
