@@ -3,6 +3,7 @@
 import codecs
 import io
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -185,10 +186,10 @@ def test_preparing_does_not_count_as_time_to_train(write, tmp_path, monkeypatch)
 
 def test_minibatches_of_lines_are_the_same(write):
     numbers = np.array([[0, 9, 3], [9, 1, 1]])
-    batches = [
-        read_lines(part.tokens, part.starts, numbers) for part in (split(text).train for text in both(write(A_FEW)))
-    ]
-    assert_equal(*batches)
+    in_memory, on_disk = (split(text).train for text in both(write(A_FEW)))
+    for part in (on_disk, pickle.loads(pickle.dumps(on_disk))):
+        ours, theirs = (read_lines(some.tokens, some.starts, numbers) for some in (part, in_memory))
+        assert_equal(ours, theirs)
 
 
 def python(code: str, *words: object, **more) -> subprocess.Popen:
