@@ -210,18 +210,14 @@ def tables(constants: dict[str, Any]) -> str:
         times = " | ".join(f"{sums[str(size)] * 1e3:.1f} ms" for size in (2**20, 2**24))
         said.append(f"| {many} | {latency * 1e6:.0f} µs | {rate / 1e9:.2f} GB | {times} |")
     for name, shape in constants["shapes"].items():
-        step, compiled = (median_of(shape, key) for key in ("one", "compiled"))
-        said += ["", f"**{name}**: {shape['parameters']:,} parameters, {shape['bytes']:,} bytes a step; a step of"]
+        step, compiled = (median_of(shape, key, clock=1) for key in ("one", "compiled"))
+        said += ["", f"**{name}**: {shape['parameters']:,} parameters, {shape['bytes']:,} bytes a step."]
         said += [
-            f"{shape['targets']:,} targets takes one process {step:.2f} s, and {compiled:.3f} s by the compiled loops.",
+            f"A step of {shape['targets']:,} targets is {step:.2f} s of work, by the compiled loops {compiled:.2f} s.",
             "",
         ]
-        said += [
-            "| workers | "
-            + " | ".join(f"{kind}, {network}" for network in NETWORKS for kind in ("same", "grown"))
-            + " |"
-        ]
-        said += ["|--:|" + "--:|" * 2 * len(NETWORKS)]
+        kinds = [f"{kind}, {network}" for network in NETWORKS for kind in ("same", "grown")]
+        said += [f"| workers | {' | '.join(kinds)} |", "|--:|" + "--:|" * len(kinds)]
         for workers in WORKERS:
             cells = []
             for network in NETWORKS.values():

@@ -52,7 +52,7 @@ def sweep(
       handgrad sweep towns.txt                     40 recipes, each of 10 seconds of one core at most
       handgrad sweep towns.txt --time 10m --models gru,lstm --mix
       handgrad sweep towns.txt --space space.toml --trials 100 --seeds 3
-      handgrad sweep towns.txt --address 10.0.0.1:6379 --round 64 --trials 640
+      handgrad sweep towns.txt --address 10.0.0.1:6379 --round 128 --trials 640
       handgrad sweep --resume runs/towns-sweep-2026-01-31-120000 --trials 80
 
     Args:
@@ -65,7 +65,7 @@ def sweep(
         seeds: Train the three best and the default recipe with so many seeds, for mean and spread.
         mix: Mix the best with an n-gram into one model.
         address: Of a Ray cluster, HOST:PORT, or 'auto' for that of this machine.
-        round: How many are proposed and compared at once: more for a large cluster, some two for each three cores.
+        round: How many are proposed and compared at once: for a cluster, twice as many as it has cores.
         seed: Of what is tried, and of each run.
         out: The folder to make.
         resume: A sweep to go on with; it keeps what it was asked for, but for trials, time and seeds.
@@ -76,8 +76,11 @@ def sweep(
     require_extra()
     from handgrad.cli.sweeping import SweepProgress, content_of, show_results, show_start
     from handgrad.sweep.job import TRIALS, Options, begin, go, reopen, write_results
+    from handgrad.sweep.on_ray import connect
     from handgrad.training.duration import seconds_of
 
+    if address is not None:
+        connect(address)  # or nothing is made
     begun, seconds = clocks.monotonic(), None if time is None else seconds_of(time)
     if resume is None:
         wanted = TRIALS if trials is None and time is None else trials
@@ -86,7 +89,7 @@ def sweep(
         job = begin(text, _space(space, models), options, out)
     else:
         _refuse_changes(models=models, space=space, out=out)
-        job = reopen(resume, text, trials, seeds)
+        job = reopen(resume, text, trials, seeds, timed=time is not None)
     if not json:
         show_start(job, address)
     if address is None:

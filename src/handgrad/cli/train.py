@@ -39,6 +39,7 @@ class Train:
       handgrad train towns.txt --time 1m    more time, a better model
       handgrad train --model gru            one network alone; --model gru --help shows its settings
       handgrad train towns.txt --model mlp --runs 4      four seeds at once; the best is kept in front
+      handgrad train towns.txt --model mlp --runs 64 --address 10.0.0.1:6379      on a Ray cluster
       handgrad train --resume runs/towns-2026-01-31-120000
       handgrad train --resume runs/towns-2026-01-31-120000 --time 1m    one more minute
       cut -d, -f2 towns.csv | handgrad train -           from a pipe
@@ -65,6 +66,8 @@ class Train:
     preset: Literal["default", "lecture", "microgpt"] = "default"
     """Where the settings below start from: 'default' from what suits the text and the time, 'lecture' from those of the
     notebook, 'microgpt' from the very steps of microgpt.py."""
+    address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")] = None
+    """Of a Ray cluster, HOST:PORT, on which to train the seeds of '--runs', rather than on this machine's cores."""
     tensorboard: bool = False
     """Write losses and samples into the run folder for TensorBoard, too: 'tensorboard --logdir runs'."""
     json: bool = False
@@ -149,6 +152,7 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
             seconds = DEFAULT_SECONDS if seconds is None and said.steps is None else seconds
         options = parse(Train, PROGRAM, words, Train(config=chosen.main if chosen else _settings(said)))
         options = replace(options, config=current().settled(options.config))
+        _reach_cluster(options)
         every = Every.parse(options.checkpoint_every)
         text = text or read_text(name, options.config)
         parts = chosen.with_main(options.config).parts if chosen else (options.config,)
@@ -178,6 +182,7 @@ def _reopen(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", 
     base = saved.main if isinstance(saved, Plan) else saved.config
     options = parse(Train, PROGRAM, words, Train(config=base))
     _refuse_changes(options, base)
+    _reach_cluster(options)
     device = options.config.device
     if device != base.device:
         began = f"The run began on {base.device}; on {device} sums round differently."
@@ -186,6 +191,22 @@ def _reopen(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", 
     every = Every.parse(options.checkpoint_every)
     job = reopen_job(Path(said.resume), options.text, device, steps, _seconds(said), begun)
     return options, every, job
+
+
+def _reach_cluster(options: Train) -> None:
+    """Where there is an address, see that a cluster answers at it, before anything is made."""
+    if options.address is None:
+        return
+    from handgrad.sweep.extra import require_extra
+    from handgrad.sweep.on_ray import connect
+
+    require_extra()
+    if options.config.runs == 1:
+        raise ConfigError(
+            "a cluster trains several seeds", where="--address", got="one",
+            next_step="Say how many: --runs 8. Many recipes are tried by 'handgrad sweep'.",
+        )  # fmt: skip
+    connect(options.address)
 
 
 def _seconds(said: Any) -> float | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from handgrad.models.family import Family
     from handgrad.training.job import Job
     from handgrad.training.loop import Every
+    from handgrad.training.loop import Progress as Reported
     from handgrad.training.parts import Whole
     from handgrad.training.processes import Used
     from handgrad.training.run import Outcome, Run, Text
@@ -157,7 +158,7 @@ def train(job: "Job", every: "Every", options: "Train") -> None:
         elif job.run.settings.config.runs == 1:
             steps, outcome = _train_one(job.run, job, every, progress, options.json)
         else:
-            steps, outcome = _train_several(job.run, every, progress, options.json)
+            steps, outcome = _train_several(job.run, every, progress, options)
         if board:
             board.samples(job.run.folder, steps, outcome.samples)
 
@@ -216,15 +217,23 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
     return run.state.step, outcome
 
 
-def _train_several(run: "Run", every: "Every", progress: TrainingProgress, json: bool) -> "tuple[int, Outcome]":
+def _train_several(run: "Run", every: "Every", progress: TrainingProgress, options: "Train") -> "tuple[int, Outcome]":
     from handgrad.training.runs import finish_all, folder_of, take_all_steps
 
+    def told(seed: int) -> "Reported":
+        return progress.of(f"seed {seed}", steps=run.settings.config.steps)
+
     with progress:
-        diverged = take_all_steps(run, every, lambda seed: progress.of(f"seed {seed}", steps=run.settings.config.steps))
+        if options.address is None:
+            diverged = take_all_steps(run, every, told)
+        else:
+            from handgrad.sweep import seeds
+
+            diverged = seeds.take_all_steps(run, options.address, told)
     with working(_measuring(run)):
         results = finish_all(run, diverged)
     best = results.outcomes[results.best]
-    if json:
+    if options.json:
         each = [
             {"seed": seed, "run": str(folder_of(run, seed)), "loss": outcome.losses}
             for seed, outcome in results.outcomes.items()

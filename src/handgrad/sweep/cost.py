@@ -35,6 +35,7 @@ def seconds_a_step(settings: Settings, splits: Splits) -> float:
         splits: of its text.
 
     Example:
+        >>> from handgrad.training.config import TrainConfig
         >>> from handgrad.training.run import prepared, read_text
         >>> config = TrainConfig.of("gru")
         >>> text = read_text(None, config)

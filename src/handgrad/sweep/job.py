@@ -3,12 +3,11 @@
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from handgrad.errors import ConfigError, HandgradError
+from handgrad.errors import ConfigError
 from handgrad.models.config import require_integer
 from handgrad.sweep import records
 from handgrad.sweep.driver import Sweep, Told, run
@@ -107,7 +106,9 @@ def begin(name: str | None, space: Space | None, options: Options, out: Path | N
     return Sweep(folder, asked, text)
 
 
-def reopen(folder: Path, moved: str | None = None, trials: int | None = None, seeds: int | None = None) -> Sweep:
+def reopen(
+    folder: Path, moved: str | None = None, trials: int | None = None, seeds: int | None = None, timed: bool = False
+) -> Sweep:
     """Open a sweep to go on with.
 
     Args:
@@ -115,13 +116,14 @@ def reopen(folder: Path, moved: str | None = None, trials: int | None = None, se
         moved: where its text is now, if it has moved.
         trials: how many there shall be in all, if not those that it was asked for.
         seeds: with how many the best shall be trained, likewise.
+        timed: whether there shall be as many trials as there is time for, if no number is said.
 
     Raises:
         ConfigError: there are more trials already.
         RunError: it is no sweep, or damaged.
     """
     asked = records.read_asked(folder)
-    asked = replace(asked, trials=trials or asked.trials, seeds=seeds or asked.seeds)
+    asked = replace(asked, trials=trials or (None if timed else asked.trials), seeds=seeds or asked.seeds)
     sweep = Sweep(folder, asked, text_of(asked.text, moved))
     there = sum(map(len, sweep.rounds.values()))
     if asked.trials is not None and there > asked.trials:
@@ -147,24 +149,13 @@ def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, beg
         SweepInterrupted: Ctrl-C.
     """
     try:
-        with _workers(sweep, address) as workers:
+        workers = RayWorkers(sweep.text, address, most=2 * sweep.asked.round)
+        try:
             run(sweep, workers, told, None if seconds is None else begun + seconds)
+        finally:
+            workers.close()
     except KeyboardInterrupt:
         raise SweepInterrupted(sweep) from None
-
-
-@contextmanager
-def _workers(sweep: Sweep, address: str | None) -> Iterator[RayWorkers]:
-    try:
-        workers = RayWorkers(sweep.text, address, most=2 * sweep.asked.round)
-    except HandgradError:
-        if not sweep.trials:  # nothing is lost
-            shutil.rmtree(sweep.folder, ignore_errors=True)
-        raise
-    try:
-        yield workers
-    finally:
-        workers.close()
 
 
 def write_results(sweep: Sweep, mix: bool = False) -> Results:

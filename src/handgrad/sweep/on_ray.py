@@ -187,15 +187,17 @@ class RayWorkers:
 
 
 def connect(address: str | None) -> Any:
-    """Ray, quiet, on this machine, which no other can then reach, or on a cluster.
+    """Ray, quiet, on this machine, which no other can then reach, or on a cluster; as it is, if it is there already.
 
     Raises:
         ConfigError: nothing answers, or the cluster has another Python or Ray.
     """
     here = {ALONE: "0"} if address is None else {}
-    with _quietly(RAY_USAGE_STATS_ENABLED="0", RAY_BACKEND_LOG_LEVEL="fatal", **here):
+    with _quietly(RAY_USAGE_STATS_ENABLED="0", **here):
         import ray
 
+        if ray.is_initialized():
+            return ray
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         options: dict[str, Any] = {"address": address or "local"}
         if address is None:

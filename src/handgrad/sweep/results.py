@@ -62,7 +62,7 @@ def command(config: TrainConfig, text: TextReference) -> str:
     """The command line that trains this recipe: the same run, bit for bit.
 
     Example:
-        >>> text = TextReference("names", "built-in:names", "")
+        >>> text = TextReference("names", "built-in:ssa_names_2018", "")
         >>> command(TrainConfig.of("gru", lr=0.01, steps=500), text)
         'handgrad train --model gru --steps 500 --lr 0.01'
     """

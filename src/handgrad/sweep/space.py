@@ -104,6 +104,8 @@ def read_space(path: Path, models: Sequence[str] | None = None) -> Space:
         raise ConfigError("this is no TOML", where=path, got=str(error)) from None
     of_all = {key: value for key, value in content.items() if not (isinstance(value, dict) and key in FAMILIES)}
     tables = {key: value for key, value in content.items() if key not in of_all}
+    for key in of_all:
+        _require_known(key, f"{path}, {key}")
     names = list(models or tables)
     if not names:
         raise ConfigError(
@@ -159,11 +161,7 @@ def _around(name: str) -> dict[str, Dimension]:
 
 
 def _read(model: str, key: str, value: Any, where: str) -> Dimension:
-    if key not in KEYS:
-        raise ConfigError(
-            "there is no such setting to try", where=where, expected=f"one of {', '.join(KEYS)}, or the table of a "
-            f"family: {', '.join(FAMILIES)}", next_step=_near(key, [*KEYS, *FAMILIES]),
-        )  # fmt: skip
+    _require_known(key, where)
     if isinstance(value, dict):
         dimension = _read_range(key, value, where)
     else:
@@ -174,6 +172,14 @@ def _read(model: str, key: str, value: Any, where: str) -> Dimension:
     for end in values_at_ends(dimension):
         _require_sense(model, key, end, where)
     return dimension
+
+
+def _require_known(key: str, where: str) -> None:
+    if key not in KEYS:
+        raise ConfigError(
+            "there is no such setting to try", where=where, expected=f"one of {', '.join(KEYS)}, or the table of a "
+            f"family: {', '.join(FAMILIES)}", next_step=_near(key, [*KEYS, *FAMILIES]),
+        )  # fmt: skip
 
 
 def _read_range(key: str, value: Mapping[str, Any], where: str) -> Range:

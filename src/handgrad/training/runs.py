@@ -94,7 +94,7 @@ def take_all_steps(
         if stop.is_set():
             return
         try:
-            begun = _open(whole, seed)
+            begun = open_seed(whole, seed)
             if not begun.state.is_done:
                 trained = take_steps(begun, every, told)
                 checkpoint.save_state(trained.folder, trained.state)
@@ -133,7 +133,7 @@ def finish_all(whole: Run, diverged: dict[int, DivergedError]) -> Results:
         for seed in whole.settings.config.seeds:
             if seed not in failed:
                 try:
-                    outcomes[seed] = run.finish(_open(whole, seed))
+                    outcomes[seed] = run.finish(open_seed(whole, seed))
                 except DivergedError as error:
                     failed[seed] = error
         if not outcomes:
@@ -147,7 +147,7 @@ def finish_all(whole: Run, diverged: dict[int, DivergedError]) -> Results:
     return results
 
 
-def _open(whole: Run, seed: int) -> Run:
+def open_seed(whole: Run, seed: int) -> Run:
     """The run of a seed, made if it is not there yet."""
     folder, settings = folder_of(whole, seed), whole.settings
     settings = replace(settings, config=replace(settings.config, seed=seed, runs=1))
