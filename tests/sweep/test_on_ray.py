@@ -19,7 +19,8 @@ from handgrad.data import resolve_corpus
 
 pytestmark = pytest.mark.cluster
 
-ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+ENVIRONMENT = {**os.environ, **ON_LOOPBACK, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
 SPACE = """
 epochs = {from = 1, to = 4}
 lr = {from = 0.002, to = 0.02, log = true}
@@ -187,8 +188,6 @@ def node(*words: str) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of two nodes."""
-    from ray.util import get_node_ip_address
-
     address = f"127.0.0.1:{(port := free_port())}"
     with ExitStack() as nodes:
         nodes.enter_context(
@@ -196,7 +195,7 @@ def cluster() -> Iterator[str]:
         )
         ends = time.monotonic() + PATIENCE_S
         while time.monotonic() < ends:
-            with suppress(OSError), socket.create_connection((get_node_ip_address(), port)):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.1)
         nodes.enter_context(node(f"--address={address}"))
