@@ -20,6 +20,7 @@ from handgrad.checker.truth.truth import Truth
 
 Resized = Callable[[Region, str], Reduction]
 
+
 @dataclass(frozen=True, eq=False)
 class Judgement:
     """What teacher forcing says of one chain.
