@@ -3,10 +3,12 @@
 import codecs
 import io
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,9 @@ from handgrad.data import Vocabulary, large, read_corpus, reading, shuffle, spli
 from handgrad.engine.lines import read_lines
 from handgrad.errors import CorpusError
 from handgrad.preparing import listening
+from handgrad.training import pace
 from handgrad.training.progress import PreparationProgress
+from handgrad.training.results import read_results
 
 A_FEW = "emma\nolivia\nava\nmia\nemma\nnoah\nliam\nava\neve\nada\nida\nzoe\nmia\n"
 IN_A_PROCESS = """
@@ -169,12 +173,23 @@ def test_training_is_the_same_to_the_last_bit(folder, write, tmp_path, monkeypat
     assert handgrad.evaluate(tmp_path / "disk") == handgrad.evaluate(tmp_path / "memory")
 
 
+@pytest.mark.slow
+def test_preparing_does_not_count_as_time_to_train(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(large, "LARGE", 1)
+    text = write(A_FEW * 3)
+    with listening(lambda what, _: time.sleep(1.6 * (what == "reading the text"))):
+        model = handgrad.train(
+            text, model="mlp", time=1.5, batch_size=8, n_hidden=8, n_embd=4, out=tmp_path / "run", progress=False
+        )
+    assert read_results(model.run).steps > pace.LEAST
+
+
 def test_minibatches_of_lines_are_the_same(write):
     numbers = np.array([[0, 9, 3], [9, 1, 1]])
-    batches = [
-        read_lines(part.tokens, part.starts, numbers) for part in (split(text).train for text in both(write(A_FEW)))
-    ]
-    assert_equal(*batches)
+    in_memory, on_disk = (split(text).train for text in both(write(A_FEW)))
+    for part in (on_disk, pickle.loads(pickle.dumps(on_disk))):
+        ours, theirs = (read_lines(some.tokens, some.starts, numbers) for some in (part, in_memory))
+        assert_equal(ours, theirs)
 
 
 def python(code: str, *words: object, **more) -> subprocess.Popen:
