@@ -181,11 +181,10 @@ def workers(options: argparse.Namespace) -> None:
 def overhead(options: argparse.Namespace) -> None:
     """Ray beside none, one worker each."""
     found = turns(options, ("1", "none"), ("1", "ray"))
-    pairs = list(zip(found["1", "ray"], found["1", "none"], strict=True))
     besides = {
         by: [(one["seconds"] - one["training"]) / one["trials"] for one in found["1", by]] for by in ("ray", "none")
     }
-    more = sorted((ray["seconds"] - none["seconds"]) / ray["trials"] for ray, none in pairs)
+    more = sorted(ray - none for ray, none in zip(besides["ray"], besides["none"], strict=True))
     print(f"Ray adds {median(more):.3f} s a trial ({more[0]:.3f} to {more[-1]:.3f})")
     for by, seconds in besides.items():
         print(f"{by}: besides its training a trial takes {median(seconds):.3f} s, samples and pictures included")

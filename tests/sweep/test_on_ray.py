@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ from handgrad.data import resolve_corpus
 
 pytestmark = pytest.mark.cluster
 
-ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+ENVIRONMENT = {**os.environ, **ON_LOOPBACK, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
 SPACE = """
 epochs = {from = 1, to = 4}
 lr = {from = 0.002, to = 0.02, log = true}
@@ -146,7 +147,7 @@ def gone(processes: list[tuple[int, str]]) -> bool:
 def test_a_driver_and_then_a_worker_are_killed(work, whole):  # noqa: ARG001
     with driving(work, *SWEEP, "--out", "bereft") as process:
         until(lambda: some_are_compared(work / "bereft"), process)
-        started = descendants(process.pid)
+        started = [one for one in descendants(process.pid) if "_Worker" in one[1]]
         process.kill()
         process.communicate()
     ends = time.monotonic() + PATIENCE_S
@@ -168,11 +169,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def node(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+def node(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A node of a cluster, of one core."""
     ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
     started = [*ray, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *words]
-    process = subprocess.Popen(started, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        started, env={**ENVIRONMENT, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:
@@ -184,22 +187,23 @@ def node(*words: str) -> Iterator[subprocess.Popen[bytes]]:
                 os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def head(**environment: str) -> Iterator[str]:
+    """The first node of a cluster; its address."""
+    port = free_port()
+    with node("--head", f"--port={port}", "--include-dashboard=false", **environment):
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of two nodes."""
-    from ray.util import get_node_ip_address
-
-    address = f"127.0.0.1:{(port := free_port())}"
-    with ExitStack() as nodes:
-        nodes.enter_context(
-            node("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false")
-        )
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:
-            with suppress(OSError), socket.create_connection((get_node_ip_address(), port)):
-                break
-            time.sleep(0.1)
-        nodes.enter_context(node(f"--address={address}"))
+    with head() as address, node(f"--address={address}"):
         yield address
 
 
@@ -237,3 +241,12 @@ def test_an_address_where_nothing_answers(work):
     assert "this cluster cannot be reached" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert not (work / "nowhere").exists()
+
+
+def test_a_cluster_without_handgrad(work, whole, tmp_path):  # noqa: ARG001
+    (tmp_path / "handgrad").mkdir()
+    (tmp_path / "handgrad" / "__init__.py").touch()
+    with head(PYTHONPATH=str(tmp_path)) as address:
+        ended = ran(work, *SWEEP, "--out", "lacking", "--address", address, code=2)
+    assert "the workers of the cluster cannot begin (got ModuleNotFoundError: No module named 'handgrad" in ended.stderr
+    assert ended.stderr.count("\n") == 1

@@ -69,8 +69,9 @@ class SweepProgress:
         trials = sweep.trials.values()
         done, of = sum(not trial.is_running for trial in trials), sweep.asked.trials
         table = _table()
-        for trial in sweep.ranked()[:LIVE]:
-            _add(table, Judged(trial, (trial.val,), ((trial.loss or {})["test"],)))
+        compared = [trial for trial in trials if trial.rungs and trial.origin != "seed"]
+        for trial in sorted(compared, key=lambda trial: (trial.status != "finished", trial.val, trial.number))[:LIVE]:
+            _add(table, Judged(trial, (trial.val,), (trial.loss["test"],) if trial.loss else ()))
         elapsed = clock(time.monotonic() - self._begun)
         line = f"{done:,}{f' of {of:,}' * bool(of)} trials done, {len(trials) - done:,} under way, {elapsed} elapsed"
         return Group(line, table)
@@ -158,5 +159,6 @@ def _table() -> Table:
 def _add(table: Table, one: Judged) -> None:
     trial = one.trial
     recipe = f"{described(trial.config)}{' (default)' * (trial.origin == 'default')}"
-    table.add_row(trial.name, trial.config.model, recipe, f"{trial.step:,}", f"{trial.seconds:.1f}", _figure(one),
-                  f"{one.mean_test:.4f}")  # fmt: skip
+    steps = f"{trial.step:,}" if trial.loss else f"{trial.step:,} of {trial.config.steps:,}"
+    test = f"{one.mean_test:.4f}" if one.test else ""
+    table.add_row(trial.name, trial.config.model, recipe, steps, f"{trial.seconds:.1f}", _figure(one), test)

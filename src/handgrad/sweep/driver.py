@@ -138,19 +138,22 @@ class Sweep:
         return sorted(finished, key=lambda trial: (trial.val, trial.number, trial.config.seed))
 
     def next_work(self, busy: set[str]) -> tuple[Trial, Work] | None:
-        """What to do next: the earliest round first, so that others can be proposed from it."""
-        rounds = self.rounds
+        """What to do next: of the earliest round, so that others can be proposed from it, what takes longest."""
+        rounds, found = self.rounds, []
         for trial in records.in_order(self.trials.values()):
             if trial.name in busy or not trial.is_running:
                 continue
             aim = trial.config.steps if trial.origin == "seed" else goal(trial, rounds[trial.round])
-            if aim is None:
-                continue
-            a_checkpoint = max(1, round(trial.config.steps * CHECKPOINT_SECONDS / self.cost(trial)))
-            until = min(aim, trial.step + a_checkpoint)
-            folder = self.folder / trial.name
-            return trial, work_of(trial.name, trial.config, folder, until, measure=until == aim)
-        return None
+            if aim is not None:
+                a_step = self.cost(trial) / max(1, trial.config.steps)
+                found.append((trial.origin == "seed", trial.round, (trial.step - aim) * a_step, trial, aim))
+        if not found:
+            return None
+        *_, trial, aim = min(found, key=lambda each: each[:3])
+        a_checkpoint = max(1, round(trial.config.steps * CHECKPOINT_SECONDS / self.cost(trial)))
+        until = min(aim, trial.step + a_checkpoint)
+        folder = self.folder / trial.name
+        return trial, work_of(trial.name, trial.config, folder, until, measure=until == aim)
 
     def take(self, name: str, done: Done | Lost) -> None:
         """Write down what came of some steps."""

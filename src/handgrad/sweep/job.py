@@ -36,7 +36,7 @@ class SweepInterrupted(KeyboardInterrupt):
     def __init__(self, sweep: Sweep):  # noqa: D107
         ended = sum(not trial.is_running for trial in sweep.trials.values())
         running = len(sweep.trials) - ended
-        under_way = f", {running:,} more have checkpoints" if running else ""
+        under_way = f", {running:,} more are under way" if running else ""
         folder = shlex.quote(str(sweep.folder))
         super().__init__(f"{ended:,} trials are done{under_way}; go on with 'handgrad sweep --resume {folder}'.")
         self.folder = sweep.folder

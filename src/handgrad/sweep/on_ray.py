@@ -4,6 +4,7 @@ Only Ray's core is used: actors and the object store. What a worker needs for so
 back with the answer, so a worker that dies is replaced by any other.
 """
 
+import hashlib
 import logging
 import os
 import platform
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from handgrad.errors import ConfigError, RunError
@@ -28,6 +30,10 @@ START_SECONDS = 60.0
 START = "On its head: ray start --head --port 6379."
 ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """With this variable 0, all of Ray listens on the loopback address, as it does elsewhere than on Linux."""
+ROOMS = ("data", "engine", "models", "sweep", "training")
+"""Of the sources, those on which a trial depends."""
+FAILURES = 5
+"""So many workers that end one after another before they have begun are no accident."""
 LOOK_SECONDS = 2.0
 """So often it is seen whether a cluster has grown."""
 
@@ -44,7 +50,7 @@ class Software(NamedTuple):
     def here(cls) -> "Software":
         """Of this process."""
         python = ".".join(platform.python_version_tuple()[:2])
-        return cls(version("handgrad"), python, version("numpy"), version("numba"))
+        return cls(f"{version('handgrad')} ({_digest()})", python, version("numpy"), version("numba"))
 
     def require(self, other: "Software", where: str) -> None:
         """Raise RunError unless another machine has the same."""
@@ -54,6 +60,13 @@ class Software(NamedTuple):
                     f"this machine of the cluster has another {name}", where=where, got=theirs, expected=ours,
                     next_step="Install the same on all machines: trials would not be the same bits on each.",
                 )  # fmt: skip
+
+
+def _digest() -> str:
+    """Of the sources by which runs are trained."""
+    root = Path(__file__).parents[1]
+    sources = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 class _Worker:
@@ -94,6 +107,7 @@ class RayWorkers:
         self._actor = self._ray.remote(num_cpus=1, max_restarts=0)(_Worker)
         self._starting: dict[Any, Any] = {}
         self._free: list[Any] = []
+        self._failed = 0
         self._busy: dict[Any, tuple[str, Any]] = {}
         self._looked, self._last_seen = -LOOK_SECONDS, time.monotonic()
         self._grow()
@@ -155,13 +169,15 @@ class RayWorkers:
 
         try:
             software, where = self._ray.get(ref)
-        except (RayTaskError, RuntimeError) as error:
+        except (RayTaskError, RuntimeError, self._ray.exceptions.RayError) as error:
+            self._failed += 1
+            if self._failed < FAILURES and not isinstance(error, RayTaskError):  # its machine may have gone
+                return
             raise RunError(
-                "a machine of the cluster cannot begin", got=_last_line(error),
-                next_step="Install handgrad there, the same as here.",
+                "the workers of the cluster cannot begin", got=_last_line(error),
+                next_step="Install handgrad on each of its machines, the same as here.",
             ) from None  # fmt: skip
-        except self._ray.exceptions.RayError:
-            return
+        self._failed = 0
         Software.here().require(software, where)
         self._free.append(worker)
 
