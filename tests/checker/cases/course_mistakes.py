@@ -106,7 +106,7 @@ MISTAKES = [
     ("dlfs1_two_layer", "wrong-dim", "self.db = np.sum(dout, axis=0)", "self.db = np.sum(dout, axis=1)"),
     ("dlfs1_two_layer", "scale missing-factor", "dx = (self.y - self.t) / batch_size", "dx = (self.y - self.t)"),
     ("dlfs1_add_mul", "wrong-variable", "dx = dout * self.y", "dx = dout * self.x"),
-    ("dlfs2_cbow", "wrong-constant scale", "        da *= 0.5\n", "        da *= 2\n"),
+    ("dlfs2_cbow", "wrong-constant scale wrong-operator", "        da *= 0.5\n", "        da *= 2\n"),
     (
         "dlfs2_cbow",
         "scale missing-factor",

@@ -2,7 +2,6 @@
 
 import ast
 import itertools
-import math
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -57,7 +56,6 @@ class _Search(Search):
                 self._known_repairs,
                 self._overwrites,
                 self._paths,
-                self._constants,
                 self._plain_edits,
                 self._scaled,
                 self._edits,
@@ -108,12 +106,6 @@ class _Search(Search):
 
     def _overwrites(self) -> Diagnosis | None:
         return self._edits(lambda e: e.kind == "overwrite" and e.cost < 0.95)
-
-    def _constants(self) -> Diagnosis | None:
-        """A number other than one in the line that is as many times too large as the whole is."""
-        got = align(self.own, self.case.want) if self.own is not None and not self.own.is_complex() else None
-        ratio = constant_ratio(self.case.want.double(), got.double(), 1e-7) if got is not None else None
-        return self._edits(lambda e: _is_off_by(ratio, e)) if ratio is not None and ratio > 0 else None
 
     def _plain_edits(self) -> Diagnosis | None:
         return self._edits(lambda e: e.cost < 1.35)
@@ -218,26 +210,6 @@ def _left_out(product: ast.BinOp, simple: ast.stmt) -> Edit:
     target = simple.targets[0] if isinstance(simple, ast.Assign) and simple.value is product else None
     alone = target is not None and ast.unparse(target) == ast.unparse(product.left)
     return Edit("extra-factor", 1.0, simple if alone else product, ast.Pass() if alone else product.left, simple)
-
-
-def _is_off_by(ratio: float, edit: Edit) -> bool:
-    """Whether an edit makes a number in the line smaller by this factor."""
-    match edit.old, edit.new:
-        case ast.Constant(int() | float() as old), ast.Constant(int() | float() as new):
-            left_out = new == 1 and _is_a_factor(edit.old, edit.statement)
-            return (
-                old not in (0, 1)
-                and new in (0.5, 1, 2)
-                and math.isclose(old, ratio * new, rel_tol=1e-6)
-                and not left_out
-            )
-    return False
-
-
-def _is_a_factor(node: ast.AST, statement: ast.stmt) -> bool:
-    """Whether something is multiplied or divided by a node, which can then be left out in the place of a 1."""
-    products = (n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult | ast.Div))
-    return any(node is n.right or (node is n.left and isinstance(n.op, ast.Mult)) for n in products)
 
 
 def _brings_a_path(edit: Edit) -> bool:
