@@ -168,16 +168,26 @@ def sum_seconds(size: int, processes: Any, rounds: int) -> float:
 def show_speed(found: dict[str, Any]) -> None:
     """Print what was measured of each shape."""
     for name, shape in found.items():
-        rounds, many = shape["rounds"], shape["processes"]
-        clock, work = (sorted(a_round["one"][n] / a_round["together"][n] for a_round in rounds) for n in (0, 1))
+        many = shape["processes"]
+        clock, work = gains(shape)
         one, together, compiled = (median_of(shape, key) for key in ("one", "together", "compiled"))
-        share = median(a_round["all_reduce"] for a_round in rounds)
         print(
             f"{name}: {one:.3f} s a step by one process, {together:.3f} s by {many}, {compiled:.3f} s by compiled loops"
         )
         print(f"  {many} are {median(clock):.2f} times as fast as one ({clock[0]:.2f} to {clock[-1]:.2f}),", end=" ")
         print(f"by the processor's work {median(work):.2f} ({work[0]:.2f} to {work[-1]:.2f})")
-        print(f"  all-reduce {share:.1%} of a step, {shape['bytes']:,} bytes")
+        print(f"  all-reduce {share_of(shape):.1%} of a step, {shape['bytes']:,} bytes")
+
+
+def gains(shape: dict[str, Any]) -> tuple[list[float], ...]:
+    """How many times as fast all were as one in each round, by the clock and by the work of a process; sorted."""
+    rounds = shape["rounds"]
+    return tuple(sorted(a_round["one"][n] / a_round["together"][n] for a_round in rounds) for n in (0, 1))
+
+
+def share_of(shape: dict[str, Any]) -> float:
+    """The all-reduce's of a step."""
+    return median(a_round["all_reduce"] for a_round in shape["rounds"])
 
 
 def median_of(shape: dict[str, Any], key: str, clock: int = 0) -> float:
@@ -210,18 +220,16 @@ def tables(constants: dict[str, Any]) -> str:
         times = " | ".join(f"{sums[str(size)] * 1e3:.1f} ms" for size in (2**20, 2**24))
         said.append(f"| {many} | {latency * 1e6:.0f} µs | {rate / 1e9:.2f} GB | {times} |")
     for name, shape in constants["shapes"].items():
-        step, compiled = (median_of(shape, key) for key in ("one", "compiled"))
-        said += ["", f"**{name}**: {shape['parameters']:,} parameters, {shape['bytes']:,} bytes a step; a step of"]
+        step, compiled = (median_of(shape, key, clock=1) for key in ("one", "compiled"))
+        said += ["", f"**{name}**: {shape['parameters']:,} parameters, {shape['bytes']:,} bytes a step."]
         said += [
-            f"{shape['targets']:,} targets takes one process {step:.2f} s, and {compiled:.3f} s by the compiled loops.",
-            "",
+            f"A step of {shape['targets']:,} targets is {step:.2f} s of work, by the compiled loops {compiled:.2f} s."
         ]
-        said += [
-            "| workers | "
-            + " | ".join(f"{kind}, {network}" for network in NETWORKS for kind in ("same", "grown"))
-            + " |"
-        ]
-        said += ["|--:|" + "--:|" * 2 * len(NETWORKS)]
+        clock, _ = gains(shape)
+        said += [f"Two processes on two cores are {median(clock):.1f} times as fast as one,"]
+        said += [f"{clock[0]:.1f} to {clock[-1]:.1f}; all-reduce {share_of(shape):.0%} of a step.", ""]
+        kinds = [f"{kind}, {network}" for network in NETWORKS for kind in ("same", "grown")]
+        said += [f"| workers | {' | '.join(kinds)} |", "|--:|" + "--:|" * len(kinds)]
         for workers in WORKERS:
             cells = []
             for network in NETWORKS.values():
@@ -234,8 +242,8 @@ def tables(constants: dict[str, Any]) -> str:
 def written(content: str) -> None:
     """Put it into docs/scale.md, in place of what stands there."""
     page = ROOT / "docs" / "scale.md"
-    before, rest = page.read_text().split(BEGINS)
-    page.write_text(f"{before}{BEGINS}\n{content}\n{ENDS}{rest.split(ENDS)[1]}")
+    before, _, rest = page.read_text().partition(BEGINS)
+    page.write_text(f"{before}{BEGINS}\n{content}\n{ENDS}{rest.partition(ENDS)[2]}")
 
 
 if __name__ == "__main__":

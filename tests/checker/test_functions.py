@@ -149,3 +149,66 @@ def test_messages_speak_of_no_file_where_there_is_none():
 def test_too_few_arguments_are_an_error():
     with pytest.raises(CheckError, match="also needs gain"):
         check(rms_forward, rms_backward, torch.randn(2, 3))
+
+
+def numpy_forward(x, w):
+    x, w = x.numpy(), w.numpy()
+    return torch.from_numpy(x @ w), (x, w)
+
+
+def numpy_backward(dout, cache):
+    x, w = cache
+    dout = dout.numpy()
+    dx = 3 * dout @ w.T
+    dw = x.T @ dout
+    return torch.from_numpy(dx), torch.from_numpy(dw)
+
+
+def test_a_pair_that_computes_with_arrays_of_tensors_is_gone_into():
+    report = check(numpy_forward, numpy_backward, torch.randn(4, 6), torch.randn(6, 5))
+    (row,) = report.blamed
+    assert (row.text, [one.fix for one in row.diagnosis]) == ("dx = 3 * dout @ w.T", ["dx = dout @ w.T"])
+
+
+class Coarse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x.bfloat16())
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * 3 * x.to(g.dtype) ** 2
+
+
+def test_what_agrees_to_a_lower_precision_alone_is_told(check_text):
+    report = check(Coarse, torch.linspace(0.1, 1.0, 12))
+    assert report.right
+    assert any("dx agrees only to bfloat16's precision" in note for note in report.notes)
+    text = (
+        "import torch\nx, W = torch.linspace(0.1, 1, 12).view(3, 4), torch.ones(4, 2, requires_grad=True)\n"
+        "loss = ((y := x @ W) ** 2).sum()\ndy = 2 * y\ndW = {}\n"
+    )
+    assert not check_text(text.format("x.T @ dy")).notes
+    report = check_text(text.format("(x.bfloat16().T @ dy.bfloat16()).float()"))
+    assert report.right
+    assert any("dW agrees only to bfloat16's precision" in note for note in report.notes)
+
+
+class HalfTheSpectrum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.fft.rfft(x).abs().pow(2).sum(-1)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g[..., None] * 2 * torch.fft.ifft(torch.fft.fft(x)).real * x.shape[-1]
+
+
+def test_where_nothing_explains_it_an_element_is_told_with_what_it_should_be():
+    (row,) = check(HalfTheSpectrum, torch.randn(2, 6)).blamed
+    assert "dx is wrong in 12 of 12 elements, the first at (0, 0): it is" in row.diagnosis[0].message
+    assert "and should be" in row.diagnosis[0].message

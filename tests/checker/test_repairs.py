@@ -58,6 +58,20 @@ SLIPS = {
         "dB = torch.squeeze((dz * x[:1]).sum(1, keepdim=True))\n",
         [("shape", "dB = (dz * x[:1]).sum(1, keepdim=True)")],
     ),
+    "a sign beside a size that is written as a number": (
+        "p = torch.softmax(x, 1)\nloss = -p.log()[:, 0].mean()\ndp = torch.zeros_like(p)\n"
+        "dp[:, 0] = 1.0 / (8 * p[:, 0])\n",
+        [("sign", "dp[:, 0] = -1.0 / (8 * p[:, 0])")],
+    ),
+    "a number too many": (
+        "z = x * goal\nloss = (z**2).sum()\ndz = 2 * z * 2\n",
+        [("scale", "dz = 2 * z")],
+    ),
+    "results given to each other": (
+        "def back(du):\n    return du * goal, du.sum(0)\nu = x * goal + b\nloss = (u**3).sum()\ndu = 3 * u**2\n"
+        "db, dx = back(du)\n",
+        [("wrong-variable", "dx, db = back(du)")],
+    ),
     "a gradient taken for a factor": (
         "s = torch.sigmoid(x)\nloss = (s * goal).sum()\nds = goal.clone()\ndx = (1 - s) * ds\n",
         [("missing-factor", "dx = s * (1 - s) * ds")],

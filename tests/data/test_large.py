@@ -1,23 +1,30 @@
 """Texts whose tokens are kept on the disk, against the same texts in memory."""
 
 import codecs
+import io
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 import handgrad
 from handgrad.data import Vocabulary, large, read_corpus, reading, shuffle, split
 from handgrad.engine.lines import read_lines
 from handgrad.errors import CorpusError
 from handgrad.preparing import listening
+from handgrad.training import pace
+from handgrad.training.progress import PreparationProgress
+from handgrad.training.results import read_results
 
 A_FEW = "emma\nolivia\nava\nmia\nemma\nnoah\nliam\nava\neve\nada\nida\nzoe\nmia\n"
 IN_A_PROCESS = """
@@ -166,12 +173,23 @@ def test_training_is_the_same_to_the_last_bit(folder, write, tmp_path, monkeypat
     assert handgrad.evaluate(tmp_path / "disk") == handgrad.evaluate(tmp_path / "memory")
 
 
+@pytest.mark.slow
+def test_preparing_does_not_count_as_time_to_train(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(large, "LARGE", 1)
+    text = write(A_FEW * 3)
+    with listening(lambda what, _: time.sleep(1.6 * (what == "reading the text"))):
+        model = handgrad.train(
+            text, model="mlp", time=1.5, batch_size=8, n_hidden=8, n_embd=4, out=tmp_path / "run", progress=False
+        )
+    assert read_results(model.run).steps > pace.LEAST
+
+
 def test_minibatches_of_lines_are_the_same(write):
     numbers = np.array([[0, 9, 3], [9, 1, 1]])
-    batches = [
-        read_lines(part.tokens, part.starts, numbers) for part in (split(text).train for text in both(write(A_FEW)))
-    ]
-    assert_equal(*batches)
+    in_memory, on_disk = (split(text).train for text in both(write(A_FEW)))
+    for part in (on_disk, pickle.loads(pickle.dumps(on_disk))):
+        ours, theirs = (read_lines(some.tokens, some.starts, numbers) for some in (part, in_memory))
+        assert_equal(ours, theirs)
 
 
 def python(code: str, *words: object, **more) -> subprocess.Popen:
@@ -258,14 +276,28 @@ def test_no_folder_and_no_room_are_said_in_a_line(folder, write):
     assert not list(folder.glob("*/"))
 
 
+def test_a_terminal_shows_how_far_it_is(write, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(large, "LARGE", 1)
+    shown = PreparationProgress(Console(file=screen, force_terminal=True, width=80))
+    with listening(shown):
+        split(read_corpus(write(A_FEW)))
+    assert all(stage in screen.getvalue() for stage in ("reading the text", "dealing its lines", "sorting its lines"))
+    assert screen.getvalue().endswith("\x1b[2K")  # the bar is gone
+
+
 def test_what_is_kept_can_be_removed(folder, write, capsys):
     from handgrad import cli
 
     assert_the_same(*both(write(A_FEW)))
     (folder / "dead-v1.x.part").mkdir()
     (folder / "dead-v1.x.part" / "texts").write_text("half")
+    assert cli.main(["data", "list"]) == 0
+    assert "kept of large texts: 0.0 MB (handgrad data clear)" in capsys.readouterr().out
     assert cli.main(["data", "clear"]) == 0
     assert capsys.readouterr().out.startswith("0.0 MB removed from ")
+    assert cli.main(["data", "list"]) == 0
+    assert "large texts" not in capsys.readouterr().out
     assert not list(folder.glob("*/"))
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handgrad.data import Dataset
+from handgrad.engine import training
 from handgrad.engine.training import no_moments, read_batches
 from handgrad.models import mlp
 from handgrad.models.mlp import PARAMETERS
@@ -239,3 +240,15 @@ def test_a_long_run_can_be_interrupted():
     with pytest.raises(KeyboardInterrupt):
         cases.sgd_steps(parameters, contexts, targets, np.full(200_000, 1e-3))
     timer.join()
+
+
+def test_tokens_in_a_file_are_read_by_the_same_code(tmp_path):
+    tokens = np.array([5, 13, 13, 1, 0], np.uint8)
+    tokens.tofile(tmp_path / "tokens")
+    positions = np.array([1, 4])
+    contexts, targets = read_batches(tokens, positions, 3)
+    compiled = len(training._read_batches.signatures)
+    mapped_contexts, mapped_targets = read_batches(np.memmap(tmp_path / "tokens", np.uint8, "r"), positions, 3)
+    assert np.array_equal(mapped_contexts, contexts)
+    assert np.array_equal(mapped_targets, targets)
+    assert len(training._read_batches.signatures) == compiled

@@ -109,23 +109,28 @@ def saved_steps(folder: Path) -> int:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize(
-    ("ends", "number", "sentence"),
+    ("many", "ends", "number", "sentence"),
     [
-        (1, signal.SIGKILL, r"another of the 2 processes has ended\. Step ([\d,]+) is saved; go on with .*run'"),
-        (0, signal.SIGKILL, r"another of the 2 processes has ended\. What was saved last is in the run folder; go on"),
-        ("torchrun", signal.SIGINT, r"stopped\. Step ([\d,]+) is saved; go on with .*run'"),
+        (3, 1, signal.SIGKILL, r"another of the 3 processes has ended\. Step ([\d,]+) is saved; go on with .*run'"),
+        (
+            2,
+            0,
+            signal.SIGKILL,
+            r"another of the 2 processes has ended\. What was saved last is in the run folder",
+        ),
+        (2, "torchrun", signal.SIGINT, r"stopped\. Step ([\d,]+) is saved; go on with .*run'"),
     ],
     ids=["follower", "leader", "Ctrl-C"],
 )
-def test_all_end_with_one_sentence_where_one_ends(text, tmp_path, ends, number, sentence):
+def test_all_end_with_one_sentence_where_one_ends(text, tmp_path, many, ends, number, sentence):
     words = [text, *SIZES, "--steps", 1_000_000, "--keep", "last", "--out", "run", "--checkpoint-every", "1s"]
-    ran = torchrun(2, *TRAIN, *words, cwd=tmp_path)
+    ran = torchrun(many, *TRAIN, *words, cwd=tmp_path)
     try:
         deadline = time.monotonic() + 60
         while not (before := saved_steps(tmp_path / "run")) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert before
-        every = [of_rank(ran, rank) for rank in (0, 1)]
+        every = [of_rank(ran, rank) for rank in range(many)]
         os.kill(ran.pid if ends == "torchrun" else every[ends], number)
         killed = time.monotonic()
         _, said = ran.communicate(timeout=60)

@@ -3,6 +3,8 @@
 The processes are threads here; tests/parallel has real ones.
 """
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import handgrad
+from handgrad import ctrl_c
+from handgrad.cli import _one_ctrl_c
 from handgrad.data import resolve_corpus, split
 from handgrad.errors import ConfigError
 from handgrad.models.trained import TextReference
 from handgrad.training.backend import batches_of
 from handgrad.training.config import TrainConfig
-from handgrad.training.processes import ALONE, Alone, are_many
+from handgrad.training.processes import ALONE, Alone, are_many, require_alone
 from handgrad.training.shares import share_of
 from handgrad.training.state import Settings, initial_state
 from handgrad.training.torch_steps import TorchSteps
@@ -138,6 +142,24 @@ def test_what_several_processes_cannot_share_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
         Joined(0, 4, None).settled(TrainConfig.of(**{"model": "mlp", **settings}))
     assert Joined(0, 4, None).settled(TrainConfig(batch_size=4)).engine == "torch"
+
+
+def test_a_mixture_is_for_one_process(monkeypatch):
+    from handgrad.training.joined import Joined
+
+    require_alone(True, "--model")
+    monkeypatch.setattr("handgrad.training.processes._here", Joined(0, 4, None))
+    require_alone(False, "--model")
+    with pytest.raises(ConfigError, match=r"--model: 4 processes share .* this is a mixture of several"):
+        require_alone(True, "--model")
+
+
+def test_ctrl_c_waits_for_the_end_of_the_steps_that_others_take_too(monkeypatch):
+    monkeypatch.setattr(ctrl_c, "pressed", False)
+    with _one_ctrl_c():
+        with ctrl_c.held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert ctrl_c.pressed
 
 
 def test_an_address_that_leads_nowhere_is_one_sentence(monkeypatch):

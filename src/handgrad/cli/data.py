@@ -33,6 +33,8 @@ def list_corpora(*, json: bool = False) -> None:
         state = "built in" if entry.built_in else "fetched" if entry.path().is_file() else "to fetch"
         table.add_row(entry.name, f"{entry.lines:,}", entry.description, entry.licence, state)
     console().print(table)
+    if size := kept.n_bytes(kept.kept_folder()):
+        console().print(f"\nkept of large texts: {size / 1e6:,.1f} MB (handgrad data clear)", style="dim")
 
 
 def fetch_corpus(name: Annotated[Positional[str], arg(metavar="NAME")]) -> None:

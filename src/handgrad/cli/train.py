@@ -157,7 +157,7 @@ def _start(words: list[str], said: Any, begun: float) -> tuple[Train, "Every", "
         text = text or read_text(name, options.config)
         parts = chosen.with_main(options.config).parts if chosen else (options.config,)
         remark(text, parts)
-        begun += compile_all(text, parts)
+        begun += text.preparing_s + compile_all(text, parts)
         beside = Path(name).with_suffix("") if name and said.text == "-" else None
         folder = folder_for(text, options.out or beside)
         return options, every, start_job(text, options.config, chosen, seconds, folder, begun)

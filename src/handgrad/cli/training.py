@@ -1,10 +1,9 @@
 """What `handgrad train` shows: the text and the plan, the training, what came of it."""
 
 import json as json_format
-import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from handgrad.cli.console import (
     show_outcome,
     working,
 )
+from handgrad.cli.judging import of_ngram, show_judgement, show_together, stopped, which_step
 from handgrad.data.cuts import are_repeated
 from handgrad.models.shown import described
 from handgrad.training.config import TrainConfig
@@ -38,14 +38,11 @@ if TYPE_CHECKING:
     from handgrad.training.loop import Every
     from handgrad.training.loop import Progress as Reported
     from handgrad.training.parts import Whole
-    from handgrad.training.processes import Used
     from handgrad.training.run import Outcome, Run, Text
     from handgrad.training.runs import Results
 
 FEW_LINES = 20
 """Held out, a loss on fewer of them says little."""
-NEAR = 0.005
-"""In nats: a difference that is none."""
 CURVES = " (the loss curves are loss.png there)"
 
 
@@ -187,7 +184,7 @@ def _train_parts(
     ]
     rows.append(("mixture", "", *(f"{loss:.4f}" for loss in mixed.outcome.losses.values())))
     show_figures(("loss, nats a character", "weight", "train", "validation", "test"), rows)
-    _show_judgement(mixed.outcome, {part.name: part.losses["val"] for part in trained}, whole.plan.vocabulary.size)
+    show_judgement(mixed.outcome, {part.name: part.losses["val"] for part in trained}, whole.plan.vocabulary.size)
     show_outcome(whole.folder, mixed.outcome, CURVES)
     return steps, mixed.outcome
 
@@ -211,8 +208,8 @@ def _train_one(run: "Run", job: "Job", every: "Every", progress: TrainingProgres
     show_together(current().used)
     kept = run.state.kept[0]
     if kept < run.state.step:
-        console().print(which_step(kept, run.state.step, _stopped(run)), style="dim")
-    _show_judgement(outcome, {} if run.settings.model.counted else _of_ngram(run), run.settings.vocabulary.size)
+        console().print(which_step(kept, run.state.step, stopped(run)), style="dim")
+    show_judgement(outcome, {} if run.settings.model.counted else of_ngram(run), run.settings.vocabulary.size)
     show_outcome(run.folder, outcome, CURVES * bool(run.state.step))
     return run.state.step, outcome
 
@@ -245,16 +242,9 @@ def _train_several(run: "Run", every: "Every", progress: TrainingProgress, optio
         return run.settings.config.steps, best
     console().print()
     _show_runs(results)
-    _show_judgement(best, {}, run.settings.vocabulary.size)
+    show_judgement(best, {}, run.settings.vocabulary.size)
     show_outcome(run.folder, best, CURVES)
     return run.settings.config.steps, best
-
-
-def show_together(used: "Used | None") -> None:
-    """What it cost that several processes took the steps."""
-    if used:
-        cost = f"all-reduce {used.all_reduce:.0%} of a step, {used.bytes:,} bytes of each"
-        console().print(f"{used.processes} processes, {cost}", style="dim")
 
 
 def _measuring(run: "Run") -> str:
@@ -273,48 +263,6 @@ def _show_runs(results: "Results") -> None:
     show_figures(("loss, nats a character", "train", "validation", "test"), rows)
     for seed, error in results.diverged.items():
         console().print(f"seed {seed} stopped: {escape(str(error))}", style="yellow")
-
-
-def _of_ngram(run: "Run") -> dict[str, float]:
-    from handgrad.training.baseline import ngram_loss
-
-    with working("counting an n-gram to compare with"):
-        return {"n-gram": ngram_loss(run.splits, run.settings.vocabulary, run.settings.text)}
-
-
-def which_step(kept: int, last: int, stopped: bool) -> str:
-    """Of which step the model is, and where training ended.
-
-    >>> which_step(500, 2_000, stopped=False)
-    'The model is that after step 500, the best on the validation split; training went on to step 2,000.'
-    >>> which_step(500, 2_000, stopped=True)[68:]
-    'training stopped at step 2,000, since it only got worse.'
-    """
-    ended = f"stopped at step {last:,}, since it only got worse" if stopped else f"went on to step {last:,}"
-    return f"The model is that after step {kept:,}, the best on the validation split; training {ended}."
-
-
-def _stopped(run: "Run") -> bool:
-    return run.state.schedule.legs[-1].peak == 0
-
-
-def _show_judgement(outcome: "Outcome", others: Mapping[str, float], vocab_size: int) -> None:
-    """Whether the model is any better than what costs nothing."""
-    loss, guessing = outcome.losses["val"], math.log(vocab_size)
-    if loss > guessing:
-        text = (
-            f"Guessing would do better on the validation split ({guessing:.4f}): the text is too short or too mixed to "
-            "learn from, the learning rate is too high, or the steps are too few."
-        )
-        console().print(text, style="yellow")
-        return
-    for name, other in others.items():
-        if other < loss - NEAR:
-            text = (
-                f"The {name} alone does better on the validation split ({other:.4f}): more time may help, or fewer "
-                "units, or a mixture of both, which 'handgrad train' makes without --model."
-            )
-            console().print(text, style="yellow")
 
 
 def _content(folder: "Path", steps: int, outcome: "Outcome") -> dict[str, Any]:

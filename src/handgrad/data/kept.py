@@ -137,9 +137,14 @@ def clear() -> int:
             whole = folder.name.removesuffix(PART).rpartition(".")[0] if folder.suffix == PART else folder.name
             with _alone(folder.with_name(whole), wait=False) as alone:
                 if alone or folder.suffix != PART:
-                    freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                    freed += n_bytes(folder)
                     shutil.rmtree(folder, ignore_errors=True)
     return freed
+
+
+def n_bytes(folder: Path) -> int:
+    """Of all files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _paths(folder: Path, name: str) -> tuple[Path, Path]:

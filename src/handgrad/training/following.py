@@ -1,6 +1,7 @@
 """What the processes other than process 0 do: what they are told."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from handgrad.data.dataset import Dataset
@@ -25,14 +26,14 @@ def follow() -> int:
     """
     processes = current()
     assert isinstance(processes, Joined)
-    try:
+    with suppress(ProcessLost):
         _follow(processes)
-    except ProcessLost:
-        time.sleep(BEFORE_SPEAKING_S)
-        if processes.is_to_speak():
-            raise
-        return 1
-    return 0
+        return 0
+    processes.leave()  # so that process 0 hears of it
+    time.sleep(BEFORE_SPEAKING_S)
+    if processes.is_to_speak():
+        raise processes.lost()
+    return 1
 
 
 def _follow(processes: Joined) -> None:

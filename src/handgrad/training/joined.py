@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +16,7 @@ import numpy as np
 from handgrad import ctrl_c
 from handgrad.errors import ConfigError, ProcessLost, RunError
 from handgrad.models.registry import family
+from handgrad.training.ending import end_in_time
 from handgrad.training.processes import Alone, Start, Taken, Used
 from handgrad.training.shares import share_of
 
@@ -34,8 +33,6 @@ JOINING = timedelta(seconds=60)
 """In which all processes have to come."""
 WORKING = timedelta(days=30)
 """For which they may wait for process 0, which measures and saves; that one of them has ended is noticed at once."""
-GRACE_S = 25.0
-"""After Ctrl-C or SIGTERM, for what process 0 saves; torchrun kills after 30."""
 ANSWER = 1024
 """Bytes in which a process says what keeps it from taking part."""
 
@@ -53,7 +50,7 @@ class Joined(Alone):
         self.rank, self.many, self._store = rank, many, store
         self._on_gpus: Any = None
         self._known: tuple[Any, Any] = (None, None)
-        self._is_in_step = False
+        self._is_in_step = self._is_lost = False
         self._steps, self._bytes, self._seconds, self._summing_s = 0, 0, 0.0, 0.0
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
@@ -79,19 +76,17 @@ class Joined(Alone):
                 next_step="Start them with torchrun, which sets these; on several machines all must reach the first.",
             ) from None  # fmt: skip
         processes = cls(int(rank), many, store)
-        _end_in_time(processes.rank)
+        end_in_time(processes.rank)
         return processes
 
     def leave(self) -> None:
-        """Let the other processes go, too; where one is lost, they notice that."""
-        if self.rank == 0:
+        """Let the other processes go, too; where one is lost, they notice that now."""
+        if self.rank == 0 and not self._is_in_step and not self._is_lost:
+            with suppress(ProcessLost):
+                self.tell({"order": "end"})
+        if dist.is_initialized():
             with suppress(RuntimeError):
-                self._store.add("said", 1)
-            if not self._is_in_step:
-                with suppress(ProcessLost):
-                    self.tell({"order": "end"})
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
+                dist.destroy_process_group()
 
     def is_to_speak(self) -> bool:
         """Whether no other process has said yet that one is lost."""
@@ -109,7 +104,7 @@ class Joined(Alone):
         x = x.clone(memory_format=torch.contiguous_format)
         self._bytes += x.numel() * x.element_size()
         with self._timed(x):
-            _safely(dist.all_reduce, x, group=self._on_gpus if x.is_cuda else None)
+            self._call(dist.all_reduce, x, group=self._on_gpus if x.is_cuda else None)
         return x
 
     def summed(self, loss: Tensor, gradients: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -172,7 +167,7 @@ class Joined(Alone):
         said = error.encode()[:ANSWER]
         answers = [torch.zeros(ANSWER, dtype=torch.uint8) for _ in range(self.many)]
         mine = torch.tensor(list(said.ljust(ANSWER, b"\0")), dtype=torch.uint8)
-        _safely(lambda: dist.all_gather(answers, mine))
+        self._call(dist.all_gather, answers, mine)
         for rank, answer in enumerate(answers):
             if self.rank == 0 and answer.any():
                 words = bytes(answer.numpy()).rstrip(b"\0").decode(errors="replace").rstrip(".")
@@ -209,33 +204,56 @@ class Joined(Alone):
     def tell(self, order: dict[str, Any]) -> None:
         """Give the others an order."""
         words = torch.tensor(list(json.dumps(order).encode()), dtype=torch.uint8)
-        _safely(dist.broadcast, torch.tensor(len(words)), src=0)
-        _safely(dist.broadcast, words, src=0)
+        self._call(dist.broadcast, torch.tensor(len(words)), src=0)
+        self._call(dist.broadcast, words, src=0)
 
     def heard(self) -> dict[str, Any]:
         """The next order."""
         size = torch.zeros((), dtype=torch.int64)
-        _safely(dist.broadcast, size, src=0)
+        self._call(dist.broadcast, size, src=0)
         words = torch.zeros(int(size), dtype=torch.uint8)
-        _safely(dist.broadcast, words, src=0)
+        self._call(dist.broadcast, words, src=0)
         return json.loads(bytes(words.numpy()))
 
     def send(self, start: Start) -> None:
         """Give the others parameters and moments."""
         for value in _arrays(start):
-            _safely(dist.broadcast, torch.tensor(value), src=0)
+            self._call(dist.broadcast, torch.tensor(value), src=0)
 
     def receive(self, like: Start) -> Start:
         """Parameters and moments from process 0, of the same names, shapes and types."""
         received = []
         for value in _arrays(like):
             tensor = torch.tensor(value)
-            _safely(dist.broadcast, tensor, src=0)
+            self._call(dist.broadcast, tensor, src=0)
             received.append(tensor.numpy())
         names = [*like.parameters, *like.moments]
         arrays = dict(zip(names, received, strict=True))
         return Start(
             like.step, {name: arrays[name] for name in like.parameters}, {name: arrays[name] for name in like.moments}
+        )
+
+    def _call(self, collective: Callable[..., Any], *tensors: Any, **options: Any) -> None:
+        """Call what all processes call together.
+
+        Raises:
+            ProcessLost: one of them is not there any more. From then on no signal disturbs the saving.
+        """
+        try:
+            collective(*tensors, **options)
+        except RuntimeError:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            self._is_lost = True
+            if self.rank == 0:
+                self.is_to_speak()
+            raise self.lost() from None
+
+    def lost(self) -> ProcessLost:
+        """What is to be said where one of them is not there any more."""
+        return ProcessLost(
+            f"another of the {self.many} processes has ended",
+            next_step="What was saved last is in the run folder; go on with --resume, with any number of processes.",
         )
 
     @contextmanager
@@ -254,47 +272,3 @@ class Joined(Alone):
 
 def _arrays(start: Start) -> Iterable[np.ndarray]:
     return [*start.parameters.values(), *start.moments.values()]
-
-
-def _safely(collective: Callable[..., Any], *tensors: Tensor, **options: Any) -> None:
-    """Call what all processes call together.
-
-    Raises:
-        ProcessLost: one of them is not there any more. From then on no signal disturbs the saving.
-    """
-    try:
-        collective(*tensors, **options)
-    except RuntimeError:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise ProcessLost(
-            f"another of the {dist.get_world_size()} processes has ended",
-            next_step="What was saved last is in the run folder; go on with --resume, with any number of processes.",
-        ) from None
-
-
-def _end_in_time(rank: int) -> None:
-    """Take SIGTERM, which torchrun sends, as Ctrl-C; and end where one of the two finds this process blocked.
-
-    Process 0 ends as it does alone, and lets the others go. They wait for that, and end by themselves if it does not
-    come; so does it, where it waits for one of them in the middle of a step.
-    """
-    if rank:
-        signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
-    hears, tells = socket.socketpair()
-    tells.setblocking(False)
-    signal.set_wakeup_fd(tells.detach(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        while hears.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
-            pass
-        time.sleep(GRACE_S)
-        if rank:
-            os._exit(1)
-        if ctrl_c.held:
-            said = "stopped in the middle of a step. What was saved last is in the run folder; go on with --resume."
-            print(f"handgrad: {said}", file=sys.stderr, flush=True)
-            os._exit(130)
-
-    threading.Thread(target=wait, daemon=True).start()

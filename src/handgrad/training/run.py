@@ -50,11 +50,19 @@ class Run:
 
 
 class Text(NamedTuple):
-    """What is trained on: the corpus, by what it is found again, and its splits."""
+    """What is trained on.
+
+    Args:
+        corpus: the lines.
+        reference: by what they are found again.
+        splits: of them.
+        preparing_s: seconds that it took to prepare a large one, which count as little as compiling.
+    """
 
     corpus: Corpus
     reference: TextReference
     splits: Splits
+    preparing_s: float = 0.0
 
 
 class Outcome(NamedTuple):
@@ -77,10 +85,11 @@ class Interrupted(KeyboardInterrupt):
 
 def read_text(text: str | Path | None, config: TrainConfig) -> Text:
     """Read the text and split it as the settings say."""
-    corpus = resolve_corpus(text)
+    begun, corpus = time.monotonic(), resolve_corpus(text)
     shuffle_seed = config.seed if config.random == "python" else None
     reference = TextReference.to(corpus, shuffle_seed, config.split == "distinct")
-    return Text(corpus, reference, reference.split(corpus))
+    splits = reference.split(corpus)
+    return Text(corpus, reference, splits, 0.0 if corpus.stored is None else time.monotonic() - begun)
 
 
 def start(text: Text, config: TrainConfig, folder: Path) -> Run:

@@ -131,9 +131,10 @@ def _begin(
     if config is not None or "model" in settings:
         config = replace(config, **settings) if config else TrainConfig.of(**settings)
         read = read_text(text, config)
-        return start_job(read, config, None, seconds, folder_for(read, out), begun)
+        return start_job(read, config, None, seconds, folder_for(read, out), begun + read.preparing_s)
     read = read_text(text, replace(TrainConfig(), split=settings.get("split", "distinct")))
     chosen = recipe(read.splits, seconds or DEFAULT_SECONDS)
     if seconds is None and "steps" not in settings:
         seconds = DEFAULT_SECONDS
+    begun += read.preparing_s
     return start_job(read, replace(chosen.main, **settings), chosen, seconds, folder_for(read, out), begun)

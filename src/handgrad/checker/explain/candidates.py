@@ -13,7 +13,7 @@ from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
-from handgrad.checker.read.spelling import in_sight, number_of
+from handgrad.checker.read.spelling import in_sight, is_at_home, number_of
 from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_array, is_float
@@ -53,7 +53,9 @@ class Candidates:
         near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
         seen = {n: v for n, v in self.values.items() if self._in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
-        self.values = {n: v for n, v in self.values.items() if self._is_open(n, v)}
+        opened = [(n, v) for n, v in self.values.items() if self._is_open(n, v)]
+        used = {n: i for i, step in enumerate(self.plan.steps) for n in step.reads}
+        self.values = dict(sorted(opened, key=lambda one: (-used.get(one[0], -1), not is_at_home(one[0], used))))
         self.masks = list(dict.fromkeys(text for s in makers for text in self._masks(s.statement.node)))
         self.temporaries = temporaries(judge, self.plan)
         self.spelled = spelling(judge.machine)

@@ -9,7 +9,7 @@ from handgrad.checker.read.trees import called
 def masks_of(node: ast.AST) -> Iterator[ast.expr]:
     """Where the derivative of a part of a formula is not zero.
 
-    >>> [ast.unparse(mask) for mask in masks_of(ast.parse("y = torch.relu(x) + z.clamp(min=low) * (u < v)"))]
+    >>> [ast.unparse(mask) for mask in masks_of(ast.parse("y = np.maximum(0, x) + z.clamp(min=low) * (u < v)"))]
     ['x > 0', 'z > low', 'u < v']
     """
     for part in ast.walk(node):
@@ -28,7 +28,8 @@ def masks_of(node: ast.AST) -> Iterator[ast.expr]:
         if "relu" in what:
             yield ast.Compare(first, [ast.Gt()], [ast.Constant(0)])
         elif what in ("maximum", "minimum") and bounds and bounds[0] is not None:
-            yield ast.Compare(first, [ast.Gt() if what == "maximum" else ast.Lt()], [bounds[0]])
+            one, other = (bounds[0], first) if isinstance(first, ast.Constant) else (first, bounds[0])
+            yield ast.Compare(one, [ast.Gt() if what == "maximum" else ast.Lt()], [other])
         elif what in ("clamp", "clip", "clamp_"):
             sides = [(ast.Gt(), low), (ast.Lt(), high)]
             masks = [

@@ -22,7 +22,7 @@ from handgrad.checker.read.spelling import DOT, number_of
 from handgrad.checker.report import Diagnosis, Hazard, LeftOver, VariableReport
 from handgrad.checker.run.trace import Step, Trace
 from handgrad.checker.truth.chains import Chain
-from handgrad.checker.truth.compare import Comparison, agrees_only, as_tensor, compare, precision_of
+from handgrad.checker.truth.compare import PRECISIONS, Comparison, agrees_only, as_tensor, compare, precisions_of
 from handgrad.checker.truth.passes import Value
 
 
@@ -188,7 +188,7 @@ class Rows:
                 "differently then, or was changed in place where that is not seen."
             )
             return "wrong"
-        self.notes += agrees_only(self.trace.shown(chain.name), found.relative_error, actual.dtype)
+        self.notes += agrees_only(self.trace.shown(chain.name), found.relative_error, actual.dtype, _text(judgement))
         return "close"
 
     def _explained(self, chain: Chain, judgement: Judgement) -> bool:
@@ -243,12 +243,17 @@ class Rows:
                 self.rows.append(VariableReport(name, f"d{name}", list(value.leaf.shape), None, "missing"))
 
 
+def _text(judgement: Judgement) -> str:
+    """The lines that a gradient is made by."""
+    return "\n".join(step.statement.text for step in judgement.plan.steps)
+
+
 def _is_near(actual: Tensor, found: Comparison, judgement: Judgement, reference: Tensor) -> bool:
     """Whether a gradient differs from its reference by rounding alone; a sum of large parts may be zero but for it."""
     if found.exact or found.relative_error is None:
         return found.exact
-    casts = 2 * max(precision_of(step.statement.text) for step in judgement.plan.steps)
-    if found.relative_error <= max(rounding(actual, reference), casts):
+    casts = [PRECISIONS[name] for name in precisions_of(_text(judgement))]
+    if found.relative_error <= max([rounding(actual, reference), *(2 * apart for apart in casts)]):
         return True
     slack = judgement.cases[0].slack if judgement.cases else 0.0
     size = float(reference.abs().max()) if reference.numel() else 0.0

@@ -42,7 +42,8 @@ def judged(trace: Trace, region: Region, before: Differentiated) -> Interpretati
 def _left(found: Interpretation) -> tuple[int, int, bool]:
     """How much an interpretation leaves wrong; of those that leave as much, which judges the most, as it was meant."""
     namespace, assumed = found.judge.machine.namespace, found.judge.truth.assumptions
-    exact = assumed.epsilons and bool(found.wrong) and not epsilons.are_undone(found.region, namespace)
+    steps = (step for judgement in found.judgements for step in judgement.plan.steps)
+    exact = assumed.epsilons and bool(found.wrong) and not epsilons.are_undone(steps, namespace)
     return len(found.wrong), -len(found.judgements), exact
 
 
@@ -62,7 +63,8 @@ def _judged_under(trace: Trace, region: Region, before: Differentiated, assumpti
     found = with_multiples(_without_intermediates(without_shares(found), local=True))
     found = _with_partial_sums(believing_the_run(_without_intermediates(found, local=False)))
     right = [judgement for judgement in found.judgements if judgement.fault is None]
-    found.judge.acquitted = {step for judgement in right for step in judgement.plan.steps if step.turns}
+    through = (step for judgement in right for step in judgement.plan.steps)
+    found.judge.acquitted = {step for step in through if step.turns - step.gradients.keys()}
     return _trusting_what_was_right(found)
 
 

@@ -77,7 +77,8 @@ def _seeded(found: Interpretation) -> Interpretation:
         shared = [steps for steps in behind if step in steps]
         for name in sorted(step.writes) if len(shared) > 1 else ():
             writing = [s for s in reversed(shared[0]) if name in s.writes]
-            turns_it = any(isinstance(s.statement.node, ast.For | ast.While) for s in writing)
+            loops = any(isinstance(s.statement.node, ast.For | ast.While) for s in writing)
+            turns_it = name in writing[0].reads or loops
             if not is_float(made := step.after.get(name)) or step != writing[-1] or turns_it:
                 continue
             for value in forward.values:

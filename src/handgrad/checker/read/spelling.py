@@ -76,6 +76,16 @@ def in_sight(name: str, beside: Collection[str]) -> bool:
     return (owner := owner_of(name)) is None or not within_call or owner in map(owner_of, beside)
 
 
+def is_at_home(name: str, beside: Collection[str]) -> bool:
+    """Whether a name belongs to the same call as one of those `beside`, or to the same object.
+
+    >>> is_at_home("h·3", {"dh·3"}), is_at_home("relu·x", {"relu·dx"}), is_at_home("x", {"dh·3"})
+    (True, True, False)
+    """
+    places = {(number_of(other), owner_of(other)) for other in beside} - {(None, None)}
+    return (number_of(name), owner_of(name)) in places
+
+
 def key_of(node: Any) -> str | None:
     """The attribute's name or the entry's key, where the node is `a.key` or `a["key"]`."""
     if isinstance(node, ast.Attribute):

@@ -104,26 +104,27 @@ def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE
     return worst <= tolerance * size + noise
 
 
-def precision_of(text: str) -> float:
-    """The coarsest precision that a line casts to; 0 where it casts to none.
+def precisions_of(text: str) -> list[str]:
+    """The dtypes of low precision that a text casts to, the coarsest last.
 
-    >>> precision_of("dW = (x.half().T @ dy.bfloat16()).float()")
-    0.0078125
+    >>> precisions_of("dW = (x.half().T @ dy.bfloat16()).float()")
+    ['float16', 'bfloat16']
     """
     words = set(re.findall(r"\w+", text.replace("half", "float16")))
-    return max((apart for name, apart in PRECISIONS.items() if name in words), default=0.0)
+    return [name for name in PRECISIONS if name in words]
 
 
-def agrees_only(gradient: str, error: float | None, dtype: torch.dtype) -> list[str]:
-    """A note on a right gradient that is off by more than its own dtype rounds.
+def agrees_only(gradient: str, error: float | None, dtype: torch.dtype, text: str) -> list[str]:
+    """A note on a right gradient that is off by more than its own dtype rounds, where `text` is what makes it.
 
-    >>> agrees_only("dW", 0.004, torch.float32)
+    >>> agrees_only("dW", 0.004, torch.float32, "dW = (x.bfloat16().T @ dy.bfloat16()).float()")
     ["dW agrees only to bfloat16's precision: it is off by 0.4% of its largest element."]
     """
     if not error or error <= COARSE or dtype not in (torch.float32, torch.float64):
         return []
-    known = next((f"{name}'s precision" for name, apart in PRECISIONS.items() if error <= 2 * apart), "a few digits")
-    return [f"{gradient} agrees only to {known}: it is off by {error:.1%} of its largest element."]
+    known = precisions_of(text) or [name for name, apart in PRECISIONS.items() if error <= 2 * apart][:1]
+    to = f"{known[-1]}'s precision" if known else "a few digits"
+    return [f"{gradient} agrees only to {to}: it is off by {error:.1%} of its largest element."]
 
 
 def _distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:

@@ -5,7 +5,7 @@ Courses derive `y - t` all the same, which differs from the exact gradient by as
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,9 +35,9 @@ def has_any(region: Region, values: Mapping[str, Any]) -> bool:
     return any(next(tiny_terms(s.statement.node, values), None) for s in region.steps if not s.backward)
 
 
-def are_undone(region: Region, values: Mapping[str, Any]) -> bool:
+def are_undone(steps: Iterable[Step], values: Mapping[str, Any]) -> bool:
     """Whether a line of the backward pass writes a tiny number too."""
-    nodes = (part for step in region.steps if step.backward for part in ast.walk(step.statement.node))
+    nodes = (part for step in steps for part in ast.walk(step.statement.node))
     return any(_is_tiny(part, values) for part in nodes if isinstance(part, ast.Constant | ast.Name))
 
 

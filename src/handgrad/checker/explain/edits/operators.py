@@ -73,9 +73,9 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "extra-term", 1.2, node.left
         yield "wrong-operator" if complement else "extra-term", 1.2, node.right
     elif isinstance(node.op, ast.Mult | ast.Div):
-        yield _kind_of_factor(node.right, ctx), 0.85 if _is_bessel(node.right) else 1.2, node.left
+        yield _kind_of_factor(node.right, ctx), _cost_without(node.right), node.left
         if isinstance(node.op, ast.Mult):
-            yield _kind_of_factor(node.left, ctx), 0.85 if _is_bessel(node.left) else 1.2, node.right
+            yield _kind_of_factor(node.left, ctx), _cost_without(node.left), node.right
             if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
                 yield "extra-factor", 1.25, node.left.left
     elif isinstance(node.op, ast.Pow):
@@ -84,6 +84,11 @@ def an_operand_too_many(node: Any, ctx: Context) -> Iterator[Proposal]:
 
 def _kind_of_factor(factor: ast.expr, ctx: Context) -> str:
     return "bessel" if _is_bessel(factor) else factor_kind(factor, ctx, "extra-factor")
+
+
+def _cost_without(factor: ast.expr) -> float:
+    """Another number, in the place of one to be left out, would be an odd one."""
+    return 0.85 if _is_bessel(factor) else 0.99 if isinstance(factor, ast.Constant) else 1.2
 
 
 def _is_bessel(factor: Any) -> bool:
@@ -151,7 +156,9 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask the wrong way round, or a factor in the place of one minus it."""
     if isinstance(node, ast.Compare):
         for mask in map(expression, ctx.masks):
-            yield _kind_of_mask(node, mask), 0.95, mask
+            short = isinstance(mask, ast.Compare) and isinstance(mask.left, ast.Name | ast.Subscript)
+            known = isinstance(mask, ast.Compare) and same(mask.left, node.left)
+            yield _kind_of_mask(node, mask), 0.95 if known else 1.02 if short else 1.2, mask
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
                 turned = _TURNED.get(type(node.ops[0])) is op

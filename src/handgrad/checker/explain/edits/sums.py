@@ -22,8 +22,17 @@ DIMS: tuple[tuple[tuple[int, ...], float], ...] = (
 def _sum(node: Any, dims: tuple[int, ...], keep: bool) -> ast.expr:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return negative(_sum(node.operand, dims, keep))
-    dim = number(dims[0]) if len(dims) == 1 else ast.Tuple([number(d) for d in dims], ast.Load())
-    return method(node, "sum", dim, **({"keepdim": True} if keep else {}))
+    return method(node, "sum", _dim(dims), **({"keepdim": True} if keep else {}))
+
+
+def _dim(dims: tuple[int, ...]) -> ast.expr:
+    return number(dims[0]) if len(dims) == 1 else ast.Tuple([number(d) for d in dims], ast.Load())
+
+
+def _summed(function: ast.expr, summed: ast.expr, dims: tuple[int, ...], keep: bool) -> ast.expr:
+    """The same by a function, as in `np.sum(x, axis=0)`."""
+    words = [ast.keyword("dim", _dim(dims)), *([ast.keyword("keepdim", ast.Constant(True))] if keep else [])]
+    return ast.Call(function, [summed], words)
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
@@ -66,11 +75,11 @@ def another_sum(node: Any, ctx: Context) -> Iterator[Proposal]:
     has_dim = bool(arguments) or any(k.arg in ("dim", "axis") for k in node.keywords)
     for dims, cost in DIMS:
         for keep in (False, True):
-            changed = _sum(receiver, dims, keep)
+            changed = _summed(node.func, receiver, dims, keep) if function else _sum(receiver, dims, keep)
             kind = (
                 ("shape" if keep != keeps and _same_dims(arguments, dims) else "wrong-dim") if has_dim else "extra-sum"
             )
-            yield kind, cost - 0.1 + 0.01 * (keep != keeps), with_name(changed, what)
+            yield kind, cost - 0.1 + 0.01 * (keep != keeps), changed if function else with_name(changed, what)
     if has_dim and not keeps and not function:
         copied = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
         yield "extra-sum", 1.25, ast.Subscript(receiver, copied, ast.Load())

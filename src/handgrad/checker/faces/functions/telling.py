@@ -1,5 +1,6 @@
 """From a verdict to a report: one row for each input, in its own words, and what the laid-out program explains."""
 
+import ast
 import linecache
 import math
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from handgrad.checker.faces.functions.definitions import definition_of
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
 from handgrad.checker.faces.functions.measuring import same
@@ -32,8 +34,13 @@ def told(verdict: Verdict, strict: bool) -> Report:
     report.unjudged = [Unjudged(f"d{text}", None, kind.format(text)) for text in verdict.unjudged]
     report.notes += map(str, report.unjudged)
     report.variables = list(_rows(verdict, place, text))
+    subject = verdict.subject
+    forward = getattr(getattr(subject, "function", subject), "forward", None)
+    halves = (definition_of(half)[0] for half in (forward, subject.backward))
+    written = "\n".join(ast.unparse(half) for half in halves if half is not None)
     for one, row in zip(verdict.findings, report.variables, strict=False):
-        report.notes += agrees_only(row.gradient, None if row.cause else row.relative_error, one.value.dtype)
+        error = None if row.cause else row.relative_error
+        report.notes += agrees_only(row.gradient, error, one.value.dtype, written)
     report.notes += list(_notes(verdict))
     return report
 
