@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,12 @@ def test_more_trials_go_on_from_those_there_are(text, whole, tmp_path):
     again = reopen(sweep.folder, trials=18)
     run(again, Inline(), lambda _: None)
     assert table(again) == table(whole)
+
+
+def test_what_fits_into_a_time_is_what_a_longer_sweep_begins_with(text, whole, tmp_path):
+    sweep = begin(text, default_space(MODELS), Options(trials=None, budget=0.004, round=4), tmp_path / "sweep")
+    run(sweep, Inline(), lambda _: None, ends=time.monotonic())  # the first round is begun in any case
+    assert records.read_trials(sweep.folder) == records.read_trials(whole.folder)[:4]
 
 
 def test_a_trial_that_kills_its_workers_is_lost_and_the_rest_goes_on(text, tmp_path):
