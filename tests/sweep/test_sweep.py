@@ -65,6 +65,7 @@ def test_a_sweep_halves_its_rounds_and_keeps_the_default(whole):
     assert all((trial.status == "finished") == (trial.step == trial.config.steps) for trial in trials)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("workers", [{"n": 3}, {"n": 8, "seed": 1}, {"n": 2, "seed": 2, "dies": 0.2}], ids=str)
 def test_who_is_faster_or_dies_changes_nothing(text, whole, tmp_path, workers):
     assert table(swept(text, tmp_path / "sweep", **workers)) == table(whole)
@@ -74,6 +75,7 @@ class Died(Exception):
     pass
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("writes", [2, 5, 13, 40, 80], ids="after {} files".format)
 def test_a_driver_that_dies_goes_on_as_if_it_had_not(text, whole, tmp_path, monkeypatch, writes):
     """Wherever it is killed: between any two files."""
