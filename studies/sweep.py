@@ -13,6 +13,7 @@ python -m pytest -n 0 -m cluster tests/sweep/test_on_ray.py -k killed
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -87,12 +88,12 @@ def cost(_: argparse.Namespace) -> None:
         for shape in shapes:
             settings = prepared(text, TrainConfig.of(model, **{"block_size": 16, **shape} if model in (
                 "transformer", "microgpt", "bow") else shape))  # fmt: skip
-            state, best = take_some(initial_state(settings), settings, text.splits, 3), float("inf")
-            for _turn in range(5):
-                begun, first = time.process_time(), state.step
-                while time.process_time() - begun < 0.1:
-                    state = take_some(state, settings, text.splits, 4)
-                best = min(best, (time.process_time() - begun) / (state.step - first))
+            state, best, chunk = take_some(initial_state(settings), settings, text.splits, 3), math.inf, 4
+            for _turn in range(6):
+                begun = time.process_time()
+                state = take_some(state, settings, text.splits, chunk)
+                a_step = (time.process_time() - begun) / chunk
+                best, chunk = min(best, a_step), max(chunk, min(4 * chunk, round(0.15 / a_step)))
             formula = seconds_a_step(settings, text.splits)
             said = ", ".join(f"{name} {value}" for name, value in shape.items())
             print(f"{model:<12}{said:<60}{best * 1e3:8.3f} ms, formula {formula * 1e3:8.3f} ms: {formula / best:.2f}")

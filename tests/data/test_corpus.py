@@ -25,16 +25,6 @@ def as_read(text: str) -> list[str]:
     return [s for line in unicodedata.normalize("NFC", text).splitlines() if (s := line.strip())]
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(data: bytes | str) -> Path:
-        path = tmp_path / "text.txt"
-        path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return path
-
-    return write
-
-
 @given(lines)
 def test_lines_come_back(some_lines):
     expected = as_read("\n".join(some_lines).removeprefix("\ufeff"))

@@ -156,10 +156,14 @@ def test_a_mixture_is_for_one_process(monkeypatch):
 
 def test_ctrl_c_waits_for_the_end_of_the_steps_that_others_take_too(monkeypatch):
     monkeypatch.setattr(ctrl_c, "pressed", False)
-    with _one_ctrl_c():
-        with ctrl_c.held_back():
-            os.kill(os.getpid(), signal.SIGINT)
-        assert ctrl_c.pressed
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with _one_ctrl_c():
+            with ctrl_c.held_back():
+                os.kill(os.getpid(), signal.SIGINT)
+            assert ctrl_c.pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_address_that_leads_nowhere_is_one_sentence(monkeypatch):

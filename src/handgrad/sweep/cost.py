@@ -40,7 +40,7 @@ def seconds_a_step(settings: Settings, splits: Splits) -> float:
         >>> config = TrainConfig.of("gru")
         >>> text = read_text(None, config)
         >>> round(seconds_a_step(prepared(text, config), text.splits), 5)
-        0.00077
+        0.00076
     """
     model, train = settings.model, splits.train
     a_line = len(train) / train.n_lines
