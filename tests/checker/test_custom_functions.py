@@ -796,7 +796,7 @@ WRONG = [
     Case("pair-input-bound-anew", (centred, centred_backward_of_the_inside, X, W), ("dx.mean(0",), {"x"}),
     Case("pair-dict", (sine_and_cosine, sine_and_cosine_backward_of_one, X), ("missing-path",), {"x"}),
     Case("pair-params", (mlp, mlp_backward_without_square, X, PARAMS), ("should be `h**2`",), set()),
-    Case("pair-random", (dropout, dropout_backward_drawn_again, randn(4, 5), 0.5), ("mask of the forward",), {"x"}),
+    Case("pair-random", (dropout, dropout_backward_drawn_again, randn(4, 5), 0.5), ("it should be `cache`",), {"x"}),
     Case("methods", (AVERAGING.forward, AVERAGING.backward, X), ("should be `dz.sum(0)`",), {"self.b"}),
 ]
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from handgrad.checker import CheckError
+
 START = """\
 import torch
 
@@ -177,3 +179,63 @@ def test_the_weight_decay_of_the_loss_is_part_of_the_gradient(check_text):
     assert check_text(text).right
     assert {row.name for row in check_text(text.replace("0.1 * W", "0.2 * W")).blamed} == {"W"}
     assert {row.name for row in check_text(text.replace("dW += 0.1 * W", "pass")).blamed} == {"W"}
+
+
+LOOP = """import torch
+g = torch.Generator().manual_seed(0)
+X, y, W = torch.randn(6, 4, generator=g), torch.tensor([0, 1, 2, 0, 1, 2]), torch.randn(4, 3, generator=g)
+W.requires_grad_()
+loss = 0.0
+dW = torch.zeros(4, 3)
+for i in range(6):
+    s = X[i] @ W
+    s -= s.max().detach()
+    p = torch.softmax(s, 0)
+    if i == 7:
+        continue
+    loss = loss - p[y[i]].log() / 6
+    ds = p.clone()
+    ds[y[i]] -= 1
+    dW += torch.outer(X[i], ds) / 6
+"""
+CHOICE = """import torch
+x, W = torch.randn(4, 3), torch.randn(3, 2, requires_grad=True)
+flags, scales = [1, 2], []
+try:
+    if x.nothing > 0:
+        z = x
+except AttributeError:
+    z = 2 * x
+if flags.pop() == 2:
+    u = z @ W
+    y = u * flags.pop()
+else:
+    y = z @ W
+if (k := 3) > 2:
+    n = k
+q = y**2
+loss = q.sum()
+dq = torch.ones_like(q) * n / 3
+dy = 2 * y * dq
+dW = z.T @ dy
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "line"),
+    [
+        (LOOP, "ds[y[i]] -= 1", "ds[y[i]] += 1", 15),
+        (LOOP, "ds) / 6", "ds) / 5", 16),
+        (CHOICE, "2 * y * dq", "3 * y * dq", 19),
+    ],
+)
+def test_what_computes_loss_and_gradient_together_is_gone_into(text, right, wrong, line, check_text):
+    assert check_text(text).right
+    report = check_text(text.replace(right, wrong))
+    assert {row.line for row in report.blamed} == {line}
+
+
+def test_what_pytorch_cannot_go_back_through_is_refused(check_text):
+    with pytest.raises(CheckError, match="PyTorch cannot go back through this") as caught:
+        check_text(LOOP.replace("p = torch.softmax(s, 0)", "p = torch.softmax(s, 0)\n    p /= p.sum()"))
+    assert "line 7" in str(caught.value)

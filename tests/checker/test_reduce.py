@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handgrad.checker.explain import rows, trials
+from handgrad.checker.explain import rows, settings, trials
 from handgrad.checker.faces.mend import mended
 from handgrad.checker.run.trace import Region
 from handgrad.checker.truth import truth
@@ -63,12 +63,12 @@ def test_a_large_line_is_explained_with_little_work(right, wrong, kind, check_te
     diagnose = rows.diagnose
 
     def counted(*judged):
-        with trials.Effort() as effort:
+        with settings.Effort() as effort:
             found = diagnose(*judged)
         work.append(effort.elements)
         return found
 
-    with trials.Effort() as own:
+    with settings.Effort() as own:
         check_text(LARGE)
     monkeypatch.setattr(rows, "diagnose", counted)
     assert LARGE.count(right) == 1
@@ -134,7 +134,7 @@ def test_what_the_true_values_hide_is_looked_for_in_small_sizes(check_text, monk
     work = {}
     for large in (float("inf"), 2**16):
         monkeypatch.setattr(truth, "LARGE", large)
-        with trials.Effort() as effort:
+        with settings.Effort() as effort:
             assert check_text(LARGE).right
         work[large] = effort.elements
     assert work[2**16] < 2 / 3 * work[float("inf")]

@@ -189,7 +189,8 @@ class Machine:
 
     def evaluate(self, node: ast.expr, file: str) -> Any:
         """The value of an expression of the user's."""
-        with self.world.of_the_program(looking=True), self.its_subclasses():
+        quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with self.world.of_the_program(looking=True), self.its_subclasses(), quiet[0], quiet[1]:
             return eval(compile(ast.Expression(node), file, "eval"), self.namespace)
 
     @contextlib.contextmanager

@@ -126,7 +126,7 @@ class Recorder:
         except ProgramEnds as ends:
             raise SystemExit(*ends.end.args) from None
         except Exception as error:
-            if (handler := self._handler_of(error)) is not None:
+            if (handler := self.handler_of(error)) is not None:
                 raise Handled(handler, error) from None
             step.error = user_error(error, step.statement)
         if self.machine.follows_arrays:
@@ -166,7 +166,7 @@ class Recorder:
         if plain:
             step.after = copy_values(step.after, self.copies.clone)
 
-    def _handler_of(self, error: Exception) -> ast.ExceptHandler | None:
+    def handler_of(self, error: Exception) -> ast.ExceptHandler | None:
         """The handler around a line that raised, and does not raise again."""
         for handler in itertools.chain(*reversed(self.handlers)):
             named = ast.unparse(handler.type) if handler.type else None

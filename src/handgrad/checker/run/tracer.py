@@ -106,7 +106,7 @@ class Tracer:
             self._run_block(statement, body)
         elif isinstance(node, ast.With) and (self._holds_gradients(node) or _is_about_autograd(node)):
             self._run_with(statement)
-        elif isinstance(node, ast.If) and (uses(node).binds or self._holds_gradients(node)):
+        elif isinstance(node, ast.If) and (_only_chooses(node) or self._holds_gradients(node)):
             self._run_if(statement)
         elif isinstance(node, ast.Try) and self._holds_gradients(node):
             self._run_try(statement)
@@ -174,6 +174,8 @@ class Tracer:
         try:
             chosen = node.body if self.machine.evaluate(node.test, statement.place.unit) else node.orelse
         except Exception as error:
+            if (handler := self.recorder.handler_of(error)) is not None:
+                raise Handled(handler, error) from None
             self.trace.stops.append(user_error(error, statement))
             return
         self._run_block(statement, chosen)
@@ -263,6 +265,13 @@ def _says_not_written(node: ast.stmt) -> bool:
 def _is_about_autograd(node: ast.With) -> bool:
     """Whether a block is one of `torch.no_grad()` or of its relations, which change no value."""
     return any(GRADIENT_MODES.search(ast.unparse(item.context_expr)) for item in node.items)
+
+
+def _only_chooses(node: ast.If) -> bool:
+    """Whether a block gives names values, and what it asks gives none and changes nothing."""
+    asked = uses(node.test)
+    waits = any(isinstance(part, ast.Await) for part in ast.walk(node.test))
+    return bool(uses(node).binds) and not (asked.binds or asked.changes or waits)
 
 
 def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
+from handgrad.checker.guard import CheckError
 from handgrad.checker.run.trace import Step
 
 
@@ -106,7 +107,16 @@ class Forward:
         """
         leaves = [v.leaf for v in inputs]
         weighted = (consumer.made * gradient.to(consumer.made.dtype)).sum()
-        return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
+        try:
+            return list(torch.autograd.grad(weighted, leaves, retain_graph=True, allow_unused=True))
+        except RuntimeError as error:
+            if consumer.step is None or "inplace operation" not in str(error):
+                raise
+            raise CheckError(
+                "PyTorch cannot go back through this, since a tensor that it needs for that is changed in place",
+                where=f"{consumer.step.statement.place.file}, {consumer.step.statement.place}",
+                next_step="Write p = p / p.sum() in the place of p /= p.sum().",
+            ) from None
 
     def sweep(self, loss: Value, fixed: dict[Value, Tensor] | None = None) -> dict[Value, Tensor]:
         """The gradient of the loss for every value it depends on, from the last to the first.
