@@ -4,15 +4,14 @@ cost         seconds a step of shapes of all families beside the formula by whic
 workers      the same sweep by one worker and by two, in turns: how many times as fast
 overhead     what Ray costs a trial: the same sweep by one worker on Ray and by none, in turns
 found        40 trials of 5 s on three texts, beside the default recipe in the same time and in 12 s
-constants    what a sweep moves: seconds a task, bytes of text and checkpoint; writes docs/sweep.json
-scale        the tables of docs/scale.md on sweeps, from docs/sweep.json
+constants    what a sweep moves: seconds a task, bytes of text and checkpoint; writes docs/sweep.json,
+             of which sweep_scale.py makes the table of docs/scale.md
 
 'cost', 'workers', 'overhead' and 'found' want a quiet machine. That a killed worker loses nothing is a test:
 python -m pytest -n 0 -m cluster tests/sweep/test_on_ray.py -k killed
 """
 
 import argparse
-import heapq
 import json
 import math
 import os
@@ -21,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,11 +27,10 @@ from typing import Any
 from lines import TEXTS
 
 from handgrad.sweep.cost import seconds_a_step
-from handgrad.sweep.driver import BEFORE, CHECKPOINT_SECONDS, Sweep, run
+from handgrad.sweep.driver import Sweep, run
 from handgrad.sweep.job import Options, begin
 from handgrad.sweep.on_ray import RayWorkers
 from handgrad.sweep.space import default_space
-from handgrad.sweep.trials import SHARES
 from handgrad.sweep.work import Bench, Done, Work, to_go_on
 from handgrad.threads import VARIABLE
 from handgrad.training.config import TrainConfig
@@ -65,13 +62,12 @@ SHAPES: dict[str, list[dict[str, int]]] = {
 A_TURN = Options(trials=16, budget=10.0)
 """The sweep of `workers` and `overhead`; of its GRUs two rounds."""
 FOUND = ("names", "identifiers", "names-1000")
-WORKERS = (2, 8, 64, 512)
 
 
 def main() -> None:
     """Do what the command says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = {each.__name__: each for each in (cost, workers, overhead, found, constants, scale)}
+    commands = {each.__name__: each for each in (cost, workers, overhead, found, constants)}
     parser.add_argument("command", choices=[*commands, "turn"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--texts", nargs="+", default=FOUND, choices=TEXTS)
@@ -92,12 +88,12 @@ def cost(_: argparse.Namespace) -> None:
         for shape in shapes:
             settings = prepared(text, TrainConfig.of(model, **{"block_size": 16, **shape} if model in (
                 "transformer", "microgpt", "bow") else shape))  # fmt: skip
-            state, best = take_some(initial_state(settings), settings, text.splits, 3), float("inf")
-            for _turn in range(5):
-                begun, first = time.process_time(), state.step
-                while time.process_time() - begun < 0.1:
-                    state = take_some(state, settings, text.splits, 4)
-                best = min(best, (time.process_time() - begun) / (state.step - first))
+            state, best, chunk = take_some(initial_state(settings), settings, text.splits, 3), math.inf, 4
+            for _turn in range(6):
+                begun = time.process_time()
+                state = take_some(state, settings, text.splits, chunk)
+                a_step = (time.process_time() - begun) / chunk
+                best, chunk = min(best, a_step), max(chunk, min(4 * chunk, round(0.15 / a_step)))
             formula = seconds_a_step(settings, text.splits)
             said = ", ".join(f"{name} {value}" for name, value in shape.items())
             print(f"{model:<12}{said:<60}{best * 1e3:8.3f} ms, formula {formula * 1e3:8.3f} ms: {formula / best:.2f}")
@@ -272,63 +268,6 @@ def _driver() -> float:
         begun = time.monotonic()
         run(sweep, Inline(do), lambda _: None)
         return (time.monotonic() - begun - spent) / tasks
-
-
-def scale(_: argparse.Namespace) -> None:
-    """On paper: what more workers would give."""
-    found = json.loads(CONSTANTS.read_text())
-    moved = found["sent"] + found["returned"]
-    print(f"| workers | trials a round | {' | '.join(f'{budget} s' for budget in BUDGETS)} |")
-    print("|--:|--:|" + "--:|" * len(BUDGETS))
-    for workers in WORKERS:
-        for size in sorted({8, max(8, workers), max(8, 2 * workers)}):
-            gains = [
-                _simulated(1, size, budget, found) / _simulated(workers, size, budget, found) for budget in BUDGETS
-            ]
-            print(f"| {workers} | {size} | " + " | ".join(f"{gain:.1f}" for gain in gains) + " |")
-    a_task = f"{found['driver'] * 1e3:.0f} ms of the driver, {moved / 1e6:.1f} MB"
-    a_character = found["text"] / found["characters"]
-    print(f"\nA task: {a_task}, of a network of {found['parameters']:,} parameters; ", end="")
-    print(f"the text: {a_character:.1f} bytes a character, once a machine.")
-
-
-BUDGETS = (10, 60, 600)
-"""Seconds of a trial."""
-
-
-def _simulated(workers: int, size: int, budget: float, found: dict[str, Any], rounds: int = 6) -> float:
-    """Seconds of some rounds of equal trials on so many workers; the driver does one thing at a time."""
-    spans = [share - before for before, share in pairwise((0.0, *SHARES))]
-    counts = [-(-size // 2**stage) for stage in range(len(SHARES))]
-    now, driver, free = 0.0, 0.0, workers
-    waiting: list[tuple[int, int]] = []  # the round and the stage of each trial that can go on, as a heap
-    events: list[tuple[float, int, int]] = []
-    left: dict[int, int] = {}
-    ended, begun = set(), 0
-    while True:
-        while begun < rounds and all(number in ended for number in range(begun - BEFORE + 1)):
-            left[begun] = counts[0]
-            for _ in range(counts[0]):
-                heapq.heappush(waiting, (begun, 0))
-            begun += 1
-        while free and waiting:
-            number, stage = heapq.heappop(waiting)
-            tasks = max(1, math.ceil(spans[stage] * budget / CHECKPOINT_SECONDS))  # each brings a checkpoint back
-            driver = max(driver, now) + tasks * found["driver"]
-            heapq.heappush(events, (driver + spans[stage] * budget + tasks * found["task"], number, stage))
-            free -= 1
-        if not events:
-            return now
-        now, number, stage = heapq.heappop(events)
-        free, left[number] = free + 1, left[number] - 1
-        if left[number]:
-            continue
-        if stage + 1 == len(SHARES):
-            ended.add(number)
-        else:
-            left[number] = counts[stage + 1]
-            for _ in range(counts[stage + 1]):
-                heapq.heappush(waiting, (number, stage + 1))
 
 
 if __name__ == "__main__":

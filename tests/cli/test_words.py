@@ -19,7 +19,7 @@ MISTAKES = {
     "help trian": ("no such command: 'trian'", "Did you mean train?"),
     "--versoin": ("--versoin: there is no such option. Did you mean --version?", "handgrad --help"),
     "data": ("'handgrad data' needs a command", "one of list, fetch, show"),
-    "data fecth": ("no such command: 'fecth'. Did you mean fetch?", "list, fetch, show."),
+    "data fecth": ("no such command: 'fecth'. Did you mean fetch?", "list, fetch, show, clear."),
     "data fetch": ("NAME is missing", "'handgrad data fetch --help'"),
     "learn solutoin x": ("no such command: 'solutoin'. Did you mean solution?",),
     "train --stepz 20": ("--stepz: there is no such option. Did you mean --steps?", "train --help"),

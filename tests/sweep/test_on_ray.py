@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +20,7 @@ from handgrad.data import resolve_corpus
 
 pytestmark = pytest.mark.cluster
 
-ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-ENVIRONMENT = {**os.environ, **ON_LOOPBACK, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
+ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
 SPACE = """
 epochs = {from = 1, to = 4}
 lr = {from = 0.002, to = 0.02, log = true}
@@ -169,41 +169,48 @@ def free_port() -> int:
 
 
 @contextmanager
-def node(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A node of a cluster, of one core."""
+def node(address: str, *words: str, **environment: str) -> Iterator[None]:
+    """A node of a cluster, of one core, on a loopback address."""
     ray = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
-    started = [*ray, "start", "--block", "--num-cpus=1", "--disable-usage-stats", *words]
-    process = subprocess.Popen(
-        started, env={**ENVIRONMENT, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield process
-    finally:
-        mine = descendants(process.pid)
-        process.terminate()
-        process.wait(timeout=PATIENCE_S)
-        for pid, _ in mine:
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+    started = [
+        *ray,
+        "start",
+        "--block",
+        "--num-cpus=1",
+        "--disable-usage-stats",
+        f"--node-ip-address={address}",
+        *words,
+    ]
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(started, env={**ENVIRONMENT, **environment}, stdout=said, stderr=subprocess.STDOUT)
+        ends = time.monotonic() + PATIENCE_S
+        try:
+            while "Ray runtime started" not in (said.seek(0), said.read())[1]:
+                assert process.poll() is None, (said.seek(0), said.read())[1]
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+            yield
+        finally:
+            mine = descendants(process.pid)
+            process.terminate()
+            process.wait(timeout=PATIENCE_S)
+            for pid, _ in mine:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
 def head(**environment: str) -> Iterator[str]:
     """The first node of a cluster; its address."""
     port = free_port()
-    with node("--head", f"--port={port}", "--include-dashboard=false", **environment):
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
+    with node("127.0.0.2", "--head", f"--port={port}", "--include-dashboard=false", **environment):
+        yield f"127.0.0.2:{port}"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of two nodes."""
-    with head() as address, node(f"--address={address}"):
+    with head() as address, node("127.0.0.3", f"--address={address}"):
         yield address
 
 

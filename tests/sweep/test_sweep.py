@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def test_a_sweep_halves_its_rounds_and_keeps_the_default(whole):
     assert all((trial.status == "finished") == (trial.step == trial.config.steps) for trial in trials)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("workers", [{"n": 3}, {"n": 8, "seed": 1}, {"n": 2, "seed": 2, "dies": 0.2}], ids=str)
 def test_who_is_faster_or_dies_changes_nothing(text, whole, tmp_path, workers):
     assert table(swept(text, tmp_path / "sweep", **workers)) == table(whole)
@@ -73,6 +75,7 @@ class Died(Exception):
     pass
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("writes", [2, 5, 13, 40, 80], ids="after {} files".format)
 def test_a_driver_that_dies_goes_on_as_if_it_had_not(text, whole, tmp_path, monkeypatch, writes):
     """Wherever it is killed: between any two files."""
@@ -100,6 +103,12 @@ def test_more_trials_go_on_from_those_there_are(text, whole, tmp_path):
     again = reopen(sweep.folder, trials=18)
     run(again, Inline(), lambda _: None)
     assert table(again) == table(whole)
+
+
+def test_what_fits_into_a_time_is_what_a_longer_sweep_begins_with(text, whole, tmp_path):
+    sweep = begin(text, default_space(MODELS), Options(trials=None, budget=0.004, round=4), tmp_path / "sweep")
+    run(sweep, Inline(), lambda _: None, ends=time.monotonic())  # the first round is begun in any case
+    assert records.read_trials(sweep.folder) == records.read_trials(whole.folder)[:4]
 
 
 def test_a_trial_that_kills_its_workers_is_lost_and_the_rest_goes_on(text, tmp_path):

@@ -139,7 +139,7 @@ def _compared(best: Judged, default: Judged | None) -> str:
     if best.trial == default.trial:
         return f"{said}: it is the default recipe, which none here beats"
     gain, of_test = default.mean - best.mean, default.mean_test - best.mean_test
-    close = ", which is no more than seeds differ by" * (gain < max(NEAR, default.deviation or 0))
+    close = ", which is no more than seeds differ by" * (gain < max(NEAR, default.deviation or 0, best.deviation or 0))
     return f"{said}: {gain:.4f} and {of_test:.4f} less than the default recipe{close}"
 
 
