@@ -93,7 +93,7 @@ def lacking(row: Row, check_text) -> str:
     return " ".join(step for step, there in zip(STEPS, reached, strict=True) if not there)
 
 
-@pytest.mark.one_in(40)
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ROWS)
 def test_a_planted_mistake_is_found_blamed_named_and_mended(id, check_text):
     """Where a row is better than it is listed to be, list it as it is."""

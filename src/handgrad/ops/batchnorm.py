@@ -13,7 +13,7 @@ Total = Callable[[Tensor], Tensor]
 """The sum of a tensor over all that have a share of the batch."""
 
 
-def here(x: Tensor) -> Tensor:
+def _all_here(x: Tensor) -> Tensor:
     """The total of what is all here: itself."""
     return x
 
@@ -46,7 +46,7 @@ def batchnorm_forward(
     bias: Float[Tensor, "1 D"],
     eps: float = 1e-5,
     n: int | None = None,
-    total: Total = here,
+    total: Total = _all_here,
 ) -> tuple[Float[Tensor, "N D"], BatchNormCache]:
     r"""Normalise each feature over the batch, then scale by `gain` and shift by `bias`.
 

@@ -21,6 +21,8 @@ SINGLE_TOLERANCE = 1e-5
 COARSE = 1e-4
 """Relative error up to which a gradient in float32, or in more, is close, where its line is right."""
 
+ROUNDING_ALONE = 0.05
+"""Relative error from which on a right gradient has no digit: it is zero but for rounding."""
 
 PRECISIONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """What is 1 and the next larger number apart, the least first."""
@@ -120,7 +122,7 @@ def agrees_only(gradient: str, error: float | None, dtype: torch.dtype, text: st
     >>> agrees_only("dW", 0.004, torch.float32, "dW = (x.bfloat16().T @ dy.bfloat16()).float()")
     ["dW agrees only to bfloat16's precision: it is off by 0.4% of its largest element."]
     """
-    if not error or error <= COARSE or dtype not in (torch.float32, torch.float64):
+    if not error or not COARSE < error < ROUNDING_ALONE or dtype not in (torch.float32, torch.float64):
         return []
     known = precisions_of(text) or [name for name, apart in PRECISIONS.items() if error <= 2 * apart][:1]
     to = f"{known[-1]}'s precision" if known else "a few digits"
