@@ -89,6 +89,15 @@ def test_what_is_unfinished_or_damaged(handgrad, folder):
     assert sorted(run["run"] for run in found["damaged"]) == ["runs/group/counted", "runs/mixed", "runs/two"]
 
 
+def test_of_many_unfinished_ones_one_line_tells(handgrad, folder):
+    for k in range(4):
+        shutil.copytree(folder / "runs" / "net", folder / "cut" / str(k))
+        (folder / "cut" / str(k) / "results.json").unlink()
+        (folder / "cut" / str(k) / "samples.txt").unlink()
+    shown = handgrad("runs", "cut", folder=folder)
+    assert shown.err == "4 runs are not finished: 'handgrad train --resume RUN' goes on with one.\n"
+
+
 def test_as_json(handgrad, folder):
     content = json.loads(handgrad("runs", "runs", "--json", folder=folder).out)
     assert content["damaged"] == []

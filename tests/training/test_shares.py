@@ -176,6 +176,17 @@ def test_an_address_that_leads_nowhere_is_one_sentence(monkeypatch):
         Joined.from_environment()
 
 
+@pytest.mark.parametrize(("rank", "many"), [("2", "2"), ("0", "banana"), ("one", "2"), ("0", "0")])
+def test_numbers_that_make_no_sense_are_one_sentence(monkeypatch, rank, many):
+    from handgrad.training.joined import Joined
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", many)
+    assert are_many()
+    with pytest.raises(ConfigError, match=rf"RANK and WORLD_SIZE: .*got '{rank}' and '{many}'.*torchrun"):
+        Joined.from_environment()
+
+
 @pytest.mark.parametrize("environment", [{}, {"WORLD_SIZE": "4"}, {"RANK": "0", "WORLD_SIZE": "1"}])
 def test_one_process_is_alone(monkeypatch, environment):
     for name in ("RANK", "WORLD_SIZE"):

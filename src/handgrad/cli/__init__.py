@@ -144,7 +144,8 @@ def _guarded(name: str, words: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name not in TORCH_EXTRA:
             raise
-        return _fail(f"'handgrad {name}' needs PyTorch here. Install it with: pip install 'handgrad[torch]'.")
+        what = "PyTorch" if error.name == "torch" else f"{error.name}, which goes with PyTorch,"
+        return _fail(f"'handgrad {name}' needs {what} here. Install it with: pip install 'handgrad[torch]'.")
     except MemoryError as error:
         return _fail(f"not enough memory. {error}. Choose smaller sizes.")
     except OSError as error:

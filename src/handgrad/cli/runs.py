@@ -73,13 +73,18 @@ def _show(found: "Listing", folder: Path) -> None:
         show.print(_table(found.runs, folder, show.width))
     elif not found.damaged:
         console(stderr=True).print(f"There are no runs in {escape(str(folder))}; 'handgrad train' makes one.")
-    for listed in found.runs:
-        if not listed.finished:
-            text = f"{listed.run} is not finished: 'handgrad train --resume {listed.run}' goes on."
-            console(stderr=True).print(escape(text), style="yellow", soft_wrap=True)
+    unfinished = [listed.run for listed in found.runs if not listed.finished]
+    texts = [f"{run} is not finished: 'handgrad train --resume {run}' goes on." for run in unfinished]
+    if len(unfinished) > FEW:
+        texts = [f"{len(unfinished)} runs are not finished: 'handgrad train --resume RUN' goes on with one."]
+    for text in texts:
+        console(stderr=True).print(escape(text), style="yellow", soft_wrap=True)
     for error in found.damaged.values():
         console(stderr=True).print(escape(str(error)), style="red", soft_wrap=True)
 
+
+FEW = 3
+"""So many runs that are not finished are told of one by one."""
 
 WIDE = 10_000
 """Columns of what is no screen, where nothing has to be left out."""

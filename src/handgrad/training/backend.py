@@ -37,6 +37,8 @@ def require_backend(config: TrainConfig) -> None:
     if config.chosen_engine == "torch":
         import torch
 
+        import handgrad.training.torch_steps  # noqa: F401 - what else it needs is missed now, and not half way
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that no driver is found is said below
             found = config.device != "cuda" or torch.cuda.is_available()

@@ -61,21 +61,21 @@ class Joined(Alone):
         Raises:
             ConfigError: they say nothing that leads to the other processes.
         """
-        rank, many = os.environ["RANK"], int(os.environ["WORLD_SIZE"])
+        rank, many = _numbers_of("RANK", "WORLD_SIZE")
         host, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
         try:
             socket.getaddrinfo(host, port)
-            store, _, _ = next(dist.rendezvous("env://", int(rank), many, timeout=JOINING))
+            store, _, _ = next(dist.rendezvous("env://", rank, many, timeout=JOINING))
             again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
             store = dist.PrefixStore(again, store)  # torchrun's own, in which an earlier try has left its addresses
-            dist.init_process_group("gloo", store=store, rank=int(rank), world_size=many, timeout=WORKING)
+            dist.init_process_group("gloo", store=store, rank=rank, world_size=many, timeout=WORKING)
         except (RuntimeError, ValueError, OSError) as error:
             raise ConfigError(
                 f"process {rank} cannot join the {many} that were started together",
                 where="MASTER_ADDR and MASTER_PORT", got=f"{host}:{port}: {str(error).splitlines()[0]}",
                 next_step="Start them with torchrun, which sets these; on several machines all must reach the first.",
             ) from None  # fmt: skip
-        processes = cls(int(rank), many, store)
+        processes = cls(rank, many, store)
         end_in_time(processes.rank)
         return processes
 
@@ -272,3 +272,15 @@ class Joined(Alone):
 
 def _arrays(start: Start) -> Iterable[np.ndarray]:
     return [*start.parameters.values(), *start.moments.values()]
+
+
+def _numbers_of(rank: str, many: str) -> tuple[int, int]:
+    """The number of this process and how many there are, as these variables say."""
+    said = [os.environ[rank], os.environ[many]]
+    if not all(word.isdecimal() for word in said) or int(said[0]) >= int(said[1]):
+        raise ConfigError(
+            "these say nothing of several processes", where=f"{rank} and {many}", got=" and ".join(map(repr, said)),
+            expected=f"a number of processes, and for each process one from 0 up to it in {rank}",
+            next_step="Start them with torchrun, which sets these.",
+        )  # fmt: skip
+    return int(said[0]), int(said[1])

@@ -96,8 +96,7 @@ def current() -> Alone:
 
 def are_many() -> bool:
     """Whether `torchrun`, or who sets the same variables, has started several of this process."""
-    size = os.environ.get("WORLD_SIZE", "")
-    return "RANK" in os.environ and size.isdecimal() and int(size) > 1
+    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 @contextmanager
