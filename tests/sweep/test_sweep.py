@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from handgrad.cli import main
 from handgrad.data import resolve_corpus
 from handgrad.errors import RunError
 from handgrad.evaluation import evaluate
 from handgrad.sweep import driver, records
+from handgrad.sweep.alone import alone
 from handgrad.sweep.driver import Sweep, run
 from handgrad.sweep.job import Options, begin, reopen, write_results
 from handgrad.sweep.space import default_space, read
@@ -147,3 +149,18 @@ def test_what_is_no_sweep_cannot_be_gone_on_with(tmp_path):
     (tmp_path / "sweep.json").write_text("{}")
     with pytest.raises(RunError, match=r"sweep.json is damaged"):
         reopen(tmp_path)
+
+
+def test_two_processes_do_not_work_on_one_sweep(whole, capsys):
+    before = (whole.folder / "sweep.json").read_bytes()
+    with alone(whole.folder):
+        assert main(["sweep", "--resume", str(whole.folder), "--trials", "20"]) == 2
+    assert "another process is at work on this sweep" in capsys.readouterr().err
+    assert (whole.folder / "sweep.json").read_bytes() == before
+    with alone(whole.folder):  # it is free again
+        pass
+
+
+def test_a_folder_that_is_a_sweep_says_how_to_go_on(text, whole):
+    with pytest.raises(RunError, match=r"something here already.*or go on with 'handgrad sweep --resume"):
+        begin(text, default_space(MODELS), OPTIONS, whole.folder)
