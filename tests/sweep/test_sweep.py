@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import shutil
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from handgrad.cli import main
 from handgrad.data import resolve_corpus
-from handgrad.errors import RunError
+from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.evaluation import evaluate
 from handgrad.sweep import driver, records
 from handgrad.sweep.alone import alone
@@ -21,7 +22,7 @@ from handgrad.sweep.table import to_csv
 from handgrad.sweep.work import Bench
 from handgrad.training.checkpoint import load
 from handgrad.training.files import write
-from handgrad.training.folders import runs_in
+from handgrad.training.folders import best_beside, runs_in
 
 from .inline import Inline, pretended
 
@@ -133,6 +134,7 @@ def test_trials_are_runs_and_seeds_say_how_sure_the_best_is(text, tmp_path):
     assert best.deviation == pytest.approx(abs(best.val[0] - best.val[1]) / 2**0.5)
     assert results.default is not None
     assert (sweep.folder / f"{best.trial.name}-seed-2" / "samples.txt").exists()
+    assert best_beside(sweep.folder / "trial-000") == sweep.folder / best.trial.name
     mixed, of_default = results.mixed
     assert mixed.outcome.losses["val"] < min(best.val)
     assert of_default.keys() == {"train", "val", "test"}
@@ -141,6 +143,33 @@ def test_trials_are_runs_and_seeds_say_how_sure_the_best_is(text, tmp_path):
         model = load(sweep.folder / trial.name)
         if trial.loss:
             assert evaluate(model) == pytest.approx(trial.loss)
+
+
+def test_a_space_of_few_recipes_is_tried_to_its_end(text, tmp_path):
+    options = Options(trials=30, budget=0.004, round=4)
+    sweep = begin(text, default_space(["ngram"]), options, tmp_path / "sweep")
+    run(sweep, Inline(), lambda _: None)
+    sizes = [trial.config.block_size for trial in sweep.trials.values() if trial.config.model == "ngram"]
+    assert sorted(sizes) == list(range(3, 9))
+    assert sweep.is_exhausted
+    again = reopen(sweep.folder)
+    run(again, Inline(n=3), lambda _: None)
+    assert table(again) == table(sweep)
+
+
+def test_sizes_that_the_text_does_not_allow_are_found_before_a_folder_is_made(text, tmp_path):
+    with pytest.raises(ConfigError, match="block_size"):
+        begin(text, read({"transformer": {"block_size": [2, 3]}}, ""), OPTIONS, tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_text_that_has_moved(text, tmp_path):
+    moved = Path(shutil.copy(text, tmp_path / "moved.txt"))
+    sweep = begin(str(moved), default_space(MODELS), OPTIONS, tmp_path / "sweep")
+    moved.unlink()
+    with pytest.raises(CorpusError, match=r"'handgrad sweep FILE --resume .*/sweep'\.$"):
+        reopen(sweep.folder)
+    assert reopen(sweep.folder, text).asked == sweep.asked
 
 
 def test_what_is_no_sweep_cannot_be_gone_on_with(tmp_path):

@@ -129,7 +129,7 @@ def _said(**options: int | None) -> dict[str, int]:
 
 def _reach(address: str | None) -> None:
     """See that a cluster answers at the address, before anything is made."""
-    from handgrad.sweep.on_ray import connect
+    from handgrad.sweep.connecting import connect
 
     if address is not None:
         connect(address)

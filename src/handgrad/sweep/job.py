@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, CorpusError
 from handgrad.models.config import require_integer
+from handgrad.models.trained import MOVED
 from handgrad.sweep import records
 from handgrad.sweep.driver import Sweep, Told, run
 from handgrad.sweep.on_ray import RayWorkers
 from handgrad.sweep.picture import picture
 from handgrad.sweep.records import Asked
 from handgrad.sweep.results import Judged, judged
-from handgrad.sweep.search import ROUND, Maker
+from handgrad.sweep.search import ROUND, Maker, require_some
 from handgrad.sweep.space import Space, default_space
 from handgrad.sweep.table import to_csv
 from handgrad.sweep.trials import Trial
@@ -23,7 +24,7 @@ from handgrad.training import files
 from handgrad.training.config import TrainConfig
 from handgrad.training.mix import Mixed, mix_runs
 from handgrad.training.recipes import recipe
-from handgrad.training.run import finish, new_folder, read_text, start, text_of
+from handgrad.training.run import Text, finish, new_folder, read_text, start, text_of
 
 BUDGET, TRIALS = 10.0, 40
 MODELS = ("mlp", "gru", "transformer")
@@ -108,6 +109,7 @@ def begin(name: str | None, space: Space | None, options: Options, out: Path | N
     chosen = default_space(_able(MODELS, maker)) if space is None else space
     for model in chosen.families:
         maker.made(TrainConfig.of(model))
+    require_some(chosen, maker)
     asked = Asked(text.reference, chosen.content, **asdict(options))
     folder = out or new_folder(f"{text.corpus.name}-sweep")
     records.create(folder, asked)
@@ -132,7 +134,7 @@ def reopen(
     """
     asked = records.read_asked(folder)
     asked = replace(asked, trials=trials or (None if timed else asked.trials), seeds=seeds or asked.seeds)
-    sweep = Sweep(folder, asked, text_of(asked.text, moved))
+    sweep = Sweep(folder, asked, _text(folder, asked, moved))
     there = sum(map(len, sweep.rounds.values()))
     if asked.trials is not None and there > asked.trials:
         raise ConfigError(
@@ -140,6 +142,17 @@ def reopen(
         )
     records.write_asked(folder, asked)
     return sweep
+
+
+def _text(folder: Path, asked: Asked, moved: str | None) -> Text:
+    try:
+        return text_of(asked.text, moved)
+    except CorpusError as error:
+        if error.next_step != MOVED:
+            raise
+        again = f"handgrad sweep FILE --resume {shlex.quote(str(folder))}"
+        raise CorpusError(error.what, got=error.got, expected=error.expected, where=error.where,
+                          next_step=f"Say where the unchanged file is: '{again}'.") from None  # fmt: skip
 
 
 def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, begun: float) -> None:
