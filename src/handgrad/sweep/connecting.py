@@ -4,8 +4,9 @@ import logging
 import os
 import secrets
 import socket
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,25 @@ def connect(address: str | None) -> Any:
             options |= {"num_cpus": n_threads(), "include_dashboard": False}
         else:
             options["address"] = _answering(address, ray)
-        try:
-            ray.init(log_to_driver=False, configure_logging=False, **options)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            raise _refused(address, str(error)) from None
+        with _aside() as said:
+            try:
+                ray.init(log_to_driver=False, configure_logging=False, **options)
+            except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                raise _refused(address, str(error), said()) from None
     return ray
+
+
+@contextmanager
+def _aside() -> Iterator[Callable[[], str]]:
+    """Keep what Ray's C++ writes to stderr from the terminal; what that is."""
+    with tempfile.TemporaryFile() as file:
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lambda: os.pread(file.fileno(), 1 << 20, 0).decode(errors="replace")
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def _has_token() -> bool:
@@ -59,7 +74,7 @@ def _has_token() -> bool:
     return bool(os.environ.get(TOKEN)) or with_default.is_file()
 
 
-def _refused(address: str | None, why: str) -> ConfigError:
+def _refused(address: str | None, why: str, said: str) -> ConfigError:
     got = " ".join(why.split())[:300]
     if address is None:
         return ConfigError("Ray does not start on this machine", got=got)
@@ -69,7 +84,7 @@ def _refused(address: str | None, why: str) -> ConfigError:
             "the cluster has another Python or Ray than this", where=where, got=got,
             next_step="Install the same on all machines.",
         )  # fmt: skip
-    if "authenticat" in why.lower():
+    if "authenticat" in f"{why} {said}".lower():
         return ConfigError(
             "the token for this cluster is lacking or wrong", where=where,
             next_step="Copy ~/.ray/auth_token of its head to the same place here, or set RAY_AUTH_MODE=disabled where "
