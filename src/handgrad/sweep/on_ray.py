@@ -164,9 +164,11 @@ class RayWorkers:
             self._failed += 1
             if self._failed < FAILURES and not isinstance(error, RayTaskError):  # its machine may have gone
                 return
+            install = "Install handgrad on each of its machines, the same as here."
+            no_token = "Where the cluster asks for no token, and there is one here: set RAY_AUTH_MODE=disabled."
             raise RunError(
                 "the workers of the cluster cannot begin", got=_last_line(error),
-                next_step="Install handgrad on each of its machines, the same as here.",
+                next_step=install if "ModuleNotFoundError" in str(error) else f"{install} {no_token}",
             ) from None  # fmt: skip
         self._failed = 0
         Software.here().require(software, where)
