@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from handgrad.cli import main
+from handgrad.cli import main, sweeping
+from handgrad.cli.console import console
 from handgrad.data import resolve_corpus
 from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.evaluation import evaluate
@@ -22,7 +23,7 @@ from handgrad.sweep.table import to_csv
 from handgrad.sweep.work import Bench
 from handgrad.training.checkpoint import load
 from handgrad.training.files import write
-from handgrad.training.folders import best_beside, runs_in
+from handgrad.training.folders import best_beside, refuse_folder_of_runs, runs_in
 
 from .inline import Inline, pretended
 
@@ -188,6 +189,21 @@ def test_two_processes_do_not_work_on_one_sweep(whole, capsys):
     assert (whole.folder / "sweep.json").read_bytes() == before
     with alone(whole.folder):  # it is free again
         pass
+
+
+def test_what_is_shown_says_what_became_of_all(whole, capsys, monkeypatch):
+    monkeypatch.setattr(sweeping, "PLAIN_LINE_SECONDS", 0)
+    with sweeping.SweepProgress(console(stderr=True)) as told:
+        told(whole)
+    results = write_results(whole)
+    sweeping.show_results(whole, results)
+    said, stopped = capsys.readouterr(), sum(trial.status == "stopped" for trial in whole.trials.values())
+    assert said.err.startswith("18 of 18 trials done, 0 under way, 0s elapsed, best ")
+    assert f"{stopped} stopped early: all are in sweep.csv" in said.out
+    best = sweeping.content_of(whole, results)["best"]
+    assert (best["steps"], best["planned"]) == (results.best.trial.step, results.best.trial.config.steps)
+    with pytest.raises(RunError, match=rf"For the best trial type 'handgrad sample .*/{best['trial']}'"):
+        refuse_folder_of_runs(whole.folder, "handgrad sample")
 
 
 def test_a_folder_that_is_a_sweep_says_how_to_go_on(text, whole):
