@@ -55,6 +55,7 @@ def test_every_model_is_on_its_page():
     assert named == list(FAMILIES)
 
 
+@pytest.mark.slow
 def test_readme_python_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = [line.split()[0] for line in handgrad.sample(_a_model(tmp_path / "source"), 40, seed=0)]

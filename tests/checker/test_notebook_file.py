@@ -91,6 +91,7 @@ def test_what_a_cell_times_or_awaits_is_run(checked):
     assert report.notes == []
 
 
+@pytest.mark.slow
 def test_every_pass_is_checked(checked):
     softmax, norm = planted(FUSED_SOFTMAX, "not-divided"), planted(FUSED_BATCH_NORM, "biased")
     report = checked(SETUP, PARAMETERS, FORWARD, CHUNKED, softmax, norm)

@@ -99,6 +99,7 @@ TEMPORARIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "kind", "fix"), TEMPORARIES)
 def test_the_line_of_a_temporary_is_named(wrong, kind, fix, check_text):
     text = PROGRAM.replace("istd = 1 / torch.sqrt(var + 1e-5)", wrong)

@@ -68,6 +68,7 @@ def test_the_figures_of_each_rival(measured):
     assert shape["rows"][0]["times_engine"] == {"median": 1.0, "q1": 1.0, "q3": 1.0}
 
 
+@pytest.mark.slow
 def test_the_picture(measured):
     folder, _ = measured
     picture = (folder / "bench.png").read_bytes()

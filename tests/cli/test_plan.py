@@ -46,6 +46,7 @@ def test_what_it_shows(planned):
     )
 
 
+@pytest.mark.slow
 def test_for_a_program(handgrad, planned):
     folder, _ = planned
     content = json.loads(handgrad("train", "names.txt", "--out", "again", *FEW, "--json", folder=folder).out)
@@ -89,6 +90,7 @@ def test_what_is_piped_in_is_trained_on_and_kept_beside_the_run(handgrad, names,
     assert handgrad("evaluate", run, folder=tmp_path).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("piped", "flags", "says"),
     [

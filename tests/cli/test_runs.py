@@ -39,6 +39,7 @@ def test_what_it_shows(handgrad, work):
     assert library.sample(library.load(work / "three" / "seed-5"), 2)
 
 
+@pytest.mark.slow
 def test_for_a_program(handgrad, work):
     content = json.loads(handgrad("train", "names.txt", "--out", "three", *RUNS, "--json", folder=work).out)
     assert [each["seed"] for each in content["runs"]] == [4, 5, 6]

@@ -63,6 +63,7 @@ def test_new_only_leaves_out_the_training_text(handgrad, learnt):
     assert not {"a", "b", "ab"} & set(new)
 
 
+@pytest.mark.slow
 def test_fewer_lines_than_wished_for(handgrad, learnt):
     """Of at most three letters a and b there are fourteen lines, and three of them are known."""
     folder, _ = learnt

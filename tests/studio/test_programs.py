@@ -28,6 +28,7 @@ def test_a_bad_program_becomes_a_sentence(tmp_path, line, said):
         program.close()
 
 
+@pytest.mark.slow
 def test_a_program_that_is_closed_answers_no_more(tmp_path):
     file = tmp_path / "square.py"
     file.write_text(f"{HEAD}dx = 2 * x\nprint('said')\n")

@@ -161,6 +161,7 @@ def diverges(monkeypatch, *seeds: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_leaves_the_others_alone(some_names, alone, tmp_path, monkeypatch):
     diverges(monkeypatch, 6)
     handgrad.train(some_names, TINY, out=tmp_path / "run")
