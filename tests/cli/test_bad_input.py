@@ -76,9 +76,9 @@ def test_the_training_text_has_changed_or_moved(handgrad, work, words):
 
 @pytest.mark.slow
 def test_a_place_for_the_run_that_is_taken(handgrad, work):
-    says = ("something here already", "--out", "handgrad train --resume")
-    for out in ("run", "names.txt"):
-        refused(handgrad, "train", "names.txt", "--out", out, folder=work, says=(f"handgrad: {out}: ", *says))
+    for out, more in (("run", ["handgrad train --resume run"]), ("names.txt", [])):
+        says = (f"handgrad: {out}: there is something here already", "--out", *more)
+        refused(handgrad, "train", "names.txt", "--out", out, folder=work, says=says)
 
 
 @pytest.mark.parametrize("out", ["names.txt/run", "a" * 300], ids=["below a file", "too long a name"])

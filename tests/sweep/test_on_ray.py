@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -20,7 +21,8 @@ from handgrad.data import resolve_corpus
 
 pytestmark = pytest.mark.cluster
 
-ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_MODE": "token"}
+ENVIRONMENT = {**os.environ, "HANDGRAD_THREADS": "2", "COLUMNS": "200", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+ENVIRONMENT.pop("RAY_AUTH_MODE", None)
 SPACE = """
 epochs = {from = 1, to = 4}
 lr = {from = 0.002, to = 0.02, log = true}
@@ -38,10 +40,11 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "handgrad", *words]
 
 
-def ran(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def ran(folder: Path, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
-        command(*words), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+        command(*words), cwd=folder, env={**ENVIRONMENT, **environment}, capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
     assert ended.returncode == code, ended
     return ended
 
@@ -62,9 +65,12 @@ def work(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def whole(work) -> dict:
     """What an undisturbed sweep on this machine says of itself."""
-    ended = ran(work, *SWEEP, "--out", "whole", "--mix", "--json")
-    assert ended.stderr == "" or ended.stderr.startswith("Compiling the loops of ")
-    assert ended.stderr.count("\n") < 2
+    token = Path.home() / ".ray" / "auth_token"
+    had_one = token.exists()
+    ended = ran(work, *SWEEP, "--out", "whole", "--mix", "--json", RAY_AUTH_TOKEN="")
+    assert token.exists() == had_one
+    expected = ("Compiling the loops of ", "of 8 trials done, ")
+    assert all(any(words in line for words in expected) for line in ended.stderr.splitlines())
     return json.loads(ended.stdout)
 
 
@@ -182,7 +188,8 @@ def node(address: str, *words: str, **environment: str) -> Iterator[None]:
         *words,
     ]
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(started, env={**ENVIRONMENT, **environment}, stdout=said, stderr=subprocess.STDOUT)
+        environment = {**ENVIRONMENT, "RAY_AUTH_MODE": "token", **environment}
+        process = subprocess.Popen(started, env=environment, stdout=said, stderr=subprocess.STDOUT)
         ends = time.monotonic() + PATIENCE_S
         try:
             while "Ray runtime started" not in (said.seek(0), said.read())[1]:
@@ -234,9 +241,9 @@ def test_ctrl_c_and_the_rest_on_a_cluster(work, whole, cluster):  # noqa: ARG001
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
-    assert err.startswith("handgrad: stopped. ")
+    assert err.splitlines()[-1].startswith("handgrad: stopped. ")
     assert err.endswith("go on with 'handgrad sweep --resume stopped'.\n")
-    assert err.count("\n") == 1
+    assert (work / "stopped" / "sweep.csv").exists()
     ran(work, "sweep", "--resume", "stopped", "--address", cluster)
     assert table(work / "stopped") == table(work / "whole")
 
@@ -250,10 +257,24 @@ def test_an_address_where_nothing_answers(work):
     assert not (work / "nowhere").exists()
 
 
+def test_a_token_that_is_lacking_or_wrong(work, cluster, tmp_path):
+    for environment in ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": "token"}, {"RAY_AUTH_TOKEN": "0" * 64}):
+        ended = ran(work, *SWEEP, "--out", "shut", "--address", cluster, code=2, HOME=str(tmp_path), **environment)
+        assert "the token for this cluster is lacking or wrong" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+    assert not (work / "shut").exists()
+
+
+def test_auto_where_the_cluster_is_gone(work):
+    ended = ran(work, *SWEEP, "--out", "gone", "--address", "auto", code=2, RAY_ADDRESS=f"127.0.0.1:{free_port()}")
+    assert "--address auto: this cluster cannot be reached" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def test_a_cluster_without_handgrad(work, whole, tmp_path):  # noqa: ARG001
     (tmp_path / "handgrad").mkdir()
     (tmp_path / "handgrad" / "__init__.py").touch()
     with head(PYTHONPATH=str(tmp_path)) as address:
         ended = ran(work, *SWEEP, "--out", "lacking", "--address", address, code=2)
-    assert "the workers of the cluster cannot begin (got ModuleNotFoundError: No module named 'handgrad" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    said = ended.stderr.splitlines()[-1]
+    assert "the workers of the cluster cannot begin (got ModuleNotFoundError: No module named 'handgrad" in said

@@ -3,15 +3,19 @@
 import csv
 import io
 import itertools
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from handgrad.cli import main, sweeping
+from handgrad.cli.console import console
 from handgrad.data import resolve_corpus
-from handgrad.errors import RunError
+from handgrad.errors import ConfigError, CorpusError, RunError
 from handgrad.evaluation import evaluate
 from handgrad.sweep import driver, records
+from handgrad.sweep.alone import alone
 from handgrad.sweep.driver import Sweep, run
 from handgrad.sweep.job import Options, begin, reopen, write_results
 from handgrad.sweep.space import default_space, read
@@ -19,7 +23,7 @@ from handgrad.sweep.table import to_csv
 from handgrad.sweep.work import Bench
 from handgrad.training.checkpoint import load
 from handgrad.training.files import write
-from handgrad.training.folders import runs_in
+from handgrad.training.folders import best_beside, refuse_folder_of_runs, runs_in
 
 from .inline import Inline, pretended
 
@@ -131,6 +135,7 @@ def test_trials_are_runs_and_seeds_say_how_sure_the_best_is(text, tmp_path):
     assert best.deviation == pytest.approx(abs(best.val[0] - best.val[1]) / 2**0.5)
     assert results.default is not None
     assert (sweep.folder / f"{best.trial.name}-seed-2" / "samples.txt").exists()
+    assert best_beside(sweep.folder / "trial-000") == sweep.folder / best.trial.name
     mixed, of_default = results.mixed
     assert mixed.outcome.losses["val"] < min(best.val)
     assert of_default.keys() == {"train", "val", "test"}
@@ -141,9 +146,66 @@ def test_trials_are_runs_and_seeds_say_how_sure_the_best_is(text, tmp_path):
             assert evaluate(model) == pytest.approx(trial.loss)
 
 
+def test_a_space_of_few_recipes_is_tried_to_its_end(text, tmp_path):
+    options = Options(trials=30, budget=0.004, round=4)
+    sweep = begin(text, default_space(["ngram"]), options, tmp_path / "sweep")
+    run(sweep, Inline(), lambda _: None)
+    sizes = [trial.config.block_size for trial in sweep.trials.values() if trial.config.model == "ngram"]
+    assert sorted(sizes) == list(range(3, 9))
+    assert sweep.is_exhausted
+    again = reopen(sweep.folder)
+    run(again, Inline(n=3), lambda _: None)
+    assert table(again) == table(sweep)
+
+
+def test_sizes_that_the_text_does_not_allow_are_found_before_a_folder_is_made(text, tmp_path):
+    with pytest.raises(ConfigError, match="block_size"):
+        begin(text, read({"transformer": {"block_size": [2, 3]}}, ""), OPTIONS, tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_text_that_has_moved(text, tmp_path):
+    moved = Path(shutil.copy(text, tmp_path / "moved.txt"))
+    sweep = begin(str(moved), default_space(MODELS), OPTIONS, tmp_path / "sweep")
+    moved.unlink()
+    with pytest.raises(CorpusError, match=r"'handgrad sweep FILE --resume .*/sweep'\.$"):
+        reopen(sweep.folder)
+    assert reopen(sweep.folder, text).asked == sweep.asked
+
+
 def test_what_is_no_sweep_cannot_be_gone_on_with(tmp_path):
     with pytest.raises(RunError, match=r"this is no sweep: sweep.json is missing"):
         reopen(tmp_path)
     (tmp_path / "sweep.json").write_text("{}")
     with pytest.raises(RunError, match=r"sweep.json is damaged"):
         reopen(tmp_path)
+
+
+def test_two_processes_do_not_work_on_one_sweep(whole, capsys):
+    before = (whole.folder / "sweep.json").read_bytes()
+    with alone(whole.folder):
+        assert main(["sweep", "--resume", str(whole.folder), "--trials", "20"]) == 2
+    assert "another process is at work on this sweep" in capsys.readouterr().err
+    assert (whole.folder / "sweep.json").read_bytes() == before
+    with alone(whole.folder):  # it is free again
+        pass
+
+
+def test_what_is_shown_says_what_became_of_all(whole, capsys, monkeypatch):
+    monkeypatch.setattr(sweeping, "PLAIN_LINE_SECONDS", 0)
+    with sweeping.SweepProgress(console(stderr=True)) as told:
+        told(whole)
+    results = write_results(whole)
+    sweeping.show_results(whole, results)
+    said, stopped = capsys.readouterr(), sum(trial.status == "stopped" for trial in whole.trials.values())
+    assert said.err.startswith("18 of 18 trials done, 0 under way, 0s elapsed, best ")
+    assert f"{stopped} stopped early: all are in sweep.csv" in said.out
+    best = sweeping.content_of(whole, results)["best"]
+    assert (best["steps"], best["planned"]) == (results.best.trial.step, results.best.trial.config.steps)
+    with pytest.raises(RunError, match=rf"For the best trial type 'handgrad sample .*/{best['trial']}'"):
+        refuse_folder_of_runs(whole.folder, "handgrad sample")
+
+
+def test_a_folder_that_is_a_sweep_says_how_to_go_on(text, whole):
+    with pytest.raises(RunError, match=r"something here already.*or go on with 'handgrad sweep --resume"):
+        begin(text, default_space(MODELS), OPTIONS, whole.folder)

@@ -28,6 +28,7 @@ def open_run(command: str, run: Path | None, corpus: Path | None) -> tuple[Path,
 
     if run is None:
         run = newest(RUNS)
-        console(stderr=True).print(f"the newest run: {run}", style="dim", markup=False, soft_wrap=True)
+        what = "best trial of the newest sweep" if (run / "trial.json").exists() else "newest run"
+        console(stderr=True).print(f"the {what}: {run}", style="dim", markup=False, soft_wrap=True)
     refuse_folder_of_runs(run, f"handgrad {command}")
     return run, load(run, corpus)

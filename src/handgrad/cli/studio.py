@@ -114,13 +114,13 @@ def _run(named: Path) -> Path:
 
 
 def _newest() -> Path:
-    from handgrad.training.folders import runs_in
+    from handgrad.training.folders import best_beside, runs_in
 
     runs = runs_in(RUNS)
     if not runs:
         raise ConfigError("there is nothing to show: no file is named, and there is no run in 'runs'",
                           next_step="Name a .py or .ipynb file, or train with 'handgrad train'.")  # fmt: skip
-    return runs[0]
+    return best_beside(runs[0])
 
 
 def main(words: list[str]) -> int | None:

@@ -2,6 +2,7 @@
 
 import json as json_format
 import time as clocks
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from handgrad.errors import ConfigError
 
 if TYPE_CHECKING:
     from handgrad.sweep.driver import Sweep
+    from handgrad.sweep.job import Options
     from handgrad.sweep.space import Space
 
 
@@ -24,7 +26,7 @@ def sweep(
     *,
     trials: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: 40, if no time)")] = None,
     time: Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="")] = None,
-    budget: Annotated[str, tyro.conf.arg(metavar="TIME")] = "10s",
+    budget: Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: 10s)")] = None,
     models: Annotated[
         str | None, tyro.conf.arg(metavar="A,B", help_behavior_hint="(default: mlp,gru,transformer)")
     ] = None,
@@ -32,8 +34,8 @@ def sweep(
     seeds: Annotated[int | None, tyro.conf.arg(metavar="K", help_behavior_hint="(default: 1)")] = None,
     mix: bool = False,
     address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")] = None,
-    round: Annotated[int, tyro.conf.arg(metavar="N")] = 8,
-    seed: int = 1,
+    round: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: 8)")] = None,
+    seed: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 1)")] = None,
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: runs/<corpus>-sweep-<time>)")
     ] = None,
@@ -75,29 +77,40 @@ def sweep(
 
     require_extra()
     from handgrad.cli.sweeping import SweepProgress, content_of, show_results, show_start
-    from handgrad.sweep.job import TRIALS, Options, begin, go, reopen, write_results
-    from handgrad.sweep.on_ray import connect
+    from handgrad.sweep.alone import alone
+    from handgrad.sweep.job import BUDGET, TRIALS, Options, begin, go, reopen, require_counts, write_results
+    from handgrad.sweep.records import read_asked
     from handgrad.training.duration import seconds_of
 
-    if address is not None:
-        connect(address)  # or nothing is made
-    begun, seconds = clocks.monotonic(), None if time is None else seconds_of(time)
-    if resume is None:
-        wanted = TRIALS if trials is None and time is None else trials
-        options = Options(wanted, seconds_of(budget), seed, seeds or 1, round)
-        _require_time(options.budget, seconds, round, address)
-        job = begin(text, _space(space, models), options, out)
-    else:
-        _refuse_changes(models=models, space=space, out=out)
-        job = reopen(resume, text, trials, seeds, timed=time is not None)
-    if not json:
-        show_start(job, address)
-    if address is None:
-        begun += _compile(job)
-    with SweepProgress(console(stderr=True)) as told:
-        go(job, address, told, seconds, begun)
-    with working("writing the table, drawing the picture" + ", mixing the best" * mix):
-        results = write_results(job, mix)
+    begun, seconds = clocks.monotonic(), None if time is None else seconds_of(time, "--time")
+    with ExitStack() as held:
+        if resume is None:
+            wanted = TRIALS if trials is None and time is None else trials
+            options = Options(
+                wanted,
+                seconds_of(BUDGET if budget is None else budget, "--budget"),
+                **_said(seed=seed, seeds=seeds, round=round),
+            )
+            _require_time(options, seconds, address)
+            searched = _space(space, models)
+            _reach(address)
+            job = begin(text, searched, options, out)
+            held.enter_context(alone(job.folder))
+        else:
+            _refuse_changes(models=models, space=space, out=out, budget=budget, seed=seed, round=round)
+            require_counts(**_said(trials=trials, seeds=seeds))
+            read_asked(resume)  # or there is no sweep
+            held.enter_context(alone(resume))
+            _reach(address)
+            job = reopen(resume, text, trials, seeds, timed=time is not None)
+        if not json:
+            show_start(job, address)
+        if address is None:
+            begun += _compile(job)
+        with SweepProgress(console(stderr=True)) as told:
+            go(job, address, told, seconds, begun)
+        with working("writing the table, drawing the picture" + ", mixing the best" * mix):
+            results = write_results(job, mix)
     if json:
         print(json_format.dumps(content_of(job, results), ensure_ascii=False, indent=2))
     else:
@@ -109,6 +122,19 @@ def main(words: list[str]) -> None:
     call(sweep, "handgrad sweep", words)
 
 
+def _said(**options: int | None) -> dict[str, int]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _reach(address: str | None) -> None:
+    """See that a cluster answers at the address, before anything is made."""
+    from handgrad.sweep.connecting import connect
+
+    if address is not None:
+        connect(address)
+
+
 def _space(path: Path | None, models: str | None) -> "Space | None":
     from handgrad.sweep.space import default_space, models_of, read_space
 
@@ -118,13 +144,14 @@ def _space(path: Path | None, models: str | None) -> "Space | None":
     return None if names is None else default_space(names)
 
 
-def _require_time(budget: float, seconds: float | None, round_: int, address: str | None) -> None:
+def _require_time(options: "Options", seconds: float | None, address: str | None) -> None:
     """Raise ConfigError where not even the first round is done in time."""
     from handgrad.sweep.driver import EXPECTED
     from handgrad.threads import n_threads
 
     if seconds is None or address is not None:
         return
+    budget, round_ = options.budget, options.round
     needed = max(budget, EXPECTED * budget * round_ / n_threads())
     if seconds < needed:
         raise ConfigError(

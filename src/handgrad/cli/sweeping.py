@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from handgrad.cli.training import show_text
 from handgrad.sweep.driver import Sweep
 from handgrad.sweep.job import Results
 from handgrad.sweep.results import Judged, command, described
-from handgrad.training.progress import clock, is_live
+from handgrad.training.progress import PLAIN_LINE_SECONDS, clock, is_live
 
 SHOWN, LIVE = 8, 5
 """Recipes in the table of the best: in the end, and while it goes on."""
@@ -38,7 +39,7 @@ def show_start(sweep: Sweep, address: str | None) -> None:
 
 
 class SweepProgress:
-    """The best so far, in a terminal or a notebook; elsewhere nothing. A context manager.
+    """The best so far, in a terminal or a notebook; elsewhere a plain line now and then. A context manager.
 
     Args:
         shown: where.
@@ -46,7 +47,8 @@ class SweepProgress:
 
     def __init__(self, shown: Console):  # noqa: D107
         self._live = Live(console=shown, auto_refresh=False, transient=True) if is_live(shown) else None
-        self._begun = time.monotonic()
+        self._shown = shown
+        self._begun = self._spoken = time.monotonic()
 
     def __enter__(self) -> "SweepProgress":
         """Begin to show it."""
@@ -64,17 +66,23 @@ class SweepProgress:
         """Something has changed."""
         if self._live:
             self._live.update(self._now(sweep), refresh=True)
+        elif time.monotonic() - self._spoken >= PLAIN_LINE_SECONDS:
+            self._spoken = time.monotonic()
+            best = min((trial.val for trial in sweep.ranked()), default=None)
+            so_far = "" if best is None else f", best {best:.4f} on validation"
+            self._shown.print(f"{self._counted(sweep)}{so_far}", soft_wrap=True)
 
     def _now(self, sweep: Sweep) -> Group:
-        trials = sweep.trials.values()
-        done, of = sum(not trial.is_running for trial in trials), sweep.asked.trials
         table = _table()
-        compared = [trial for trial in trials if trial.rungs and trial.origin != "seed"]
+        compared = [trial for trial in sweep.trials.values() if trial.rungs and trial.origin != "seed"]
         for trial in sorted(compared, key=lambda trial: (trial.status != "finished", trial.val, trial.number))[:LIVE]:
             _add(table, Judged(trial, (trial.val,), (trial.loss["test"],) if trial.loss else ()))
-        elapsed = clock(time.monotonic() - self._begun)
-        line = f"{done:,}{f' of {of:,}' * bool(of)} trials done, {len(trials) - done:,} under way, {elapsed} elapsed"
-        return Group(line, table)
+        return Group(self._counted(sweep), table)
+
+    def _counted(self, sweep: Sweep) -> str:
+        done, of = sum(not trial.is_running for trial in sweep.trials.values()), sweep.asked.trials
+        elapsed, under_way = clock(time.monotonic() - self._begun), len(sweep.trials) - done
+        return f"{done:,}{f' of {of:,}' * bool(of)} trials done, {under_way:,} under way, {elapsed} elapsed"
 
 
 def show_results(sweep: Sweep, results: Results) -> None:
@@ -87,6 +95,10 @@ def show_results(sweep: Sweep, results: Results) -> None:
         _add(table, one)
     show()
     console().print(table)
+    if others := _others(sweep, len(results.recipes) - table.row_count):
+        show(f"{others}: all are in sweep.csv", style="dim")
+    if sweep.is_exhausted:
+        show("There are no other recipes in the space: each was tried once.", style="dim")
     best = results.best
     folder = sweep.folder / best.trial.name
     show(f"\n[bold]best[/]    {best.trial.name}, {_compared(best, default)}")
@@ -105,11 +117,20 @@ def show_results(sweep: Sweep, results: Results) -> None:
     show(f"[bold]next[/]    handgrad sample {escape(shlex.quote(str(folder)))} -n 50 --new-only")
 
 
+def _others(sweep: Sweep, finished: int) -> str:
+    """What became of those that are not in the table."""
+    became = {"stopped": "stopped early", "diverged": "diverged", "lost": "lost"}
+    many = Counter[str](trial.status for trial in sweep.trials.values())
+    said = [f"{finished:,} more came to their end"] * (finished > 0)
+    return ", ".join(said + [f"{many[status]:,} {words}" for status, words in became.items() if many[status]])
+
+
 def content_of(sweep: Sweep, results: Results) -> dict[str, Any]:
     """What came of it, for a program."""
     content: dict[str, Any] = {
         "sweep": str(sweep.folder),
         "trials": len(sweep.trials),
+        "exhausted": sweep.is_exhausted,
         "best": _content(results.best),
         "command": command(results.best.trial.config, sweep.text.reference),
         "default": _content(results.default) if results.default else None,
@@ -125,7 +146,7 @@ def _content(one: Judged) -> dict[str, Any]:
     trial = one.trial
     return {
         "trial": trial.name, "model": trial.config.model, "recipe": described(trial.config),
-        "steps": trial.config.steps,
+        "steps": trial.step, "planned": trial.config.steps,
         "seconds": trial.seconds, "val": one.mean, "test": one.mean_test, "standard_deviation": one.deviation,
         "seeds": len(one.val),
     }  # fmt: skip
@@ -159,6 +180,6 @@ def _table() -> Table:
 def _add(table: Table, one: Judged) -> None:
     trial = one.trial
     recipe = f"{described(trial.config)}{' (default)' * (trial.origin == 'default')}"
-    steps = f"{trial.step:,}" if trial.loss else f"{trial.step:,} of {trial.config.steps:,}"
+    steps = f"{trial.step:,}" + f" of {trial.config.steps:,}" * (trial.step < trial.config.steps)
     test = f"{one.mean_test:.4f}" if one.test else ""
     table.add_row(trial.name, trial.config.model, recipe, steps, f"{trial.seconds:.1f}", _figure(one), test)

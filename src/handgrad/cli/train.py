@@ -197,8 +197,8 @@ def _reach_cluster(options: Train) -> None:
     """Where there is an address, see that a cluster answers at it, before anything is made."""
     if options.address is None:
         return
+    from handgrad.sweep.connecting import connect
     from handgrad.sweep.extra import require_extra
-    from handgrad.sweep.on_ray import connect
 
     require_extra()
     if options.config.runs == 1:

@@ -49,6 +49,7 @@ class Sweep:
         self.folder, self.asked, self.text = folder, asked, text
         self.maker, self.space = Maker(text, asked.budget, asked.seed), read(asked.space, records.SWEEP)
         self.trials = {trial.name: trial for trial in records.read_trials(folder)}
+        self.is_exhausted = False
         self.deaths: dict[str, int] = {}
         self._cost: dict[str, float] = {}
 
@@ -73,10 +74,12 @@ class Sweep:
             self.trials[trial.name] = trial
 
     def propose(self, ends: float | None = None, workers: int = 1) -> bool:
-        """Begin the next round, if it can be proposed now and there is time; whether it was.
+        """Begin the next round, if it can be proposed now, there is time, and the space has more; whether it was.
 
         A round of which no trial has begun yet, since its driver died, is proposed again, which finds the same.
         """
+        if self.is_exhausted:
+            return False
         rounds = self.rounds
         begun = {number for number, round_ in rounds.items() if any(trial.step or trial.rungs for trial in round_)}
         number = max(begun, default=-1) + 1
@@ -89,10 +92,14 @@ class Sweep:
         if number and number not in rounds and ends is not None and not self._fits(size, ends, workers):
             return False
         first = sum(len(rounds[before]) for before in range(number))
-        for trial in propose(self.space, self.maker, told, number, size, first):
+        tried = {trial.config for before in range(number) for trial in rounds[before]}
+        proposed = propose(self.space, self.maker, told, number, size, first, tried)
+        self.is_exhausted = len(proposed) < size
+        new = [trial for trial in proposed if trial.name not in self.trials]
+        for trial in proposed:
             records.begin_trial(self.folder, trial, self.text)
             self.trials.setdefault(trial.name, trial)
-        return True
+        return bool(new)
 
     def _size(self, number: int, rounds: dict[int, list[Trial]]) -> int:
         """Of a round: all have the same, but for the last."""

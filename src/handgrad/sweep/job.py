@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from handgrad.errors import ConfigError
+from handgrad.errors import ConfigError, CorpusError
 from handgrad.models.config import require_integer
+from handgrad.models.trained import MOVED
 from handgrad.sweep import records
 from handgrad.sweep.driver import Sweep, Told, run
 from handgrad.sweep.on_ray import RayWorkers
 from handgrad.sweep.picture import picture
 from handgrad.sweep.records import Asked
 from handgrad.sweep.results import Judged, judged
-from handgrad.sweep.search import ROUND, Maker
+from handgrad.sweep.search import ROUND, Maker, require_some
 from handgrad.sweep.space import Space, default_space
 from handgrad.sweep.table import to_csv
+from handgrad.sweep.trials import Trial
 from handgrad.training import files
 from handgrad.training.config import TrainConfig
 from handgrad.training.mix import Mixed, mix_runs
 from handgrad.training.recipes import recipe
-from handgrad.training.run import finish, new_folder, read_text, start, text_of
+from handgrad.training.run import Text, finish, new_folder, read_text, start, text_of
 
 BUDGET, TRIALS = 10.0, 40
 MODELS = ("mlp", "gru", "transformer")
@@ -35,10 +37,10 @@ class SweepInterrupted(KeyboardInterrupt):
 
     def __init__(self, sweep: Sweep):  # noqa: D107
         ended = sum(not trial.is_running for trial in sweep.trials.values())
-        running = len(sweep.trials) - ended
-        under_way = f", {running:,} more are under way" if running else ""
-        folder = shlex.quote(str(sweep.folder))
-        super().__init__(f"{ended:,} trials are done{under_way}; go on with 'handgrad sweep --resume {folder}'.")
+        kept = sum(trial.is_running and trial.step > 0 for trial in sweep.trials.values())
+        under_way = f", {kept:,} more {'has a checkpoint' if kept == 1 else 'have checkpoints'}" if kept else ""
+        folder, done = shlex.quote(str(sweep.folder)), "trial is" if ended == 1 else "trials are"
+        super().__init__(f"{ended:,} {done} done{under_way}; go on with 'handgrad sweep --resume {folder}'.")
         self.folder = sweep.folder
 
 
@@ -76,9 +78,16 @@ class Options:
     round: int = ROUND
 
     def __post_init__(self):  # noqa: D105
-        for name, value in (("trials", self.trials or 1), ("seeds", self.seeds), ("round", self.round)):
-            require_integer(name, value, at_least=1 + (name == "round"), at_most=100_000)
-        require_integer("seed", self.seed, at_least=0, at_most=2**32)
+        require_counts(self.trials, self.seeds)
+        require_integer("--round", self.round, at_least=2, at_most=100_000)
+        require_integer("--seed", self.seed, at_least=0, at_most=2**32)
+
+
+def require_counts(trials: int | None = None, seeds: int | None = None) -> None:
+    """Raise ConfigError where as many trials or seeds make no sense."""
+    for name, value in (("--trials", trials), ("--seeds", seeds)):
+        if value is not None:
+            require_integer(name, value, at_least=1, at_most=100_000)
 
 
 def begin(name: str | None, space: Space | None, options: Options, out: Path | None) -> Sweep:
@@ -100,6 +109,7 @@ def begin(name: str | None, space: Space | None, options: Options, out: Path | N
     chosen = default_space(_able(MODELS, maker)) if space is None else space
     for model in chosen.families:
         maker.made(TrainConfig.of(model))
+    require_some(chosen, maker)
     asked = Asked(text.reference, chosen.content, **asdict(options))
     folder = out or new_folder(f"{text.corpus.name}-sweep")
     records.create(folder, asked)
@@ -124,7 +134,7 @@ def reopen(
     """
     asked = records.read_asked(folder)
     asked = replace(asked, trials=trials or (None if timed else asked.trials), seeds=seeds or asked.seeds)
-    sweep = Sweep(folder, asked, text_of(asked.text, moved))
+    sweep = Sweep(folder, asked, _text(folder, asked, moved))
     there = sum(map(len, sweep.rounds.values()))
     if asked.trials is not None and there > asked.trials:
         raise ConfigError(
@@ -132,6 +142,17 @@ def reopen(
         )
     records.write_asked(folder, asked)
     return sweep
+
+
+def _text(folder: Path, asked: Asked, moved: str | None) -> Text:
+    try:
+        return text_of(asked.text, moved)
+    except CorpusError as error:
+        if error.next_step != MOVED:
+            raise
+        again = f"handgrad sweep FILE --resume {shlex.quote(str(folder))}"
+        raise CorpusError(error.what, got=error.got, expected=error.expected, where=error.where,
+                          next_step=f"Say where the unchanged file is: '{again}'.") from None  # fmt: skip
 
 
 def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, begun: float) -> None:
@@ -155,6 +176,7 @@ def go(sweep: Sweep, address: str | None, told: Told, seconds: float | None, beg
         finally:
             workers.close()
     except KeyboardInterrupt:
+        _write_table(sweep)
         raise SweepInterrupted(sweep) from None
 
 
@@ -164,12 +186,18 @@ def write_results(sweep: Sweep, mix: bool = False) -> Results:
     Raises:
         RunError: something cannot be written.
     """
-    trials = records.in_order(sweep.trials.values())
-    files.write(sweep.folder, "sweep.csv", to_csv(trials))
+    trials = _write_table(sweep)
     title = f"{sweep.text.corpus.name}: {len(trials):,} trials"
     files.write(sweep.folder, "sweep.png", picture(trials, title))
     recipes = judged(sweep)
     return Results(recipes, _mixed(sweep, recipes) if mix else None)
+
+
+def _write_table(sweep: Sweep) -> list[Trial]:
+    """Write `sweep.csv`; the trials in its order."""
+    trials = records.in_order(sweep.trials.values())
+    files.write(sweep.folder, "sweep.csv", to_csv(trials))
+    return trials
 
 
 def _mixed(sweep: Sweep, recipes: Sequence[Judged]) -> tuple[Mixed, dict[str, float]]:

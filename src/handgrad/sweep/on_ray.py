@@ -5,31 +5,22 @@ back with the answer, so a worker that dies is replaced by any other.
 """
 
 import hashlib
-import logging
 import os
 import platform
-import socket
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from handgrad.errors import ConfigError, RunError
+from handgrad.errors import RunError
+from handgrad.sweep.connecting import connect
 from handgrad.sweep.work import Done, Work
 from handgrad.sweep.workers import Lost
 from handgrad.threads import VARIABLE, n_threads
 from handgrad.training.run import Text
 
-CONNECT_SECONDS = 5
-"""An address that does not answer within them is none."""
 START_SECONDS = 60.0
 """Where no worker is there for so long, there will be none."""
-START = "On its head: ray start --head --port 6379."
-ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""With this variable 0, all of Ray listens on the loopback address, as it does elsewhere than on Linux."""
 ROOMS = ("data", "engine", "models", "sweep", "training")
 """Of the sources, those on which a trial depends."""
 FAILURES = 5
@@ -173,9 +164,11 @@ class RayWorkers:
             self._failed += 1
             if self._failed < FAILURES and not isinstance(error, RayTaskError):  # its machine may have gone
                 return
+            install = "Install handgrad on each of its machines, the same as here."
+            no_token = "Where the cluster asks for no token, and there is one here: set RAY_AUTH_MODE=disabled."
             raise RunError(
                 "the workers of the cluster cannot begin", got=_last_line(error),
-                next_step="Install handgrad on each of its machines, the same as here.",
+                next_step=install if "ModuleNotFoundError" in str(error) else f"{install} {no_token}",
             ) from None  # fmt: skip
         self._failed = 0
         Software.here().require(software, where)
@@ -200,85 +193,6 @@ class RayWorkers:
                 "no worker of the cluster begins", got="none in a minute", expected="a core that is free",
                 next_step="See 'ray status': whether others use it, and whether its machines are there.",
             )  # fmt: skip
-
-
-def connect(address: str | None) -> Any:
-    """Ray, quiet, on this machine, which no other can then reach, or on a cluster; as it is, if it is there already.
-
-    Raises:
-        ConfigError: nothing answers, or the cluster has another Python or Ray.
-    """
-    here = {ALONE: "0"} if address is None else {}
-    with _quietly(RAY_USAGE_STATS_ENABLED="0", **here):
-        import ray
-
-        if ray.is_initialized():
-            return ray
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
-        options: dict[str, Any] = {"address": address or "local"}
-        if address is None:
-            options |= {"num_cpus": n_threads(), "include_dashboard": False}
-        else:
-            _require_answer(address, ray.util.get_node_ip_address())
-        try:
-            ray.init(log_to_driver=False, configure_logging=False, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise _refused(address, str(error)) from None
-    return ray
-
-
-def _refused(address: str | None, why: str) -> ConfigError:
-    got = " ".join(why.split())[:300]
-    if "ersion mismatch" in why:
-        return ConfigError(
-            "the cluster has another Python or Ray than this", where=f"--address {address}", got=got,
-            next_step="Install the same on all machines.",
-        )  # fmt: skip
-    if address is None:
-        return ConfigError("Ray does not start on this machine", got=got)
-    next_step = f"{START} Where it asks for Ray's token: set RAY_AUTH_MODE=token here."
-    return ConfigError("this cluster cannot be reached", where=f"--address {address}", got=got, next_step=next_step)
-
-
-def _require_answer(address: str, this_machine: str) -> None:
-    """Raise ConfigError where nothing listens at 'host:port': Ray itself would try for a long time.
-
-    Args:
-        address: of the cluster.
-        this_machine: the address by which Ray knows it, on which a head here listens.
-    """
-    if address == "auto" or "://" in address:
-        return
-    host, _, port = address.rpartition(":")
-    hosts = (host, this_machine) if host in ("127.0.0.1", "localhost") else (host,)
-    got = "this is no HOST:PORT"
-    for each in hosts if host and port.isdecimal() else ():
-        try:
-            socket.create_connection((each, int(port)), timeout=CONNECT_SECONDS).close()
-            return
-        except (OSError, OverflowError) as error:
-            got = getattr(error, "strerror", None) or str(error)
-    raise ConfigError(
-        "this cluster cannot be reached", where=f"--address {address}", got=got,
-        expected="HOST:PORT of a head that runs, or auto", next_step=START,
-    )  # fmt: skip
-
-
-@contextmanager
-def _quietly(**environment: str) -> Iterator[None]:
-    """With these variables, and without what Ray warns its own developers of."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _cause(error: Any) -> BaseException:

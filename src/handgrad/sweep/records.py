@@ -74,6 +74,12 @@ def read_asked(folder: Path) -> Asked:
         RunError: it is no sweep, damaged, or from a later version.
     """
     path = folder / SWEEP
+    if not folder.exists():
+        raise RunError(
+            "there is no such folder",
+            where=folder,
+            next_step="'handgrad sweep FILE' makes a sweep and prints its path.",
+        )
     if not path.is_file():
         raise RunError(
             "this is no sweep: sweep.json is missing", where=folder,

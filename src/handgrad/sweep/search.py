@@ -9,8 +9,9 @@ Source: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", for
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from handgrad.data.dataset import Splits
 from handgrad.errors import ConfigError
 from handgrad.models.registry import family
 from handgrad.sweep.cost import steps_within
-from handgrad.sweep.space import EPOCHS, WHOLE, Choices, Dimension, Space
+from handgrad.sweep.space import EPOCHS, WHOLE, Choices, Dimension, Space, all_values, values_at_ends
 from handgrad.sweep.trials import Trial
 from handgrad.training.config import TrainConfig
 from handgrad.training.recipes import networks, with_room
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 ROUND = 8
 """Trials that are proposed at once where nobody says how many, however many workers there are."""
 ATTEMPTS = 100
-"""To propose sizes that go together."""
+"""One after another, to propose sizes that go together, and a recipe that is new."""
+MOST_POINTS = 10_000
+Point = dict[str, Any]
 MODEL = "model"
 
 
@@ -92,8 +95,16 @@ def first_trials(space: Space, maker: Maker) -> list[Trial]:
     return found
 
 
-def propose(space: Space, maker: Maker, told: Sequence[Trial], round_: int, size: int, number: int) -> list[Trial]:
-    """The trials of a round.
+def propose(
+    space: Space,
+    maker: Maker,
+    told: Sequence[Trial],
+    round_: int,
+    size: int,
+    number: int,
+    tried: Collection[TrainConfig] = (),
+) -> list[Trial]:
+    """The trials of a round: fewer where the space has no other recipes.
 
     Args:
         space: to search.
@@ -102,28 +113,58 @@ def propose(space: Space, maker: Maker, told: Sequence[Trial], round_: int, size
         round_: from 0 on.
         size: how many trials.
         number: of the first of them.
-
-    Raises:
-        ConfigError: the sizes that the space has do not go together.
+        tried: recipes that are not to be tried again.
     """
     trials = first_trials(space, maker)[:size] if round_ == 0 else []
     study = _study(told, space, np.random.SeedSequence([maker.seed, round_]).generate_state(1)[0])
-    refused = 0
+    seen, vain = {*tried, *(trial.config for trial in trials)}, 0
     while len(trials) < size:
         asked = study.ask()
         model = asked.suggest_categorical(MODEL, list(space.families))
         for key, dimension in space.families[model].items():
             _suggest(asked, f"{model}.{key}", dimension, key)
-        point = dict(asked.params)
-        try:
-            config = maker.of_point(point)
-        except ConfigError:
-            refused += 1
-            if refused == ATTEMPTS:
-                raise
-            continue
-        trials.append(Trial(number + len(trials), round_, "search", point, config))
+        found = _made(maker, dict(asked.params), seen)
+        vain = 0 if found else vain + 1
+        if vain == ATTEMPTS:
+            found = next(filter(None, (_made(maker, point, seen) for point in _all_points(space))), None)
+            if found is None:
+                break
+            vain = 0
+        if found:
+            seen.add(found[1])
+            trials.append(Trial(number + len(trials), round_, "search", *found))
     return trials
+
+
+def require_some(space: Space, maker: Maker) -> None:
+    """Make sure that each family has some recipe with which the text can be trained on.
+
+    Raises:
+        ConfigError: one has none.
+    """
+    for model, dimensions in space.families.items():
+        if not propose(Space({model: dimensions}), maker, [], round_=1, size=1, number=0):
+            maker.of_point(
+                {MODEL: model} | {f"{model}.{key}": values_at_ends(each)[-1] for key, each in dimensions.items()}
+            )
+
+
+def _made(maker: Maker, point: Point, seen: Collection[TrainConfig]) -> tuple[Point, TrainConfig] | None:
+    """A point and its recipe; None where its sizes do not go together, or the recipe has been seen."""
+    try:
+        config = maker.of_point(point)
+    except ConfigError:
+        return None
+    return None if config in seen else (point, config)
+
+
+def _all_points(space: Space) -> Iterator[Point]:
+    """The points of all families whose recipes can be counted, the first thousands of each."""
+    for model, dimensions in space.families.items():
+        if all(isinstance(each, Choices) or WHOLE[key] for key, each in dimensions.items()):
+            names = [f"{model}.{key}" for key in dimensions]
+            for values in islice(product(*map(all_values, dimensions.values())), MOST_POINTS):
+                yield {MODEL: model, **dict(zip(names, values, strict=True))}
 
 
 def _suggest(asked: "OptunaTrial", name: str, dimension: Dimension, key: str) -> None:

@@ -1,6 +1,7 @@
 """What a sweep may try: of each family a range or some choices for its settings."""
 
 import difflib
+import itertools
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,10 @@ SEARCHED = (
 )  # fmt: skip
 """Settings of `TrainConfig` that a space may have; the others are the same for all trials."""
 KEYS = (*SEARCHED, EPOCHS)
+TOGETHER = ("n_embd", "n_head")
+"""Settings of which not every two go together."""
+PAIRS = 10_000
+"""So many of them are looked at."""
 WHOLE = {EPOCHS: False, **{f.name: f.type is int for f in fields(TrainConfig) if f.name in SEARCHED}}
 
 
@@ -122,7 +127,8 @@ def read(content: Mapping[str, Mapping[str, Any]], where: str) -> Space:
     """
     families = {}
     for name, dimensions in content.items():
-        families[name] = {key: _read(name, key, value, f"{where}, {key}") for key, value in dimensions.items()}
+        families[name] = {key: _read(name, key, value, f"{where}, [{name}] {key}") for key, value in dimensions.items()}
+        _require_some_together(name, families[name], f"{where}, [{name}]")
     return Space(families)
 
 
@@ -131,6 +137,13 @@ def values_at_ends(dimension: Dimension) -> tuple[Any, ...]:
     if isinstance(dimension, Choices):
         return dimension.values
     return (dimension.low, dimension.high) if dimension.low < dimension.high else (dimension.low,)
+
+
+def all_values(dimension: Dimension) -> Sequence[Any]:
+    """The values of whole numbers or choices, one by one."""
+    if isinstance(dimension, Choices):
+        return dimension.values
+    return range(int(dimension.low), int(dimension.high) + 1, dimension.step)
 
 
 def _around(name: str) -> dict[str, Dimension]:
@@ -211,15 +224,38 @@ def _require_sense(model: str, key: str, value: Any, where: str) -> None:
         return
     if key in SIZES and isinstance(value, bool) and key != "tied":
         raise ConfigError(f"{key} makes no sense", where=where, got=value)
+    has = [field.name for field in fields(family(model)) if field.name in SIZES]
+    if key in SIZES and key not in has:
+        raise ConfigError(
+            f"the {model} has no {key}", where=where, got=value,
+            expected=f"settings that it has: {', '.join(has) or 'none'}",
+            next_step="Leave it out there, or name other families with --models.",
+        )  # fmt: skip
+    fitting = {"n_embd": {"n_head": 1}, "n_head": {"n_embd": value}}.get(key, {}) if "n_head" in has else {}
     try:
-        TrainConfig.of(model, **{key: value})
+        TrainConfig.of(model, **fitting, **{key: value})
     except ConfigError as error:
-        alone = "n_head" in error.what or "n_embd" in error.what
-        if not (alone and key in ("n_head", "n_embd")):  # which of them go together is seen trial by trial
-            raise ConfigError(error.what, got=error.got, expected=error.expected, where=where,
-                              next_step=error.next_step) from None  # fmt: skip
+        raise ConfigError(error.what, got=error.got, expected=error.expected, where=where,
+                          next_step=error.next_step) from None  # fmt: skip
     except TypeError:
         raise ConfigError(f"{key} makes no sense", where=where, got=repr(value)) from None
+
+
+def _require_some_together(model: str, dimensions: Dimensions, where: str) -> None:
+    """Raise ConfigError where no value of the one setting goes with any of the other."""
+    said = {key: all_values(dimensions[key]) for key in TOGETHER if key in dimensions}
+    refused = None
+    for values in itertools.islice(itertools.product(*said.values()), PAIRS):
+        try:
+            TrainConfig.of(model, **dict(zip(said, values, strict=True)))
+            return
+        except ConfigError as error:
+            refused = error
+    if refused:
+        raise ConfigError(
+            refused.what, where=where, got=refused.got, expected=refused.expected,
+            next_step="None of the values goes with those of the other: change one of the two.",
+        )  # fmt: skip
 
 
 def models_of(words: str) -> list[str]:

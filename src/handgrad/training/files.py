@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,8 +69,16 @@ def require_free(folder: Path) -> None:
     if taken:
         raise RunError(
             "there is something here already", where=folder, expected="a new or empty folder",
-            next_step=f"Choose another with --out, or go on with 'handgrad train --resume {folder}'.",
+            next_step=f"Choose another with --out{_or_go_on(folder)}.",
         )  # fmt: skip
+
+
+def _or_go_on(folder: Path) -> str:
+    """How to go on with the run or the sweep of a folder, if it is one."""
+    for command, file in (("train", "config.json"), ("sweep", "sweep.json")):
+        if (folder / file).exists():
+            return f", or go on with 'handgrad {command} --resume {shlex.quote(str(folder))}'"
+    return ""
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from handgrad.errors import ConfigError, HandgradError, RunError
@@ -40,7 +41,7 @@ def runs_in(folder: str | Path) -> list[Path]:
 
 
 def newest(folder: str | Path) -> Path:
-    """The newest run in a folder that came to its end and can be loaded.
+    """The newest run in a folder that came to its end and can be loaded; of a sweep's trials the best.
 
     Raises:
         RunError: there is none.
@@ -48,7 +49,7 @@ def newest(folder: str | Path) -> Path:
     from handgrad.training.checkpoint import load
 
     runs = runs_in(folder)
-    for run in runs:
+    for run in map(best_beside, runs):
         if is_finished(run):
             with suppress(HandgradError):
                 load(run)
@@ -97,11 +98,27 @@ def refuse_folder_of_runs(folder: str | Path, command: str = "") -> None:
     if (Path(folder) / "config.json").exists() or not (runs := runs_in(folder)):
         return
     names = ", ".join(map(str, runs[:NAMED])) + (f" and {len(runs) - NAMED:,} more" if len(runs) > NAMED else "")
-    instead = f" For the newest type '{command} {shlex.quote(str(runs[0]))}'." if command else ""
+    best = best_beside(runs[0])
+    which = "newest" if best == runs[0] else "best trial"
+    instead = f" For the {which} type '{command} {shlex.quote(str(best))}'." if command else ""
     raise RunError(
         "this is a folder of runs, not a run", where=folder,
         next_step=f"Name one of them, newest first: {names}.{instead}",
     )  # fmt: skip
+
+
+def best_beside(run: Path) -> Path:
+    """The best trial of the sweep of which a run is a trial, by validation loss; the run itself where it is none."""
+    if not (run / "trial.json").is_file():
+        return run
+    losses: dict[str, list[float]] = {}  # of each recipe, with all its seeds
+    for path in sorted(run.parent.glob("trial-*/trial.json")):
+        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+            loss = float(json.loads(path.read_text(encoding="utf-8"))["loss"]["val"])
+            losses.setdefault(path.parent.name.partition("-seed-")[0], []).append(loss)
+    most = max(map(len, losses.values()), default=0)
+    best = min(losses, key=lambda name: (len(losses[name]) == 1 < most, fmean(losses[name])), default=run.name)
+    return run.parent / best
 
 
 def run_folders(folder: Path, levels: int = LEVELS) -> Iterator[Path]:
