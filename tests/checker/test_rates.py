@@ -42,9 +42,9 @@ def in_courses():
 
 
 def in_lessons():
-    """One in eight of the mistakes that are told by a variable, where they are wrong lines of values."""
+    """A few of the mistakes that are told by a variable, where they are wrong lines of values: `test_cases` has them all."""
     told = [m for m in cases.MISTAKES + cases.SECOND.mistakes if m.wrong.strip() and not (m.hazard or m.warning)]
-    for m in told[::8]:
+    for m in told[::32]:
         first = changed(m.program)[: changed(m.program).index(m.right)].count("\n") + 1
         last = first + m.wrong.rstrip().count("\n")
         simple = [n for n in ast.walk(ast.parse(m.source)) if isinstance(n, ast.stmt) and not hasattr(n, "body")]
@@ -62,7 +62,6 @@ ROWS = {row.id: row for table in TABLES.values() for row in table}
 LACKS = {
     "7/cs231n_softmax_vec": "line",
     "59/nnfs": "mended",
-    "second/attention_einsum/residual-lost": "line",
     "decorator_timer/inner-sign": "line",
     "recursion_tree/weight-written-over": "line kind mended",
     "args_lambda_ops/cosine-sign": "line",
@@ -73,7 +72,7 @@ LACKS = {
 
 FIGURES = {
     "courses": (60, 60, 59, 60, 59),
-    "lessons": (92, 92, 91, 92, 92),
+    "lessons": (23, 23, 23, 23, 23),
     "programs": (49, 49, 45, 48, 46),
 }
 """Of each table: how many mistakes there are, are found, blamed on their own lines, named by kind, and mended."""
