@@ -42,7 +42,7 @@ def in_courses():
 
 
 def in_lessons():
-    """A few of the mistakes that are told by a variable, where they are wrong lines of values: `test_cases` has them all."""
+    """A few of the mistakes that are told by a variable, as wrong lines of values: `test_cases` has them all."""
     told = [m for m in cases.MISTAKES + cases.SECOND.mistakes if m.wrong.strip() and not (m.hazard or m.warning)]
     for m in told[::32]:
         first = changed(m.program)[: changed(m.program).index(m.right)].count("\n") + 1
