@@ -1,6 +1,7 @@
 """What the words of a command mean, and what is said of a mistake in them: help, suggestions, numbers."""
 
 import contextlib
+import signal
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,17 @@ def test_help_of_a_command(capsys, words):
         with pytest.raises(SystemExit, match="0"):
             main(asked)
         assert capsys.readouterr().out.startswith(f"usage: handgrad {words} [-h]")
+
+
+def test_after_help_ctrl_c_is_what_it_was():
+    ours = signal.default_int_handler
+    before = signal.signal(signal.SIGINT, ours)
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            main(["train", "--help"])
+        assert signal.getsignal(signal.SIGINT) is ours
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_help_is_wrapped_between_words(capsys, monkeypatch):

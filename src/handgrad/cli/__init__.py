@@ -121,10 +121,12 @@ def _one_ctrl_c() -> Iterator[None]:
     before, sys.unraisablehook = signal.getsignal(signal.SIGINT), lost
     if before is signal.default_int_handler:  # elsewhere Ctrl-C is not for us: under nohup, say
         signal.signal(signal.SIGINT, stop)
-    yield
-    if signal.getsignal(signal.SIGINT) is stop:
-        signal.signal(signal.SIGINT, before)
-        sys.unraisablehook = sys.__unraisablehook__
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is stop:
+            signal.signal(signal.SIGINT, before)
+            sys.unraisablehook = sys.__unraisablehook__
 
 
 def _guarded(name: str, words: list[str]) -> int:
