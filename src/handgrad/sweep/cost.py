@@ -5,8 +5,6 @@ Measured with `studies/sweep.py cost` on one core of an AMD Zen 4; of the shapes
 
 import math
 
-import numpy as np
-
 from handgrad.data.dataset import Splits
 from handgrad.training.state import Settings
 
@@ -54,4 +52,4 @@ def seconds_a_step(settings: Settings, splits: Splits) -> float:
 
 def steps_within(seconds: float, settings: Settings, splits: Splits) -> int:
     """How many steps one core takes in so many seconds, about; at least `LEAST_STEPS`."""
-    return max(LEAST_STEPS, int(np.floor(seconds / seconds_a_step(settings, splits))))
+    return max(LEAST_STEPS, int(seconds / seconds_a_step(settings, splits)))
