@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from operator import is_not
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -101,7 +102,7 @@ class World:
         try:
             yield
         finally:
-            made = self._builtins.copy()
+            made = self._builtins.copy() if looking else {}
             self._builtins.update(self._own)  # first of all, since what follows needs them
             if looking:
                 self._its = {key: its for key, its in made.items() if its is not self._own.get(key, its)}
@@ -114,9 +115,10 @@ class World:
     def _exchanged(self) -> Iterator[tuple[Any, str, Any, Any]]:
         for holder, functions in self._ours:
             now = vars(holder)
-            for key, ours in functions.items():
-                if (its := now.get(key, _GONE)) is not ours:
-                    yield holder, key, its, ours
+            if any(map(is_not, map(now.get, functions), functions.values())):
+                for key, ours in functions.items():
+                    if (its := now.get(key, _GONE)) is not ours:
+                        yield holder, key, its, ours
             if isinstance(holder, type):  # what it inherits may be hidden; a module loads some of its own when asked
                 yield from ((holder, key, now[key], _GONE) for key in now.keys() - functions.keys())
 

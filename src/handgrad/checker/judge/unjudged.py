@@ -44,7 +44,7 @@ def in_region(trace: Trace, region: Region, found: Interpretation) -> Iterator[U
                 reason = f"the path through {' and '.join(map(trace.shown, paths))} is not written yet"
                 yield Unjudged(trace.shown(name), step.statement.place, reason)
                 continue
-            if (name in given and not step.gradients) or name in uses(step.statement.node).counters:
+            if (name in given and not step.gradients) or name in step.statement.names.counters:
                 continue
             if (step.index, name) in replaced or (step, name) in made:
                 continue

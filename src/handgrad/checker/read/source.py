@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import Uses, needs, uses
 from handgrad.checker.read.without_magics import RUNS_WITHOUT_PERCENT, without_magics
 from handgrad.errors import HandgradError
 
@@ -40,6 +41,16 @@ class Statement:
     spelling: tuple[tuple[str, str], ...] = ()
     laid_out: bool = False
     role: str = ""
+
+    @functools.cached_property
+    def names(self) -> Uses:
+        """What it reads and writes, as far as its text shows."""
+        return uses(self.node)
+
+    @functools.cached_property
+    def gives(self) -> set[str]:
+        """The names that it reads and has given their values itself by then, as a loop does its counters."""
+        return (self.names.reads - needs(self.node)) | self.names.counters
 
     @property
     def only_moves(self) -> bool:

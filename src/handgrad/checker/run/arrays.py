@@ -14,6 +14,8 @@ from torch.overrides import _get_current_function_mode_stack
 from handgrad.errors import HandgradError
 
 _LOW = {np.dtype(np.float32), np.dtype(np.float16)}
+_TELLING = {Tensor.is_floating_point, Tensor.is_complex, Tensor.dim, Tensor.numel, Tensor._version.__get__}
+"""What says something of a tensor, and makes none."""
 
 
 class NotFollowedError(HandgradError):
@@ -38,9 +40,13 @@ class Array(Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         """What the checker does with any tensor; a program's own lines have only what NumPy has."""
-        asked = func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func
-        if _asked_by_program() and not (asked.__name__.startswith("__") or hasattr(np.ndarray, asked.__name__)):
-            raise AttributeError(f"'numpy.ndarray' object has no attribute '{asked.__name__}'")
+        if _asked_by_program():
+            asked = func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func
+            if not (asked.__name__.startswith("__") or hasattr(np.ndarray, asked.__name__)):
+                raise AttributeError(f"'numpy.ndarray' object has no attribute '{asked.__name__}'")
+        if func in _TELLING:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args)
         return super().__torch_function__(func, types, args, kwargs or {})
 
     def __array__(self, dtype=None, copy=None):

@@ -191,11 +191,12 @@ def version_of(tensor: Tensor) -> int:
 
 def fingerprints(namespace: dict[str, Any]) -> dict[str, tuple[int, int]]:
     """What each name stands for, and how often that has been changed in place: for comparing two moments."""
-    return {
-        name: (id(value), version_of(value) if isinstance(value, Tensor) else 0)
-        for name, value in namespace.items()
-        if not name.startswith("__")
-    }
+    with torch._C.DisableTorchFunction():
+        return {
+            name: (id(value), version_of(value) if isinstance(value, Tensor) else 0)
+            for name, value in namespace.items()
+            if not name.startswith("__")
+        }
 
 
 def storage_of(value: Any) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from handgrad.checker.read.names import needs, uses
+from handgrad.checker.read.names import uses
 from handgrad.checker.run.machine import UserError
 from handgrad.checker.run.trace import Region, Step
 from handgrad.checker.run.values import holds_float, is_float
@@ -182,5 +182,4 @@ def plan_for(chain: Chain, loss_index: int = -1, clean: bool = False) -> Plan:
 
 def needed_by(step: Step) -> set[str]:
     """What a statement reads of what stands before it; a loop gives its counters their values itself."""
-    node = step.statement.node
-    return step.reads - (uses(node).reads - needs(node)) - uses(node).counters
+    return step.reads - step.statement.gives

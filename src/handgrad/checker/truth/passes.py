@@ -37,7 +37,7 @@ class Value:
         return self.leaf.detach()
 
 
-@dataclass
+@dataclass(eq=False)
 class Forward:
     """A run of the forward pass: its values in order, and what every name held after every step.
 
@@ -52,6 +52,7 @@ class Forward:
     functions: set[str] = field(default_factory=set)
     spared: set[Value] = field(default_factory=set)
     _leaves: dict[int, Value] = field(default_factory=dict)
+    _behind: dict[Value, set[Value]] = field(default_factory=dict)
 
     def versions(self, name: str) -> list[Value]:
         """The values a name had, latest first."""
@@ -88,12 +89,14 @@ class Forward:
 
     def ancestors(self, value: Value) -> set[Value]:
         """The values that `value` depends on, itself included."""
-        found, queue = set(), [value]
-        while queue:
-            if (one := queue.pop()) not in found:
-                found.add(one)
-                queue += self.inputs(one)
-        return found
+        if value not in self._behind:
+            found, queue = set(), [value]
+            while queue:
+                if (one := queue.pop()) not in found:
+                    found.add(one)
+                    queue += self.inputs(one)
+            self._behind[value] = found
+        return self._behind[value]
 
     def consumers(self, value: Value, within: set[Value]) -> list[Value]:
         """The values among `within` made directly from `value`: one path each."""

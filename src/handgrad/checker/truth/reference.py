@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.nn import Module
 
-from handgrad.checker.read.names import uses, variables_of
+from handgrad.checker.read.names import variables_of
 from handgrad.checker.run.arrays import alike, plain
 from handgrad.checker.run.machine import Machine
 from handgrad.checker.run.modes import InDouble, KeepingGraphs
@@ -229,7 +229,7 @@ def _afterthought(name: str, step: Step | None) -> int:
     """
     if step is None or name in step.binds:
         return 0
-    return 1 if name in uses(step.statement.node).changes else 2
+    return 1 if name in step.statement.names.changes else 2
 
 
 def _replace(namespace: dict[str, Any], old: Tensor, new: Tensor) -> None:

@@ -48,7 +48,9 @@ class Truth:
         self.own = run_forward(self.machine, region, double=False, cut=False, derived=assumptions.derived)
         self.earlier: tuple[Chain, ...] = ()
         self._others: dict[float, Forward] = {}
-        self._sweeps: dict[tuple[int, Value], dict[Value, Tensor]] = {}
+        self._sweeps: dict[tuple[Forward, Value], dict[Value, Tensor]] = {}
+        self._losses: dict[tuple[Forward, float], list[Value]] = {}
+        self._plans: dict[tuple[int, Chain, bool], Plan] = {}
         self._own: dict[Value, dict[Value, Tensor]] = {}
         self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
 
@@ -84,6 +86,12 @@ class Truth:
 
     def losses(self, forward: Forward, before: float = math.inf) -> list[Value]:
         """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
+        key = forward, before
+        if key not in self._losses:
+            self._losses[key] = self._found_losses(forward, before)
+        return list(self._losses[key])
+
+    def _found_losses(self, forward: Forward, before: float) -> list[Value]:
         found = [
             v
             for v in reversed(self.forward.values)
@@ -109,7 +117,7 @@ class Truth:
 
     def sweep(self, forward: Forward, loss: Value) -> dict[Value, Tensor]:
         """The true gradients of one loss."""
-        key = (id(forward), loss)
+        key = (forward, loss)
         if key not in self._sweeps:
             self._sweeps[key] = forward.sweep(loss)
         return self._sweeps[key]
@@ -267,8 +275,11 @@ class Truth:
 
     def plan(self, chain: Chain, clean: bool = False) -> Plan:
         """What has to run for a chain."""
-        loss, _ = self.located(chain)
-        return plan_for(chain, loss.step.index if loss.step else -1, clean)
+        key = id(chain.region), chain, clean
+        if key not in self._plans:
+            loss, _ = self.located(chain)
+            self._plans[key] = plan_for(chain, loss.step.index if loss.step else -1, clean)
+        return self._plans[key]
 
     def between(self, plan: Plan) -> set[str]:
         """The names of the values that a plan's line differentiates through, up to the gradients it reads."""

@@ -106,6 +106,7 @@ class Elements:
         """The containers that can be reached by a name, or by an attribute of an object with a name."""
         found: dict[int, Container] = {}
         names = {n: v for n, v in self.namespace.items() if not n.startswith(("__", f"items{DOT}"))}
+        words = {bare(n) for n in names}
         for name in sorted(names, key=lambda n: DOT in n):
             node = ast.Name(name, ast.Load())
             users = self.entries.is_users(names[name])
@@ -114,8 +115,9 @@ class Elements:
             places += [(ast.Attribute(node, key, ast.Load()), key, held) for key, held in inside.items()]
             for place, word, holder in places:
                 if isinstance(holder, list | dict | tuple) and 0 < len(holder) <= LONGEST_LIST:
-                    known = {bare(n) for n in names} | set(inside)
-                    spelled = is_dict_of_gradients(word) or not known.isdisjoint(variables_of(word))
+                    variables = variables_of(word)
+                    known = any(v in words or v in inside for v in variables)
+                    spelled = known or is_dict_of_gradients(word)
                     if id(holder) not in found or (spelled and not found[id(holder)].of_gradients):
                         found[id(holder)] = Container(place, word, holder, spelled)
         return list(found.values())
