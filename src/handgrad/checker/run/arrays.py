@@ -14,7 +14,7 @@ from torch.overrides import _get_current_function_mode_stack
 from handgrad.errors import HandgradError
 
 _LOW = {np.dtype(np.float32), np.dtype(np.float16)}
-_TELLING = {Tensor.is_floating_point, Tensor.is_complex, Tensor.dim, Tensor.numel, Tensor._version.__get__}
+_TELLING = {Tensor.is_complex, Tensor.dim, Tensor.numel, Tensor._version.__get__}
 """What says something of a tensor, and makes none."""
 
 
@@ -40,10 +40,8 @@ class Array(Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         """What the checker does with any tensor; a program's own lines have only what NumPy has."""
-        if _asked_by_program():
-            asked = func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func
-            if not (asked.__name__.startswith("__") or hasattr(np.ndarray, asked.__name__)):
-                raise AttributeError(f"'numpy.ndarray' object has no attribute '{asked.__name__}'")
+        if not _is_numpys(func) and _asked_by_program():
+            raise AttributeError(f"'numpy.ndarray' object has no attribute '{_asked(func)}'")
         if func in _TELLING:
             with torch._C.DisableTorchFunctionSubclass():
                 return func(*args)
@@ -100,6 +98,18 @@ class Array(Tensor):
         return element in raw(self)
 
     __hash__ = Tensor.__hash__
+
+
+def _asked(func: Any) -> str:
+    """The name of a method or a property that PyTorch is asked for."""
+    return (func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func).__name__
+
+
+@functools.cache
+def _is_numpys(func: Any) -> bool:
+    """Whether NumPy's arrays have a method or a property of this name too."""
+    name = _asked(func)
+    return name.startswith("__") or hasattr(np.ndarray, name)
 
 
 def _asked_by_program() -> bool:

@@ -20,6 +20,7 @@ from handgrad.checker.run.differences import by_differences
 CONSTANT = {"zeros_like", "ones_like", "empty_like", "full_like", "shape", "sign", "floor", "ceil", "round", "rint"}
 """Functions that have no slope, and whose results autograd rightly holds for constants."""
 _AGREE = 1e-9
+layer.set_default_dtype()  # to what it has anyway; else it asks torch._dynamo, which takes a second to load
 
 
 def call(function: Callable, same: Callable | None, args: tuple, kwargs: dict) -> Any:

@@ -26,13 +26,14 @@ class Randomness:
     def now(namespace: dict[str, Any]) -> "Randomness":
         """The states now, those of the generators in `namespace` included."""
         numpy = sys.modules.get("numpy")
-        found = {k: v for k, v in namespace.items() if numpy and isinstance(v, numpy.random.Generator)}
+        kinds = {torch.Generator, *([numpy.random.Generator] if numpy else [])}
+        generators = {k: v for k, v in namespace.items() if not kinds.isdisjoint(type(v).__mro__)}
         return Randomness(
             torch.get_rng_state(),
             random.getstate(),
             numpy.random.get_state() if numpy else None,
-            {k: v.get_state() for k, v in namespace.items() if isinstance(v, torch.Generator)},
-            {k: v.bit_generator.state for k, v in found.items()},
+            {k: v.get_state() for k, v in generators.items() if isinstance(v, torch.Generator)},
+            {k: v.bit_generator.state for k, v in generators.items() if not isinstance(v, torch.Generator)},
         )
 
     @staticmethod

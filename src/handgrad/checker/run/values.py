@@ -13,7 +13,10 @@ from torch.nn import Module
 
 def is_float(value: Any) -> TypeGuard[Tensor]:
     """Whether the value is a floating-point tensor."""
-    return isinstance(value, Tensor) and value.is_floating_point()
+    if not isinstance(value, Tensor) or type(value) is Tensor:
+        return isinstance(value, Tensor) and value.is_floating_point()
+    with torch._C.DisableTorchFunctionSubclass():
+        return value.is_floating_point()
 
 
 def is_array(value: Any) -> bool:
