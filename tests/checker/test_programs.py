@@ -213,6 +213,10 @@ PROGRAMS = (
              (f"{NET}{BACKWARD}\ny = h.clone()\ny[0] = 2.0\nloss2 = (y ** 3).sum()\ndy = 3 * y**2",), judged=("dy",)),
     Expected("a name of the forward pass for something new",
              (f"{NET}t = h\n{BACKWARD}\nt = torch.zeros_like(h)\nt[0] = 1.0\ndh = 2 * h",), judged=("dh",)),
+    Expected("a penalty added to what a function returned with its gradient",
+             (f"{START}def f(s):\n    loss = (s ** 2).sum()\n    ds = 2 * s\n    return loss, ds\n"
+              "p = {'W': torch.randn(4, 3, generator=g)}\ns = x @ p['W']\nloss, ds = f(s)\n"
+              "loss += 0.1 * (p['W'] ** 2).sum()\ndW = x.T @ ds + 0.2 * p['W']",), judged=("ds", "dW")),
     Expected("a penalty of half the size",
              (f"{NET}dW = x.T @ ((1 - h**2) * 2 * h)\nloss = loss + 0.1 * (W * W).sum()\ndW += 0.1 * W",), False,
              blamed=(("dW", 12),)),

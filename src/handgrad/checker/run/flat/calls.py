@@ -68,6 +68,7 @@ class Flattener:
         }
         self._running: list[ast.FunctionDef] = []
         self._versions: dict[str, str] = {}
+        self._returned: dict[str, list[ast.expr]] = {}
 
     def begin(self) -> None:
         """Another pass begins: its backward functions belong to its own forward functions."""
@@ -83,8 +84,6 @@ class Flattener:
         for name, entry in self.entries.found.items():
             text = exchanged(text, name, entry.text)
         return bare(text)
-
-    # --- laying out ------------------------------------------------------------------------------------------------
 
     def lower(self, statement: Statement) -> Iterator[Statement]:
         """The statements that a statement stands for; each has to be run before the next is asked for.
@@ -122,11 +121,18 @@ class Flattener:
             yield replace(statement, node=assignment(name, access, node), laid_out=True, role="entry")
         yield replace(statement, node=new, spelling=(*statement.spelling, *renaming.texts), laid_out=True)
         self._versions.update(version)
-        for store in renaming.take_stores(node):
+        for store in (*renaming.take_stores(node), *self._losses_taken(node)):
             yield replace(statement, node=store, laid_out=True, role="entry")
         if self.words.has_elements:
             for named in self.elements.made(statement.node):
                 yield replace(statement, node=named, laid_out=True, role="element")
+
+    def _losses_taken(self, node: Any) -> Iterator[ast.stmt]:
+        """`loss = loss·0` after `loss, dW = f(W)`: the losses that a call returned beside its gradients."""
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and isinstance(node.targets[0], ast.Tuple):
+            for target, value in zip(node.targets[0].elts, self._returned.get(node.value.id, []), strict=False):
+                if isinstance(value, ast.Name) and self.words.is_loss(getattr(target, "id", "")):
+                    yield assignment(target.id, value, node)
 
     def _note_what_is_not_entered(self, node: ast.stmt, statement: Statement) -> None:
         """Keep where a function is called that puts gradients where only its own lines can be seen to."""
@@ -169,8 +175,6 @@ class Flattener:
             take = placed(ast.Assign([copy.deepcopy(node.target)], item), node.target)
             yield replace(statement, node=take, laid_out=True, role="entry")
             yield from inner(statement, node.body)
-
-    # --- calls -----------------------------------------------------------------------------------------------------
 
     def _without_calls(self, value: ast.expr, statement: Statement) -> Generator[Statement, None, ast.expr]:
         """The expression with the results in the place of the calls that are laid out before it."""
@@ -217,9 +221,7 @@ class Flattener:
 
     def _spread(self, argument: ast.expr) -> list[ast.expr]:
         """The arguments that `*args` stands for, where it is known how many they are."""
-        if not isinstance(argument, ast.Starred):
-            return [argument]
-        given = self.entries.resolve(argument.value)
+        given = self.entries.resolve(argument.value) if isinstance(argument, ast.Starred) else None
         if not isinstance(given, tuple | list):
             return [argument]
         items = [ast.Subscript(argument.value, ast.Constant(i), ast.Load()) for i in range(len(given))]
@@ -250,8 +252,7 @@ class Flattener:
         for name, argument in arguments_of(node, call, receiver).items():
             handed = assignment(f"{name}{DOT}{number}", copy.deepcopy(argument), call)
             yield replace(statement, node=handed, role=statement.role or "argument", spelling=())
-        method = (callee.within, parameters[0]) if callee.within else None
-        own_body = numbered(body, local, number, method)
+        own_body = numbered(body, local, number, (callee.within, parameters[0]) if callee.within else None)
         self._definitions.update({key_of(f): (f, callee.statement) for n in own_body for f in functions_in(n)})
         result: ast.expr = ast.Constant(None)
         self._running.append(node)
@@ -263,6 +264,7 @@ class Flattener:
                 if isinstance(part.node, ast.Return) and part.node.value is not None:
                     name = self._name_of_result(scope, part.node, number)
                     spelling = ((f"{name} = ", "return "),)
+                    self._returned[name] = copy.deepcopy(getattr(part.node.value, "elts", []))
                     yield replace(part, node=assignment(name, part.node.value, part.node), spelling=spelling)
                     result = ast.Name(name, ast.Load())
                 elif not isinstance(part.node, ast.Return):
