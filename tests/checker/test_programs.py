@@ -217,6 +217,10 @@ PROGRAMS = (
              (f"{START}def f(s):\n    loss = (s ** 2).sum()\n    ds = 2 * s\n    return loss, ds\n"
               "p = {'W': torch.randn(4, 3, generator=g)}\ns = x @ p['W']\nloss, ds = f(s)\n"
               "loss += 0.1 * (p['W'] ** 2).sum()\ndW = x.T @ ds + 0.2 * p['W']",), judged=("ds", "dW")),
+    Expected("a last line that changes what it is given",
+             ("import numpy as np\nC = np.random.randn(5, 3)\nix = np.array([1, 4, 1])\ne = C[ix]\n"
+              "loss = (e ** 2).sum()\nde = 2 * e\ndC = np.zeros_like(C)\nnp.add.at(dC, ix, de)",),
+             judged=("de", "dC")),
     Expected("a penalty of half the size",
              (f"{NET}dW = x.T @ ((1 - h**2) * 2 * h)\nloss = loss + 0.1 * (W * W).sum()\ndW += 0.1 * W",), False,
              blamed=(("dW", 12),)),

@@ -77,7 +77,9 @@ def in_order(names: Collection[str], node: ast.AST) -> list[str]:
     return sorted(names, key=lambda name: (name not in places, places.get(name, (0, 0)), name))
 
 
-_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
+_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse", "fill"}
+_CHANGING_FUNCTIONS = {"at", "copyto", "put", "putmask", "place", "fill_diagonal"}
+"""Functions of NumPy that change their first argument: `np.add.at`."""
 
 
 def uses(node: ast.AST) -> Uses:
@@ -173,6 +175,8 @@ class _Uses(ast.NodeVisitor):
                 self.found.called.add(owner)
             if (method.endswith("_") and not method.endswith("__")) or method in _CHANGING_METHODS:
                 self._change(node.func.value)
+            if method in _CHANGING_FUNCTIONS and node.args:
+                self._change(node.args[0])
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self._change(keyword.value)
