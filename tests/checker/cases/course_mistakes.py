@@ -116,4 +116,6 @@ MISTAKES = [
     ("dlfs2_rnn", "wrong-variable", "dWh = np.dot(h_prev.T, dt)", "dWh = np.dot(h_next.T, dt)"),
     ("nnfs", "wrong-constant", "self.dinputs[self.inputs <= 0] = 0", "self.dinputs[self.inputs <= 0] = 1"),
     ("nnfs", "scale missing-factor", "self.dinputs = self.dinputs / samples", "self.dinputs = self.dinputs"),
+    ("cs231n_rnn", "wrong-variable", "dWh = prev_h.T.dot(dtanh)", "dWh = next_h.T.dot(dtanh)"),
+    ("cs231n_rnn", "wrong-index", "dx[:, t, :], dprev_h", "dx[:, -t, :], dprev_h"),
 ]

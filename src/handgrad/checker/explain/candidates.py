@@ -147,8 +147,9 @@ class Candidates:
             far = 0.0 if own else 1.0 if _makes_numbers(step) else -0.1 if step.turns else 0.05
             far += 0.3 if step.statement.role == "argument" and not step.tainted else 0.0
             context, unfinished = self.context(step), self.not_yet(step)
+            others = set() if own or isinstance(step.statement.node, ast.FunctionDef) else self.gradients - step.turns
             for simple in simple_statements(step.statement.node):
-                if (uses(simple).binds - step.turns) & self.gradients and not own:
+                if uses(simple).binds & others:
                     continue
                 aside = 1.0 if self.suspected and step is self.chain.last and simple not in self.suspected else 0.0
                 gives_gradient = step.tainted and step.statement.role == "argument"

@@ -124,9 +124,8 @@ def no_sign(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role == "dim" or ctx.in_index:
         moves = called(ctx.parent) in ("transpose", "permute", "swapaxes")
         kind = "wrong-index" if ctx.in_index else "transpose" if moves else "wrong-dim"
-        for dim in (0, 1, 2, -1, -2, -3):
-            if not same(number(dim), node):
-                yield kind, 1.0, number(dim)
+        others = [node.operand, *map(number, (0, 1, 2, -1, -2, -3))]
+        yield from ((kind, 1.0, other) for other in others if not same(other, node))
         return
     if ctx.role == "argument" and isinstance(node.operand, ast.Constant):
         yield "wrong-constant", 0.8, node.operand

@@ -31,8 +31,9 @@ def _positions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, bool, ast.AS
         for target in targets:
             if isinstance(target, ast.Subscript | ast.Tuple):
                 yield target, "target", False, statement
-            if isinstance(target, ast.Subscript):
-                yield from _inside(target.slice, "index", True, target)
+            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(part, ast.Subscript):
+                    yield from _inside(part.slice, "index", True, part)
         value = statement.value
         parts = value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else []
         for part in parts:
