@@ -221,6 +221,12 @@ PROGRAMS = (
              ("import numpy as np\nC = np.random.randn(5, 3)\nix = np.array([1, 4, 1])\ne = C[ix]\n"
               "loss = (e ** 2).sum()\nde = 2 * e\ndC = np.zeros_like(C)\nnp.add.at(dC, ix, de)",),
              judged=("de", "dC")),
+    Expected("a loop of updates without a loss of its own",
+             ("import numpy as np\nx, y, w = np.random.randn(9, 2), np.random.randn(9), np.random.randn(2)\n"
+              "def cost(w):\n    return np.mean((x @ w - y) ** 2)\n"
+              "def gradient(w):\n    dj_dw = 2 * x.T @ (x @ w - y) / 9\n    return dj_dw\n"
+              "J = cost(w)\ndj_dw = gradient(w)\nfor i in range(3):\n    dj_dw = gradient(w)\n    w = w - dj_dw",),
+             judged=("dj_dw",), unjudged=("dj_dw",), notes=("this loop updates w, and computes no loss",)),
     Expected("a penalty of half the size",
              (f"{NET}dW = x.T @ ((1 - h**2) * 2 * h)\nloss = loss + 0.1 * (W * W).sum()\ndW += 0.1 * W",), False,
              blamed=(("dW", 12),)),

@@ -71,7 +71,7 @@ LACKS = {
 """Rows of which not all is right, and what is not; in the other rows all is."""
 
 FIGURES = {
-    "courses": (62, 62, 61, 62, 61),
+    "courses": (65, 65, 64, 65, 64),
     "lessons": (23, 23, 23, 23, 23),
     "programs": (49, 49, 45, 48, 46),
 }

@@ -118,4 +118,7 @@ MISTAKES = [
     ("nnfs", "scale missing-factor", "self.dinputs = self.dinputs / samples", "self.dinputs = self.dinputs"),
     ("cs231n_rnn", "wrong-variable", "dWh = prev_h.T.dot(dtanh)", "dWh = next_h.T.dot(dtanh)"),
     ("cs231n_rnn", "wrong-index", "dx[:, t, :], dprev_h", "dx[:, -t, :], dprev_h"),
+    ("softmax_fit", "scale missing-factor", "(probs - onehot) / n", "(probs - onehot)"),
+    ("softmax_fit", "missing-factor", "2 * l2 * self.W", "l2 * self.W"),
+    ("softmax_fit", "scale", "dlogits.sum(axis=0)", "dlogits.mean(axis=0)"),
 ]

@@ -62,8 +62,9 @@ class Search:
         change = candidate.edit, candidate.step
         if candidate.edit in self.failed:
             return False
-        if self.trials.right(change) and self._harms_nothing(*change):
-            if self.trials.right_elsewhere(change):
+        right = self.trials.right(change)
+        if (right or self.trials.in_context) and self._harms_nothing(*change):
+            if right and self.trials.right_elsewhere(change):
                 return True
             self.by_chance.append(candidate)
         self.failed.add(candidate.edit)

@@ -27,7 +27,10 @@ Change = tuple[Edit, Step]
 
 
 class Trials:
-    """Tries changes to one chain, and keeps count of the work."""
+    """Tries changes to one chain, and keeps count of the work.
+
+    `in_context` says that what was tried last is right in the program, though not with any upstream gradient.
+    """
 
     def __init__(self, judge: Judge, judgement: Judgement):
         """Settle in which sizes the changes are tried."""
@@ -49,6 +52,7 @@ class Trials:
         largest = float(self.case.want.nan_to_num(0.0, 0.0, 0.0).abs().max()) if self.case.want.numel() else 0.0
         self._slack = self.case.noise + self.settings[0].judge.truth.tolerance * largest
         self.work, self.most_work, self.count = 0.0, float(MOST_WORK), 0
+        self.in_context = False
         self._deadline, self._late = time.process_time() + LAST_RESORT, False
 
     def exhausted(self) -> bool:
@@ -66,7 +70,7 @@ class Trials:
         return found
 
     def _all_right(self, changes: tuple[Change, ...]) -> bool:
-        self._made = None
+        self._made, self.in_context = None, False
         for setting in self.settings:
             with _edited(changes) as steps:
                 if steps is None or not self._holds(setting, steps, changes):
@@ -117,6 +121,7 @@ class Trials:
                 if not self._may_be_right(self._made):
                     return False
             if not agrees(got, case.want, case.noise, setting.judge.truth.tolerance):
+                self.in_context = case.general
                 return False
         return True
 

@@ -66,7 +66,7 @@ def _others(found: Interpretation) -> list[Value]:
     if not LOSS.search(loss.name) or loss.names.keys() & found.judge.trace.certain:  # more than its name tells
         return []
     within = truth.forward.ancestors
-    named = (one for one in truth.losses(truth.forward) if one is not loss and LOSS.search(one.name))
+    named = (one for one in truth.losses(truth.forward) if one is not loss and one.step and LOSS.search(one.name))
     return [one for one in named if one not in within(loss) and loss not in within(one)]
 
 

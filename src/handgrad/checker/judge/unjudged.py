@@ -21,7 +21,7 @@ from handgrad.checker.read.spelling import (
 from handgrad.checker.read.words import Words
 from handgrad.checker.report import Unjudged
 from handgrad.checker.run.given import GIVEN
-from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.run.trace import Region, Step, Trace, updates
 from handgrad.checker.run.values import holds_float, is_array, is_float
 
 
@@ -97,6 +97,8 @@ def _reason(name: str, step: Step, trace: Trace, reaching: set[str]) -> str:
         return f"this line raises {step.error.message}"
     if is_difference_quotient(step.statement.node):
         return "this is a difference quotient"
+    if updated := next((variable for variable in variables_of(bare(name)) if updates(step, variable)), None):
+        return f"this loop updates {updated}, and computes no loss"
     if name not in step.gradients:
         variable = next(iter(variables_of(bare(name))), name)
         return f"no {variable} is known in the forward pass" if variable != name else "no variable is known for it"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import called_name
+from handgrad.checker.read.trees import called
 
 
 def compared(statements: list[Statement]) -> dict[str, str]:
@@ -49,7 +49,7 @@ def _pairs(
     elif isinstance(node, ast.Compare):
         beside = [node.left, *node.comparators]
     elif isinstance(node, ast.Call):
-        name = called_name(node)
+        name = called(node)
         if name in readers:
             given = dict(zip((a.arg for a in functions[name].args.args), node.args, strict=False))
             variables = [v.id for p, v in given.items() if p in readers[name] and isinstance(v, ast.Name)]

@@ -10,7 +10,7 @@ from typing import Any
 GRADIENT_PATTERNS = tuple(
     re.compile(p)
     for p in (
-        r"^d_?(?:L|loss|J|cost)_{0,2}d_?(?P<of>.+)$",
+        r"^d_?(?i:L|loss|J|cost)_{0,2}d_?(?P<of>.+)$",
         r"^d(?P<of>.+)$",
         r"^d_(?P<of>.+)$",
         r"^(?:grad|g|gradient)_(?P<of>.+)$",
@@ -77,8 +77,9 @@ def in_order(names: Collection[str], node: ast.AST) -> list[str]:
     return sorted(names, key=lambda name: (name not in places, places.get(name, (0, 0)), name))
 
 
-_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse", "fill"}
-_CHANGING_FUNCTIONS = {"at", "copyto", "put", "putmask", "place", "fill_diagonal"}
+_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
+_CHANGING_METHODS |= {"fill"}
+_CHANGING_FUNCTIONS = {"at", "copyto", "putmask", "fill_diagonal"}
 """Functions of NumPy that change their first argument: `np.add.at`."""
 
 

@@ -156,8 +156,3 @@ def are_halves(one: str, other: str) -> bool:
     (True, False)
     """
     return _HALVES.sub("", one.strip("_")) == _HALVES.sub("", other.strip("_"))
-
-
-def called_name(call: ast.Call) -> str | None:
-    """The name of the function or method that is called."""
-    return getattr(call.func, "attr", getattr(call.func, "id", None))

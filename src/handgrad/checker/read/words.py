@@ -10,11 +10,11 @@ from handgrad.checker.read.spelling import (
     _BACKWARD,
     LOSS,
     bare,
-    called_name,
     is_dict_of_gradients,
     key_of,
     seems_a_gradient,
 )
+from handgrad.checker.read.trees import called
 
 
 class Words:
@@ -54,7 +54,7 @@ class Words:
 
     def computes_gradients(self, node: ast.AST) -> bool:
         """Whether a statement stores a gradient in an entry, or calls a function that computes some."""
-        calls = {called_name(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
+        calls = {called(n) for n in ast.walk(node) if isinstance(n, ast.Call)}
         return bool(calls & self.leading) or self._stores_gradient(node)
 
     def entries(self, node: ast.Assign) -> list[tuple[str, ast.expr]]:
@@ -133,7 +133,7 @@ def _is_a_backward_half(node: ast.FunctionDef) -> bool:
 
 def _zipped(node: ast.AST) -> list[ast.expr]:
     """What is gone through side by side, as in `for p, grad in zip([W, b], grads)`."""
-    return node.args if isinstance(node, ast.Call) and called_name(node) == "zip" else []
+    return node.args if isinstance(node, ast.Call) and called(node) == "zip" else []
 
 
 def _is_of_torch_nn(node: ast.AST) -> bool:
@@ -142,13 +142,13 @@ def _is_of_torch_nn(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "nn"
 
 
-def _callers(functions: list[ast.FunctionDef], called: set[str]) -> set[str]:
-    """The names of the functions `called`, of those that call them, and so on."""
-    calls = {f.name: {called_name(n) for n in ast.walk(f) if isinstance(n, ast.Call)} for f in functions}
+def _callers(functions: list[ast.FunctionDef], wanted: set[str]) -> set[str]:
+    """The names of the functions `wanted`, of those that call them, and so on."""
+    calls = {f.name: {called(n) for n in ast.walk(f) if isinstance(n, ast.Call)} for f in functions}
     found: set[str] = set()
-    while found != called:
-        found = called
-        called = found | {name for name, inside in calls.items() if inside & found}
+    while found != wanted:
+        found = wanted
+        wanted = found | {name for name, inside in calls.items() if inside & found}
     return found
 
 
@@ -162,8 +162,7 @@ def _given_containers(node: ast.AST) -> Iterator[str]:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             pairs += zip(target.elts, value.elts, strict=False)
         parts = [value.left, value.right] if isinstance(value, ast.BinOp) else [value]
-        called = isinstance(value, ast.Call) and called_name(value) in ("list", "dict", "defaultdict")
-        if called or any(isinstance(part, _CONTAINERS) for part in parts):
+        if called(value) in ("list", "dict", "defaultdict") or any(isinstance(part, _CONTAINERS) for part in parts):
             yield key_of(target) or getattr(target, "id", "")
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from handgrad.checker.read.names import uses, variables_of
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import are_halves, called_name, seems_a_gradient
+from handgrad.checker.read.spelling import are_halves, seems_a_gradient
+from handgrad.checker.read.trees import called
 
 GIVEN = "given_loss"
 """What the loss is called that follows from the gradient given for an output."""
@@ -82,8 +83,8 @@ def _own(node: Any, gradient: str, call: ast.Call, others: set[str], position: i
     """The name of an output that an assignment makes, where it is that of the gradient."""
     target, value = node.targets[0], node.value
     names = [t.id for t in getattr(target, "elts", [target]) if isinstance(t, ast.Name)]
-    if (called := next((name for name in variables_of(gradient) if name in names), None)) is not None:
-        return called
+    if (own := next((name for name in variables_of(gradient) if name in names), None)) is not None:
+        return own
     if not isinstance(value, ast.Call) or not names:
         return None
     receiver = getattr(call.func, "value", None)
@@ -92,7 +93,7 @@ def _own(node: Any, gradient: str, call: ast.Call, others: set[str], position: i
         ast.unparse(getattr(value.func, "value", value.func)),
     )
     of_cache = others & set(names[1:])
-    of_pair = are_halves(called_name(value) or "", called_name(call) or "") and called_name(value) != called_name(call)
+    of_pair = are_halves(called(value) or "", called(call) or "") and called(value) != called(call)
     outputs = [name for name in names if name not in others]
     return outputs[position] if (of_object or of_cache or of_pair) and position < len(outputs) else None
 

@@ -30,7 +30,9 @@ class Losses:
             self._collect(statement.node)
         self._compared = compared(source.statements)
         self._called = set().union(*(_called_backward(s.node) for s in source.statements))
-        prefixed = {n for n in self.names & {"L", "J"} if any(re.match(f"d_?{n}_?d", other) for other in self.names)}
+        prefixed = {
+            n for n in self.names & {"L", "J"} if any(re.match(f"d_?(?i:{n})_?d", other) for other in self.names)
+        }
         spelled = {n for n in self.names if LOSS.search(n) or n in prefixed}
         self._spelled = {n for n in spelled if not self.is_spelled_like_a_gradient(n)}
 

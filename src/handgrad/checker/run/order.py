@@ -10,7 +10,7 @@ from typing import Any
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Source, Statement
-from handgrad.checker.read.spelling import called_name
+from handgrad.checker.read.trees import called
 from handgrad.checker.read.words import Words
 from handgrad.checker.run.given import loss_given, with_losses_given
 
@@ -68,7 +68,7 @@ def _needed(statements: list[Statement]) -> list[Statement]:
 
 
 def _calls(node: ast.AST) -> set[str | None]:
-    return {called_name(part) for part in ast.walk(node) if isinstance(part, ast.Call)}
+    return {called(part) for part in ast.walk(node) if isinstance(part, ast.Call)}
 
 
 def _differentiated(node: ast.AST, given: bool) -> list[tuple[ast.expr, ast.expr]]:

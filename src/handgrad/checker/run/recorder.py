@@ -26,7 +26,7 @@ from handgrad.checker.run.machine import (
 from handgrad.checker.run.numpy_module import lifted
 from handgrad.checker.run.quiet import Nothing
 from handgrad.checker.run.randomness import Randomness
-from handgrad.checker.run.trace import Region, Step, Trace
+from handgrad.checker.run.trace import Region, Step, Trace, updates
 from handgrad.checker.run.values import (
     Copies,
     copied,
@@ -219,7 +219,7 @@ class Recorder:
                 variable = self.flattener.scopes.variable_of(name, known - {name})
                 knowingly = self.flattener.scopes.computes_gradients(name) or number_of(name) in calls_with_loss
                 spelled = knowingly or bool(step.reads & (self._tainted | self._gradient_names))
-                if variable and spelled and self._can_be_a_gradient(name, variable, step.statement.node):
+                if variable and spelled and self._can_be_a_gradient(name, variable, step):
                     step.gradients[name] = variable
         self._gradient_names |= set(step.gradients)
         if step.gradients and step.statement.role == "element":
@@ -233,10 +233,13 @@ class Recorder:
         else:
             self._tainted -= step.binds
 
-    def _can_be_a_gradient(self, name: str, variable: str, node: ast.AST) -> bool:
-        """Not a class or a generator; a function only where nobody calls it and nothing else is the gradient."""
-        value = self.machine.namespace.get(name)
-        if isinstance(value, type | torch.Generator) or is_difference_quotient(node):
+    def _can_be_a_gradient(self, name: str, variable: str, step: Step) -> bool:
+        """Not a class or a generator; a function only where nobody calls it and nothing else is the gradient.
+
+        Nor what a loop computes that updates the variable in each round, of which no loss is known.
+        """
+        value, node = self.machine.namespace.get(name), step.statement.node
+        if isinstance(value, type | torch.Generator) or is_difference_quotient(node) or updates(step, variable):
             return False
         if not callable(value):
             return True

@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any
 
 from handgrad.checker.place import Place
+from handgrad.checker.read.names import needs
 from handgrad.checker.read.source import Statement
 from handgrad.checker.run.machine import Machine, UserError
 from handgrad.checker.run.randomness import Randomness
@@ -56,6 +57,12 @@ class Step:
     def backward(self) -> bool:
         """Whether the statement belongs to the backward pass."""
         return self.tainted or bool(self.gradients)
+
+
+def updates(step: Step, variable: str) -> bool:
+    """Whether a loop gives a variable another value in each round, made of the one before."""
+    loop = isinstance(step.statement.node, ast.For | ast.While)
+    return loop and variable in step.writes and variable in needs(step.statement.node)
 
 
 @dataclass(eq=False)

@@ -24,6 +24,7 @@ class Case:
     `gradients` holds the gradients by their own names, of which the user keeps those in `arrays` as NumPy arrays, and
     `by_variable` by those of their variables; `value` is what the
     line differentiates in the pass `forward`, whose gradients `flow` holds, and `scale` what `want` is a multiple by.
+    A `general` one has upstream gradients that the program may never have.
     """
 
     label: str
@@ -39,6 +40,7 @@ class Case:
     flow: dict[Value, Tensor]
     consumers: list[Value]
     scale: float = 1
+    general: bool = False
 
     @property
     def slack(self) -> float:

@@ -87,7 +87,8 @@ def run_forward(
     steps = needed_steps(region)
     used = set().union(*(s.reads | set(s.gradients.values()) for s in region.steps))
     convert = (lambda t: t.detach().to(torch.float64, copy=True)) if double else (lambda t: t.detach().clone())
-    start = copy_values({k: v for k, v in region.start.items() if k in used}, convert)
+    start = {k: v for k, v in region.start.items() if k in used or isinstance(v, int | float)}
+    start = copy_values(start, convert)
     first = min((s.index for s in steps if s.binds & set(losses)), default=None)
     runner = _Runner(machine, convert, cut, change, first)
     claimed = {variable for n in used for variable in variables_of(n)}

@@ -1,6 +1,7 @@
 """Situations besides the program's own that a line must get right: other values, and random upstream gradients."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ def general(truth: Truth, plan: Plan) -> Iterator[Case]:
     if (made := _other(truth, plan, 1.0)) is not None:
         yield made
     if made := truth.case("random upstream", truth.forward, plan, upstream):
-        yield made
+        yield replace(made, general=True)
 
 
 def _other(truth: Truth, plan: Plan, shrink: float) -> Case | None:

@@ -50,7 +50,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
     """Numbers a gradient may lack: named weights and two, then sizes by name and by shape, n - 1, and three."""
     seen: set[float] = {2}
     for n, value in ctx.sizes.items():
-        if isinstance(value, float) and value in (0.5, 2):
+        if isinstance(value, float) and value in (0.5, 2) and n in ctx.related | ctx.mentioned:
             yield name(n)
     yield ast.Constant(2)
     named = sorted(

@@ -15,7 +15,8 @@ from handgrad.checker.place import Place
 from handgrad.checker.read.compared import compared
 from handgrad.checker.read.names import uses, variables_of
 from handgrad.checker.read.source import Source, Statement, exchanged, inner, segment
-from handgrad.checker.read.spelling import DOT, GRADIENT_MODES, GRADIENTS_ON, bare, called_name
+from handgrad.checker.read.spelling import DOT, GRADIENT_MODES, GRADIENTS_ON, bare
+from handgrad.checker.read.trees import called
 from handgrad.checker.read.words import Words
 from handgrad.checker.run.flat.definitions import (
     Callee,
@@ -129,15 +130,15 @@ class Flattener:
 
     def _losses_taken(self, node: Any) -> Iterator[ast.stmt]:
         """`loss = loss·0` after `loss, dW = f(W)`: the losses that a call returned beside its gradients."""
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and isinstance(node.targets[0], ast.Tuple):
-            for target, value in zip(node.targets[0].elts, self._returned.get(node.value.id, []), strict=False):
-                if isinstance(value, ast.Name) and self.words.is_loss(getattr(target, "id", "")):
-                    yield assignment(target.id, value, node)
+        result = self._returned.get(getattr(getattr(node, "value", None), "id", ""), [])
+        for target, value in zip(getattr(node.targets[0], "elts", []), result, strict=False) if result else ():
+            if isinstance(value, ast.Name) and self.words.is_loss(name := getattr(target, "id", "")):
+                yield assignment(name, value, node)
 
     def _note_what_is_not_entered(self, node: ast.stmt, statement: Statement) -> None:
         """Keep where a function is called that puts gradients where only its own lines can be seen to."""
         for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
-            name, receiver = called_name(call), getattr(call.func, "value", None)
+            name, receiver = called(call), getattr(call.func, "value", None)
             if name in self.words.storing and not isinstance(self.entries.resolve(receiver), torch.Tensor):
                 self.not_entered[statement.place] = bare(name)
 
@@ -180,7 +181,7 @@ class Flattener:
         """The expression with the results in the place of the calls that are laid out before it."""
         for call in strict_calls(value):
             if isinstance(call.func, ast.Attribute) and self._makes_object(call.func.value):
-                made = ast.Name(f"made{DOT}{self.scopes.open_nameless()}", ast.Load())
+                made = ast.Name(f"{called(call.func.value)}{DOT}{self.scopes.open_nameless()}", ast.Load())
                 yield replace(statement, node=assignment(made.id, call.func.value, call), role="entry")
                 call.func.value = placed(made, call)
             if (callee := self._callee(call)) is not None:
@@ -221,7 +222,9 @@ class Flattener:
 
     def _spread(self, argument: ast.expr) -> list[ast.expr]:
         """The arguments that `*args` stands for, where it is known how many they are."""
-        given = self.entries.resolve(argument.value) if isinstance(argument, ast.Starred) else None
+        if not isinstance(argument, ast.Starred):
+            return [argument]
+        given = self.entries.resolve(argument.value)
         if not isinstance(given, tuple | list):
             return [argument]
         items = [ast.Subscript(argument.value, ast.Constant(i), ast.Load()) for i in range(len(given))]

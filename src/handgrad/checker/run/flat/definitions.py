@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from handgrad.checker.read.names import uses
 from handgrad.checker.read.source import Statement
-from handgrad.checker.read.spelling import called_name
+from handgrad.checker.read.trees import called
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def goes_over_objects(node: ast.For, methods: set[str]) -> bool:
         return False
     for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
         receiver = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        known = receiver is call.func or called_name(call) in methods
+        known = receiver is call.func or called(call) in methods
         if known and isinstance(receiver, ast.Name) and receiver.id in counters:
             return True
     return False
