@@ -227,6 +227,14 @@ PROGRAMS = (
               "def gradient(w):\n    dj_dw = 2 * x.T @ (x @ w - y) / 9\n    return dj_dw\n"
               "J = cost(w)\ndj_dw = gradient(w)\nfor i in range(3):\n    dj_dw = gradient(w)\n    w = w - dj_dw",),
              judged=("dj_dw",), unjudged=("dj_dw",), notes=("this loop updates w, and computes no loss",)),
+    Expected("a mistake in what two gradients are made with",
+             (f"{START}w, b, t = torch.randn(4, generator=g), torch.randn(1, generator=g), torch.ones(6)\n"
+              "y = x @ w + b\nloss = ((y - t) ** 2).sum()\ne = t - y\ndw = 2 * x.T @ e\ndb = 2 * e.sum(0, True)",),
+             False, blamed=(("dw", 8),)),
+    Expected("a mistake in what is called like a gradient and only used for others",
+             (f"{START}W, b = torch.randn(4, 3, generator=g), torch.randn(3, generator=g)\n"
+              "y = torch.tanh(x @ W + b)\nloss = (y ** 2).sum()\n"
+              "dy = 2 * y * (1 - y)\ndW = x.T @ dy\ndb = dy.sum(0)\ndx = dy @ W.T",), False, blamed=(("dW", 8),)),
     Expected("a penalty of half the size",
              (f"{NET}dW = x.T @ ((1 - h**2) * 2 * h)\nloss = loss + 0.1 * (W * W).sum()\ndW += 0.1 * W",), False,
              blamed=(("dW", 12),)),

@@ -121,4 +121,6 @@ MISTAKES = [
     ("softmax_fit", "scale missing-factor", "(probs - onehot) / n", "(probs - onehot)"),
     ("softmax_fit", "missing-factor", "2 * l2 * self.W", "l2 * self.W"),
     ("softmax_fit", "scale", "dlogits.sum(axis=0)", "dlogits.mean(axis=0)"),
+    ("dlai_lstm_cell", "wrong-variable", 'p["Wi"].T @ dit', 'p["Wi"].T @ dft'),
+    ("dlai_lstm_cell", "wrong-variable", "dit = dc * cct * it", "dit = dc * it * it"),
 ]

@@ -1,6 +1,7 @@
 """Everything that may be edited to mend a chain, and what an edit may draw on."""
 
 import ast
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ class Candidates:
         at_hand = reads | judge.truth.names_at_hand(self.chain) | self._prepared()
         self.values = {n: v for n, v in case.values.items() if n in at_hand and not n.startswith("__")}
         self.values.update(case.gradients)
+        self.values = self._made_of_gradients() | self.values
         self.gradients = set(case.gradients) - {self.chain.name}
         self.consumers, self.shape = {v.name for v in case.consumers}, tuple(case.want.shape)
         consumers = judge.truth.between(self.plan) | self.consumers
@@ -67,6 +69,12 @@ class Candidates:
         steps = self.chain.region.steps
         between = [s for s in steps[: steps.index(self.chain.last)] if loss.step and s.index > loss.step.index]
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
+
+    def _made_of_gradients(self) -> dict[str, Any]:
+        """The temporaries that lines before this one made of gradients."""
+        before = itertools.takewhile(lambda step: step is not self.chain.last, self.chain.region.steps)
+        made = (s for s in before if s.tainted and isinstance(s.statement.node, ast.Assign))
+        return {n: value for s in made for n in s.binds if is_float(value := s.after.get(n))}
 
     def _in_sight(self, name: str, beside: Collection[str]) -> bool:
         return in_sight(name, beside) or name in self.judge.trace.closed

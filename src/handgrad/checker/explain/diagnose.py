@@ -22,16 +22,17 @@ from handgrad.checker.truth.numbers import constant_ratio
 
 
 def diagnose(
-    judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = (), right: Collection[Judgement] = ()
+    judge: Judge, judgement: Judgement, suspected: Collection[ast.stmt] = (), others: Collection[Judgement] = ()
 ) -> list[Diagnosis]:
     """Why the chain is at fault, as simply as it can be said; two diagnoses where two statements or two parts are.
 
-    Of a compound statement, the `suspected` lines are edited before the others; no edit breaks what is `right`.
+    Of a compound statement, the `suspected` lines are edited before the others; no edit breaks what is right of the
+    `others`.
     """
     chain = judgement.chain
     if judgement.fault == "missing":
         return [Diagnosis("missing", chain.last.statement.place, fact="unwritten", about=(chain.name,))]
-    search = _Search(judge, judgement, suspected, right)
+    search = _Search(judge, judgement, suspected, others)
     if chain.refused and search.trials.right():
         return [Diagnosis("unknown", chain.refused.place, fact="refused", about=(chain.refused.message,))]
     return search.run()
@@ -54,6 +55,7 @@ class _Search(Search):
         attempts = [
             *(
                 self._known_repairs,
+                self.shared_repair,
                 self._overwrites,
                 self._paths,
                 self._plain_edits,

@@ -121,8 +121,7 @@ class Rows:
         place = (chain.last, *suspected)
         if not (suspected and place in self.in_vain):
             with about(chain):
-                right = [other for _, other in self.judged if other.fault is None]
-                found = diagnose(self.judge, judgement, suspected, right)
+                found = diagnose(self.judge, judgement, suspected, [other for _, other in self.judged])
                 found = [narrowed(one, chain, suspected) for one in found]
             if found[0].kind != "unknown":
                 return found

@@ -32,11 +32,12 @@ class Search:
         judge: Judge,
         judgement: Judgement,
         suspected: Collection[ast.stmt] = (),
-        right: Collection[Judgement] = (),
+        others: Collection[Judgement] = (),
     ):
-        """Collect what may be tried; of a compound statement the `suspected` lines first. What is `right` stays so."""
+        """Collect what may be tried; of a compound statement the `suspected` lines first. What is right stays so."""
         self.judge, self.judgement, self.chain = judge, judgement, judgement.chain
-        self.others = [(other, temporaries(judge, other.plan)) for other in right]
+        others = [other for other in others if other is not judgement]
+        self.others = [(other, {*other.plan.steps, *temporaries(judge, other.plan)}) for other in others]
         self.trials = Trials(judge, judgement)
         self.raises = self.trials.full.outcome.error is not None
         self.telling = Telling(judgement, self.trials.full.outcome, judge.trace.closed)
@@ -72,8 +73,20 @@ class Search:
 
     def _harms_nothing(self, edit: Edit, step: Step) -> bool:
         """Whether every other gradient that is right, and comes of the edited statement too, stays so."""
-        readers = (other for other, before in self.others if step in (*other.plan.steps, *before))
+        readers = (other for other, made_by in self.others if other.fault is None and step in made_by)
         return all(Trials(self.judge, other).right((edit, step)) for other in readers)
+
+    def shared_repair(self) -> Diagnosis | None:
+        """An edit of a temporary that mends every gradient which is made with it and is wrong."""
+        for candidate in self.candidates.sorted(late=False):
+            edit, step = candidate.edit, candidate.step
+            sharing = [other for other, made_by in self.others if other.fault == "wrong" and step in made_by]
+            if not sharing or step.gradients or self.trials.exhausted() or not self._repairs(candidate):
+                continue
+            if all(Trials(self.judge, other).right((edit, step)) for other in sharing):
+                self.judge.repairs.append((edit, step))
+                return self.telling.of(edit, step)
+        return None
 
     @functools.cached_property
     def usable(self) -> set[Step]:

@@ -126,8 +126,9 @@ class Trials:
         return True
 
     def _begun(self, step: Step, names: Collection[str]) -> list[Step]:
-        """The statements that begin what a statement writes itself, and an edit makes it read first."""
-        wanted, found, known = set(names) & step.binds, [], self.case.values | self.case.gradients
+        """The statements that make what an edit reads besides: a temporary, or what its own statement goes on with."""
+        found, known = [], self.case.values | self.case.gradients
+        wanted = {name for name in names if name in step.binds or name not in known}
         for earlier in reversed(self.chain.region.steps) if wanted else ():
             if earlier.index < step.index and earlier.binds & wanted:
                 found += [] if earlier in self.judgement.plan.steps else [earlier]

@@ -188,8 +188,8 @@ def _judged_without(
 def _without_intermediates(found: Interpretation, local: bool) -> Interpretation:
     """Leave out what is only computed with: not the gradient it is spelled like, but what comes of it is right.
 
-    Such is in a function what it returns as `dlogits / n`, also where that is wrong too; of a name outside of
-    functions a note tells.
+    Or all that comes of it is wrong if it is, which is more likely one mistake than many. Such is in a function what it
+    returns as `dlogits / n`, also where that is wrong too; of a name outside of functions a note tells.
     """
     for judgement in found.wrong:
         chain = judgement.chain
@@ -205,7 +205,7 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
             explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
-        if explains:
+        if explains or (len(readers) > 1 and all(old in found.wrong for old in readers)):
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)
             if not local:
