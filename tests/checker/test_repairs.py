@@ -63,6 +63,23 @@ SLIPS = {
         "dp[:, 0] = 1.0 / (8 * p[:, 0])\n",
         [("sign", "dp[:, 0] = -1.0 / (8 * p[:, 0])")],
     ),
+    "a factor beside a size that is written as a number": (
+        "s = (x * goal).sum(1)\nloss = (s**2).mean()\nds = s / 8\n",
+        [("scale", "ds = 2 * s / 8")],
+    ),
+    "a dimension that an index keeps, by name": (
+        "m, where = x.max(1, keepdim=True)\ny = x - m\nloss = (y**3).sum()\ndy = 3 * y**2\n"
+        "dm = -dy.sum(1, keepdim=True)\ndx = dy.clone()\ndx[range(n), where] += dm.squeeze(1)\n",
+        [("wrong-index", "dx[range(n), where.squeeze(1)] += dm.squeeze(1)")],
+    ),
+    "a number by which nothing is left of the size": (
+        "loss = F.cross_entropy(x, Y)\ndx = F.softmax(x, 1)\ndx[range(n), Y] -= n\ndx /= n\n",
+        [("scale", "dx[range(n), Y] -= 1")],
+    ),
+    "an upstream gradient that is left out": (
+        "h = torch.sigmoid(x)\ns = h.pow(2).sum(1)\nloss = s.mean()\nds = torch.ones_like(s) / n\ndh = 2 * h\n",
+        [("missing-factor", "dh = 2 * h * ds[:, None]")],
+    ),
     "a number too many": (
         "z = x * goal\nloss = (z**2).sum()\ndz = 2 * z * 2\n",
         [("scale", "dz = 2 * z")],
@@ -235,3 +252,6 @@ dense2.backward(2 * dense2.output); activation1.backward(dense2.dinputs); dense1
 def test_a_repair_names_what_is_in_scope_at_its_line(check_text):
     (row,) = check_text(LAYERS).blamed
     assert [one.fix for one in row.diagnosis] == ["self.dinputs[self.inputs <= 0] = 0"]
+    right = LAYERS.replace("[dvalues <=", "[self.inputs <=")
+    (row,) = check_text(right.replace("dvalues.clone()", "self.inputs.clone()")).blamed
+    assert [one.fix for one in row.diagnosis] == ["self.dinputs = dvalues.clone()"]

@@ -28,8 +28,7 @@ def _made_in(edit: Edit, simple: ast.stmt, step: Step) -> Iterator[Change]:
     names = {n.id: o.id for n, o in pairs if isinstance(n, ast.Name) and isinstance(o, ast.Name)}
     if any(bare(name) != bare(other) for name, other in names.items()) or isinstance(edit.new, ast.stmt):
         return
-    numbers = {number_of(other) for name, other in names.items() if number_of(name) is not None}
-    number = next(iter(numbers), None)
+    number = number_of(step.statement.call)
     new = expression(ast.unparse(ast.fix_missing_locations(edit.new)))
     for part in ast.walk(new):
         if isinstance(part, ast.Name) and number_of(part.id) is not None:

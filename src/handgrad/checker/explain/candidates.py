@@ -52,7 +52,7 @@ class Candidates:
         self.related = {self.chain.variable, *consumers, *(n for s in makers for n in s.reads)}
         namespace = judge.machine.namespace
         self.values.update({n: v for n, v in namespace.items() if n in {*reads, "F"} and n not in self.values})
-        near = reads.union(*(s.reads | s.writes for s in self.chain.steps))
+        near = reads.union(*(s.reads | s.writes | {s.statement.call} for s in self.chain.steps))
         seen = {n: v for n, v in self.values.items() if self._in_sight(n, near)}
         self.values = {n: torch.from_numpy(v) if is_array(v) else v for n, v in seen.items()}
         opened = [(n, v) for n, v in self.values.items() if self._is_open(n, v)]
@@ -116,7 +116,7 @@ class Candidates:
         chain = self.chain
         own = step in chain.steps
         node = step.statement.node if step else ast.Pass()
-        beside = step.reads | step.writes if step else set(self.values)
+        beside = step.reads | step.writes | {step.statement.call} if step else set(self.values)
         made = uses(node).binds if isinstance(node, ast.For | ast.While | ast.With | ast.If) else set()
         if isinstance(node, ast.FunctionDef):
             made = {a.arg for a in node.args.args}.union(*(uses(line).binds for line in node.body))

@@ -37,7 +37,7 @@ def kind_of_difference(old: ast.expr, new: ast.expr, sizes: Collection[str] = ()
     if _signs(old) != _signs(new) and _skeleton(old, signs=False) == _skeleton(new, signs=False):
         return "sign"
     if _operations(old) == _operations(new):
-        return "unknown"
+        return "unknown" if _numbers(old) == _numbers(new) else "wrong-constant"
     more, fewer = _operations(new) - _operations(old), _operations(old) - _operations(new)
     if not set(more + fewer) <= {"Mult", "Div", "USub"} or (more and fewer):
         return "wrong-operator"
@@ -73,6 +73,10 @@ def _skeleton(tree: ast.AST, signs: bool = True) -> list[object]:
 
 def _names(tree: ast.AST) -> list[str]:
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _numbers(tree: ast.AST) -> list[str]:
+    return sorted(repr(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
 
 
 def _signs(tree: ast.AST) -> Counter[type]:

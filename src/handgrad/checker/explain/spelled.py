@@ -41,7 +41,7 @@ def _sayable(trace: Trace, text: str | None, statement: Statement) -> str | None
     if text is None:
         return None
     local, spelled = _locals(statement.spelled(ast.unparse(statement.node))), statement.spelled(text)
-    return trace.shown(spelled) if _locals(spelled) <= local else None
+    return trace.shown(spelled) if _locals(spelled) <= local | {number_of(statement.call)} else None
 
 
 def statement_at(trace: Trace, chain: Chain, place: Place | None) -> Statement:

@@ -6,6 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.trees import Edit, in_place, locate, statement
 from handgrad.checker.run.trace import Step
 from handgrad.checker.truth.compare import agrees, as_tensor
+from handgrad.checker.truth.reduce import KEPT
 
 MOST_WORK = 8000
 """What the trials for one line may cost together; one of a short line on small tensors costs little more than 1."""
@@ -79,16 +81,21 @@ class Trials:
 
     def right_elsewhere(self, *changes: Change) -> bool:
         """Whether edits that are right here are right in other sizes too, as far as the program runs in such."""
-        if self.elsewhere is None:
+        if not self.elsewhere:
             return True
         with _edited(changes) as steps:
-            return steps is not None and self._holds(self.elsewhere, steps, changes)
+            return steps is not None and any(self._holds(setting, steps, changes) for setting in self.elsewhere)
 
     @functools.cached_property
-    def elsewhere(self) -> Setting | None:
-        """The program in other sizes."""
+    def elsewhere(self) -> list[Setting]:
+        """The program in other sizes, and with them in the place of those that its lines have as numbers."""
         raises = self.full.outcome.error is not None
-        return None if self.judge.truth.is_large else other_setting(self.judge, self.judgement, raises)
+        other = None if self.judge.truth.is_large else other_setting(self.judge, self.judgement, raises)
+        if other is None or other.reduction is None:
+            return []
+        numbers = {getattr(n, "value", 0) for s in self.judgement.plan.steps for n in ast.walk(s.statement.node)}
+        written = frozenset(size for size in other.reduction.sizes if size > KEPT and size in numbers)
+        return [other, replace(other, reduction=replace(other.reduction, written=written))] if written else [other]
 
     def right_after(self, line: str) -> bool:
         """Whether the gradient is right once `line` follows the statement that finishes it."""

@@ -32,6 +32,7 @@ class Statement:
     `spelling` gives the user's words for those that stand in the tree in their place; `laid_out` says that it is run
     as it is. `role` is "argument" where it is what a call hands over, "entry" where it only moves a value between a
     name and the dict or object it stands for, "element" where it takes a gradient from where the one before has put it.
+    `call` is a name numbered as the local ones of its function's call are.
     """
 
     node: Any
@@ -41,6 +42,7 @@ class Statement:
     spelling: tuple[tuple[str, str], ...] = ()
     laid_out: bool = False
     role: str = ""
+    call: str = ""
 
     @functools.cached_property
     def names(self) -> Uses:
@@ -292,4 +294,4 @@ def _statements(body: list[ast.stmt], text: str, within: Place) -> Iterator[Stat
 def inner(statement: Statement, body: list[ast.stmt]) -> list[Statement]:
     """The statements of a block inside `statement`, such as a loop's body."""
     found = _statements(body, statement.code, statement.place)
-    return [replace(part, spelling=statement.spelling) for part in found]
+    return [replace(part, spelling=statement.spelling, call=statement.call) for part in found]

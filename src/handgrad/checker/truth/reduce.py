@@ -20,12 +20,16 @@ KEPT = 4
 
 @dataclass
 class Reduction:
-    """A region in other sizes: `sizes` says which size became which, `steps` which step stands for which."""
+    """A region in other sizes: `sizes` says which size became which, `steps` which step stands for which.
+
+    `written` are numbers that are sizes wherever they are written.
+    """
 
     region: Region
     sizes: dict[int, int]
     steps: dict[Step, Step]
     larger: bool = False
+    written: frozenset[int] = frozenset()
 
     def node(self, node: Any) -> Any:
         """A statement with the sizes that are written in it as numbers changed too.
@@ -44,7 +48,7 @@ class Reduction:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple):
             yield from ast.walk(node.value)
         for part in ast.walk(node):
-            if not self.larger:
+            if not self.larger or getattr(part, "value", None) in self.written:
                 yield part
             elif isinstance(part, ast.Call) and getattr(part.func, "attr", getattr(part.func, "id", "")) in _SIZED:
                 yield from (number for argument in part.args for number in ast.walk(argument))

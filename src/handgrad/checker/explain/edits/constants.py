@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.checker.explain.edits.core import Context, Proposal, rule
-from handgrad.checker.read.trees import called, name, number
+from handgrad.checker.read.trees import called, method, name, number
 
 USUAL = (0, 1, 2, 3, 4, 0.5, 1.5, 0.25, 0.125)
 
 
-@rule(ast.Call)
+@rule(ast.Call, ast.Name)
 def a_kept_dimension(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`x.max(1)` in an index where `x.max(1, keepdim=True)` was written."""
+    if isinstance(node, ast.Name):
+        shape = ctx.integers[node.id].shape if ctx.in_index and node.id in ctx.integers else ()
+        ones = [dim for dim, size in enumerate(shape) if size == 1 < len(shape)]
+        yield from (("wrong-index", 0.8, method(node, "squeeze", number(dim))) for dim in ones)
+        return
     fewer = [word for word in node.keywords if word.arg not in ("keepdim", "keepdims")]
     if len(fewer) < len(node.keywords):
         yield "wrong-index" if ctx.in_index else "shape", 0.8, ast.Call(node.func, node.args, fewer)
@@ -66,6 +71,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
     ]
     if value:
         candidates.append(1 / value)
+    whole = isinstance(value, int)
     for other in dict.fromkeys([*candidates, *ctx.constants]):
         if other != value and (not ctx.in_index or other == int(other)) and not (ctx.role == "exponent" and other == 1):
             is_fraction = other in ctx.constants and value != int(value) and other != int(other)
@@ -75,7 +81,7 @@ def another_constant(node: Any, ctx: Context) -> Iterator[Proposal]:
             yield (
                 kind,
                 cost,
-                number(int(other) if ctx.in_index else float(other) if isinstance(value, float) else other),
+                number(int(other) if ctx.in_index or (whole and other == int(other)) else float(other)),
             )
     if ctx.in_index:
         for other in [*sorted(ctx.locals - set(ctx.tensors)), *ctx.integers]:

@@ -18,6 +18,9 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
     if ctx.role not in ("value", "operand", "summed", "argument") or ctx.in_index:
         return
     for factor in scales(ctx):
+        if same(factor, node):
+            yield "scale", 1.5, ast.Constant(1)
+            continue
         kind = factor_kind(factor, ctx, "missing-factor") if ctx.role in ("value", "summed") else "missing-factor"
         if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Div):
             kind = "bessel"
@@ -28,6 +31,15 @@ def a_scale(node: Any, ctx: Context) -> Iterator[Proposal]:
             1.5 + extra,
             _in_front(factor, node) if isinstance(factor, ast.Constant) else binary(node, ast.Mult, factor),
         )
+
+
+@rule(ast.Name, ast.BinOp, ast.Call)
+def the_upstream_gradient(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`2 * h` where `2 * h * dscore[:, None]` was meant."""
+    if ctx.role == "value" and not ctx.mentioned & ctx.gradients:
+        for other in sorted(ctx.upstream & ctx.tensors.keys()):
+            for index in ("", "[:, None]") if ctx.tensors[other].dim() == 1 else ("",):
+                yield "missing-factor", 1.3, binary(node, ast.Mult, expression(f"{other}{index}"))
 
 
 def _in_front(number: ast.expr, node: Any) -> ast.expr:

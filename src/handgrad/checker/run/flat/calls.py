@@ -102,11 +102,9 @@ class Flattener:
         if isinstance(node, ast.For) and goes_over_objects(node, {name for name, _ in self._definitions}):
             yield from self._unrolled(node, statement)
             return
-        for named in self.parameters.named(node):
+        elements = self.elements.parameters(node) if self.words.has_elements else ()
+        for named in (*self.parameters.named(node), *elements):
             yield replace(statement, node=named, laid_out=True, role="entry")
-        if self.words.has_elements:
-            for named in self.elements.parameters(node):
-                yield replace(statement, node=named, laid_out=True, role="entry")
         node = renamed(node, self._versions)
         version = self._version_after(node)
         if isinstance(node, ast.Assign) and (entries := self.words.entries(node)):
@@ -263,7 +261,8 @@ class Flattener:
         try:
             if modes := changing(node):
                 torch.set_grad_enabled(GRADIENTS_ON.search(ast.unparse(modes[0])) is not None)
-            for part in self._up_to_return(inner(replace(callee.statement, role=""), own_body), f"test{DOT}{number}"):
+            whole = replace(callee.statement, role="", call=f"call{DOT}{number}")
+            for part in self._up_to_return(inner(whole, own_body), f"test{DOT}{number}"):
                 if isinstance(part.node, ast.Return) and part.node.value is not None:
                     name = self._name_of_result(scope, part.node, number)
                     spelling = ((f"{name} = ", "return "),)
