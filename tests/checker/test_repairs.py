@@ -80,6 +80,16 @@ SLIPS = {
         "h = torch.sigmoid(x)\ns = h.pow(2).sum(1)\nloss = s.mean()\nds = torch.ones_like(s) / n\ndh = 2 * h\n",
         [("missing-factor", "dh = 2 * h * ds[:, None]")],
     ),
+    "a gate of the step in the place of one minus it": (
+        "z, h = torch.sigmoid(goal), x\nfor t in range(2):\n    h = h * (1 - z[t])\nloss = (h * goal).sum()\n"
+        "dx = goal.clone()\nfor t in range(2):\n    dx = dx * z[t]\n",
+        [("wrong-operator", "dx = dx * (1 - z[t])")],
+    ),
+    "what is made in a loop and forgotten": (
+        "s = x.new_zeros(n)\nfor i in range(n):\n    s[i] = ((x[i] * goal[i]) ** 2).sum()\nloss = s.sum()\n"
+        "dx = torch.zeros_like(x)\nfor i in range(n):\n    p = x[i] * goal[i]\n    dx[i] = 2 * x[i] * goal[i]\n",
+        [("wrong-variable", "dx[i] = 2 * p * goal[i]")],
+    ),
     "a number too many": (
         "z = x * goal\nloss = (z**2).sum()\ndz = 2 * z * 2\n",
         [("scale", "dz = 2 * z")],

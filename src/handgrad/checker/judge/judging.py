@@ -205,7 +205,8 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
             explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
-        if explains or (len(readers) > 1 and all(old in found.wrong for old in readers)):
+        apart = all(old in found.wrong and chain.last not in old.chain.steps for old in readers)
+        if explains or (len(readers) > 1 and apart):
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)
             if not local:

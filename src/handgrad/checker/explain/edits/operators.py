@@ -177,10 +177,13 @@ def a_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield "wrong-constant", 1.6, binary(ast.Constant(1), ast.Sub, node)
 
 
-@rule(ast.BinOp)
-def no_complement(node: Any, _ctx: Context) -> Iterator[Proposal]:
-    """`1 - x` where only its square, or only x, was meant; a missing one."""
-    if isinstance(node.op, ast.Mult | ast.Pow):
+@rule(ast.BinOp, ast.Subscript)
+def no_complement(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`x**2` or `z[t]` where one minus it was meant."""
+    if isinstance(node, ast.Subscript):
+        if ctx.role == "factor" and ctx.counters and not ctx.in_index:
+            yield "wrong-operator", 1.3, binary(ast.Constant(1), ast.Sub, node)
+    elif isinstance(node.op, ast.Mult | ast.Pow):
         yield "missing-term", 1.8, binary(ast.Constant(1), ast.Sub, node)
         yield "missing-term", 2.0, binary(ast.Constant(1), ast.Add, node)
 
