@@ -138,14 +138,20 @@ def a_factor_at_the_index(node: Any, ctx: Context) -> Iterator[Proposal]:
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
-    """A mask of the window, say, that a loop makes and then forgets, or in whose place it reads something else."""
-    made = sorted(ctx.locals - ctx.counters - ctx.gradients - {ctx.gradient}) if ctx.counters else []
-    for other in made if ctx.role in ("value", "operand") else []:
-        yield "missing-factor", 1.25, binary(name(other), ast.Mult, node)
-    for other in (
-        made if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and not ctx.in_index else []
-    ):
-        yield "wrong-variable", 1.3, name(other)
+    """A mask of the window, say, that a loop makes and then forgets."""
+    if ctx.role in ("value", "operand"):
+        yield from (("missing-factor", 1.25, binary(other, ast.Mult, node)) for other in _made_in_the_loop(ctx))
+
+
+@rule(ast.Subscript)
+def what_is_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`x[i]` where what a loop has made of it was meant."""
+    if isinstance(node.ctx, ast.Load) and not ctx.in_index:
+        yield from (("wrong-variable", 1.3, other) for other in _made_in_the_loop(ctx))
+
+
+def _made_in_the_loop(ctx: Context) -> list[ast.expr]:
+    return [name(n) for n in sorted(ctx.locals - ctx.counters - ctx.gradients - {ctx.gradient}) if ctx.counters]
 
 
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
