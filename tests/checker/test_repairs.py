@@ -90,6 +90,11 @@ SLIPS = {
         "dx = torch.zeros_like(x)\nfor i in range(n):\n    p = x[i] * goal[i]\n    dx[i] = 2 * x[i] * goal[i]\n",
         [("wrong-variable", "dx[i] = 2 * p * goal[i]")],
     ),
+    "an index that is counted from the end": (
+        "s = x.new_zeros(k)\nfor j in range(k):\n    s[j] = (x[:, j] * goal[:, j]).sum()\nloss = (s**2).sum()\n"
+        "ds = 2 * s\ndx = torch.zeros_like(x)\nfor j in range(k):\n    dx[:, j] = ds[j] * goal[:, k - 1 - j]\n",
+        [("wrong-index", "dx[:, j] = ds[j] * goal[:, j]")],
+    ),
     "a number too many": (
         "z = x * goal\nloss = (z**2).sum()\ndz = 2 * z * 2\n",
         [("scale", "dz = 2 * z")],

@@ -15,7 +15,7 @@ def edits(statement: ast.stmt, ctx: Context, late: bool = False) -> Iterator[Edi
         ctx.role, ctx.in_index, ctx.parent = role, in_index, parent
         for one, comes_late in RULES.get(type(node), ()):
             for kind, cost, new in one(node, ctx) if comes_late == late else ():
-                if isinstance(statement, ast.For):
+                if isinstance(statement, ast.For) or (in_index and kind.endswith(("-term", "-factor"))):
                     kind = "wrong-index"
                 yield Edit(kind, cost, node, ctx.spelled(new), statement)
 
