@@ -205,7 +205,9 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
             explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
-        apart = all(old in found.wrong and chain.last not in old.chain.steps for old in readers)
+        unseen = found.judge.trace.not_entered  # calls that may run the same line once more
+        within = (s == chain.last or s.statement.place in unseen for old in readers for s in old.chain.steps)
+        apart = not any(within) and all(old in found.wrong for old in readers)
         if explains or (len(readers) > 1 and apart):
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)
