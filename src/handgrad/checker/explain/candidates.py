@@ -13,7 +13,7 @@ from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
-from handgrad.checker.read.spelling import in_sight, is_at_home, number_of
+from handgrad.checker.read.spelling import in_sight, is_at_home, number_of, owner_of
 from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_array, is_float
@@ -69,7 +69,8 @@ class Candidates:
         return {n for s in between if not s.backward and isinstance(s.statement.node, ast.Assign) for n in s.binds}
 
     def _in_sight(self, name: str, beside: Collection[str]) -> bool:
-        return in_sight(name, beside) or name in self.judge.trace.closed
+        trace = self.judge.trace
+        return in_sight(name, beside) or name in trace.closed or owner_of(name) in trace.shared
 
     def _is_open(self, name: str, value: Any) -> bool:
         """Whether a line may use a name, or could if the forward half kept the tensor, which goes by no other name."""

@@ -72,7 +72,8 @@ class Layout:
         statements = [*self.definitions.statements, *self.statements]
         if self.of_arrays:
             self.machine.follow_arrays()
-        source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=frozenset(self._closed()))
+        halves, closed = frozenset({"forward", "backward"}), frozenset(self._closed())
+        source = Source(None, statements, halves=halves, closed=closed, shared=frozenset({"ctx"}))
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
     def _closed(self) -> Iterator[str]:
@@ -167,7 +168,8 @@ class Layout:
         self._take(f"{backward}({', '.join([*first, *upstream, *(kept if rest else []), *named])})", pair.returned)
 
     def _write_function(self, subject: AutogradFunction, arguments: dict[tuple[Any, ...], str]) -> None:
-        context = Context(tuple(is_float(value) for value in self.given.args))
+        kind = type("Context", (Context,), {"__module__": self.namespace["__name__"]})
+        context = kind(tuple(is_float(value) for value in self.given.args))
         self.namespace["ctx"] = context
         function = subject.function
         context = [] if subject.separate else ["ctx"]
