@@ -60,4 +60,4 @@ def _report(made: Callable[[], Subject], options: Options, strict: bool) -> Repo
         subject = made()
         verdict = Trial(subject, options).verdict()
         report = told(verdict, strict)
-        return explained(report, verdict) if verdict.wrong else report
+        return explained(report, verdict) if verdict.wrong and not verdict.spoiled else report

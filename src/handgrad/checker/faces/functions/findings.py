@@ -54,10 +54,13 @@ class Verdict:
 
     subject: Subject
     laboratory: Laboratory
+    options: Options = Options()
     findings: dict[Input, Finding] = field(default_factory=dict)
     raised: list[Raised] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
+    spoiled: bool = False
+    """Whether what is wrong may come of a value that is changed in place."""
 
     @property
     def wrong(self) -> list[Finding]:

@@ -11,7 +11,7 @@ import functools
 import linecache
 import re
 from collections.abc import Iterator
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ class Layout:
 
     def report(self) -> Report:
         """What the checker of programs says of it."""
-        arguments = self._arguments()
+        arguments = self.arguments = self._arguments()
         if isinstance(self.subject, AutogradFunction):
             self._write_function(self.subject, arguments)
         else:
@@ -77,8 +77,9 @@ class Layout:
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
     def _closed(self) -> Iterator[str]:
-        """The names that the backward half has no access to: those of the arguments, and of the first call's own."""
-        yield from self.names.values()
+        """The names that the backward half has no access to: arguments, results, and the first call's own names."""
+        yield from self.arguments.values()
+        yield from (n for s in self.statements for n in uses(s.node).binds if n.startswith(OURS))
         for node in (s.node for s in self.definitions.statements if s.node.name == "forward"):
             names = {a.arg for a in node.args.args}.union(*(uses(part).binds for part in node.body))
             yield from (f"{name}{DOT}0" for name in names)
@@ -157,7 +158,7 @@ class Layout:
         texts = [t if path[0] == "args" else f"{path[1]}={t}" for path, t in arguments.items()]
         call = f"{forward}({', '.join([*first, *texts, *named])})"
         heads, kept = self._results(call, pair.result, pair.count)
-        upstream = self._loss(heads)
+        upstream = self._loss(heads, texts)
         rest = pair.parameters[len(heads) :]
         if pair.count is None:
             at_hand = {name: arguments[path] for name, key, path, _ in self.subject.world.passed if key is None}
@@ -183,7 +184,7 @@ class Layout:
             made = f"({', '.join(text for text, _ in heads)},)" if isinstance(result, tuple) else heads[0][0]
             inputs = f"({''.join(f'{text}, ' for text in given)})"
             self._say(f"{setup}({', '.join([*first_of_setup, inputs, made])})")
-        upstream = self._loss(heads)
+        upstream = self._loss(heads, given)
         first, _, backward = self._opened(subject.backward, "backward", iter(()), ["ctx"])
         self._take(f"{backward}({', '.join([*first, *upstream])})", subject.returned)
 
@@ -232,14 +233,22 @@ class Layout:
         named = [part.id if isinstance(part, ast.Name) else f"output {i + 1}" for i, part in enumerate(parts)]
         return named if len(named) == count else [f"output {i + 1}" for i in range(count)]
 
-    def _loss(self, heads: list[tuple[str, Any]]) -> list[str]:
-        """The weighted sum of all outputs, and the texts of their gradients, in the same structure."""
+    def _loss(self, heads: list[tuple[str, Any]], arguments: list[str]) -> list[str]:
+        """The weighted sum of all outputs, or of the reference's, and the texts of their gradients, in the same
+        structure.
+        """
         outputs: list[tuple[str, Tensor]] = []
         texts = [self._upstream(text, value, outputs) for text, value in heads]
         drawn = RANDOM([value.detach() for _, value in outputs])
+        if (reference := self.verdict.options.reference) is not None:
+            made = reference(*self.given.args, **self.given.kwargs)
+            opened = self.definitions.add(reference, "reference", []) if isinstance(reference, FunctionType) else None
+            call = f"{opened or self._held(reference)}({', '.join(arguments)})"
+            self._say(f"{OURS}reference = {call}" + ("" if isinstance(made, tuple) else ","))
         for i, (text, _) in enumerate(outputs):
+            source = text if reference is None else f"{OURS}reference[{i}]"
             self.namespace[f"{OURS}upstream{i}"] = drawn[i]
-            self._say(f"{OURS}y{i} = {text}.{self.copy}()")
+            self._say(f"{OURS}y{i} = {source}.{self.copy}()")
             word = self._upstream_word(text, heads)
             self.words |= {f"{OURS}y{i}": "the output", f"d{OURS}y{i}": word, f"{OURS}upstream{i}": word}
         terms = (f"({OURS}y{i} * {OURS}upstream{i}).sum()" for i in range(len(outputs)))

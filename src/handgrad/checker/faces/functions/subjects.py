@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import linecache
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from handgrad.checker.faces.functions.definitions import definition_of, files_of
 from handgrad.checker.faces.functions.inputs import Given, Input, World, is_differentiable
 from handgrad.checker.guard import CheckError
 from handgrad.checker.run.values import is_float
+
+_COUNTS = re.compile(r"returned an incorrect number of gradients \(expected (\d+), got (\d+)\)")
 
 
 class Refused(Exception):  # noqa: N818 - no failure of the checker's own
@@ -92,7 +95,10 @@ class Subject:
 
     def _line_of(self, word: str) -> int | None:
         lines = [
-            n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word and word in text
+            n
+            for file in self.files
+            for n, text in enumerate(linecache.getlines(file), 1)
+            if "_" in word and word in text
         ]
         return lines[0] if len(lines) == 1 else None
 
@@ -166,6 +172,8 @@ class AutogradFunction(Subject):
             try:
                 found = torch.autograd.grad(outs, inputs, ups, allow_unused=True, create_graph=twice)
             except RuntimeError as error:
+                if counts := _COUNTS.search(str(error)):  # of an operator, whose metadata counts as an argument
+                    self._refuse_count(int(counts[2]) - 1)
                 if "returned an invalid gradient" not in str(error):
                     raise
                 return self.matched(self.returned)  # whose shapes tell what the engine refuses
@@ -196,6 +204,12 @@ class AutogradFunction(Subject):
             )
         return [t for t in (result if isinstance(result, tuple) else (result,)) if is_differentiable(t)]
 
+    def _refuse_count(self, count: int) -> None:
+        raise Refused(
+            f"the number of gradients returned is {count}; expected {len(self.world.passed)}, "
+            "one for each argument of forward, None where there is none."
+        )
+
     def _recording(self) -> Any:
         """The same function, which keeps what its backward half returns before the engine sums or refuses it."""
         half = getattr(self.function, self.kind)
@@ -205,10 +219,7 @@ class AutogradFunction(Subject):
             self.returned, returned = found, found if isinstance(found, tuple) else (found,)
             wanted, extra = len(self.world.passed), returned[len(self.world.passed) :]
             if len(returned) < wanted or any(value is not None for value in extra):
-                raise Refused(
-                    f"the number of gradients returned is {len(returned)}; expected {wanted}, "
-                    "one for each argument of forward, None where there is none."
-                )
+                self._refuse_count(len(returned))
             return found
 
         return type(self.name, (self.function,), {self.kind: staticmethod(recorded)})

@@ -17,6 +17,7 @@ from handgrad.checker.faces.functions.stored import stored_at
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
+from handgrad.checker.read.source import segment
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import agrees_only, align, compare
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
@@ -73,8 +74,11 @@ def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[Variable
         row.approximate = row.approximate or not found.fault
         row.verdict = "exact" if row.exact else "close"
         if found.fault:
-            row.verdict, row.cause = found.fault, "own"
-            row.diagnosis = [_diagnosis(verdict, found)]
+            row.verdict, row.cause = found.fault, "inherited"
+            other = exchanged_with(verdict, found)
+            second = other is not None and list(verdict.findings).index(other.one) < list(verdict.findings).index(one)
+            if not second and (not verdict.spoiled or (found.upstream and found.upstream.words)):
+                row.cause, row.diagnosis = "own", [_diagnosis(verdict, found)]
         yield row
     for one in verdict.subject.inputs:
         if one not in verdict.findings:
@@ -112,8 +116,38 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
         return Diagnosis("unknown", fact="flat")
     if got is None:
         return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
+    if (other := exchanged_with(verdict, found)) is not None:
+        about, fix = (one.gradient, other.one.gradient), _exchanged(verdict.subject, one, other.one)
+        line = verdict.subject.returns or 0
+        return Diagnosis("wrong-variable", fact="exchanged", about=about, fix=fix, start=line, end=line)
     kind, fact, *about = _symptom(got, want)
     return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
+
+
+def exchanged_with(verdict: Verdict, found: Finding) -> Finding | None:
+    """The finding whose gradient this one is, and which is this one's."""
+    others = [other for other in verdict.wrong if other is not found]
+    return next((other for other in others if _is_of(found, other) and _is_of(other, found)), None)
+
+
+def _exchanged(subject: Subject, one: Input, other: Input) -> str | None:
+    """The line that returns, with two gradients exchanged; None where it is no tuple on one line."""
+    node, file = subject.definition
+    ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+    if len(ends) != 1 or not isinstance(ends[0].value, ast.Tuple) or ends[0].lineno != ends[0].end_lineno:
+        return None
+    code, parts = "".join(linecache.getlines(file)), ends[0].value.elts
+    at = subject.matched(tuple(range(len(parts))))
+    i, j = sorted((at[one], at[other]))
+    texts, text = [segment(code, part) for part in parts], segment(code, ends[0])
+    start = ends[0].col_offset
+    first, second = parts[i].col_offset - start, parts[j].col_offset - start
+    between = text[first + len(texts[i]) : second]
+    return text[:first] + texts[j] + between + texts[i] + text[second + len(texts[j]) :]
+
+
+def _is_of(found: Finding, other: Finding) -> bool:
+    return found.got is not None and same([found.got.double()], [other.want.double()])
 
 
 def _is_unused(verdict: Verdict, one: Input) -> bool:

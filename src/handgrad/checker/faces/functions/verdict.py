@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from handgrad.checker.faces.functions.definitions import definition_of
 from handgrad.checker.faces.functions.findings import Finding, Options, Raised, Verdict
 from handgrad.checker.faces.functions.inputs import Input
 from handgrad.checker.faces.functions.measuring import distance, same, size_of
@@ -37,10 +38,12 @@ class Trial:
 
     def verdict(self) -> Verdict:
         """Judge every input."""
-        found = Verdict(self.subject, self.laboratory, notes=self.notes, raised=self.raised)
+        found = Verdict(self.subject, self.laboratory, self.options, notes=self.notes, raised=self.raised)
         if not self.raised:
             oracle = self._oracle(self.own)
             self._judge(oracle, found)
+            if found.wrong and self.subject.engine:
+                self._look_at_forward(found)
             if not found.wrong and not found.raised:
                 self._judge_at_distinct_sizes(found)
                 if self.options.double_backward:
@@ -175,8 +178,9 @@ class Trial:
 
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
+        wanted = set(upstream.wanted) if upstream.wanted else None
         try:
-            got = self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            got = self.laboratory.gradients(values, upstream, wanted)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -189,7 +193,9 @@ class Trial:
             if (changed := self.laboratory.changed) is None:
                 return got
             message = f"backward changes {changed} in place, which is not its own; work on a copy"
-            self._tell(Raised(self.subject.returns, message), verdict)
+            self.laboratory.gradients(values, upstream, wanted, follow=True)
+            self._tell(Raised(next(iter(self.laboratory.lines), self.subject.returns), message), verdict)
+            verdict.spoiled = True
             return got
         if self.subject.engine or upstream.kind == "random":
             self._tell(raised, verdict)
@@ -198,9 +204,18 @@ class Trial:
         return None
 
     def _tell(self, raised: Raised, verdict: Verdict) -> None:
-        """Keep what is refused, once."""
-        if not any((known.line, known.message) == (raised.line, raised.message) for known in verdict.raised):
+        """Keep what is refused, once; of a line that changes something in place only that."""
+        told = [(known.line, None if verdict.spoiled else known.message) for known in verdict.raised]
+        if (raised.line, None if verdict.spoiled else raised.message) not in told:
             verdict.raised.append(raised)
+
+    def _look_at_forward(self, verdict: Verdict) -> None:
+        """Whether the forward pass changes what it is given, so that it saves other values than it computed with."""
+        for one in self.laboratory.forward(self.own):
+            node, _ = definition_of(self.subject.function.forward)
+            message = f"forward changes {one.text} in place; work on a copy, or say so: ctx.mark_dirty({one.text})"
+            self._tell(Raised(getattr(node, "lineno", None), message), verdict)
+            verdict.spoiled = True
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
