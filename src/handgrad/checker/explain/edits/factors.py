@@ -152,6 +152,10 @@ def a_factor_of_the_step(node: Any, ctx: Context) -> Iterator[Proposal]:
         element = f"{listed}[{counter}{shift}]"
         for pattern in ("(1 - {0}**2)", "{0}", "{0} * (1 - {0})", "({0} > 0)"):
             yield "missing-factor", 1.25, binary(node, ast.Mult, expression(pattern.format(element)))
+    for other, counter in itertools.product(
+        sorted(ctx.related & set(ctx.tensors) - ctx.gradients), sorted(ctx.counters)
+    ):
+        yield "missing-factor", 1.3, binary(node, ast.Mult, expression(f"{other}[{counter}]"))
 
 
 @rule(ast.BinOp, ast.Name, ast.Call, late=True)

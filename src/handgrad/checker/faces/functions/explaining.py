@@ -76,8 +76,8 @@ def _speak(laid_out: Report, words: dict[str, str]) -> None:
         old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
         if old and old == new:
             return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
-        if old.strip("()") == new.strip("()") and not found.fact:  # the names of two calls, which the user has as one
-            return Diagnosis("unknown", found.place, fact="wrong", about=(found.kind,))
+        if old and old.strip("()") == new.strip("()"):  # the names of two calls, which the user has as one
+            return Diagnosis("unknown", found.place)
         fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
         return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
 

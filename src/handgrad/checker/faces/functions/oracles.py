@@ -76,11 +76,15 @@ class Laboratory:
 
     def forward(self, values: Values) -> list[Input]:
         """Call the forward pass as training does; the inputs that it changes in place and does not return."""
-        with self.conditions(track=True):
-            given = self.subject.world.fresh(values, double=self.double)
+        given = self.subject.world.fresh(values, double=self.double)
+
+        def changed() -> list[Input]:
+            inputs = [one for one in self.subject.inputs if not one.array]
+            return [one for one in inputs if not same([given.at(one)], [given.leaves[one]])]
+
+        with self.conditions(track=True), _first_line(self.subject.files, changed) as self.lines:
             outputs = self.subject.run(given, self.wanted).outputs
-        left = [one for one in self.subject.inputs if not any(given.at(one) is output for output in outputs)]
-        return [one for one in left if not one.array and not same([given.at(one)], [given.leaves[one]])]
+        return [one for one in changed() if not any(given.at(one) is output for output in outputs)]
 
     def gradients(
         self,

@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.definitions import definition_of
 from handgrad.checker.faces.functions.findings import Finding, Options, Raised, Verdict
 from handgrad.checker.faces.functions.inputs import Input
 from handgrad.checker.faces.functions.measuring import distance, same, size_of
@@ -212,9 +211,8 @@ class Trial:
     def _look_at_forward(self, verdict: Verdict) -> None:
         """Whether the forward pass changes what it is given, so that it saves other values than it computed with."""
         for one in self.laboratory.forward(self.own):
-            node, _ = definition_of(self.subject.function.forward)
             message = f"forward changes {one.text} in place; work on a copy, or say so: ctx.mark_dirty({one.text})"
-            self._tell(Raised(getattr(node, "lineno", None), message), verdict)
+            self._tell(Raised(next(iter(self.laboratory.lines), None), message), verdict)
             verdict.spoiled = True
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
