@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from handgrad.checker import Report, check
+from handgrad.checker import Report
 
 LOSS = """
 class Loss(torch.autograd.Function):

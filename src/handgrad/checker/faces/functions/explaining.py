@@ -73,13 +73,12 @@ def _speak(laid_out: Report, words: dict[str, str]) -> None:
             at_home = more.place is not None and more.place.file != SYNTHETIC
             more = replace(more, formula=spelled(more.formula), path=spelled(more.path), times=spelled(more.times))
             more = more if at_home else replace(more, place=None)
-        old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
-        if old and old == new:
-            return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
-        if old and old.strip("()") == new.strip("()"):  # the names of two calls, which the user has as one
+        said = replace(found.spelled(spelled), fix=found.fix and spelled(found.fix), left_over=more)
+        if said.old and said.old == said.new:
+            return replace(said, fact="not kept", about=(said.old,), fix=None)
+        if said.old and said.old.strip("()") == said.new.strip("()"):  # names of two calls, which the user has as one
             return Diagnosis("unknown", found.place)
-        fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
-        return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
+        return said
 
     laid_out.notes = [spelled(note) for note in laid_out.notes]
     for row in laid_out.variables:

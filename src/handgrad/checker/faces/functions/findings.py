@@ -1,7 +1,8 @@
 """What is found out about a forward and a backward pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +20,13 @@ class Options:
     rtol: float | None = None
     atol: float | None = None
     double_backward: bool = False
+
+    @staticmethod
+    def taken_from(given: dict[str, Any]) -> tuple["Options", dict[str, Any]]:
+        """The options among keyword arguments, and the others."""
+        known = {one.name for one in fields(Options)}
+        options = {name: value for name, value in given.items() if name in known}
+        return Options(**options), {name: value for name, value in given.items() if name not in known}
 
 
 @dataclass

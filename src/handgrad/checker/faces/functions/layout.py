@@ -17,10 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.context import Context
-from handgrad.checker.faces.functions.definitions import Definitions, crosses
+from handgrad.checker.faces.functions.definitions import Context, Definitions, crosses, returned_by
 from handgrad.checker.faces.functions.findings import Verdict
-from handgrad.checker.faces.functions.inputs import Input, is_differentiable
+from handgrad.checker.faces.functions.inputs import Input, is_differentiable, mapped
 from handgrad.checker.faces.functions.pairs import Pair
 from handgrad.checker.faces.functions.subjects import AutogradFunction
 from handgrad.checker.faces.functions.upstreams import RANDOM
@@ -228,7 +227,7 @@ class Layout:
     def _returned_names(self, count: int) -> list[str]:
         """What the forward function calls what it returns."""
         node = self.definitions.statements[-1].node if self.definitions.statements else None
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        ends = [end.value for end in returned_by(node)]
         parts = ends[0].elts if len(ends) == 1 and isinstance(ends[0], ast.Tuple) else []
         named = [part.id if isinstance(part, ast.Name) else f"output {i + 1}" for i, part in enumerate(parts)]
         return named if len(named) == count else [f"output {i + 1}" for i in range(count)]
@@ -274,7 +273,8 @@ class Layout:
 
     def _take(self, call: str, returned: Any) -> None:
         """Give each input's gradient what is returned for it."""
-        found = self.subject.matched(_texts(returned, f"{OURS}returned"))
+        texts = mapped(returned, lambda one, text: None if one is None else text, f"{OURS}returned")
+        found = self.subject.matched(texts)
         found = {one: text for one, text in found.items() if one in self.names and text is not None}
         places = {text: f"d{self.names[one]}" for one, text in found.items()}
         parts = [f"{OURS}returned[{i}]" for i in range(len(returned))] if isinstance(returned, tuple | list) else []
@@ -288,13 +288,3 @@ class Layout:
         self._say_returned(f"{OURS}returned = {call}")
         for text, name in places.items():
             self._say_returned(f"{name} = {text}")
-
-
-def _texts(value: Any, text: str) -> Any:
-    """What is returned, with the text that takes it out in the place of each tensor; None stays."""
-    if isinstance(value, dict):
-        return {key: _texts(item, f"{text}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        items = [_texts(item, f"{text}[{i}]") for i, item in enumerate(value)]
-        return type(value)(*items) if hasattr(value, "_fields") else items
-    return None if value is None else text

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.inputs import Given, Input
-from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.subjects import Ran, Subject
 from handgrad.checker.inspection import CheckError
 from handgrad.checker.run.modes import InDouble
 from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.truth.assumptions import differentiated
-from handgrad.checker.truth.compare import DOUBLE_TOLERANCE
+from handgrad.checker.truth.compare import DOUBLE_TOLERANCE, distance, same, size_of
 
 MOST_ELEMENTS = 2048
 """Each element takes two calls of the forward pass."""
@@ -226,20 +225,14 @@ class ByDifferences:
 
     def gradients(self, upstreams: list[Tensor | None], create_graph: bool = False) -> Values:  # noqa: ARG002
         """The gradient of every input."""
-        return {
-            one: torch.stack(
-                [
-                    sum(
-                        ((c * u).sum() for c, u in zip(column, upstreams, strict=False) if u is not None),
-                        torch.zeros(()).double(),
-                    )
-                    for column in columns
-                ]
-            ).reshape(one_value.shape)
-            if columns
-            else torch.zeros_like(one_value)
-            for (one, one_value), columns in ((pair, self._columns[pair[0]]) for pair in self.values.items())
+
+        def pulled(column: list[Tensor]) -> float:
+            return sum(float((c * u).sum()) for c, u in zip(column, upstreams, strict=False) if u is not None)
+
+        made = {
+            one: torch.tensor([*map(pulled, columns)], dtype=torch.float64) for one, columns in self._columns.items()
         }
+        return {one: gradient.reshape(self.values[one].shape) for one, gradient in made.items()}
 
     @functools.cached_property
     def _columns(self) -> dict[Input, list[list[Tensor]]]:
@@ -271,12 +264,8 @@ class ByDifferences:
             short, long = self._slopes(directions, step), self._slopes(directions, 4 * step)
         except Exception:
             return False
-        size = max([1e-3, *(float(s.abs().max()) for s in short if s.numel())])
-        return all(
-            float((a - b).abs().max()) <= tolerance * max(1.0, size)
-            for a, b in zip(short, long, strict=True)
-            if a.numel()
-        )
+        largest = max([1.0, *map(size_of, short)])
+        return all(distance(a, b)[0] <= tolerance * largest for a, b in zip(short, long, strict=True))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from handgrad.checker.faces.functions.definitions import definition_of, files_of, signature_of
+from handgrad.checker.faces.functions.definitions import definition_of, files_of, returned_by, signature_of
 from handgrad.checker.faces.functions.inputs import Given, Input, World, is_differentiable
 from handgrad.checker.guard import CheckError
 from handgrad.checker.run.values import is_float
@@ -71,7 +71,7 @@ class Subject:
     def returns(self) -> int | None:
         """The line on which the backward function returns, or begins where it returns on several."""
         node, _ = self.definition
-        ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        ends = returned_by(node)
         return ends[0].lineno if len(ends) == 1 else getattr(node, "lineno", None)
 
     @property
@@ -81,10 +81,8 @@ class Subject:
 
     def names_what_it_returns(self, one: Input) -> bool:
         """Whether a variable, and no literal None, is returned in the place of an input's gradient."""
-        node, _ = self.definition
         place = [i for i, (_, _, path, _) in enumerate(self.world.passed) if path == one.paths[0]]
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
-        parts = [end.elts for end in ends if isinstance(end, ast.Tuple)]
+        parts = [end.value.elts for end in returned_by(self.definition[0]) if isinstance(end.value, ast.Tuple)]
         return bool(place) and any(isinstance(part[i], ast.Name) for part in parts for i in place if i < len(part))
 
     def line_in(self, error: BaseException) -> int | None:
@@ -238,9 +236,8 @@ class Operator(AutogradFunction):
         members["setup_context"] = staticmethod(setup or (lambda ctx, inputs, output: None))  # noqa: ARG005
         super().__init__(type("Operator", (torch.autograd.Function,), members), args, kwargs)
         self.name = operator._name
-        node, _ = self.definition
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
-        single = len(self.world.passed) == 1 and not any(isinstance(end, ast.Tuple) for end in ends)
+        ends = returned_by(self.definition[0])
+        single = len(self.world.passed) == 1 and not any(isinstance(end.value, ast.Tuple) for end in ends)
         self.returned = ... if single else (...,) * len(self.world.passed)
 
     def _recording(self) -> Any:

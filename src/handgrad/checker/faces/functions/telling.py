@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.definitions import definition_of
+from handgrad.checker.faces.functions.definitions import definition_of, returned_by
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.oracles import ByAutograd
 from handgrad.checker.faces.functions.stored import stored_at
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
@@ -19,7 +18,7 @@ from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
 from handgrad.checker.read.source import segment
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
-from handgrad.checker.truth.compare import agrees_only, align, compare
+from handgrad.checker.truth.compare import agrees_only, align, compare, same
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
 COARSE = 0.01
@@ -133,7 +132,7 @@ def exchanged_with(verdict: Verdict, found: Finding) -> Finding | None:
 def _exchanged(subject: Subject, one: Input, other: Input) -> str | None:
     """The line that returns, with two gradients exchanged; None where it is no tuple on one line."""
     node, file = subject.definition
-    ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+    ends = returned_by(node)
     if len(ends) != 1 or not isinstance(ends[0].value, ast.Tuple) or ends[0].lineno != ends[0].end_lineno:
         return None
     code, parts = "".join(linecache.getlines(file)), ends[0].value.elts

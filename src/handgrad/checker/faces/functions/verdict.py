@@ -8,7 +8,6 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Finding, Options, Raised, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.measuring import distance, same, size_of
 from handgrad.checker.faces.functions.oracles import ByAutograd, ByDifferences, Laboratory, NotFollowedError, Values
 from handgrad.checker.faces.functions.sizes import at_distinct_sizes
 from handgrad.checker.faces.functions.subjects import Refused, Subject
@@ -16,7 +15,7 @@ from handgrad.checker.faces.functions.twice import judge_twice
 from handgrad.checker.faces.functions.upstreams import RANDOM, Upstream, upstreams
 from handgrad.checker.guard import said
 from handgrad.checker.inspection import CheckError
-from handgrad.checker.truth.compare import align, as_tensor
+from handgrad.checker.truth.compare import align, as_tensor, distance, same, size_of
 
 Oracle = ByAutograd | ByDifferences
 SINGLE = 1e-4
@@ -46,7 +45,7 @@ class Trial:
             if not found.wrong and not found.raised:
                 self._judge_at_distinct_sizes(found)
                 if self.options.double_backward:
-                    self._judge_twice(oracle, found)
+                    judge_twice(self.laboratory, oracle, found, self.own)
         return found
 
     # --- how it can be run -----------------------------------------------------------------------------------------
@@ -234,7 +233,7 @@ class Trial:
         if rtol is not None or atol is not None:
             return torch.allclose(got.to(want.dtype), want, rtol or 0.0, atol or 0.0, equal_nan=True)
         largest = max(1.0, *map(size_of, all_.values()))
-        apart, size = distance(got, want), size_of(want)
+        apart, size, _ = distance(got, want)
         if apart <= oracle.tolerance * size + oracle.noise * largest:
             return True
         return apart <= SINGLE * size + 1e-6 * largest and self._computes_in_single()
@@ -273,15 +272,6 @@ class Trial:
         note = "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
         verdict.notes += [note] if right and note not in verdict.notes else []
         return differences if right else None
-
-    def _judge_twice(self, oracle: Oracle, verdict: Verdict) -> None:
-        if not isinstance(oracle, ByAutograd):
-            raise CheckError(
-                "double backward cannot be judged by differences",
-                where=self.subject.name,
-                next_step="Give reference=fn, a function in PyTorch that computes the same.",
-            )
-        judge_twice(self.laboratory, oracle, verdict, self.own)
 
     def _judge_at_distinct_sizes(self, verdict: Verdict) -> None:
         for values in at_distinct_sizes(self.laboratory):
