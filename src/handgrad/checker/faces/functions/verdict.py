@@ -28,7 +28,6 @@ class Trial:
         """Choose the precision that the code runs in."""
         self.subject, self.options = subject, options
         self.notes: list[str] = []
-        self.raised: list[Raised] = []
         self.own: Values = {one: one.value for one in [*subject.inputs, *subject.world.objects]}
         self.laboratory = self._laboratory()
         self.outputs = self._outputs()
@@ -36,16 +35,15 @@ class Trial:
 
     def verdict(self) -> Verdict:
         """Judge every input."""
-        found = Verdict(self.subject, self.laboratory, self.options, notes=self.notes, raised=self.raised)
-        if not self.raised:
-            oracle = self._oracle(self.own)
-            self._judge(oracle, found)
-            if found.wrong and self.subject.engine:
-                self._look_at_forward(found)
-            if not found.wrong and not found.raised:
-                self._judge_at_distinct_sizes(found)
-                if self.options.double_backward:
-                    judge_twice(self.laboratory, oracle, found, self.own)
+        found = Verdict(self.subject, self.laboratory, self.options, notes=self.notes)
+        oracle = self._oracle(self.own)
+        self._judge(oracle, found)
+        if found.wrong and self.subject.engine:
+            self._look_at_forward(found)
+        if not found.wrong and not found.raised:
+            self._judge_at_distinct_sizes(found)
+            if self.options.double_backward:
+                judge_twice(self.laboratory, oracle, found, self.own)
         return found
 
     # --- how it can be run -----------------------------------------------------------------------------------------
