@@ -39,10 +39,9 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     rows: list[VariableReport] = []
     for row in report.variables:
         mine, other = own.get(row.name), last.get(row.name)
-        if "exchanged" in [one.fact for one in row.diagnosis] or (row.cause == "inherited" and not elsewhere):
+        if row.cause == "inherited" or "exchanged" in [one.fact for one in row.diagnosis]:
             rows.append(row)
-            continue
-        if faults.get(row.name) in ("wrong", "missing") and mine is not None and row.name not in flat:
+        elif faults.get(row.name) in ("wrong", "missing") and mine is not None and row.name not in flat:
             rows.append(_at_home(mine, row))
         elif faults.get(row.name) == "wrong" and (elsewhere or (own and getattr(other, "cause", None) == "inherited")):
             rows.append(replace(row, cause="inherited", diagnosis=[]))

@@ -4,6 +4,7 @@ import ast
 import linecache
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from handgrad.checker.faces.functions.stored import stored_at
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
-from handgrad.checker.read.source import segment
+from handgrad.checker.read.source import around, segment
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
 from handgrad.checker.truth.compare import agrees_only, align, compare, same
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
@@ -116,9 +117,7 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
     if got is None:
         return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
     if (other := exchanged_with(verdict, found)) is not None:
-        about, fix = (one.gradient, other.one.gradient), _exchanged(verdict.subject, one, other.one)
-        line = verdict.subject.returns or 0
-        return Diagnosis("wrong-variable", fact="exchanged", about=about, fix=fix, start=line, end=line)
+        return _exchanged(verdict.subject, one, other.one)
     kind, fact, *about = _symptom(got, want)
     return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
 
@@ -129,24 +128,25 @@ def exchanged_with(verdict: Verdict, found: Finding) -> Finding | None:
     return next((other for other in others if _is_of(found, other) and _is_of(other, found)), None)
 
 
-def _exchanged(subject: Subject, one: Input, other: Input) -> str | None:
-    """The line that returns, with two gradients exchanged; None where it is no tuple on one line."""
+def _exchanged(subject: Subject, one: Input, other: Input) -> Diagnosis:
+    """That two gradients are exchanged, with the line that returns them where it is a tuple on one line."""
+    found = Diagnosis("wrong-variable", fact="exchanged", about=(one.gradient, other.gradient))
     node, file = subject.definition
     ends = returned_by(node)
     if len(ends) != 1 or not isinstance(ends[0].value, ast.Tuple) or ends[0].lineno != ends[0].end_lineno:
-        return None
-    code, parts = "".join(linecache.getlines(file)), ends[0].value.elts
+        return found
+    code, end, parts = "".join(linecache.getlines(file)), ends[0], ends[0].value.elts
     at = subject.matched(tuple(range(len(parts))))
-    i, j = sorted((at[one], at[other]))
-    texts, text = [segment(code, part) for part in parts], segment(code, ends[0])
-    start = ends[0].col_offset
-    first, second = parts[i].col_offset - start, parts[j].col_offset - start
-    between = text[first + len(texts[i]) : second]
-    return text[:first] + texts[j] + between + texts[i] + text[second + len(texts[j]) :]
+    first, second = (parts[i] for i in sorted((at[one], at[other])))
+    text, begin, over = segment(code, end), first.col_offset - end.col_offset, second.col_offset - end.col_offset
+    texts = segment(code, first), segment(code, second)
+    between = text[begin + len(texts[0]) : over]
+    fix = text[:begin] + texts[1] + between + texts[0] + text[over + len(texts[1]) :]
+    return replace(found, fix=fix, start=end.lineno, end=end.lineno, around=around(code, end))
 
 
 def _is_of(found: Finding, other: Finding) -> bool:
-    return found.got is not None and same([found.got.double()], [other.want.double()])
+    return found.got is not None and same([found.got], [other.want])
 
 
 def _is_unused(verdict: Verdict, one: Input) -> bool:
