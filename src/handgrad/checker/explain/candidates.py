@@ -93,11 +93,13 @@ class Candidates:
                 yield ast.unparse(mask)
 
     def _by_value(self, name: str) -> ast.expr | None:
-        """Another name at hand for the tensor that a local name of the forward pass stands for; of a number, itself."""
+        """What is at hand for a local name of the forward pass: another name of its value, or a number itself."""
         values = (step.after[name] for step in reversed(self.chain.region.steps) if name in step.after)
         value = next(values, None)
         if isinstance(value, int | float):
-            return ast.Constant(value)
+            kept = (n for n in self.values if owner_of(n) in self.judge.trace.shared)
+            known = next((n for n in kept if type(self.values[n]) is type(value) and self.values[n] == value), None)
+            return ast.Name(known, ast.Load()) if known else ast.Constant(value)
         if not isinstance(value, torch.Tensor):
             return None
         same = (n for n, v in self.values.items() if is_float(v) and is_float(value) and v.shape == value.shape)
