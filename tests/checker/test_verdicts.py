@@ -411,7 +411,7 @@ CASES = [
         "single-by-reference",
         (function(single_square, single_square_backward_of_three), X),
         False,
-        ("1.01 times",),
+        ("101/100 times", "uses `2.02 * x`; it should be `2.0 * x`"),
         {"reference": lambda x: x**2},
     ),
     Case("straight-through", (function(rounded, straight_through), X), False, ("on purpose",)),

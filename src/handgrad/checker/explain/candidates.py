@@ -14,7 +14,7 @@ from handgrad.checker.explain.masks import masks_of
 from handgrad.checker.explain.settings import temporaries
 from handgrad.checker.judge.blame import Judge, Judgement
 from handgrad.checker.read.names import uses
-from handgrad.checker.read.spelling import in_sight, is_at_home, number_of
+from handgrad.checker.read.spelling import in_sight, is_at_home, number_of, owner_of
 from handgrad.checker.read.trees import Edit, simple_statements, substitute
 from handgrad.checker.run.trace import Step
 from handgrad.checker.run.values import is_array, is_float
@@ -77,7 +77,8 @@ class Candidates:
         return {n: value for s in made for n in s.binds if is_float(value := s.after.get(n))}
 
     def _in_sight(self, name: str, beside: Collection[str]) -> bool:
-        return in_sight(name, beside) or name in self.judge.trace.closed
+        trace = self.judge.trace
+        return in_sight(name, beside) or name in trace.closed or owner_of(name) in trace.shared
 
     def _is_open(self, name: str, value: Any) -> bool:
         """Whether a line may use a name, or could if the forward half kept the tensor, which goes by no other name."""
@@ -100,11 +101,13 @@ class Candidates:
                 yield ast.unparse(mask)
 
     def _by_value(self, name: str) -> ast.expr | None:
-        """Another name at hand for the tensor that a local name of the forward pass stands for; of a number, itself."""
+        """What is at hand for a local name of the forward pass: another name of its value, or a number itself."""
         values = (step.after[name] for step in reversed(self.chain.region.steps) if name in step.after)
         value = next(values, None)
         if isinstance(value, int | float):
-            return ast.Constant(value)
+            kept = (n for n in self.values if owner_of(n) in self.judge.trace.shared)
+            known = next((n for n in kept if type(self.values[n]) is type(value) and self.values[n] == value), None)
+            return ast.Name(known, ast.Load()) if known else ast.Constant(value)
         if not isinstance(value, torch.Tensor):
             return None
         same = (n for n, v in self.values.items() if is_float(v) and is_float(value) and v.shape == value.shape)

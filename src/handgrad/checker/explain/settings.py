@@ -90,7 +90,8 @@ class Setting:
         if not missing:
             return self.plan
         while True:
-            begun, anew = set().union(*(s.changes for s in missing)), set().union(*(s.writes for s in missing))
+            begun = set().union(*(s.changes | _goes_on(s) for s in missing))
+            anew = set().union(*(s.writes for s in missing))
             more = [s for s in self.temporaries if s not in missing and (s.writes & begun or s.reads & anew)]
             if not more:
                 break
@@ -111,14 +112,22 @@ def temporaries(judge: Judge, plan: Plan) -> list[Step]:
     wanted = set().union(*(s.reads for s in plan.steps))
     found: list[Step] = []
     for step in reversed(steps[: steps.index(plan.chain.last)]):
-        if step in plan.steps or not step.writes & wanted or step.binds & step.reads:
+        if step in plan.steps or not step.writes & wanted:
             continue
         forward = [s for s in steps if s.reads & step.writes and not s.backward and s not in found and s.index <= end]
         apart = not (step.plain or step.changes or forward or step in on_the_way)
         if not step.backward and (step.index > end or apart):
             found.append(step)
             wanted |= step.reads
-    return found[::-1]
+    begun: set[str] = set()
+    for step in reversed(found):
+        begun |= set() if _goes_on(step) - begun else step.writes
+    return [step for step in reversed(found) if _goes_on(step) <= begun]
+
+
+def _goes_on(step: Step) -> set[str]:
+    """The names that a statement gives another value made of the one before, as `g = g * mask` does."""
+    return step.binds & step.reads
 
 
 def small_setting(judge: Judge, judgement: Judgement) -> Setting | None:

@@ -115,9 +115,11 @@ class Trials:
                 code = setting.code(node, step.statement.place.unit)
             except (SyntaxError, ValueError, TypeError):
                 return False
-            names = set().union(*(edit.names for edit, changed in changes if changed is step)) - step.reads
+            mentioned = set().union(*(edit.names for edit, changed in changes if changed is step))
+            names = mentioned - step.reads
             codes[setting.step(step)] = code, names | self._read_inside(names) | step.reads
-            codes |= {setting.step(s): (setting.step(s).code, s.reads) for s in self._begun(step, names)}
+            anew = mentioned if hasattr(node, "body") else names
+            codes |= {setting.step(s): (setting.step(s).code, s.reads) for s in self._begun(step, anew)}
         for case in setting.cases:
             self.work += setting.cost
             got = setting.got(case, codes)

@@ -21,6 +21,7 @@ from handgrad.checker.run.trace import Region, Step, Trace
 from handgrad.checker.truth import epsilons
 from handgrad.checker.truth.assumptions import Assumptions
 from handgrad.checker.truth.chains import Chain, before_the_update, chains_of
+from handgrad.checker.truth.compare import as_tensor
 from handgrad.checker.truth.truth import Truth
 
 
@@ -201,7 +202,7 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         if local:
             mended = any(old.fault for old in right) and all(old in right or old.fault for old in readers)
             same = [old for old in readers if found.value_of(old.chain) is found.value_of(chain)]
-            explains = mended or any(old.fault for old in same)
+            explains = mended or any(old.fault for old in same) or _is_of_a_view(judgement)
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
             explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
@@ -217,6 +218,15 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
                 found = replace(found, notes=(*found.notes, note))
             return _without_intermediates(found, local)
     return found
+
+
+def _is_of_a_view(judgement: Judgement) -> bool:
+    """Whether a gradient has the elements of its variable in other dimensions, as that of `x.view(n, -1)` has."""
+    got = as_tensor(judgement.chain.actual, judgement.want)
+    if got is None or got.numel() != judgement.want.numel():
+        return False
+    kept, wanted = (sorted(size for size in tensor.shape if size > 1) for tensor in (got, judgement.want))
+    return kept != wanted
 
 
 def _trusting_what_was_right(found: Interpretation) -> Interpretation:

@@ -52,5 +52,5 @@ def _is_of_a_round(step: Step, name: str) -> bool:
             if (uses(line).binds | uses(line).changes) & found:
                 wanted |= uses(line).reads - ({name} if uses(line).changes & {name} else set())
         wanted.add(name)
-    reads_itself = any(name in uses(line).reads and name not in uses(line).changes for line in lines)
+    reads_itself = any(name in uses(line).reads & uses(line).binds for line in lines)
     return not reads_itself and bool(wanted & uses(step.statement.node).counters)

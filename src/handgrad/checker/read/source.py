@@ -96,7 +96,7 @@ class Source:
     """A program as statements, with what had to be left out of it.
 
     `halves` are functions known to compute gradients, whatever their names are; `closed` are names that they have no
-    access to.
+    access to, and `shared` those of objects whose attributes they have.
     """
 
     path: Path | None
@@ -105,6 +105,7 @@ class Source:
     faults: list[Fault] = field(default_factory=list)
     halves: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
 
 
 def read_source(path: Path) -> Source:

@@ -53,6 +53,7 @@ FACTS = {
     "contiguous": "{0} is right for a contiguous upstream gradient alone, and wrong where {1}; {2}",
     "some upstreams": "{0} is right otherwise, and wrong where {1}",
     "nothing": "{0} is not a tensor",
+    "exchanged": "{0} and {1} are exchanged: each is returned in the place of the other",
     "conjugate": "{0} is the complex conjugate of the right gradient",
     "minus": "{0} has the wrong sign",
     "wrong": "{0} is wrong",

@@ -29,7 +29,8 @@ class Tracer:
         self.source, self.machine = source, machine
         self.flattener = Flattener(machine, source)
         self.losses = Losses(source, machine, loss)
-        self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown, closed=source.closed)
+        self.trace = Trace(machine, notes=list(source.notes), shown=self.flattener.shown)
+        self.trace.closed, self.trace.shared = source.closed, source.shared
         self.trace.mappings = self.flattener.elements.mappings
         self.trace.guesses = self.flattener.parameters.guesses
         self.trace.losses, self.trace.evident = self.losses.found, self.losses.evident

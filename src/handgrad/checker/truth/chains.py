@@ -95,7 +95,9 @@ def before_the_update(chain: Chain, decays: bool) -> Chain | None:
     steps = list(chain.steps)
     while len(steps) > 1 and (_clips(steps[-1], chain) or (decays and _decays(steps[-1], chain))):
         steps.pop()
-    return replace(chain, steps=tuple(steps)) if len(steps) < len(chain.steps) else None
+    before = steps[-1].after.get(chain.name)
+    unbegun = isinstance(before, Tensor) and not bool(before.any())
+    return replace(chain, steps=tuple(steps)) if len(steps) < len(chain.steps) and not unbegun else None
 
 
 def _clips(step: Step, chain: Chain) -> bool:

@@ -82,7 +82,7 @@ def compare(got: Tensor, want: Tensor) -> Comparison:
     same = got.shape == want.shape
     if aligned is None:
         return Comparison(False, False, False, False, None, None)
-    worst, size, finite = _distance(aligned, want)
+    worst, size, finite = distance(aligned, want)
     relative = worst / size if size > 0 else (0.0 if worst == 0 else float("inf"))
     exact = bool(torch.equal(aligned.to(want.dtype), want))
     approximate = exact or bool(torch.allclose(aligned.to(want.dtype), want, equal_nan=True))
@@ -100,7 +100,7 @@ def agrees(got: Any, want: Tensor, noise: float = 0.0, tolerance: float = DOUBLE
     aligned = align(tensor, want)
     if aligned is None:
         return False
-    worst, size, _ = _distance(aligned, want)
+    worst, size, _ = distance(aligned, want)
     if isinstance(got, np.ndarray) and got.dtype == np.float32:
         tolerance = max(tolerance, SINGLE_TOLERANCE)
     return worst <= tolerance * size + noise
@@ -129,14 +129,16 @@ def agrees_only(gradient: str, error: float | None, dtype: torch.dtype, text: st
     return [f"{gradient} agrees only to {to}: it is off by {error:.1%} of its largest element."]
 
 
-def _distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:
+def distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:
     """The largest difference, the largest wanted value, and whether all is finite; 0 where there is nothing.
 
     A NaN or an infinity where one is wanted makes no difference, and anywhere else an infinite one.
     """
     if want.numel() == 0:
         return 0.0, 0.0, True
-    a, b = got.to(torch.float64), want.to(torch.float64)
+    if want.is_complex() or got.is_complex():
+        got, want = (torch.view_as_real(t.to(torch.complex128)) for t in (got, want))
+    a, b = got.detach().to(torch.float64), want.detach().to(torch.float64)
     difference = (a - b).abs()
     if math.isfinite(worst := float(difference.max())):
         return worst, float(b.abs().max()), True
@@ -144,3 +146,15 @@ def _distance(got: Tensor, want: Tensor) -> tuple[float, float, bool]:
     agree = both | (a == b) | (a.isnan() & b.isnan())
     difference = torch.where(both, difference, torch.where(agree, 0.0, torch.inf))
     return float(difference.max()), float(torch.where(torch.isfinite(b), b.abs(), 0.0).max()), False
+
+
+def size_of(tensor: Tensor) -> float:
+    """The largest finite value."""
+    return distance(tensor, tensor)[1]
+
+
+def same(made: list[Tensor], mine: list[Tensor], tolerance: float = 1e-6) -> bool:
+    """Whether two lists of tensors, real or complex, have the same shapes, and to rounding the same values."""
+    if [t.shape for t in made] != [t.shape for t in mine]:
+        return False
+    return all(distance(a, b)[0] <= tolerance * (1 + size_of(b)) for a, b in zip(made, mine, strict=True))

@@ -78,7 +78,7 @@ def _square(size: int, small: dict[int, int]) -> int | None:
 def _multiple(size: int, small: dict[int, int]) -> int | None:
     """A few times another size, such as the four gates of a hidden size."""
     found = ((size // n, n) for n in range(2, KEPT + 1) if size % n == 0)
-    return next((small[a] * n for a, n in found if a in small), None)
+    return next((small[a] * n for a, n in found if a > 1 and a in small), None)
 
 
 def _sum(size: int, small: dict[int, int]) -> int | None:

@@ -53,9 +53,10 @@ def _in_front(number: ast.expr, node: Any) -> ast.expr:
 def another_size(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`/ B` where `/ out.numel()` was meant."""
     if ctx.role == "factor" and (only_sizes(node) or getattr(node, "id", None) in ctx.sizes):
-        for factor in scales(ctx):
+        counts = (name(n) for n, count in ctx.integers.items() if count.dim() == 0)
+        for factor in itertools.chain(counts, scales(ctx)):
             if not isinstance(factor, ast.Constant | ast.BinOp) and not same(factor, node):
-                yield "scale", 1.05, factor
+                yield "scale", 0.99 if getattr(factor, "id", None) in ctx.integers else 1.05, factor
 
 
 def scales(ctx: Context) -> Iterator[ast.expr]:
@@ -82,6 +83,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
                 if size not in seen and size > 2:
                     seen.add(size)
                     yield expression(f"{shape_of}.shape[{dim}]")
+    yield from (binary(ast.Constant(1), ast.Sub, name(n)) for n, v in named if isinstance(v, float) and 0 < v < 1)
     for n, value in named:
         if isinstance(value, int) and value > 2:
             yield binary(name(n), ast.Sub, ast.Constant(1))
@@ -139,7 +141,7 @@ def a_factor_at_the_index(node: Any, ctx: Context) -> Iterator[Proposal]:
 @rule(ast.Name, ast.BinOp, ast.Call, ast.Subscript)
 def a_factor_made_in_the_loop(node: Any, ctx: Context) -> Iterator[Proposal]:
     """A mask of the window, say, that a loop makes and then forgets."""
-    if ctx.role in ("value", "operand"):
+    if ctx.role in ("value", "operand", "summed"):
         yield from (("missing-factor", 1.25, binary(other, ast.Mult, node)) for other in _made_in_the_loop(ctx))
 
 
@@ -172,6 +174,10 @@ def a_factor_of_the_step(node: Any, ctx: Context) -> Iterator[Proposal]:
         element = f"{listed}[{counter}{shift}]"
         for pattern in ("(1 - {0}**2)", "{0}", "{0} * (1 - {0})", "({0} > 0)"):
             yield "missing-factor", 1.25, binary(node, ast.Mult, expression(pattern.format(element)))
+    for other, counter in itertools.product(
+        sorted(ctx.related & set(ctx.tensors) - ctx.gradients), sorted(ctx.counters)
+    ):
+        yield "missing-factor", 1.3, binary(node, ast.Mult, expression(f"{other}[{counter}]"))
 
 
 @rule(ast.BinOp, ast.Name, ast.Call, late=True)

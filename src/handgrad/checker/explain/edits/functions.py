@@ -65,11 +65,24 @@ def another_function(node: Any, ctx: Context) -> Iterator[Proposal]:
         yield kind, 0.75 if ctx.in_index else 1.2, node.func.value
     elif len(node.args) == 1 and not is_method(node, ctx):
         yield "extra-factor", 1.2, node.args[0]
+    if what == "cumsum":
+        yield from (("wrong-operator", 1.0, turned) for turned in _from_the_end(node, ctx))
     for i in range(len(node.args)):
         for j in range(i):
             args = list(node.args)
             args[i], args[j] = args[j], args[i]
             yield "transpose" if what == "einsum" else "wrong-operator", 1.0, ast.Call(node.func, args, node.keywords)
+
+
+def _from_the_end(node: Any, ctx: Context) -> Iterator[ast.expr]:
+    """The same cumulative sum, from the last element on; or turned back, where it was only turned before."""
+    dims = [*node.args, *(word.value for word in node.keywords)][0 if is_method(node, ctx) else 1 :][:1]
+    if not is_method(node, ctx) or not dims:
+        return
+    receiver = node.func.value
+    before = receiver if called(receiver) == "flip" else method(receiver, "flip", dims[0])
+    total = ast.Call(ast.Attribute(before, "cumsum", ast.Load()), node.args, node.keywords)
+    yield method(total, "flip", dims[0])
 
 
 @rule(ast.Name, late=True)

@@ -55,6 +55,11 @@ def definition_of(function: Any) -> tuple[ast.FunctionDef | None, str]:
     return (found[0], code.co_filename) if found else (None, "")
 
 
+def returned_by(node: ast.AST | None) -> list[ast.Return]:
+    """The statements with which a function returns."""
+    return [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+
+
 def signature_of(function: Callable) -> inspect.Signature:
     """The parameters of a function written in Python.
 
@@ -75,6 +80,31 @@ def crosses(*functions: Any) -> bool:
     nodes = [node for node, _ in map(definition_of, functions) if node is not None]
     parts = (part for node in nodes for part in ast.walk(node) if isinstance(part, ast.Attribute))
     return any(part.attr in CROSSINGS for part in parts)
+
+
+class Context:
+    """What autograd hands to both halves of a Function, in a program that is laid out: it keeps what it is given."""
+
+    handgrad_copies = True
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]):
+        """Start with nothing saved."""
+        self.saved: list[Any] = []
+        self.needs_input_grad = needs_input_grad
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors for the backward half."""
+        self.saved = list(tensors)
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What was kept."""
+        return tuple(self.saved)
+
+    def mark_dirty(self, *_tensors: Any) -> None:
+        """Autograd's business alone, like the others."""
+
+    mark_non_differentiable = set_materialize_grads = save_for_forward = mark_dirty
 
 
 class Definitions:

@@ -39,7 +39,9 @@ def _reconciled(report: Report, laid_out: Report, verdict: Verdict) -> Report:
     rows: list[VariableReport] = []
     for row in report.variables:
         mine, other = own.get(row.name), last.get(row.name)
-        if faults.get(row.name) in ("wrong", "missing") and mine is not None and row.name not in flat:
+        if row.cause == "inherited" or "exchanged" in [one.fact for one in row.diagnosis]:
+            rows.append(row)
+        elif faults.get(row.name) in ("wrong", "missing") and mine is not None and row.name not in flat:
             rows.append(_at_home(mine, row))
         elif faults.get(row.name) == "wrong" and (elsewhere or (own and getattr(other, "cause", None) == "inherited")):
             rows.append(replace(row, cause="inherited", diagnosis=[]))
@@ -70,13 +72,12 @@ def _speak(laid_out: Report, words: dict[str, str]) -> None:
             at_home = more.place is not None and more.place.file != SYNTHETIC
             more = replace(more, formula=spelled(more.formula), path=spelled(more.path), times=spelled(more.times))
             more = more if at_home else replace(more, place=None)
-        old, new, about = spelled(found.old), spelled(found.new), tuple(map(spelled, found.about))
-        if old and old == new:
-            return replace(found, fact="not kept", about=(old,), fix=None, left_over=more)
-        if old.strip("()") == new.strip("()") and not found.fact:  # the names of two calls, which the user has as one
-            return Diagnosis("unknown", found.place, fact="wrong", about=(found.kind,))
-        fix, kept = found.fix and spelled(found.fix), tuple(map(spelled, found.kept))
-        return replace(found, old=old, new=new, about=about, fix=fix, kept=kept, left_over=more)
+        said = replace(found.spelled(spelled), fix=found.fix and spelled(found.fix), left_over=more)
+        if said.old and said.old == said.new:
+            return replace(said, fact="not kept", about=(said.old,), fix=None)
+        if said.old and said.old.strip("()") == said.new.strip("()"):  # names of two calls, which the user has as one
+            return Diagnosis("unknown", found.place)
+        return said
 
     laid_out.notes = [spelled(note) for note in laid_out.notes]
     for row in laid_out.variables:

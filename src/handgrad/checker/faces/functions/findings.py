@@ -1,7 +1,8 @@
 """What is found out about a forward and a backward pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +20,13 @@ class Options:
     rtol: float | None = None
     atol: float | None = None
     double_backward: bool = False
+
+    @staticmethod
+    def taken_from(given: dict[str, Any]) -> tuple["Options", dict[str, Any]]:
+        """The options among keyword arguments, and the others."""
+        known = {one.name for one in fields(Options)}
+        options = {name: value for name, value in given.items() if name in known}
+        return Options(**options), {name: value for name, value in given.items() if name not in known}
 
 
 @dataclass
@@ -54,10 +62,13 @@ class Verdict:
 
     subject: Subject
     laboratory: Laboratory
+    options: Options = Options()
     findings: dict[Input, Finding] = field(default_factory=dict)
     raised: list[Raised] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
+    spoiled: bool = False
+    """Whether what is wrong may come of a value that is changed in place."""
 
     @property
     def wrong(self) -> list[Finding]:

@@ -3,7 +3,7 @@
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.read.names import variables_of
-from handgrad.checker.run.values import attributes, callable_module, copy_values, is_array, is_object
+from handgrad.checker.run.values import attribute_of, attributes, callable_module, copy_values, is_array, is_object
 
 DEEPEST = 3
 
@@ -66,10 +66,7 @@ class Given:
 
     def at(self, one: Input) -> Any:
         """What is passed for an input."""
-        value: Any = self.world
-        for key in one.paths[0]:
-            value = getattr(value, key[1:]) if str(key).startswith(".") and not isinstance(value, dict) else value[key]
-        return value
+        return at(self.world, one.paths[0])
 
 
 class World:
@@ -207,6 +204,24 @@ def _held_inputs(values: list[Any]) -> Iterator[Input]:
         walk("self" if is_object(value) else "held", ("held", i), value, DEEPEST)
     for text, value, paths in found.values():
         yield _input(text, text, None, tuple(paths), value, True)
+
+
+def mapped(value: Any, convert: Callable[[Any, str], Any], text: str = "") -> Any:
+    """A structure of lists, tuples and dicts with each item converted, given it and the text that takes it out."""
+    if isinstance(value, dict):
+        return {key: mapped(item, convert, f"{text}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        items = [mapped(item, convert, f"{text}[{i}]") for i, item in enumerate(value)]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return convert(value, text)
+
+
+def at(value: Any, path: Iterable[Any]) -> Any:
+    """What lies at a path; a key that begins with a dot is an attribute's."""
+    for key in path:
+        inside = str(key).startswith(".") and not isinstance(value, dict)
+        value = attribute_of(value, key[1:]) if inside else value[key]
+    return value
 
 
 def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:

@@ -11,16 +11,15 @@ import functools
 import linecache
 import re
 from collections.abc import Iterator
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.context import Context
-from handgrad.checker.faces.functions.definitions import Definitions, crosses
+from handgrad.checker.faces.functions.definitions import Context, Definitions, crosses, returned_by
 from handgrad.checker.faces.functions.findings import Verdict
-from handgrad.checker.faces.functions.inputs import Input, is_differentiable
+from handgrad.checker.faces.functions.inputs import Input, is_differentiable, mapped
 from handgrad.checker.faces.functions.pairs import Pair
 from handgrad.checker.faces.functions.subjects import AutogradFunction
 from handgrad.checker.faces.functions.upstreams import RANDOM
@@ -63,7 +62,7 @@ class Layout:
 
     def report(self) -> Report:
         """What the checker of programs says of it."""
-        arguments = self._arguments()
+        arguments = self.arguments = self._arguments()
         if isinstance(self.subject, AutogradFunction):
             self._write_function(self.subject, arguments)
         else:
@@ -72,12 +71,14 @@ class Layout:
         statements = [*self.definitions.statements, *self.statements]
         if self.of_arrays:
             self.machine.follow_arrays()
-        source = Source(None, statements, halves=frozenset({"forward", "backward"}), closed=frozenset(self._closed()))
+        halves, closed = frozenset({"forward", "backward"}), frozenset(self._closed())
+        source = Source(None, statements, halves=halves, closed=closed, shared=frozenset({"ctx"}))
         return check_source(source, self.machine, loss=f"{OURS}loss", strict=False)
 
     def _closed(self) -> Iterator[str]:
-        """The names that the backward half has no access to: those of the arguments, and of the first call's own."""
-        yield from self.names.values()
+        """The names that the backward half has no access to: arguments, results, and the first call's own names."""
+        yield from self.arguments.values()
+        yield from (n for s in self.statements for n in uses(s.node).binds if n.startswith(OURS))
         for node in (s.node for s in self.definitions.statements if s.node.name == "forward"):
             names = {a.arg for a in node.args.args}.union(*(uses(part).binds for part in node.body))
             yield from (f"{name}{DOT}0" for name in names)
@@ -156,7 +157,7 @@ class Layout:
         texts = [t if path[0] == "args" else f"{path[1]}={t}" for path, t in arguments.items()]
         call = f"{forward}({', '.join([*first, *texts, *named])})"
         heads, kept = self._results(call, pair.result, pair.count)
-        upstream = self._loss(heads)
+        upstream = self._loss(heads, texts)
         rest = pair.parameters[len(heads) :]
         if pair.count is None:
             at_hand = {name: arguments[path] for name, key, path, _ in self.subject.world.passed if key is None}
@@ -167,7 +168,8 @@ class Layout:
         self._take(f"{backward}({', '.join([*first, *upstream, *(kept if rest else []), *named])})", pair.returned)
 
     def _write_function(self, subject: AutogradFunction, arguments: dict[tuple[Any, ...], str]) -> None:
-        context = Context(tuple(is_float(value) for value in self.given.args))
+        kind = type("Context", (Context,), {"__module__": self.namespace["__name__"]})
+        context = kind(tuple(is_float(value) for value in self.given.args))
         self.namespace["ctx"] = context
         function = subject.function
         context = [] if subject.separate else ["ctx"]
@@ -181,7 +183,7 @@ class Layout:
             made = f"({', '.join(text for text, _ in heads)},)" if isinstance(result, tuple) else heads[0][0]
             inputs = f"({''.join(f'{text}, ' for text in given)})"
             self._say(f"{setup}({', '.join([*first_of_setup, inputs, made])})")
-        upstream = self._loss(heads)
+        upstream = self._loss(heads, given)
         first, _, backward = self._opened(subject.backward, "backward", iter(()), ["ctx"])
         self._take(f"{backward}({', '.join([*first, *upstream])})", subject.returned)
 
@@ -225,19 +227,27 @@ class Layout:
     def _returned_names(self, count: int) -> list[str]:
         """What the forward function calls what it returns."""
         node = self.definitions.statements[-1].node if self.definitions.statements else None
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        ends = [end.value for end in returned_by(node)]
         parts = ends[0].elts if len(ends) == 1 and isinstance(ends[0], ast.Tuple) else []
         named = [part.id if isinstance(part, ast.Name) else f"output {i + 1}" for i, part in enumerate(parts)]
         return named if len(named) == count else [f"output {i + 1}" for i in range(count)]
 
-    def _loss(self, heads: list[tuple[str, Any]]) -> list[str]:
-        """The weighted sum of all outputs, and the texts of their gradients, in the same structure."""
+    def _loss(self, heads: list[tuple[str, Any]], arguments: list[str]) -> list[str]:
+        """The weighted sum of all outputs, or of the reference's, and the texts of their gradients, in the same
+        structure.
+        """
         outputs: list[tuple[str, Tensor]] = []
         texts = [self._upstream(text, value, outputs) for text, value in heads]
         drawn = RANDOM([value.detach() for _, value in outputs])
+        if (reference := self.verdict.options.reference) is not None:
+            made = reference(*self.given.args, **self.given.kwargs)
+            opened = self.definitions.add(reference, "reference", []) if isinstance(reference, FunctionType) else None
+            call = f"{opened or self._held(reference)}({', '.join(arguments)})"
+            self._say(f"{OURS}reference = {call}" + ("" if isinstance(made, tuple) else ","))
         for i, (text, _) in enumerate(outputs):
+            source = text if reference is None else f"{OURS}reference[{i}]"
             self.namespace[f"{OURS}upstream{i}"] = drawn[i]
-            self._say(f"{OURS}y{i} = {text}.{self.copy}()")
+            self._say(f"{OURS}y{i} = {source}.{self.copy}()")
             word = self._upstream_word(text, heads)
             self.words |= {f"{OURS}y{i}": "the output", f"d{OURS}y{i}": word, f"{OURS}upstream{i}": word}
         terms = (f"({OURS}y{i} * {OURS}upstream{i}).sum()" for i in range(len(outputs)))
@@ -263,7 +273,8 @@ class Layout:
 
     def _take(self, call: str, returned: Any) -> None:
         """Give each input's gradient what is returned for it."""
-        found = self.subject.matched(_texts(returned, f"{OURS}returned"))
+        texts = mapped(returned, lambda one, text: None if one is None else text, f"{OURS}returned")
+        found = self.subject.matched(texts)
         found = {one: text for one, text in found.items() if one in self.names and text is not None}
         places = {text: f"d{self.names[one]}" for one, text in found.items()}
         parts = [f"{OURS}returned[{i}]" for i in range(len(returned))] if isinstance(returned, tuple | list) else []
@@ -277,13 +288,3 @@ class Layout:
         self._say_returned(f"{OURS}returned = {call}")
         for text, name in places.items():
             self._say_returned(f"{name} = {text}")
-
-
-def _texts(value: Any, text: str) -> Any:
-    """What is returned, with the text that takes it out in the place of each tensor; None stays."""
-    if isinstance(value, dict):
-        return {key: _texts(item, f"{text}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        items = [_texts(item, f"{text}[{i}]") for i, item in enumerate(value)]
-        return type(value)(*items) if hasattr(value, "_fields") else items
-    return None if value is None else text

@@ -2,20 +2,21 @@
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.inputs import Given, Input
-from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.subjects import Ran, Subject
 from handgrad.checker.inspection import CheckError
 from handgrad.checker.run.modes import InDouble
 from handgrad.checker.run.randomness import Randomness
 from handgrad.checker.truth.assumptions import differentiated
-from handgrad.checker.truth.compare import DOUBLE_TOLERANCE
+from handgrad.checker.truth.compare import DOUBLE_TOLERANCE, distance, same, size_of
 
 MOST_ELEMENTS = 2048
 """Each element takes two calls of the forward pass."""
@@ -28,10 +29,11 @@ class Laboratory:
     def __init__(self, subject: Subject, double: bool = True, wanted: set[Input] | None = None):
         """Remember the random generators; only the inputs `wanted` may need a gradient.
 
-        `changed` is what the last backward pass changed in place although others own it.
+        `changed` is what the last backward pass changed in place although others own it, `lines` on which line.
         """
         self.subject, self.double, self.wanted = subject, double, wanted
         self.changed: str | None = None
+        self.lines: list[int] = []
         self.generators = {str(i): v for i, v in enumerate(_generators(subject.world.values))}
         self.randomness = Randomness.now(self.generators)
 
@@ -71,22 +73,41 @@ class Laboratory:
         made = function(*given.args, **given.kwargs)
         return [t for t in (made if isinstance(made, tuple) else (made,)) if isinstance(t, Tensor)], given.leaves
 
-    def forward(self, values: Values) -> None:
-        """Call the forward pass as training does."""
-        with self.conditions(track=True):
-            self.subject.run(self.subject.world.fresh(values, double=self.double), self.wanted)
+    def forward(self, values: Values) -> list[Input]:
+        """Call the forward pass as training does; the inputs that it changes in place and does not return."""
+        given = self.subject.world.fresh(values, double=self.double)
+
+        def changed() -> list[Input]:
+            inputs = [one for one in self.subject.inputs if not one.array]
+            return [one for one in inputs if not same([given.at(one)], [given.leaves[one]])]
+
+        with self.conditions(track=True), _first_line(self.subject.files, changed) as self.lines:
+            outputs = self.subject.run(given, self.wanted).outputs
+        return [one for one in changed() if not any(given.at(one) is output for output in outputs)]
 
     def gradients(
-        self, values: Values, upstream: Callable[[list[Tensor]], list[Tensor | None]], wanted: set[Input] | None = None
+        self,
+        values: Values,
+        upstream: Callable[[list[Tensor]], list[Tensor | None]],
+        wanted: set[Input] | None = None,
+        follow: bool = False,
     ) -> Values:
-        """What the user's backward pass makes of the upstream gradients chosen for its outputs."""
+        """What the user's backward pass makes of the upstream gradients chosen for its outputs.
+
+        To `follow` it line by line, for what it changes in place, takes time.
+        """
         with self.conditions(track=True):
             given = self.subject.world.fresh(values, double=self.double)
             ran = self.subject.run(given, wanted or self.wanted)
             ups = upstream([t.detach() for t in ran.outputs])
             before = [(words, tensor, _copy(tensor)) for words, tensor in self._others(given, ran, ups)]
-            found = ran.pull(ups)
-            self.changed = next((words for words, tensor, copy in before if not same([tensor], [copy])), None)
+
+            def changed() -> str | None:
+                return next((words for words, tensor, copy in before if not same([tensor], [copy])), None)
+
+            with _first_line(self.subject.files, changed) if follow else contextlib.nullcontext(self.lines) as lines:
+                found = ran.pull(ups)
+            self.changed, self.lines = changed(), lines
             return found
 
     def _others(self, given: Given, ran: Ran, ups: list[Tensor | None]) -> Iterator[tuple[str, Tensor]]:
@@ -96,6 +117,28 @@ class Laboratory:
             yield one.text, value if isinstance(value, Tensor) else torch.from_numpy(value)
         yield from (("the output", output) for output in ran.outputs)
         yield from (("the upstream gradient", up) for up in ups if up is not None and self.subject.engine)
+
+
+@contextlib.contextmanager
+def _first_line(files: tuple[str, ...], holds: Callable[[], Any]) -> Iterator[list[int]]:
+    """The first line of these files after which something holds."""
+    found: list[int] = []
+    before: list[int] = []
+
+    def followed(frame: FrameType, _event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename not in files or found:
+            return None
+        if before and holds():
+            found.append(before[-1])
+        before.append(frame.f_lineno)
+        return followed
+
+    tracing = sys.gettrace()
+    sys.settrace(followed)
+    try:
+        yield found
+    finally:
+        sys.settrace(tracing)
 
 
 def _copy(tensor: Tensor) -> Tensor:
@@ -182,20 +225,14 @@ class ByDifferences:
 
     def gradients(self, upstreams: list[Tensor | None], create_graph: bool = False) -> Values:  # noqa: ARG002
         """The gradient of every input."""
-        return {
-            one: torch.stack(
-                [
-                    sum(
-                        ((c * u).sum() for c, u in zip(column, upstreams, strict=False) if u is not None),
-                        torch.zeros(()).double(),
-                    )
-                    for column in columns
-                ]
-            ).reshape(one_value.shape)
-            if columns
-            else torch.zeros_like(one_value)
-            for (one, one_value), columns in ((pair, self._columns[pair[0]]) for pair in self.values.items())
+
+        def pulled(column: list[Tensor]) -> float:
+            return sum(float((c * u).sum()) for c, u in zip(column, upstreams, strict=False) if u is not None)
+
+        made = {
+            one: torch.tensor([*map(pulled, columns)], dtype=torch.float64) for one, columns in self._columns.items()
         }
+        return {one: gradient.reshape(self.values[one].shape) for one, gradient in made.items()}
 
     @functools.cached_property
     def _columns(self) -> dict[Input, list[list[Tensor]]]:
@@ -227,12 +264,8 @@ class ByDifferences:
             short, long = self._slopes(directions, step), self._slopes(directions, 4 * step)
         except Exception:
             return False
-        size = max([1e-3, *(float(s.abs().max()) for s in short if s.numel())])
-        return all(
-            float((a - b).abs().max()) <= tolerance * max(1.0, size)
-            for a, b in zip(short, long, strict=True)
-            if a.numel()
-        )
+        largest = max([1.0, *map(size_of, short)])
+        return all(distance(a, b)[0] <= tolerance * largest for a, b in zip(short, long, strict=True))
 
 
 @contextlib.contextmanager

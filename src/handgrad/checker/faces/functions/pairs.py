@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from handgrad.checker.faces.functions.definitions import called, files_of, plain, signature_of
-from handgrad.checker.faces.functions.inputs import Given, Input, World, is_differentiable, rebound
+from handgrad.checker.faces.functions.inputs import Given, Input, World, at, is_differentiable, mapped, rebound
 from handgrad.checker.faces.functions.stored import Stored
 from handgrad.checker.faces.functions.subjects import Ran, Refused, Subject, fits, required
 from handgrad.checker.guard import CheckError
 from handgrad.checker.read.names import gradient_of, variables_of
-from handgrad.checker.run.values import attribute_of, is_object
+from handgrad.checker.run.values import is_object
 
 _UPSTREAM = re.compile(r"(d|g|grad|up|delta)_?(out|output|stream)?s?_?\d*")
 
@@ -66,7 +66,7 @@ class Pair(Subject):
         count = self.count = self._count(result)
         if count is None:
             rest = self.parameters[1:]
-            at_hand = {name: _at(given.world, path) for name, key, path, _ in self.world.passed if key is None}
+            at_hand = {name: at(given.world, path) for name, key, path, _ in self.world.passed if key is None}
             if isinstance(result, tuple) and len(self.parameters) > 1 and len(result) == len(self.parameters):
                 self.count = len(result)
                 return list(result), []
@@ -123,9 +123,9 @@ class Pair(Subject):
             if count == len(names) or (
                 names is not parameters and count > len(names) and not any(v is not None for v in values[len(names) :])
             ):
-                at = {name: i for i, name in enumerate(names)}
-                known = [one for one in self.inputs if one.parameter in at]
-                return {one: _entry(values[at[one.parameter]], one) for one in known}
+                order = {name: i for i, name in enumerate(names)}
+                known = [one for one in self.inputs if one.parameter in order]
+                return {one: _entry(values[order[one.parameter]], one) for one in known}
         expected = [one.text for one in self.inputs]
         wanted = f"{len(expected)}, one for each of {', '.join(expected)}"
         raise Refused(f"the number of gradients returned is {count}; expected {wanted}.")
@@ -147,23 +147,16 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 def _like(value: Any, upstreams: Iterator[Tensor | None]) -> Any:
     """The gradients of an output in its own structure; None for what has no gradient."""
-    if isinstance(value, dict):
-        return {key: _like(item, upstreams) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        items = [_like(item, upstreams) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if not (is_differentiable(value) or isinstance(value, np.floating)):
-        return torch.zeros_like(value) if isinstance(value, Tensor) else None
-    upstream = next(upstreams)
-    if upstream is None:
-        upstream = torch.zeros_like(value if isinstance(value, Tensor) else torch.as_tensor(value))
-    return upstream if isinstance(value, Tensor) else upstream.numpy()
 
+    def gradient(item: Any, _text: str) -> Any:
+        if not (is_differentiable(item) or isinstance(item, np.floating)):
+            return torch.zeros_like(item) if isinstance(item, Tensor) else None
+        upstream = next(upstreams)
+        if upstream is None:
+            upstream = torch.zeros_like(item if isinstance(item, Tensor) else torch.as_tensor(item))
+        return upstream if isinstance(item, Tensor) else upstream.numpy()
 
-def _at(value: Any, path: tuple[Any, ...]) -> Any:
-    for key in path:
-        value = attribute_of(value, key[1:]) if str(key).startswith(".") and is_object(value) else value[key]
-    return value
+    return mapped(value, gradient)
 
 
 def _entry(value: Any, one: Input) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.inputs import Input, is_differentiable
+from handgrad.checker.faces.functions.inputs import Input, at, is_differentiable
 from handgrad.checker.read.names import gradient_of
 from handgrad.checker.read.spelling import is_dict_of_gradients
-from handgrad.checker.run.values import attribute_of, attributes, is_object
+from handgrad.checker.run.values import attributes, is_object
 
 
 class Stored:
@@ -31,12 +31,12 @@ class Stored:
         for one in self.inputs:
             for path in one.paths:
                 *holder, last = path
-                value = _walk(self.objects, holder)
+                value = at({"held": self.objects}, holder)
                 if (found := self._beside(value, last, holder)) is not None:
                     yield one, found if isinstance(found, Tensor) else torch.from_numpy(found)
                     break
             else:
-                own = _walk(self.objects, one.paths[0])
+                own = at({"held": self.objects}, one.paths[0])
                 if isinstance(own, Tensor) and own.grad is not None:
                     yield one, own.grad
 
@@ -52,7 +52,7 @@ class Stored:
             return next((held[n] for n in named), next(filter(is_differentiable, kept), None))
         if len(path) < 2 or not str(path[-1]).startswith("."):
             return None
-        owner, mine = attributes(_walk(self.objects, path[:-1])), path[-1][1:]
+        owner, mine = attributes(at({"held": self.objects}, path[:-1])), path[-1][1:]
         for name, other in owner.items():
             partner = name != mine and (is_dict_of_gradients(name) or gradient_of(name, {mine}) == mine)
             if not partner or type(other) is not type(holder):
@@ -77,11 +77,3 @@ def stored_at(node: ast.AST | None, one: Input) -> int | None:
             if any(is_dict_of_gradients(word) or gradient_of(word, names) for word in words):
                 lines.append(store.lineno)
     return lines[0] if len(lines) == 1 else None
-
-
-def _walk(objects: list[Any], path: Any) -> Any:
-    value: Any = {"held": objects}
-    for key in path:
-        inside = str(key).startswith(".") and not isinstance(value, dict)
-        value = attribute_of(value, key[1:]) if inside else value[key]
-    return value

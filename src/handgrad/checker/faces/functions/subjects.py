@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import linecache
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from handgrad.checker.faces.functions.definitions import definition_of, files_of, signature_of
+from handgrad.checker.faces.functions.definitions import definition_of, files_of, returned_by, signature_of
 from handgrad.checker.faces.functions.inputs import Given, Input, World, is_differentiable
 from handgrad.checker.guard import CheckError
 from handgrad.checker.run.values import is_float
+
+_COUNTS = re.compile(r"returned an incorrect number of gradients \(expected (\d+), got (\d+)\)")
 
 
 class Refused(Exception):  # noqa: N818 - no failure of the checker's own
@@ -68,7 +71,7 @@ class Subject:
     def returns(self) -> int | None:
         """The line on which the backward function returns, or begins where it returns on several."""
         node, _ = self.definition
-        ends = [n for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
+        ends = returned_by(node)
         return ends[0].lineno if len(ends) == 1 else getattr(node, "lineno", None)
 
     @property
@@ -78,10 +81,8 @@ class Subject:
 
     def names_what_it_returns(self, one: Input) -> bool:
         """Whether a variable, and no literal None, is returned in the place of an input's gradient."""
-        node, _ = self.definition
         place = [i for i, (_, _, path, _) in enumerate(self.world.passed) if path == one.paths[0]]
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
-        parts = [end.elts for end in ends if isinstance(end, ast.Tuple)]
+        parts = [end.value.elts for end in returned_by(self.definition[0]) if isinstance(end.value, ast.Tuple)]
         return bool(place) and any(isinstance(part[i], ast.Name) for part in parts for i in place if i < len(part))
 
     def line_in(self, error: BaseException) -> int | None:
@@ -92,7 +93,10 @@ class Subject:
 
     def _line_of(self, word: str) -> int | None:
         lines = [
-            n for file in self.files for n, text in enumerate(linecache.getlines(file), 1) if word and word in text
+            n
+            for file in self.files
+            for n, text in enumerate(linecache.getlines(file), 1)
+            if "_" in word and word in text
         ]
         return lines[0] if len(lines) == 1 else None
 
@@ -166,6 +170,8 @@ class AutogradFunction(Subject):
             try:
                 found = torch.autograd.grad(outs, inputs, ups, allow_unused=True, create_graph=twice)
             except RuntimeError as error:
+                if counts := _COUNTS.search(str(error)):  # of an operator, whose metadata counts as an argument
+                    self._refuse_count(int(counts[2]) - 1)
                 if "returned an invalid gradient" not in str(error):
                     raise
                 return self.matched(self.returned)  # whose shapes tell what the engine refuses
@@ -196,6 +202,12 @@ class AutogradFunction(Subject):
             )
         return [t for t in (result if isinstance(result, tuple) else (result,)) if is_differentiable(t)]
 
+    def _refuse_count(self, count: int) -> None:
+        raise Refused(
+            f"the number of gradients returned is {count}; expected {len(self.world.passed)}, "
+            "one for each argument of forward, None where there is none."
+        )
+
     def _recording(self) -> Any:
         """The same function, which keeps what its backward half returns before the engine sums or refuses it."""
         half = getattr(self.function, self.kind)
@@ -205,10 +217,7 @@ class AutogradFunction(Subject):
             self.returned, returned = found, found if isinstance(found, tuple) else (found,)
             wanted, extra = len(self.world.passed), returned[len(self.world.passed) :]
             if len(returned) < wanted or any(value is not None for value in extra):
-                raise Refused(
-                    f"the number of gradients returned is {len(returned)}; expected {wanted}, "
-                    "one for each argument of forward, None where there is none."
-                )
+                self._refuse_count(len(returned))
             return found
 
         return type(self.name, (self.function,), {self.kind: staticmethod(recorded)})
@@ -227,9 +236,8 @@ class Operator(AutogradFunction):
         members["setup_context"] = staticmethod(setup or (lambda ctx, inputs, output: None))  # noqa: ARG005
         super().__init__(type("Operator", (torch.autograd.Function,), members), args, kwargs)
         self.name = operator._name
-        node, _ = self.definition
-        ends = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)] if node is not None else []
-        single = len(self.world.passed) == 1 and not any(isinstance(end, ast.Tuple) for end in ends)
+        ends = returned_by(self.definition[0])
+        single = len(self.world.passed) == 1 and not any(isinstance(end.value, ast.Tuple) for end in ends)
         self.returned = ... if single else (...,) * len(self.world.passed)
 
     def _recording(self) -> Any:

@@ -4,21 +4,22 @@ import ast
 import linecache
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from handgrad.checker.faces.functions.definitions import definition_of
+from handgrad.checker.faces.functions.definitions import definition_of, returned_by
 from handgrad.checker.faces.functions.findings import Finding, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.measuring import same
 from handgrad.checker.faces.functions.oracles import ByAutograd
 from handgrad.checker.faces.functions.stored import stored_at
 from handgrad.checker.faces.functions.subjects import AutogradFunction, Operator, Subject
 from handgrad.checker.faces.functions.upstreams import RANDOM
 from handgrad.checker.place import Place
+from handgrad.checker.read.source import around, segment
 from handgrad.checker.report import Diagnosis, Report, Unjudged, VariableReport
-from handgrad.checker.truth.compare import agrees_only, align, compare
+from handgrad.checker.truth.compare import agrees_only, align, compare, same
 from handgrad.checker.truth.numbers import constant_ratio, missing_sum
 
 COARSE = 0.01
@@ -73,8 +74,11 @@ def _rows(verdict: Verdict, place: Place | None, text: str) -> Iterator[Variable
         row.approximate = row.approximate or not found.fault
         row.verdict = "exact" if row.exact else "close"
         if found.fault:
-            row.verdict, row.cause = found.fault, "own"
-            row.diagnosis = [_diagnosis(verdict, found)]
+            row.verdict, row.cause = found.fault, "inherited"
+            other = exchanged_with(verdict, found)
+            second = other is not None and list(verdict.findings).index(other.one) < list(verdict.findings).index(one)
+            if not second and (not verdict.spoiled or (found.upstream and found.upstream.words)):
+                row.cause, row.diagnosis = "own", [_diagnosis(verdict, found)]
         yield row
     for one in verdict.subject.inputs:
         if one not in verdict.findings:
@@ -112,8 +116,37 @@ def _diagnosis(verdict: Verdict, found: Finding) -> Diagnosis:
         return Diagnosis("unknown", fact="flat")
     if got is None:
         return Diagnosis("unknown", fact="nothing", about=(one.gradient,))
+    if (other := exchanged_with(verdict, found)) is not None:
+        return _exchanged(verdict.subject, one, other.one)
     kind, fact, *about = _symptom(got, want)
     return Diagnosis(kind, fact=fact, about=(one.gradient, *about))
+
+
+def exchanged_with(verdict: Verdict, found: Finding) -> Finding | None:
+    """The finding whose gradient this one is, and which is this one's."""
+    others = [other for other in verdict.wrong if other is not found]
+    return next((other for other in others if _is_of(found, other) and _is_of(other, found)), None)
+
+
+def _exchanged(subject: Subject, one: Input, other: Input) -> Diagnosis:
+    """That two gradients are exchanged, with the line that returns them where it is a tuple on one line."""
+    found = Diagnosis("wrong-variable", fact="exchanged", about=(one.gradient, other.gradient))
+    node, file = subject.definition
+    ends = returned_by(node)
+    if len(ends) != 1 or not isinstance(ends[0].value, ast.Tuple) or ends[0].lineno != ends[0].end_lineno:
+        return found
+    code, end, parts = "".join(linecache.getlines(file)), ends[0], ends[0].value.elts
+    at = subject.matched(tuple(range(len(parts))))
+    first, second = (parts[i] for i in sorted((at[one], at[other])))
+    text, begin, over = segment(code, end), first.col_offset - end.col_offset, second.col_offset - end.col_offset
+    texts = segment(code, first), segment(code, second)
+    between = text[begin + len(texts[0]) : over]
+    fix = text[:begin] + texts[1] + between + texts[0] + text[over + len(texts[1]) :]
+    return replace(found, fix=fix, start=end.lineno, end=end.lineno, around=around(code, end))
+
+
+def _is_of(found: Finding, other: Finding) -> bool:
+    return found.got is not None and same([found.got], [other.want])
 
 
 def _is_unused(verdict: Verdict, one: Input) -> bool:

@@ -5,16 +5,26 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Raised, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.measuring import distance, size_of
-from handgrad.checker.faces.functions.oracles import ByAutograd, Laboratory, Values
+from handgrad.checker.faces.functions.oracles import ByAutograd, ByDifferences, Laboratory, Values
 from handgrad.checker.faces.functions.upstreams import RANDOM
-from handgrad.checker.guard import said
+from handgrad.checker.guard import CheckError, said
+from handgrad.checker.truth.compare import distance, size_of
 
 WORDS = "backward is differentiated again"
 
 
-def judge_twice(laboratory: Laboratory, oracle: ByAutograd, verdict: Verdict, values: Values) -> None:
-    """Compare the gradients of the gradients, weighted at random, by every input and upstream gradient."""
+def judge_twice(laboratory: Laboratory, oracle: ByAutograd | ByDifferences, verdict: Verdict, values: Values) -> None:
+    """Compare the gradients of the gradients, weighted at random, by every input and upstream gradient.
+
+    Raises:
+        CheckError: what is right is known by differences alone.
+    """
+    if isinstance(oracle, ByDifferences):
+        raise CheckError(
+            "double backward cannot be judged by differences",
+            where=verdict.subject.name,
+            next_step="Give reference=fn, a function in PyTorch that computes the same.",
+        )
     inputs = list(verdict.findings)
     try:
         mine = _by_the_user(laboratory, values, inputs)
@@ -30,8 +40,8 @@ def judge_twice(laboratory: Laboratory, oracle: ByAutograd, verdict: Verdict, va
     right = _again(first, inputs, [oracle.leaves[one] for one in inputs], ups)
     names = [one.text for one in inputs] + [f"upstream gradient {i + 1}" for i in range(len(ups))]
     for name, got, want in zip(names, mine, right, strict=True):
-        if distance(got, want) > 1e-6 * max(1.0, *map(size_of, right)):
-            message = f"the gradient of the gradients by {name} is wrong: off by {distance(got, want):.3g}"
+        if (apart := distance(got, want)[0]) > 1e-6 * max(1.0, *map(size_of, right)):
+            message = f"the gradient of the gradients by {name} is wrong: off by {apart:.3g}"
             verdict.raised.append(Raised(verdict.subject.returns, message, WORDS))
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from handgrad.checker.faces.functions.findings import Finding, Options, Raised, Verdict
 from handgrad.checker.faces.functions.inputs import Input
-from handgrad.checker.faces.functions.measuring import distance, same, size_of
 from handgrad.checker.faces.functions.oracles import ByAutograd, ByDifferences, Laboratory, NotFollowedError, Values
 from handgrad.checker.faces.functions.sizes import at_distinct_sizes
 from handgrad.checker.faces.functions.subjects import Refused, Subject
@@ -16,7 +15,7 @@ from handgrad.checker.faces.functions.twice import judge_twice
 from handgrad.checker.faces.functions.upstreams import RANDOM, Upstream, upstreams
 from handgrad.checker.guard import said
 from handgrad.checker.inspection import CheckError
-from handgrad.checker.truth.compare import align, as_tensor
+from handgrad.checker.truth.compare import align, as_tensor, distance, same, size_of
 
 Oracle = ByAutograd | ByDifferences
 SINGLE = 1e-4
@@ -29,7 +28,6 @@ class Trial:
         """Choose the precision that the code runs in."""
         self.subject, self.options = subject, options
         self.notes: list[str] = []
-        self.raised: list[Raised] = []
         self.own: Values = {one: one.value for one in [*subject.inputs, *subject.world.objects]}
         self.laboratory = self._laboratory()
         self.outputs = self._outputs()
@@ -37,14 +35,15 @@ class Trial:
 
     def verdict(self) -> Verdict:
         """Judge every input."""
-        found = Verdict(self.subject, self.laboratory, notes=self.notes, raised=self.raised)
-        if not self.raised:
-            oracle = self._oracle(self.own)
-            self._judge(oracle, found)
-            if not found.wrong and not found.raised:
-                self._judge_at_distinct_sizes(found)
-                if self.options.double_backward:
-                    self._judge_twice(oracle, found)
+        found = Verdict(self.subject, self.laboratory, self.options, notes=self.notes)
+        oracle = self._oracle(self.own)
+        self._judge(oracle, found)
+        if found.wrong and self.subject.engine:
+            self._look_at_forward(found)
+        if not found.wrong and not found.raised:
+            self._judge_at_distinct_sizes(found)
+            if self.options.double_backward:
+                judge_twice(self.laboratory, oracle, found, self.own)
         return found
 
     # --- how it can be run -----------------------------------------------------------------------------------------
@@ -175,8 +174,9 @@ class Trial:
 
     def _gradients(self, values: Values, upstream: Upstream, verdict: Verdict) -> dict[Input, Tensor] | None:
         """What the user's code makes, None where it raises: that is told once."""
+        wanted = set(upstream.wanted) if upstream.wanted else None
         try:
-            got = self.laboratory.gradients(values, upstream, set(upstream.wanted) if upstream.wanted else None)
+            got = self.laboratory.gradients(values, upstream, wanted)
         except NotImplementedError:
             return {}
         except Refused as error:
@@ -189,7 +189,9 @@ class Trial:
             if (changed := self.laboratory.changed) is None:
                 return got
             message = f"backward changes {changed} in place, which is not its own; work on a copy"
-            self._tell(Raised(self.subject.returns, message), verdict)
+            self.laboratory.gradients(values, upstream, wanted, follow=True)
+            self._tell(Raised(next(iter(self.laboratory.lines), self.subject.returns), message), verdict)
+            verdict.spoiled = True
             return got
         if self.subject.engine or upstream.kind == "random":
             self._tell(raised, verdict)
@@ -198,9 +200,17 @@ class Trial:
         return None
 
     def _tell(self, raised: Raised, verdict: Verdict) -> None:
-        """Keep what is refused, once."""
-        if not any((known.line, known.message) == (raised.line, raised.message) for known in verdict.raised):
+        """Keep what is refused, once; of a line that changes something in place only that."""
+        told = [(known.line, None if verdict.spoiled else known.message) for known in verdict.raised]
+        if (raised.line, None if verdict.spoiled else raised.message) not in told:
             verdict.raised.append(raised)
+
+    def _look_at_forward(self, verdict: Verdict) -> None:
+        """Whether the forward pass changes what it is given, so that it saves other values than it computed with."""
+        for one in self.laboratory.forward(self.own):
+            message = f"forward changes {one.text} in place; work on a copy, or say so: ctx.mark_dirty({one.text})"
+            self._tell(Raised(next(iter(self.laboratory.lines), None), message), verdict)
+            verdict.spoiled = True
 
     def _fault(self, got: object, want: Tensor, all_: Values, oracle: Oracle) -> str | None:
         """What is wrong with a gradient."""
@@ -221,7 +231,7 @@ class Trial:
         if rtol is not None or atol is not None:
             return torch.allclose(got.to(want.dtype), want, rtol or 0.0, atol or 0.0, equal_nan=True)
         largest = max(1.0, *map(size_of, all_.values()))
-        apart, size = distance(got, want), size_of(want)
+        apart, size, _ = distance(got, want)
         if apart <= oracle.tolerance * size + oracle.noise * largest:
             return True
         return apart <= SINGLE * size + 1e-6 * largest and self._computes_in_single()
@@ -260,15 +270,6 @@ class Trial:
         note = "autograd sees another gradient than the values have, as where they are detached; judged is theirs."
         verdict.notes += [note] if right and note not in verdict.notes else []
         return differences if right else None
-
-    def _judge_twice(self, oracle: Oracle, verdict: Verdict) -> None:
-        if not isinstance(oracle, ByAutograd):
-            raise CheckError(
-                "double backward cannot be judged by differences",
-                where=self.subject.name,
-                next_step="Give reference=fn, a function in PyTorch that computes the same.",
-            )
-        judge_twice(self.laboratory, oracle, verdict, self.own)
 
     def _judge_at_distinct_sizes(self, verdict: Verdict) -> None:
         for values in at_distinct_sizes(self.laboratory):

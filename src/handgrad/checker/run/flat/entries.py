@@ -187,7 +187,7 @@ class Renaming(ast.NodeTransformer):
         if found is None:
             return self.generic_visit(node)
         name, held = found
-        if isinstance(node.ctx, ast.Load) and not isinstance(held, Tensor):
+        if isinstance(node.ctx, ast.Load) and not isinstance(held, Tensor | float):
             return self.generic_visit(node)
         self.texts.append((name, segment(self.code, node)))
         if isinstance(node.ctx, ast.Store):
