@@ -148,7 +148,7 @@ class _Runner:
                 self.forward.failed.append((step, error))
                 return
             self.register(sorted(step.writes), step)
-        self.forward.history.append((step.index, {n: namespace[n] for n in step.writes if n in namespace}))
+        self.forward.history.append((step.index, {n: namespace[n] for n in step.after if n in namespace}))
 
     def _spare(self, step: Step) -> None:
         """Give values that are changed in place new tensors: the old ones are part of earlier products."""
