@@ -74,7 +74,7 @@ class Candidates:
         """The temporaries that lines before this one made of gradients."""
         before = itertools.takewhile(lambda step: step is not self.chain.last, self.chain.region.steps)
         made = (s for s in before if s.tainted and isinstance(s.statement.node, ast.Assign))
-        return {n: value for s in made for n in s.binds if is_float(value := s.after.get(n))}
+        return {n: value for s in made for n, value in s.after.items() if n in s.binds and is_float(value)}
 
     def _in_sight(self, name: str, beside: Collection[str]) -> bool:
         trace = self.judge.trace
