@@ -14,7 +14,7 @@ from torch.overrides import _get_current_function_mode_stack
 from handgrad.errors import HandgradError
 
 _LOW = {np.dtype(np.float32), np.dtype(np.float16)}
-_TELLING = {Tensor.is_complex, Tensor.dim, Tensor.numel, Tensor._version.__get__}
+_TELLING = {Tensor.is_complex, Tensor.dim, Tensor.numel, vars(torch._C.TensorBase)["_version"].__get__}
 """What says something of a tensor, and makes none."""
 
 

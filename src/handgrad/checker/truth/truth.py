@@ -49,7 +49,6 @@ class Truth:
         self.earlier: tuple[Chain, ...] = ()
         self._others: dict[float, Forward] = {}
         self._sweeps: dict[tuple[Forward, Value], dict[Value, Tensor]] = {}
-        self._losses: dict[tuple[Forward, float], list[Value]] = {}
         self._plans: dict[tuple[int, Chain, bool], Plan] = {}
         self._own: dict[Value, dict[Value, Tensor]] = {}
         self.tolerance = DOUBLE_TOLERANCE if self.double else 1e-4
@@ -86,12 +85,6 @@ class Truth:
 
     def losses(self, forward: Forward, before: float = math.inf) -> list[Value]:
         """The losses computed before a step that are no part of another: `loss` first, and the latest first."""
-        key = forward, before
-        if key not in self._losses:
-            self._losses[key] = self._found_losses(forward, before)
-        return list(self._losses[key])
-
-    def _found_losses(self, forward: Forward, before: float) -> list[Value]:
         found = [
             v
             for v in reversed(self.forward.values)
