@@ -74,8 +74,8 @@ class _Search(Search):
                 return self.telling.of_both(*pair)
             if whole is not None:
                 return [whole]
-            if self.by_chance:
-                return [self.telling.of(self.by_chance[0].edit, self.by_chance[0].step)]
+            if least := [*self.by_chance, *self.in_context]:
+                return [self.telling.of(least[0].edit, least[0].step)]
         return [self.symptoms.numbers() or self.symptoms.unknown()]
 
     # --- edits ---------------------------------------------------------------------------------------------------

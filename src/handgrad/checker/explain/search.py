@@ -48,6 +48,7 @@ class Search:
         self.formulas = Formulas(judge, self.chain, self.case, self.trials.full.cases[0], self.candidates.values)
         self.failed: set[Edit] = set()
         self.by_chance: list[Candidate] = []
+        self.in_context: list[Candidate] = []
 
     def _edits(self, only: Callable[[Edit], bool] | None = None, late: bool = False) -> Diagnosis | None:
         for candidate in self.candidates.sorted(late):
@@ -67,7 +68,7 @@ class Search:
         if (right or self.trials.in_context) and self._harms_nothing(*change):
             if right and self.trials.right_elsewhere(change):
                 return True
-            self.by_chance.append(candidate)
+            (self.by_chance if right else self.in_context).append(candidate)
         self.failed.add(candidate.edit)
         return False
 

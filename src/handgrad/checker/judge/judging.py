@@ -206,10 +206,9 @@ def _without_intermediates(found: Interpretation, local: bool) -> Interpretation
         else:
             explains = len(right) == len(readers) and any(old.fault for old in readers)
             explains = explains or (is_partial(judgement) and len(right) > sum(old.fault is None for old in readers))
-        unseen = found.judge.trace.not_entered  # calls that may run the same line once more
-        within = (s == chain.last or s.statement.place in unseen for old in readers for s in old.chain.steps)
-        apart = not any(within) and all(old in found.wrong for old in readers)
-        if explains or (len(readers) > 1 and apart):
+        again_run = {*found.judge.trace.not_entered, chain.last.statement.place}  # by other calls of its function
+        once = not any(step.statement.place in again_run for old in readers for step in old.chain.steps)
+        if explains or (once and len(readers) > 1 and all(old in found.wrong for old in readers)):
             kept = (again.get(other) or other for other in found.judgements if other is not judgement)
             found = found.under(judge, kept)
             if not local:

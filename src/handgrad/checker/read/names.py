@@ -20,7 +20,7 @@ GRADIENT_PATTERNS = tuple(
 """How people name the gradient of `x`: dx, d_x, grad_x, x_grad, dL_dx."""
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def variables_of(name: str) -> tuple[str, ...]:
     """The names that `name` might be the gradient of, best first.
 

@@ -32,7 +32,7 @@ _BACKWARD = re.compile(r"^(?!.*zero).*(back|bwd|bprop|grad)", re.IGNORECASE)
 _NUMBER = re.compile(rf"{DOT}\d+(?!\w)")
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def bare(text: str) -> str:
     """The text without the numbers of calls.
 

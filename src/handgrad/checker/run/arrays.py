@@ -105,7 +105,7 @@ def _asked(func: Any) -> str:
     return (func.__self__ if func.__name__ in ("__get__", "__set__", "__delete__") else func).__name__
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def _is_numpys(func: Any) -> bool:
     """Whether NumPy's arrays have a method or a property of this name too."""
     name = _asked(func)
