@@ -61,7 +61,6 @@ ROWS = {row.id: row for table in TABLES.values() for row in table}
 
 LACKS = {
     "7/cs231n_softmax_vec": "line",
-    "59/nnfs": "mended",
     "decorator_timer/inner-sign": "line",
     "recursion_tree/weight-written-over": "line kind mended",
     "args_lambda_ops/cosine-sign": "line",
@@ -71,7 +70,7 @@ LACKS = {
 """Rows of which not all is right, and what is not; in the other rows all is."""
 
 FIGURES = {
-    "courses": (67, 67, 66, 67, 66),
+    "courses": (67, 67, 66, 67, 67),
     "lessons": (23, 23, 23, 23, 23),
     "programs": (49, 49, 45, 48, 46),
 }

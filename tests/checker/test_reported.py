@@ -296,7 +296,7 @@ REPORTED = [
     Reported(
         "fla-org/flash-linear-attention#155",
         (function(gated_norm, gated_norm_with_names_mixed_up), X, randn(5, 4) + 1, Z),
-        ("dz is wrong",),
+        ("it should be `dh`",),
         "dz = dx * n * s * (1 - s)",
         {"z"},
     ),

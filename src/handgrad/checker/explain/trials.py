@@ -118,7 +118,7 @@ class Trials:
             mentioned = set().union(*(edit.names for edit, changed in changes if changed is step))
             names = mentioned - step.reads
             codes[setting.step(step)] = code, names | self._read_inside(names) | step.reads
-            anew = mentioned if hasattr(node, "body") else names
+            anew = mentioned - step.statement.names.counters if hasattr(node, "body") else names
             codes |= {setting.step(s): (setting.step(s).code, s.reads) for s in self._begun(step, anew)}
         for case in setting.cases:
             self.work += setting.cost

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from handgrad.checker.explain.edits.core import Context, Proposal, factor_kind, only_sizes, rule
+from handgrad.checker.read.spelling import owner_of
 from handgrad.checker.read.trees import binary, called, expression, method, name, number, same
 from handgrad.checker.run.values import holds_float, is_float
 
@@ -63,7 +64,7 @@ def scales(ctx: Context) -> Iterator[ast.expr]:
     """Numbers a gradient may lack: named weights and two, then sizes by name and by shape, n - 1, and three."""
     seen: set[float] = {2}
     for n, value in ctx.sizes.items():
-        if isinstance(value, float) and value in (0.5, 2) and n in ctx.related | ctx.mentioned:
+        if isinstance(value, float) and value in (0.5, 2) and (owner_of(n) or n in ctx.related | ctx.mentioned):
             yield name(n)
     yield ast.Constant(2)
     named = sorted(

@@ -58,8 +58,9 @@ def _inside(
             inner = "summed" if called(node) in ("sum", "mean") else "receiver"
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id in ("torch", "F", "np", "math", "nn")):
                 yield from _inside(node.func.value, inner, in_index, node)
+        indices = 2 if called(node) in _INDEXING else 0  # what comes after them is the source
         for i, argument in enumerate(node.args):
-            yield from _inside(argument, _argument_role(node, i), in_index or called(node) in _INDEXING, node)
+            yield from _inside(argument, _argument_role(node, i), in_index or i < indices, node)
         for keyword in node.keywords:
             word = "dim" if keyword.arg in ("dim", "axis", "dim0", "dim1") else keyword.arg or "argument"
             yield from _inside(keyword.value, word, in_index, node)
