@@ -330,6 +330,16 @@ def test_nothing_is_right_of_which_nothing_was_judged(check_text):
         check_text(NET + "print(dW2)")
 
 
+@pytest.mark.slow
+def test_a_numpy_program_does_without_what_takes_long_to_load(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text("import numpy as np\nx, t = 4.0, 3.0\nloss = np.dot(t, x)\ndt = x\n")
+    code = (
+        f"import sys, handgrad; assert handgrad.check({str(path)!r}).right; assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 SIZES = """import torch
 B, K, M, N = 3, 3, 3, 3
 x = torch.randn(B, 5)

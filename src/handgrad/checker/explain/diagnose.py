@@ -55,7 +55,7 @@ class _Search(Search):
         attempts = [
             *(
                 self._known_repairs,
-                self.shared_repair,
+                self._mends_all_that_share,
                 self._overwrites,
                 self._paths,
                 self._plain_edits,

@@ -77,14 +77,16 @@ class Search:
         readers = (other for other, made_by in self.others if other.fault is None and step in made_by)
         return all(Trials(self.judge, other).right((edit, step)) for other in readers)
 
-    def shared_repair(self) -> Diagnosis | None:
+    def _mends_all_that_share(self) -> Diagnosis | None:
         """An edit of a temporary that mends every gradient which is made with it and is wrong."""
         for candidate in self.candidates.sorted(late=False):
             edit, step = candidate.edit, candidate.step
             sharing = [other for other, made_by in self.others if other.fault == "wrong" and step in made_by]
-            if not sharing or step.gradients or self.trials.exhausted() or not self._repairs(candidate):
+            if not sharing or step.gradients:
                 continue
-            if all(Trials(self.judge, other).right((edit, step)) for other in sharing):
+            if self.trials.exhausted():
+                return None
+            if self._repairs(candidate) and all(Trials(self.judge, other).right((edit, step)) for other in sharing):
                 self.judge.repairs.append((edit, step))
                 return self.telling.of(edit, step)
         return None

@@ -77,8 +77,7 @@ def in_order(names: Collection[str], node: ast.AST) -> list[str]:
     return sorted(names, key=lambda name: (name not in places, places.get(name, (0, 0)), name))
 
 
-_CHANGING_METHODS = {"append", "extend", "insert", "update", "setdefault", "pop", "clear", "remove", "sort", "reverse"}
-_CHANGING_METHODS |= {"fill"}
+_CHANGING_METHODS = re.compile("append|extend|insert|update|setdefault|pop|clear|remove|sort|reverse|fill")
 _CHANGING_FUNCTIONS = {"at", "copyto", "putmask", "fill_diagonal"}
 """Functions of NumPy that change their first argument: `np.add.at`."""
 
@@ -174,7 +173,7 @@ class _Uses(ast.NodeVisitor):
             method = node.func.attr
             if owner := base_name(node.func.value):
                 self.found.called.add(owner)
-            if (method.endswith("_") and not method.endswith("__")) or method in _CHANGING_METHODS:
+            if (method.endswith("_") and not method.endswith("__")) or _CHANGING_METHODS.fullmatch(method):
                 self._change(node.func.value)
             if method in _CHANGING_FUNCTIONS and node.args:
                 self._change(node.args[0])

@@ -145,8 +145,9 @@ class Trace:
     losses: list[str] = field(default_factory=list)
     shown: Callable[[str], str] = str
     closed: frozenset[str] = frozenset()
+    """Names that the backward half has no access to."""
     shared: frozenset[str] = frozenset()
-    """Names that the backward half has no access to, and those of objects whose attributes it has."""
+    """Names of objects whose attributes it has."""
     mappings: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """For each list or dict of gradients: of which variables its elements may be, the likeliest first."""
     guesses: dict[str, tuple[list[str], bool]] = field(default_factory=dict)

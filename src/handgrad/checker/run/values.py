@@ -13,8 +13,10 @@ from torch.nn import Module
 
 def is_float(value: Any) -> TypeGuard[Tensor]:
     """Whether the value is a floating-point tensor."""
-    if not isinstance(value, Tensor) or type(value) is Tensor:
-        return isinstance(value, Tensor) and value.is_floating_point()
+    if type(value) is Tensor:
+        return value.is_floating_point()
+    if not isinstance(value, Tensor):
+        return False
     with torch._C.DisableTorchFunctionSubclass():
         return value.is_floating_point()
 

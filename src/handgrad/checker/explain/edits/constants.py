@@ -10,14 +10,17 @@ from handgrad.checker.read.trees import called, method, name, number
 USUAL = (0, 1, 2, 3, 4, 0.5, 1.5, 0.25, 0.125)
 
 
-@rule(ast.Call, ast.Name)
+@rule(ast.Name)
+def a_dimension_of_one(node: Any, ctx: Context) -> Iterator[Proposal]:
+    """`where` in an index where `where.squeeze(1)` was meant."""
+    shape = ctx.integers[node.id].shape if ctx.in_index and node.id in ctx.integers else ()
+    ones = [dim for dim, size in enumerate(shape) if size == 1 < len(shape)]
+    yield from (("wrong-index", 0.8, method(node, "squeeze", number(dim))) for dim in ones)
+
+
+@rule(ast.Call)
 def a_kept_dimension(node: Any, ctx: Context) -> Iterator[Proposal]:
     """`x.max(1)` in an index where `x.max(1, keepdim=True)` was written."""
-    if isinstance(node, ast.Name):
-        shape = ctx.integers[node.id].shape if ctx.in_index and node.id in ctx.integers else ()
-        ones = [dim for dim, size in enumerate(shape) if size == 1 < len(shape)]
-        yield from (("wrong-index", 0.8, method(node, "squeeze", number(dim))) for dim in ones)
-        return
     fewer = [word for word in node.keywords if word.arg not in ("keepdim", "keepdims")]
     if len(fewer) < len(node.keywords):
         yield "wrong-index" if ctx.in_index else "shape", 0.8, ast.Call(node.func, node.args, fewer)

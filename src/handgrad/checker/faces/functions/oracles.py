@@ -73,7 +73,7 @@ class Laboratory:
         made = function(*given.args, **given.kwargs)
         return [t for t in (made if isinstance(made, tuple) else (made,)) if isinstance(t, Tensor)], given.leaves
 
-    def forward(self, values: Values) -> list[Input]:
+    def forward(self, values: Values, follow: bool = False) -> list[Input]:
         """Call the forward pass as training does; the inputs that it changes in place and does not return."""
         given = self.subject.world.fresh(values, double=self.double)
 
@@ -81,7 +81,8 @@ class Laboratory:
             inputs = [one for one in self.subject.inputs if not one.array]
             return [one for one in inputs if not same([given.at(one)], [given.leaves[one]])]
 
-        with self.conditions(track=True), _first_line(self.subject.files, changed) as self.lines:
+        following = _first_line(self.subject.files, changed) if follow else contextlib.nullcontext(self.lines)
+        with self.conditions(track=True), following as self.lines:
             outputs = self.subject.run(given, self.wanted).outputs
         return [one for one in changed() if not any(given.at(one) is output for output in outputs)]
 

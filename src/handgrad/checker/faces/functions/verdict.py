@@ -207,7 +207,7 @@ class Trial:
 
     def _look_at_forward(self, verdict: Verdict) -> None:
         """Whether the forward pass changes what it is given, so that it saves other values than it computed with."""
-        for one in self.laboratory.forward(self.own):
+        for one in self.laboratory.forward(self.own, follow=True):
             message = f"forward changes {one.text} in place; work on a copy, or say so: ctx.mark_dirty({one.text})"
             self._tell(Raised(next(iter(self.laboratory.lines), None), message), verdict)
             verdict.spoiled = True
